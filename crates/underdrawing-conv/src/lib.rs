@@ -1,0 +1,1 @@
+//! underdrawing-conv

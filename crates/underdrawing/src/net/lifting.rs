@@ -1,0 +1,149 @@
+//! Lifting network: hides and reveals with one set of invertible steps.
+//!
+//! The invertible family that leads the field since HiNet (Jing et al., ICCV 2021): both pictures
+//! go through a Haar transform, then couplings of the kind of Real NVP (Dinh et al. 2017) change
+//! the cover's branch by the secret's and the other way round. Hiding keeps the cover's branch;
+//! revealing runs the same steps backwards.
+//!
+//! Differs from HiNet: 6 blocks instead of 16, small residual functions of 32 channels instead of
+//! dense blocks, and revealing starts from a network's prediction out of the container instead of
+//! random numbers, so it is deterministic. 256,044 parameters and 4.2 GMAC at 256x256 each way.
+
+use burn::prelude::*;
+use burn::tensor::activation::leaky_relu;
+use serde::{Deserialize, Serialize};
+
+use super::conv::{Conv3x3, LEAKY_SLOPE};
+use super::haar;
+use super::init::Init;
+
+/// Channels of one picture after the Haar transform: 3 colours, 4 bands.
+const BANDS: usize = 12;
+
+/// Size of a [`LiftingNet`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiftingNetConfig {
+    /// Coupling blocks.
+    pub blocks: usize,
+    /// Channels inside each function.
+    pub width: usize,
+}
+
+impl Default for LiftingNetConfig {
+    fn default() -> Self {
+        Self {
+            blocks: 6,
+            width: 32,
+        }
+    }
+}
+
+/// The invertible network.
+#[derive(Module, Debug)]
+pub struct LiftingNet {
+    blocks: Vec<Block>,
+    predictor: Function,
+}
+
+impl LiftingNetConfig {
+    /// Fresh weights; the last layer of each function starts near zero, so the first container is
+    /// nearly the cover.
+    #[must_use]
+    pub fn init(&self, init: &mut Init) -> LiftingNet {
+        LiftingNet {
+            blocks: (0..self.blocks)
+                .map(|_| Block {
+                    cover_update: Function::init(BANDS, self.width, init),
+                    secret_update: Function::init(2 * BANDS, self.width, init),
+                })
+                .collect(),
+            predictor: Function::init(BANDS, self.width, init),
+        }
+    }
+
+    /// Pixels on each side that a revealed or a container pixel depends on: each function looks 3
+    /// band samples far, that is 6 pixels, and revealing runs one more than the blocks have.
+    #[must_use]
+    pub fn receptive_radius(&self) -> usize {
+        6 * (2 * self.blocks + 1)
+    }
+}
+
+impl LiftingNet {
+    /// Container from cover and secret: `[n, 3, h, w]` each, sRGB-encoded, `[0, 1]`, even sides.
+    /// The result is not clamped.
+    #[must_use]
+    pub fn hide(&self, cover: Tensor<4>, secret: Tensor<4>) -> Tensor<4> {
+        let mut cover = haar::forward(cover - 0.5); // [n, 12, h/2, w/2]
+        let mut secret = haar::forward(secret - 0.5);
+        for block in &self.blocks {
+            (cover, secret) = block.forward(cover, secret);
+        }
+        haar::inverse(cover) + 0.5
+    }
+
+    /// Revealed picture from a container, same layout; the result is not clamped.
+    #[must_use]
+    pub fn reveal(&self, container: Tensor<4>) -> Tensor<4> {
+        let mut cover = haar::forward(container - 0.5);
+        let mut secret = self.predictor.forward(cover.clone());
+        for block in self.blocks.iter().rev() {
+            (cover, secret) = block.inverse(cover, secret);
+        }
+        haar::inverse(secret) + 0.5
+    }
+}
+
+/// One coupling of the two branches, `[n, 12, h, w]` each.
+#[derive(Module, Debug)]
+struct Block {
+    cover_update: Function,
+    secret_update: Function,
+}
+
+impl Block {
+    fn forward(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let cover = cover + self.cover_update.forward(secret.clone());
+        let (log_scale, shift) = self.scale_and_shift(cover.clone());
+        (cover, secret * log_scale.exp() + shift)
+    }
+
+    fn inverse(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let (log_scale, shift) = self.scale_and_shift(cover.clone());
+        let secret = (secret - shift) * log_scale.neg().exp();
+        (cover - self.cover_update.forward(secret.clone()), secret)
+    }
+
+    /// The logarithm of the scale is held within -1 and 1, so a step never blows up.
+    fn scale_and_shift(&self, cover: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+        let update = self.secret_update.forward(cover); // [n, 24, h, w]
+        let log_scale = update.clone().narrow(1, 0, BANDS).tanh();
+        (log_scale, update.narrow(1, BANDS, BANDS))
+    }
+}
+
+/// A small residual network from the 12 bands of one branch to an update of the other.
+#[derive(Module, Debug)]
+struct Function {
+    first: Conv3x3,
+    middle: Conv3x3,
+    last: Conv3x3,
+}
+
+impl Function {
+    fn init(c_out: usize, width: usize, init: &mut Init) -> Self {
+        Self {
+            first: Conv3x3::init(BANDS, width, /* gain */ 1.0, init),
+            middle: Conv3x3::init(width, width, /* gain */ 1.0, init),
+            last: Conv3x3::init(width + BANDS, c_out, /* gain */ 0.05, init),
+        }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let features = leaky_relu(self.first.forward(x.clone()), LEAKY_SLOPE);
+        let more = leaky_relu(self.middle.forward(features.clone()), LEAKY_SLOPE);
+        self.last
+            .forward(Tensor::cat(vec![features + more, x], 1))
+    }
+}

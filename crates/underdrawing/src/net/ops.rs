@@ -1,0 +1,215 @@
+//! The 3x3 convolution as an operation of its own: our kernels on the CPU, burn's elsewhere.
+//!
+//! burn's CPU convolution unfolds the picture and multiplies matrices, several times slower than
+//! the hardware allows; `underdrawing-conv` does it directly. This file is the only one that
+//! touches burn's backend internals.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::NodeId;
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::ops::ConvOptions;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::prelude::*;
+use burn::tensor::{Bytes, DType};
+use underdrawing_conv::Conv3x3 as Kernel;
+
+/// Convolves `x` `[n, c_in, h, w]` with `weight` `[c_out, c_in, 3, 3]` and adds `bias` `[c_out]`:
+/// stride 1, zeros outside, `[n, c_out, h, w]`.
+pub fn conv3x3(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    Tensor::from_dispatch(<Dispatch as ConvBackend>::conv3x3(
+        x.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+    ))
+}
+
+/// Stride 1, padding 1, no dilation, one group.
+fn same_3x3() -> ConvOptions<2> {
+    ConvOptions::new([1, 1], [1, 1], [1, 1], 1)
+}
+
+/// The convolution and its three gradients; the default bodies are burn's own.
+#[backend_extension(Flex, Cube: cfg(any(feature = "wgpu", feature = "cuda")), Autodiff)]
+pub trait ConvBackend: Backend {
+    /// See [`conv3x3`].
+    fn conv3x3(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d(x, weight, Some(bias), same_3x3())
+    }
+    /// Gradient with respect to `x`, from that of the output, `dy`.
+    fn conv3x3_backward_input(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_x_backward(x, weight, dy, same_3x3())
+    }
+    /// Gradient with respect to `weight`.
+    fn conv3x3_backward_weight(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_weight_backward(x, weight, dy, same_3x3())
+    }
+    /// Gradient with respect to `bias`.
+    fn conv3x3_backward_bias(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        dy: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_bias_backward(x, bias, dy)
+    }
+}
+
+#[cfg(any(feature = "wgpu", feature = "cuda"))]
+impl<R: burn::backend::cubecl::CubeRuntime> ConvBackend for burn::backend::cubecl::CubeBackend<R> {}
+
+impl ConvBackend for Flex {
+    fn conv3x3(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
+        let (x, weight, bias) = (contiguous(x), contiguous(weight), contiguous(bias));
+        let kernel = kernel(&x, &weight);
+        let mut y = vec![0.0; kernel.n * kernel.c_out * kernel.height * kernel.width];
+        kernel.forward(floats(&x), floats(&weight), Some(floats(&bias)), &mut y);
+        tensor(y, [kernel.n, kernel.c_out, kernel.height, kernel.width])
+    }
+
+    fn conv3x3_backward_input(x: FlexTensor, weight: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let (weight, dy) = (contiguous(weight), contiguous(dy));
+        let kernel = kernel(&x, &weight);
+        let mut dx = vec![0.0; kernel.n * kernel.c_in * kernel.height * kernel.width];
+        kernel.backward_input(floats(&weight), floats(&dy), &mut dx);
+        tensor(dx, [kernel.n, kernel.c_in, kernel.height, kernel.width])
+    }
+
+    fn conv3x3_backward_weight(x: FlexTensor, weight: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let (x, dy) = (contiguous(x), contiguous(dy));
+        let kernel = kernel(&x, &weight);
+        let mut dw = vec![0.0; kernel.c_out * kernel.c_in * 9];
+        kernel.backward_weight(floats(&x), floats(&dy), &mut dw);
+        tensor(dw, [kernel.c_out, kernel.c_in, 3, 3])
+    }
+
+    fn conv3x3_backward_bias(x: FlexTensor, bias: FlexTensor, dy: FlexTensor) -> FlexTensor {
+        let dy = contiguous(dy);
+        let [n, c_in, height, width] = x.shape().dims();
+        let [c_out] = bias.shape().dims();
+        let kernel = Kernel {
+            n,
+            c_in,
+            c_out,
+            height,
+            width,
+        };
+        let mut db = vec![0.0; c_out];
+        kernel.backward_bias(floats(&dy), &mut db);
+        tensor(db, [c_out])
+    }
+}
+
+/// The kernel for these tensors' shapes.
+fn kernel(x: &FlexTensor, weight: &FlexTensor) -> Kernel {
+    let [n, c_in, height, width] = x.shape().dims();
+    let [c_out, ..] = weight.shape().dims::<4>();
+    Kernel {
+        n,
+        c_in,
+        c_out,
+        height,
+        width,
+    }
+}
+
+fn contiguous(t: FlexTensor) -> FlexTensor {
+    if t.as_slice::<f32>().is_some() {
+        t
+    } else {
+        t.to_contiguous()
+    }
+}
+
+fn floats(t: &FlexTensor) -> &[f32] {
+    t.as_slice()
+        .expect("networks compute in f32 on contiguous tensors")
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
+    FlexTensor::new(
+        Bytes::from_elems(values),
+        Layout::contiguous(shape.into()),
+        DType::F32,
+    )
+}
+
+/// Backward step of [`ConvBackend::conv3x3`].
+#[derive(Debug)]
+struct Conv3x3Backward;
+
+impl<B: Backend + ConvBackend> Backward<B, 3> for Conv3x3Backward {
+    type State = [NodeId; 3];
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let [x_parent, weight_parent, bias_parent] = ops.parents;
+        let dy = grads.consume::<B>(&ops.node);
+        let [x, weight, bias] = ops.state;
+        let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
+        let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
+        let bias: FloatTensor<B> = checkpointer.retrieve_node_output(bias);
+        if let Some(parent) = x_parent {
+            let dx = B::conv3x3_backward_input(x.clone(), weight.clone(), dy.clone());
+            grads.register::<B>(parent.id, dx);
+        }
+        if let Some(parent) = weight_parent {
+            let dw = B::conv3x3_backward_weight(x.clone(), weight, dy.clone());
+            grads.register::<B>(parent.id, dw);
+        }
+        if let Some(parent) = bias_parent {
+            grads.register::<B>(parent.id, B::conv3x3_backward_bias(x, bias, dy));
+        }
+    }
+}
+
+impl<B: Backend + ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
+    fn conv3x3(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        match Conv3x3Backward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let state = [
+                    prep.checkpoint(&x),
+                    prep.checkpoint(&weight),
+                    prep.checkpoint(&bias),
+                ];
+                let y = B::conv3x3(
+                    x.into_primitive(),
+                    weight.into_primitive(),
+                    bias.into_primitive(),
+                );
+                prep.finish(state, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv3x3(
+                x.into_primitive(),
+                weight.into_primitive(),
+                bias.into_primitive(),
+            )),
+        }
+    }
+}
