@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use crate::Conv3x3;
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::layout::{Shared, gather_pixels};
+use crate::layout::{Run, Shared, gather};
 use crate::simd::Simd;
 
 /// Bytes of the scratch for a band: half of a small level-2 cache.
@@ -335,8 +335,13 @@ impl Bands {
             let slopes = &mut slopes[row * self.pitch * width..][..shape.width * width];
             if row < band.rows {
                 let start = (band.top + row) * shape.width;
-                let pixels = (start, shape.width);
-                gather_pixels(simd, picture, (area, shape.c_out), pixels, slopes, width);
+                let run = Run {
+                    start,
+                    count: shape.width,
+                    plane: area,
+                    channels: shape.c_out,
+                };
+                gather(simd, picture, run, slopes, width);
             } else {
                 slopes.fill(0.0);
             }
