@@ -1,1 +1,135 @@
-//! underdrawing-conv
+//! Convolution kernels of underdrawing: plain slices in and out.
+//!
+//! [`Conv3x3`] is the one layer that the networks are built of, with its gradients. Pictures are
+//! NCHW: contiguous, channel by channel, row by row. The result is the same for any number of
+//! threads: what decides the order of a sum is the shape alone.
+
+// This crate exists to hold the `unsafe` that vector instructions need, so that no other has any.
+#![allow(unsafe_code)]
+
+mod direct;
+mod gemm;
+mod layout;
+mod simd;
+#[cfg(test)]
+mod tests;
+
+use rayon::prelude::*;
+
+use simd::{Isa, dispatch};
+
+/// Shape of a 3x3, stride 1, padding 1 convolution.
+///
+/// With `n` pictures of `height` x `width`, `x` and `dx` are `[n, c_in, height, width]`, `y` and
+/// `dy` are `[n, c_out, height, width]`, `w` and `dw` are `[c_out, c_in, 3, 3]`, `b` and `db` are
+/// `[c_out]`. All methods panic if a slice has another length, and overwrite their result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv3x3 {
+    /// Pictures in the batch.
+    pub n: usize,
+    /// Channels of the input.
+    pub c_in: usize,
+    /// Channels of the output.
+    pub c_out: usize,
+    /// Rows of a picture.
+    pub height: usize,
+    /// Columns of a picture.
+    pub width: usize,
+}
+
+impl Conv3x3 {
+    /// Convolves `x` with `w` and adds `b` to each pixel. As in neural networks, `w` isn't
+    /// turned: it is a correlation.
+    pub fn forward(&self, x: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
+        self.forward_with(Isa::detect(), x, w, b, y);
+    }
+
+    /// The gradient of the input, from that of the output.
+    pub fn backward_input(&self, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.backward_input_with(Isa::detect(), w, dy, dx);
+    }
+
+    /// The gradient of the weights, from that of the output.
+    pub fn backward_weight(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        self.backward_weight_with(Isa::detect(), x, dy, dw);
+    }
+
+    /// The gradient of the bias, from that of the output.
+    pub fn backward_bias(&self, dy: &[f32], db: &mut [f32]) {
+        self.check("dy", dy.len(), self.y_len());
+        self.check("db", db.len(), self.c_out);
+        let area = self.height * self.width;
+        db.par_iter_mut().enumerate().for_each(|(o, db)| {
+            let channel = |picture: usize| &dy[(picture * self.c_out + o) * area..][..area];
+            *db = (0..self.n)
+                .map(|picture| sum(channel(picture)))
+                .sum::<f64>() as f32;
+        });
+    }
+
+    fn forward_with(&self, isa: Isa, x: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
+        self.check("x", x.len(), self.x_len());
+        self.check("w", w.len(), self.w_len());
+        self.check("b", b.map_or(self.c_out, <[f32]>::len), self.c_out);
+        self.check("y", y.len(), self.y_len());
+        let weight = |o: usize, i: usize, tap: usize| w[(o * self.c_in + i) * 9 + tap];
+        dispatch!(isa, simd => direct::convolve(simd, self, x, weight, b, y));
+    }
+
+    fn backward_input_with(&self, isa: Isa, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+        self.check("w", w.len(), self.w_len());
+        self.check("dy", dy.len(), self.y_len());
+        self.check("dx", dx.len(), self.x_len());
+        // A convolution from the output's channels to the input's.
+        let back = Self {
+            c_in: self.c_out,
+            c_out: self.c_in,
+            ..*self
+        };
+        let weight = |o: usize, i: usize, tap: usize| w[(i * self.c_in + o) * 9 + 8 - tap];
+        dispatch!(isa, simd => direct::convolve(simd, &back, dy, weight, None, dx));
+    }
+
+    fn backward_weight_with(&self, isa: Isa, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+        self.check("x", x.len(), self.x_len());
+        self.check("dy", dy.len(), self.y_len());
+        self.check("dw", dw.len(), self.w_len());
+        dispatch!(isa, simd => direct::backward_weight(simd, self, x, dy, dw));
+    }
+
+    fn x_len(&self) -> usize {
+        self.n * self.c_in * self.height * self.width
+    }
+
+    fn y_len(&self) -> usize {
+        self.n * self.c_out * self.height * self.width
+    }
+
+    fn w_len(&self) -> usize {
+        self.c_out * self.c_in * 9
+    }
+
+    fn check(&self, name: &str, len: usize, expected: usize) {
+        assert!(
+            len == expected,
+            "`{name}` has {len} numbers, {self:?} needs {expected}"
+        );
+    }
+}
+
+/// The sum of a channel: in single precision over short runs, which vectorise, and in double
+/// precision over those.
+fn sum(numbers: &[f32]) -> f64 {
+    let mut total = 0.0;
+    for run in numbers.chunks(1024) {
+        let mut lanes = [0.0; 16];
+        let (whole, rest) = run.as_chunks::<16>();
+        for numbers in whole {
+            for (lane, number) in lanes.iter_mut().zip(numbers) {
+                *lane += number;
+            }
+        }
+        total += f64::from(lanes.iter().chain(rest).sum::<f32>());
+    }
+    total
+}
