@@ -55,8 +55,8 @@ impl ModuleVisitor for Collector {
         let data = param.val().into_data();
         self.tensors.push(NamedTensor {
             name: self.path.join("."),
-            shape: data.shape.to_vec(),
-            values: data.to_vec().expect("networks keep their parameters in f32"),
+            shape: data.shape().to_vec(),
+            values: data.try_to_vec().expect("networks keep their parameters in f32"),
         });
     }
 }
