@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
-use underdrawing::net::NamedTensor;
+use underdrawing::net::{NamedTensor, Networks, named_tensors, with_tensors};
 
 use crate::schedule::Plateau;
 
@@ -26,6 +26,52 @@ pub(crate) struct State {
     pub(crate) calm: Option<f64>,
     /// Smoothed training error.
     pub(crate) smoothed: Option<f64>,
+}
+
+impl State {
+    /// Before the first step.
+    pub(crate) fn new(hiding_patience: u32, reveal_patience: u32) -> Self {
+        Self {
+            step: 0,
+            best: None,
+            hiding_plateau: Plateau::new(hiding_patience),
+            reveal_plateau: Plateau::new(reveal_patience),
+            calm: None,
+            smoothed: None,
+        }
+    }
+}
+
+/// What the names of the networks' tensors begin with.
+const NETWORK_PREFIX: &str = "net.";
+
+/// All parameters and running statistics, named for a checkpoint.
+pub(crate) fn network_tensors(networks: &Networks) -> Vec<NamedTensor> {
+    let mut tensors = named_tensors(networks);
+    for tensor in &mut tensors {
+        tensor.name.insert_str(0, NETWORK_PREFIX);
+    }
+    tensors
+}
+
+/// The networks with a checkpoint's values; the text says what is wrong with them.
+pub(crate) fn restore(
+    networks: Networks,
+    tensors: &BTreeMap<String, Vec<f32>>,
+) -> Result<Networks, String> {
+    let mut wrong = None;
+    let restored = with_tensors(networks, &mut |name, shape| {
+        let n: usize = shape.iter().product();
+        match tensors.get(&format!("{NETWORK_PREFIX}{name}")) {
+            Some(values) if values.len() == n => values.clone(),
+            found => {
+                let found = found.map_or(0, Vec::len);
+                wrong.get_or_insert(format!("`{name}` has {found} values, expected {n}"));
+                vec![0.0; n]
+            }
+        }
+    });
+    wrong.map_or(Ok(restored), Err)
 }
 
 /// Key of the state in the file's metadata.

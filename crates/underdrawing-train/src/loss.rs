@@ -74,9 +74,7 @@ fn noise(
     mut value: impl FnMut(&mut ChaCha8Rng) -> f32,
 ) -> Tensor<4> {
     let shape = like.dims();
-    let values: Vec<f32> = (0..shape.iter().product())
-        .map(|_| value(random))
-        .collect();
+    let values: Vec<f32> = (0..shape.iter().product()).map(|_| value(random)).collect();
     Tensor::from_data(TensorData::new(values, shape), &like.device())
 }
 
