@@ -121,8 +121,11 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize, const TAPS: usize>(
 /// Yields `(start, size)`.
 pub(crate) fn even_parts(total: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = total.div_ceil(limit).max(1);
+    let (size, larger) = (total / parts, total % parts);
     (0..parts).map(move |part| {
-        let start = part * total / parts;
-        (start, (part + 1) * total / parts - start)
+        (
+            part * size + part.min(larger),
+            size + usize::from(part < larger),
+        )
     })
 }

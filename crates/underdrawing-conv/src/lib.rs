@@ -2,7 +2,11 @@
 //!
 //! [`Conv3x3`] is the one layer that the networks are built of, with its gradients. Pictures are
 //! NCHW: contiguous, channel by channel, row by row. The result is the same for any number of
-//! threads: what decides the order of a sum is the shape alone.
+//! threads: what decides the method and the order of a sum is the shape alone. It differs in the
+//! last digits from a processor with one vector length to one with another.
+//!
+//! There are two methods, [`direct`] and [`winograd`], written once in terms of the vectors of
+//! [`simd`] and of one micro-kernel, [`gemm`].
 
 // This crate exists to hold the `unsafe` that vector instructions need, so that no other has any.
 #![allow(unsafe_code)]
@@ -10,9 +14,12 @@
 mod direct;
 mod gemm;
 mod layout;
+mod scratch;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod transform;
+mod winograd;
 
 use rayon::prelude::*;
 
@@ -41,17 +48,17 @@ impl Conv3x3 {
     /// Convolves `x` with `w` and adds `b` to each pixel. As in neural networks, `w` isn't
     /// turned: it is a correlation.
     pub fn forward(&self, x: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
-        self.forward_with(Isa::detect(), x, w, b, y);
+        self.forward_with(Isa::detect(), Method::of(self), x, w, b, y);
     }
 
     /// The gradient of the input, from that of the output.
     pub fn backward_input(&self, w: &[f32], dy: &[f32], dx: &mut [f32]) {
-        self.backward_input_with(Isa::detect(), w, dy, dx);
+        self.backward_input_with(Isa::detect(), Method::of(self), w, dy, dx);
     }
 
     /// The gradient of the weights, from that of the output.
     pub fn backward_weight(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-        self.backward_weight_with(Isa::detect(), x, dy, dw);
+        self.backward_weight_with(Isa::detect(), Method::of(self), x, dy, dw);
     }
 
     /// The gradient of the bias, from that of the output.
@@ -67,16 +74,29 @@ impl Conv3x3 {
         });
     }
 
-    fn forward_with(&self, isa: Isa, x: &[f32], w: &[f32], b: Option<&[f32]>, y: &mut [f32]) {
+    fn forward_with(
+        &self,
+        isa: Isa,
+        method: Method,
+        x: &[f32],
+        w: &[f32],
+        b: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
         self.check("x", x.len(), self.x_len());
         self.check("w", w.len(), self.w_len());
         self.check("b", b.map_or(self.c_out, <[f32]>::len), self.c_out);
         self.check("y", y.len(), self.y_len());
         let weight = |o: usize, i: usize, tap: usize| w[(o * self.c_in + i) * 9 + tap];
-        dispatch!(isa, simd => direct::convolve(simd, self, x, weight, b, y));
+        match method {
+            Method::Winograd => {
+                dispatch!(isa, simd => winograd::convolve(simd, self, x, weight, b, y));
+            }
+            Method::Direct => dispatch!(isa, simd => direct::convolve(simd, self, x, weight, b, y)),
+        }
     }
 
-    fn backward_input_with(&self, isa: Isa, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+    fn backward_input_with(&self, isa: Isa, method: Method, w: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.check("w", w.len(), self.w_len());
         self.check("dy", dy.len(), self.y_len());
         self.check("dx", dx.len(), self.x_len());
@@ -87,14 +107,35 @@ impl Conv3x3 {
             ..*self
         };
         let weight = |o: usize, i: usize, tap: usize| w[(i * self.c_in + o) * 9 + 8 - tap];
-        dispatch!(isa, simd => direct::convolve(simd, &back, dy, weight, None, dx));
+        match method {
+            Method::Winograd => {
+                dispatch!(isa, simd => winograd::convolve(simd, &back, dy, weight, None, dx));
+            }
+            Method::Direct => {
+                dispatch!(isa, simd => direct::convolve(simd, &back, dy, weight, None, dx));
+            }
+        }
     }
 
-    fn backward_weight_with(&self, isa: Isa, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    fn backward_weight_with(
+        &self,
+        isa: Isa,
+        method: Method,
+        x: &[f32],
+        dy: &[f32],
+        dw: &mut [f32],
+    ) {
         self.check("x", x.len(), self.x_len());
         self.check("dy", dy.len(), self.y_len());
         self.check("dw", dw.len(), self.w_len());
-        dispatch!(isa, simd => direct::backward_weight(simd, self, x, dy, dw));
+        match method {
+            Method::Winograd => {
+                dispatch!(isa, simd => winograd::backward_weight(simd, self, x, dy, dw));
+            }
+            Method::Direct => {
+                dispatch!(isa, simd => direct::backward_weight(simd, self, x, dy, dw));
+            }
+        }
     }
 
     fn x_len(&self) -> usize {
@@ -114,6 +155,33 @@ impl Conv3x3 {
             len == expected,
             "`{name}` has {len} numbers, {self:?} needs {expected}"
         );
+    }
+}
+
+/// How to compute a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// See [`direct`].
+    Direct,
+    /// See [`winograd`].
+    Winograd,
+}
+
+impl Method {
+    /// The faster method for a shape.
+    fn of(shape: &Conv3x3) -> Self {
+        let Conv3x3 {
+            n,
+            c_in,
+            c_out,
+            height,
+            width,
+        } = *shape;
+        if n > 0 && c_in.min(c_out) >= 8 && height.min(width) >= 8 {
+            Self::Winograd
+        } else {
+            Self::Direct
+        }
     }
 }
 

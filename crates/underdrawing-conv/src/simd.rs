@@ -98,12 +98,33 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `LANES` numbers from `p` on must be writable.
     unsafe fn store(self, p: *mut f32, v: Self::V);
 
-    /// Transposes a square block of `LANES` x `LANES` numbers.
+    /// Transposes a block of `rows` x `cols` numbers, each at most `LANES`.
     ///
     /// # Safety
-    /// `LANES` rows of `LANES` numbers, `src_row` apart from `src` on, must be readable, and
-    /// likewise writable from `dst` on. The two must not overlap.
-    unsafe fn transpose(self, src: *const f32, src_row: usize, dst: *mut f32, dst_row: usize);
+    /// `rows` rows of `LANES` numbers, `src_row` apart from `src` on, must be readable; `cols` rows
+    /// of `LANES` numbers, `dst_row` apart from `dst` on, must be writable. The two must not
+    /// overlap. Numbers after the first `rows` of a written row are copies of others.
+    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>);
+}
+
+/// Rows in memory: where the first one starts, the distance to the next, and how many there are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rows<P> {
+    pub(crate) start: P,
+    pub(crate) pitch: usize,
+    pub(crate) count: usize,
+}
+
+impl Rows<*const f32> {
+    /// The start of a row, or that of the last one if there are fewer.
+    ///
+    /// # Safety
+    /// The rows must be in one allocation.
+    #[inline(always)]
+    unsafe fn get(self, row: usize) -> *const f32 {
+        // SAFETY: a row that exists, in the allocation as the caller vouches.
+        unsafe { self.start.add(row.min(self.count - 1) * self.pitch) }
+    }
 }
 
 /// Plain loops over four numbers, left to the compiler to vectorise.
@@ -170,11 +191,11 @@ impl Simd for Portable {
         unsafe { p.cast::<[f32; 4]>().write_unaligned(v) }
     }
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_row: usize, dst: *mut f32, dst_row: usize) {
+    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
         for row in 0..4 {
-            for col in 0..4 {
+            for col in 0..dst.count {
                 // SAFETY: inside the two blocks that the caller vouches for.
-                unsafe { *dst.add(col * dst_row + row) = *src.add(row * src_row + col) };
+                unsafe { *dst.start.add(col * dst.pitch + row) = *src.get(row).add(col) };
             }
         }
     }
@@ -248,13 +269,13 @@ impl Simd for Avx2 {
         unsafe { _mm256_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_row: usize, dst: *mut f32, dst_row: usize) {
+    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
         // SAFETY: the caller vouches for the two blocks, the token for AVX2.
         unsafe {
             // quads[g][j], half h: column 4h + j of rows 4g .. 4g + 4.
             let mut quads = [[_mm256_setzero_ps(); 4]; 2];
             for (g, quad) in quads.iter_mut().enumerate() {
-                let row = |i: usize| _mm256_loadu_ps(src.add((4 * g + i) * src_row));
+                let row = |i: usize| _mm256_loadu_ps(src.get(4 * g + i));
                 let (low01, high01) = unpack_256(row(0), row(1));
                 let (low23, high23) = unpack_256(row(2), row(3));
                 let pairs = [(low01, low23), (high01, high23)];
@@ -266,9 +287,15 @@ impl Simd for Avx2 {
             }
             for j in 0..4 {
                 let (a, b) = (quads[0][j], quads[1][j]);
-                let (left, right) = (dst.add(j * dst_row), dst.add((4 + j) * dst_row));
-                _mm256_storeu_ps(left, _mm256_permute2f128_ps::<0x20>(a, b));
-                _mm256_storeu_ps(right, _mm256_permute2f128_ps::<0x31>(a, b));
+                let halves = [
+                    _mm256_permute2f128_ps::<0x20>(a, b),
+                    _mm256_permute2f128_ps::<0x31>(a, b),
+                ];
+                for (h, half) in halves.into_iter().enumerate() {
+                    if 4 * h + j < dst.count {
+                        _mm256_storeu_ps(dst.start.add((4 * h + j) * dst.pitch), half);
+                    }
+                }
             }
         }
     }
@@ -351,13 +378,13 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
-    unsafe fn transpose(self, src: *const f32, src_row: usize, dst: *mut f32, dst_row: usize) {
+    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
         // SAFETY: the caller vouches for the two blocks, the token for AVX-512.
         unsafe {
             // quads[g][j], quarter q: column 4q + j of rows 4g .. 4g + 4.
             let mut quads = [[_mm512_setzero_ps(); 4]; 4];
             for (g, quad) in quads.iter_mut().enumerate() {
-                let row = |i: usize| _mm512_loadu_ps(src.add((4 * g + i) * src_row));
+                let row = |i: usize| _mm512_loadu_ps(src.get(4 * g + i));
                 let (low01, high01) = unpack_512(row(0), row(1));
                 let (low23, high23) = unpack_512(row(2), row(3));
                 let pairs = [(low01, low23), (high01, high23)];
@@ -373,11 +400,17 @@ impl Simd for Avx512 {
                 let even_cd = _mm512_shuffle_f32x4::<0x88>(c, d);
                 let odd_ab = _mm512_shuffle_f32x4::<0xdd>(a, b); // a1 a3 b1 b3
                 let odd_cd = _mm512_shuffle_f32x4::<0xdd>(c, d);
-                let col = |q: usize| dst.add((4 * q + j) * dst_row);
-                _mm512_storeu_ps(col(0), _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd));
-                _mm512_storeu_ps(col(1), _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd));
-                _mm512_storeu_ps(col(2), _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd));
-                _mm512_storeu_ps(col(3), _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd));
+                let quarters = [
+                    _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd),
+                    _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd),
+                    _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd),
+                    _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd),
+                ];
+                for (q, quarter) in quarters.into_iter().enumerate() {
+                    if 4 * q + j < dst.count {
+                        _mm512_storeu_ps(dst.start.add((4 * q + j) * dst.pitch), quarter);
+                    }
+                }
             }
         }
     }

@@ -110,11 +110,11 @@ fn agrees_with_sums_in_double_precision() {
             dw_expected[wi] += f64::from(dy[yi]) * f64::from(x[xi]);
         });
 
-        for isa in Isa::all() {
-            let what = |pass: &str| format!("{pass} of {shape:?} with {isa:?}");
+        for (isa, method) in every_way(shape) {
+            let what = |pass: &str| format!("{pass} of {shape:?} with {isa:?}, {method:?}");
             // Not a number: all of a result must be overwritten.
             let mut y = vec![f32::NAN; shape.y_len()];
-            shape.forward_with(isa, &x, &w, None, &mut y);
+            shape.forward_with(isa, method, &x, &w, None, &mut y);
             assert_close(&what("y without bias"), &y, &y_expected, 5e-6);
 
             let biased: Vec<f64> = y_expected
@@ -123,18 +123,27 @@ fn agrees_with_sums_in_double_precision() {
                 .map(|(idx, y)| y + bias(idx))
                 .collect();
             y.fill(f32::NAN);
-            shape.forward_with(isa, &x, &w, Some(&b), &mut y);
+            shape.forward_with(isa, method, &x, &w, Some(&b), &mut y);
             assert_close(&what("y"), &y, &biased, 5e-6);
 
             let mut dx = vec![f32::NAN; shape.x_len()];
-            shape.backward_input_with(isa, &w, &dy, &mut dx);
+            shape.backward_input_with(isa, method, &w, &dy, &mut dx);
             assert_close(&what("dx"), &dx, &dx_expected, 2e-5);
 
             let mut dw = vec![f32::NAN; shape.w_len()];
-            shape.backward_weight_with(isa, &x, &dy, &mut dw);
+            shape.backward_weight_with(isa, method, &x, &dy, &mut dw);
             assert_close(&what("dw"), &dw, &dw_expected, 2e-5);
         }
     }
+}
+
+/// All instruction sets of this machine with all methods.
+fn every_way(shape: Conv3x3) -> impl Iterator<Item = (Isa, Method)> {
+    assert!(shape.n * shape.c_in * shape.c_out * shape.height * shape.width > 0);
+    let methods = [Method::Direct, Method::Winograd];
+    Isa::all()
+        .into_iter()
+        .flat_map(move |isa| methods.map(|method| (isa, method)))
 }
 
 #[test]
@@ -194,6 +203,14 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
             );
         }
     }
+}
+
+#[test]
+fn chooses_the_method_by_the_shape() {
+    assert_eq!(Method::of(&conv(6, 32, 12, 48, 48)), Method::Winograd);
+    assert_eq!(Method::of(&conv(6, 3, 32, 48, 48)), Method::Direct);
+    assert_eq!(Method::of(&conv(6, 32, 32, 3, 48)), Method::Direct);
+    assert_eq!(Method::of(&conv(0, 32, 32, 48, 48)), Method::Direct);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Hides a full-size picture inside another picture and reveals it again.
 
+mod image_file;
+mod metric;
 pub mod net;
 mod pixels;
 
+pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
+pub use metric::{Comparison, FloatComparison, MetricError};
 pub use pixels::{Limits, Pixels, PixelsError};

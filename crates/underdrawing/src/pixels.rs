@@ -233,8 +233,7 @@ impl Pixels {
         )
         .expect("the buffer fits its size by construction");
         let mut target = Image::new(side(width), side(height), PixelType::U8x3);
-        let options =
-            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
         Resizer::new()
             .resize(&source, &mut target, &options)
             .expect("both images are RGB and not empty");
@@ -284,7 +283,11 @@ mod tests {
         let picture = ramp(5, 3);
         let turned = picture.turned_clockwise();
         assert_eq!((turned.width(), turned.height()), (3, 5));
-        assert_eq!(turned.pixel(2, 0), picture.pixel(0, 0), "top left goes to the top right");
+        assert_eq!(
+            turned.pixel(2, 0),
+            picture.pixel(0, 0),
+            "top left goes to the top right"
+        );
         assert_eq!(turned.turned_counter_clockwise(), picture);
     }
 

@@ -143,7 +143,6 @@ impl Function {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = leaky_relu(self.first.forward(x.clone()), LEAKY_SLOPE);
         let more = leaky_relu(self.middle.forward(features.clone()), LEAKY_SLOPE);
-        self.last
-            .forward(Tensor::cat(vec![features + more, x], 1))
+        self.last.forward(Tensor::cat(vec![features + more, x], 1))
     }
 }

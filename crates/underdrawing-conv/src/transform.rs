@@ -1,0 +1,155 @@
+//! Winograd's transforms for F(4x4, 3x3): 16 outputs of a 3x3 convolution from 36 products.
+//!
+//! A polynomial of degree 5 is known from its values at five points and its leading coefficient
+//! (its value "at infinity"). The points here are 0, +-1/sqrt(2) and +-sqrt(2): the usual 0, +-1
+//! and +-2 need fewer multiplications, but lose twice the digits (Alam et al., "Winograd
+//! convolution for deep neural networks: efficient point selection", 2022). With `p` for a point
+//! and `m(x) = x (x^2 - 1/2) (x^2 - 2)`:
+//!
+//! - `output` (4 x 6) has the rows `p^i`: it is the transpose of evaluating four coefficients;
+//! - `weight` (6 x 3) has the rows `(1, p, p^2) / m'(p)`;
+//! - `input` (6 x 6) has the coefficients of `m(x) / (x - p)`.
+//!
+//! `y = output [(weight w weight^T) * (input x input^T)] output^T`, and so `dw` is the same with
+//! the transposes: `weight^T [(output^T dy output) * (input x input^T)] weight`.
+
+use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
+
+use crate::simd::Simd;
+
+/// `1 / m'(p)` at the points +-1/sqrt(2) and +-sqrt(2).
+const SCALE_A: f32 = -2.0 / 3.0;
+const SCALE_B: f32 = 1.0 / 6.0;
+
+/// Applies a transform to the columns and then to the rows of a matrix: `M x M^T`.
+macro_rules! both_sides {
+    ($simd:expr, $transform:ident, $x:expr, $rows:literal -> $out:literal) => {{
+        let (simd, x) = ($simd, $x);
+        let mut half = [[simd.zero(); $rows]; $out];
+        for col in 0..$rows {
+            let mut column = [simd.zero(); $rows];
+            for row in 0..$rows {
+                column[row] = x[row][col];
+            }
+            let column = $transform(simd, column);
+            for row in 0..$out {
+                half[row][col] = column[row];
+            }
+        }
+        let mut whole = [[simd.zero(); $out]; $out];
+        for row in 0..$out {
+            whole[row] = $transform(simd, half[row]);
+        }
+        whole
+    }};
+}
+
+/// Pixels of the input to the products' domain.
+#[inline(always)]
+pub(crate) fn input<S: Simd>(simd: S, x: [[S::V; 6]; 6]) -> [[S::V; 6]; 6] {
+    both_sides!(simd, input_1d, x, 6 -> 6)
+}
+
+/// The products' domain to pixels of the output.
+#[inline(always)]
+pub(crate) fn output<S: Simd>(simd: S, m: [[S::V; 6]; 6]) -> [[S::V; 4]; 4] {
+    both_sides!(simd, output_1d, m, 6 -> 4)
+}
+
+/// The transpose of [`output`], for its gradient.
+#[inline(always)]
+pub(crate) fn output_transposed<S: Simd>(simd: S, dy: [[S::V; 4]; 4]) -> [[S::V; 6]; 6] {
+    both_sides!(simd, output_transposed_1d, dy, 4 -> 6)
+}
+
+/// Weights to the products' domain.
+#[inline(always)]
+pub(crate) fn weight<S: Simd>(simd: S, w: [[S::V; 3]; 3]) -> [[S::V; 6]; 6] {
+    both_sides!(simd, weight_1d, w, 3 -> 6)
+}
+
+/// The transpose of [`weight`], for its gradient.
+#[inline(always)]
+pub(crate) fn weight_transposed<S: Simd>(simd: S, du: [[S::V; 6]; 6]) -> [[S::V; 3]; 3] {
+    both_sides!(simd, weight_transposed_1d, du, 6 -> 3)
+}
+
+#[inline(always)]
+fn input_1d<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 6] {
+    let outer = s.splat(-2.5); // -(1/2 + 2)
+    let (even_a, odd_a) = (
+        s.fma(s.splat(-2.0), x[2], x[4]),
+        s.fma(s.splat(-2.0), x[1], x[3]),
+    );
+    let (even_b, odd_b) = (
+        s.fma(s.splat(-0.5), x[2], x[4]),
+        s.fma(s.splat(-0.5), x[1], x[3]),
+    );
+    [
+        s.fma(outer, x[2], s.add(x[0], x[4])),
+        s.fma(s.splat(A), odd_a, even_a),
+        s.fma(s.splat(-A), odd_a, even_a),
+        s.fma(s.splat(B), odd_b, even_b),
+        s.fma(s.splat(-B), odd_b, even_b),
+        s.fma(outer, x[3], s.add(x[1], x[5])),
+    ]
+}
+
+#[inline(always)]
+fn output_1d<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
+    let (sum_a, sum_b) = (s.add(m[1], m[2]), s.add(m[3], m[4]));
+    let (diff_a, diff_b) = (s.sub(m[1], m[2]), s.sub(m[3], m[4]));
+    // At both pairs of points, x^3 is x / 2 or 2 x.
+    let (diff_a, diff_b) = (s.mul(s.splat(A), diff_a), s.mul(s.splat(B), diff_b));
+    [
+        s.add(m[0], s.add(sum_a, sum_b)),
+        s.add(diff_a, diff_b),
+        s.fma(s.splat(0.5), sum_a, s.add(sum_b, sum_b)),
+        s.fma(s.splat(0.5), diff_a, s.fma(s.splat(2.0), diff_b, m[5])),
+    ]
+}
+
+#[inline(always)]
+fn output_transposed_1d<S: Simd>(s: S, y: [S::V; 4]) -> [S::V; 6] {
+    let (half, two) = (s.splat(0.5), s.splat(2.0));
+    let (even_a, odd_a) = (s.fma(half, y[2], y[0]), s.fma(half, y[3], y[1]));
+    let (even_b, odd_b) = (s.fma(two, y[2], y[0]), s.fma(two, y[3], y[1]));
+    [
+        y[0],
+        s.fma(s.splat(A), odd_a, even_a),
+        s.fma(s.splat(-A), odd_a, even_a),
+        s.fma(s.splat(B), odd_b, even_b),
+        s.fma(s.splat(-B), odd_b, even_b),
+        y[3],
+    ]
+}
+
+#[inline(always)]
+fn weight_1d<S: Simd>(s: S, w: [S::V; 3]) -> [S::V; 6] {
+    let even_a = s.mul(s.splat(SCALE_A), s.fma(s.splat(0.5), w[2], w[0]));
+    let even_b = s.mul(s.splat(SCALE_B), s.fma(s.splat(2.0), w[2], w[0]));
+    [
+        w[0],
+        s.fma(s.splat(A * SCALE_A), w[1], even_a),
+        s.fma(s.splat(-A * SCALE_A), w[1], even_a),
+        s.fma(s.splat(B * SCALE_B), w[1], even_b),
+        s.fma(s.splat(-B * SCALE_B), w[1], even_b),
+        w[2],
+    ]
+}
+
+#[inline(always)]
+fn weight_transposed_1d<S: Simd>(s: S, u: [S::V; 6]) -> [S::V; 3] {
+    let sum_a = s.mul(s.splat(SCALE_A), s.add(u[1], u[2]));
+    let sum_b = s.mul(s.splat(SCALE_B), s.add(u[3], u[4]));
+    let (diff_a, diff_b) = (s.sub(u[1], u[2]), s.sub(u[3], u[4]));
+    [
+        s.add(u[0], s.add(sum_a, sum_b)),
+        s.fma(
+            s.splat(A * SCALE_A),
+            diff_a,
+            s.mul(s.splat(B * SCALE_B), diff_b),
+        ),
+        s.fma(s.splat(0.5), sum_a, s.fma(s.splat(2.0), sum_b, u[5])),
+    ]
+}

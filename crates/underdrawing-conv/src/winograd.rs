@@ -1,0 +1,607 @@
+//! Winograd's convolution F(4x4, 3x3): a quarter of the multiplications of the direct one.
+//!
+//! The output is cut into tiles of 4x4 pixels, each of which depends on 6x6 pixels of the input.
+//! After the transforms (see [`crate::transform`]) the convolution is 36 independent matrix
+//! products, tiles x input channels x output channels (Lavin and Gray, "Fast algorithms for
+//! convolutional neural networks", 2016). A thread takes a block of tiles at a time through all
+//! steps, so that what is between them stays in its level-2 cache:
+//!
+//! 1. the pixels of the block, with a border of zeros, to a layout with the channels last;
+//! 2. transform to `[36][tile][c_in]`;
+//! 3. 36 products, to `[36][tile][c_out]`;
+//! 4. transform to pixels with the channels last;
+//! 5. back to NCHW.
+//!
+//! The gradient of the weights transforms both pictures and sums the products over the tiles; the
+//! sums are transformed once at the end.
+
+use rayon::prelude::*;
+
+use crate::Conv3x3;
+use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::layout::{Run, Shared, gather, scatter};
+use crate::scratch;
+use crate::simd::Simd;
+use crate::transform;
+
+/// Side of a tile.
+const SIDE: usize = 4;
+/// Products of a tile, a channel of the input and one of the output.
+const PRODUCTS: usize = 36;
+/// Bytes of scratch that a block's tiles should fit: half of a level-2 cache.
+const BLOCK_BYTES: usize = 600 << 10;
+/// Tiles of a block, at least: with fewer, reading the weights takes longer than the products.
+const MIN_TILES: usize = 28;
+/// Tiles of a block, at most.
+const MAX_TILES: usize = 56;
+/// Partial sums of a weight gradient. It decides the order of the summation, so it must not
+/// depend on the number of threads.
+const PARTIAL_SUMS: usize = 8;
+/// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
+const PARTIAL_TILES: usize = 96;
+
+/// `y = conv(x, w) + b`, where `weight(o, i, tap)` are the weights.
+pub(crate) fn convolve<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    x: &[f32],
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+    b: Option<&[f32]>,
+    y: &mut [f32],
+) {
+    let grid = Grid::new::<S>(shape);
+    let pitch_in = shape.c_in.next_multiple_of(S::LANES);
+    let pitch_out = shape.c_out.next_multiple_of(S::LANES);
+    let mut bias = vec![0.0; pitch_out];
+    if let Some(b) = b {
+        bias[..shape.c_out].copy_from_slice(b);
+    }
+    let y = Shared::new(y);
+    let pixels_in = grid.pixels(/* border */ 1) * pitch_in;
+    let pixels_out = grid.pixels(/* border */ 0) * pitch_out;
+    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    let lens = [
+        pixels_in.max(pixels_out),
+        PRODUCTS * plane_in,
+        PRODUCTS * plane_out,
+    ];
+    let convolve_block = |item: usize, weights: &[f32], memory: [&mut [f32]; 3]| {
+        simd.run(
+            #[inline(always)]
+            || {
+                let block = grid.get(item);
+                let [pixels, left, right] = memory;
+                gather_block(
+                    simd, shape, x, shape.c_in, block, /* border */ 1, pixels,
+                );
+                transform_input(simd, block, pixels, pitch_in, left, plane_in);
+                multiply(simd, shape, grid, block.tiles(), left, weights, right);
+                transform_output(simd, block, right, plane_out, &bias, pixels);
+                // SAFETY: no other item has this block.
+                unsafe { scatter_block(simd, shape, block, pixels, y) };
+            },
+        );
+    };
+    scratch::with([PRODUCTS * shape.c_in * pitch_out], |[weights]| {
+        transform_weights(simd, shape, weight, weights);
+        let weights = &*weights;
+        (0..shape.n * grid.per_picture())
+            .into_par_iter()
+            .for_each(|item| scratch::with(lens, |memory| convolve_block(item, weights, memory)));
+    });
+}
+
+/// The 36 products of a block: `left` times `weights` to `right`.
+#[inline(always)]
+fn multiply<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    grid: Grid,
+    tiles: usize,
+    left: &[f32],
+    weights: &[f32],
+    right: &mut [f32],
+) {
+    let pitch_in = shape.c_in.next_multiple_of(S::LANES);
+    let pitch_out = shape.c_out.next_multiple_of(S::LANES);
+    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    for o in (0..pitch_out).step_by(VECS * S::LANES) {
+        let width = (pitch_out - o).min(VECS * S::LANES);
+        let panel = &weights[PRODUCTS * shape.c_in * o..][..PRODUCTS * shape.c_in * width];
+        for (product, b) in panel.chunks_exact(shape.c_in * width).enumerate() {
+            for (start, rows) in even_parts(tiles, S::ROWS) {
+                let operands = Operands {
+                    depth: shape.c_in,
+                    a: &left[product * plane_in + start * pitch_in..],
+                    a_step: 1,
+                    a_row: |r| r * pitch_in,
+                    b,
+                    b_step: width,
+                    b_tap: |_| 0,
+                };
+                let c = &mut right[product * plane_out + start * pitch_out + o..];
+                if width == S::LANES {
+                    tile::<S, 1, 1>(simd, rows, operands, c, pitch_out, /* add */ false);
+                } else {
+                    tile::<S, VECS, 1>(simd, rows, operands, c, pitch_out, /* add */ false);
+                }
+            }
+        }
+    }
+}
+
+/// The transformed weights as [`multiply`] reads them: panels of `VECS` vectors of output
+/// channels, in each `[36][c_in][output channel]`.
+fn transform_weights<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+    weights: &mut [f32],
+) {
+    let panel_len = PRODUCTS * shape.c_in * VECS * S::LANES;
+    weights
+        .par_chunks_mut(panel_len)
+        .enumerate()
+        .for_each(|(panel, weights)| {
+            simd.run(
+                #[inline(always)]
+                || {
+                    let plane = weights.len() / PRODUCTS;
+                    let width = plane / shape.c_in;
+                    let mut taps = [0.0; 9 * 16];
+                    for i in 0..shape.c_in {
+                        for lane_start in (0..width).step_by(S::LANES) {
+                            for tap in 0..9 {
+                                for lane in 0..S::LANES {
+                                    let o = panel * VECS * S::LANES + lane_start + lane;
+                                    taps[tap * S::LANES + lane] = if o < shape.c_out {
+                                        weight(o, i, tap)
+                                    } else {
+                                        0.0
+                                    };
+                                }
+                            }
+                            let taps = load_matrix::<S, 3>(simd, &taps, 3 * S::LANES, S::LANES);
+                            let products = transform::weight(simd, taps);
+                            let weights = &mut weights[i * width + lane_start..];
+                            store_matrix(simd, products, weights, 6 * plane, plane);
+                        }
+                    }
+                },
+            );
+        });
+}
+
+/// The gradient of the weights.
+pub(crate) fn backward_weight<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) {
+    let Conv3x3 { c_in, c_out, .. } = *shape;
+    let grid = Grid::new::<S>(shape);
+    let [pitch_in, pitch_out] = [c_in, c_out].map(|c| c.next_multiple_of(S::LANES));
+    // The lanes of the vectors are the channels that fill them better.
+    let swap = c_in * pitch_out > c_out * pitch_in;
+    let (rows, lanes) = if swap {
+        (c_out, pitch_in)
+    } else {
+        (c_in, pitch_out)
+    };
+
+    let items = shape.n * grid.per_picture();
+    let tiles = shape.n * grid.rows * grid.cols;
+    let chunks = items.min(PARTIAL_SUMS).min(tiles.div_ceil(PARTIAL_TILES));
+    let sums_len = PRODUCTS * rows * lanes;
+    let pixels_len = grid.pixels(/* border */ 1) * pitch_in.max(pitch_out);
+    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    let lens = [pixels_len, PRODUCTS * plane_in, PRODUCTS * plane_out];
+    let correlate_block = |item: usize, memory: [&mut [f32]; 3], sums: &mut [f32], add: bool| {
+        simd.run(
+            #[inline(always)]
+            || {
+                let block = grid.get(item);
+                let [pixels, left, right] = memory;
+                gather_block(simd, shape, x, c_in, block, /* border */ 1, pixels);
+                transform_input(simd, block, pixels, pitch_in, left, plane_in);
+                gather_block(simd, shape, dy, c_out, block, /* border */ 0, pixels);
+                transform_slopes(simd, block, pixels, pitch_out, right, plane_out);
+                let left = Side {
+                    numbers: left,
+                    pitch: pitch_in,
+                    plane: plane_in,
+                };
+                let right = Side {
+                    numbers: right,
+                    pitch: pitch_out,
+                    plane: plane_out,
+                };
+                let (a, b) = if swap { (right, left) } else { (left, right) };
+                accumulate(simd, block.tiles(), a, rows, b, sums, add);
+            },
+        );
+    };
+    scratch::with(
+        [chunks * sums_len, rows * 9 * lanes],
+        |[partial_sums, taps]| {
+            partial_sums
+                .par_chunks_exact_mut(sums_len)
+                .enumerate()
+                .for_each(|(chunk, sums)| {
+                    let first = chunk * items / chunks;
+                    for item in first..(chunk + 1) * items / chunks {
+                        scratch::with(lens, |memory| {
+                            correlate_block(item, memory, sums, item > first);
+                        });
+                    }
+                });
+            taps.par_chunks_exact_mut(9 * lanes)
+                .enumerate()
+                .for_each(|(row, taps)| {
+                    simd.run(
+                        #[inline(always)]
+                        || add_up(simd, partial_sums, rows, row, taps),
+                    );
+                });
+            for (idx, dw) in dw.iter_mut().enumerate() {
+                let (o, i, tap) = (idx / 9 / c_in, idx / 9 % c_in, idx % 9);
+                let (row, lane) = if swap { (o, i) } else { (i, o) };
+                *dw = taps[(row * 9 + tap) * lanes + lane];
+            }
+        },
+    );
+}
+
+/// A row's taps, `[9][lanes]`, from partial sums, each `[36][rows][lanes]`.
+#[inline(always)]
+fn add_up<S: Simd>(simd: S, partial_sums: &[f32], rows: usize, row: usize, taps: &mut [f32]) {
+    let lanes = taps.len() / 9;
+    let plane = rows * lanes;
+    for lane in (0..lanes).step_by(S::LANES) {
+        let mut total = [[simd.zero(); 6]; 6];
+        for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
+            let sums = &sums[row * lanes + lane..];
+            let part = load_matrix::<S, 6>(simd, sums, 6 * plane, plane);
+            for (total, part) in total.as_flattened_mut().iter_mut().zip(part.as_flattened()) {
+                *total = simd.add(*total, *part);
+            }
+        }
+        let total = transform::weight_transposed(simd, total);
+        store_matrix(simd, total, &mut taps[lane..], 3 * lanes, lanes);
+    }
+}
+
+/// A block in the products' domain: `[36][tile][channel]`.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    numbers: &'a [f32],
+    /// From a tile to the next.
+    pitch: usize,
+    /// From a product to the next.
+    plane: usize,
+}
+
+/// A block's part of `sums[36][rows][b.pitch]`: the products of `a` and `b`, over the tiles.
+#[inline(always)]
+fn accumulate<S: Simd>(
+    simd: S,
+    tiles: usize,
+    a: Side<'_>,
+    rows: usize,
+    b: Side<'_>,
+    sums: &mut [f32],
+    add: bool,
+) {
+    let lanes = b.pitch;
+    for product in 0..PRODUCTS {
+        for lane in (0..lanes).step_by(VECS * S::LANES) {
+            for (row, tile_rows) in even_parts(rows, S::ROWS) {
+                let operands = Operands {
+                    depth: tiles,
+                    a: &a.numbers[product * a.plane + row..],
+                    a_step: a.pitch,
+                    a_row: |r| r,
+                    b: &b.numbers[product * b.plane + lane..],
+                    b_step: lanes,
+                    b_tap: |_| 0,
+                };
+                let sums = &mut sums[(product * rows + row) * lanes + lane..];
+                if lanes - lane == S::LANES {
+                    tile::<S, 1, 1>(simd, tile_rows, operands, sums, lanes, add);
+                } else {
+                    tile::<S, VECS, 1>(simd, tile_rows, operands, sums, lanes, add);
+                }
+            }
+        }
+    }
+}
+
+/// How the pictures are cut into tiles, and those into rectangular blocks.
+#[derive(Clone, Copy)]
+struct Grid {
+    /// Tiles of a picture.
+    rows: usize,
+    cols: usize,
+    /// Blocks of a picture.
+    block_rows: usize,
+    block_cols: usize,
+}
+
+/// A rectangle of tiles.
+#[derive(Clone, Copy)]
+struct Block {
+    picture: usize,
+    /// First row and column, in tiles.
+    top: usize,
+    left: usize,
+    /// Extent, in tiles.
+    rows: usize,
+    cols: usize,
+}
+
+impl Grid {
+    fn new<S: Simd>(shape: &Conv3x3) -> Self {
+        let (rows, cols) = (shape.height.div_ceil(SIDE), shape.width.div_ceil(SIDE));
+        let channels = (shape.c_in + shape.c_out).next_multiple_of(S::LANES);
+        // Three halves: of pixels there are half as many as of products.
+        let tile_bytes = channels * PRODUCTS * size_of::<f32>() * 3 / 2;
+        let limit = (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES);
+        let block_cols = cols.div_ceil(limit);
+        let block_rows = rows.div_ceil((limit / cols.div_ceil(block_cols)).max(1));
+        Self {
+            rows,
+            cols,
+            block_rows,
+            block_cols,
+        }
+    }
+
+    fn per_picture(&self) -> usize {
+        self.block_rows * self.block_cols
+    }
+
+    fn get(&self, item: usize) -> Block {
+        let (picture, part) = (item / self.per_picture(), item % self.per_picture());
+        let (row, col) = (part / self.block_cols, part % self.block_cols);
+        let [top, bottom] = [row, row + 1].map(|row| row * self.rows / self.block_rows);
+        let [left, right] = [col, col + 1].map(|col| col * self.cols / self.block_cols);
+        Block {
+            picture,
+            top,
+            left,
+            rows: bottom - top,
+            cols: right - left,
+        }
+    }
+
+    /// The largest block.
+    fn largest(&self) -> Block {
+        let (rows, cols) = (
+            self.rows.div_ceil(self.block_rows),
+            self.cols.div_ceil(self.block_cols),
+        );
+        Block {
+            picture: 0,
+            top: 0,
+            left: 0,
+            rows,
+            cols,
+        }
+    }
+
+    /// Pixels of the largest block.
+    fn pixels(&self, border: usize) -> usize {
+        self.largest().height(border) * self.largest().width(border)
+    }
+
+    /// From a product to the next, for the largest block with `pitch` channels. A cache line more
+    /// than needed keeps a tile's products in different sets of the cache.
+    fn plane(&self, pitch: usize) -> usize {
+        self.largest().tiles() * pitch + 16
+    }
+}
+
+impl Block {
+    fn tiles(&self) -> usize {
+        self.rows * self.cols
+    }
+
+    /// Rows of pixels.
+    fn height(&self, border: usize) -> usize {
+        self.rows * SIDE + 2 * border
+    }
+
+    /// Columns of pixels.
+    fn width(&self, border: usize) -> usize {
+        self.cols * SIDE + 2 * border
+    }
+}
+
+/// Copies a block's pixels and those around it to `pixels[row][column][channel]`. What is outside
+/// of the picture is zero.
+#[inline(always)]
+fn gather_block<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    src: &[f32],
+    channels: usize,
+    block: Block,
+    border: usize,
+    pixels: &mut [f32],
+) {
+    let pitch = channels.next_multiple_of(S::LANES);
+    let plane = shape.height * shape.width;
+    let picture = &src[block.picture * channels * plane..][..channels * plane];
+    let width = block.width(border);
+    // Columns of zeros on the left, of the picture, and of zeros on the right.
+    let left = border.saturating_sub(block.left * SIDE);
+    let first = (block.left * SIDE).saturating_sub(border);
+    let count = (shape.width - first).min(width - left);
+    for (row, line) in pixels
+        .chunks_exact_mut(width * pitch)
+        .take(block.height(border))
+        .enumerate()
+    {
+        let row = block.top * SIDE + row;
+        if row < border || row - border >= shape.height {
+            line.fill(0.0);
+            continue;
+        }
+        let start = (row - border) * shape.width + first;
+        line[..left * pitch].fill(0.0);
+        gather(
+            simd,
+            picture,
+            Run {
+                start,
+                count,
+                plane,
+                channels,
+            },
+            &mut line[left * pitch..],
+            pitch,
+        );
+        line[(left + count) * pitch..].fill(0.0);
+    }
+}
+
+/// The opposite of [`gather_block`], without a border.
+///
+/// # Safety
+/// No other thread may use this block's pixels of `y` meanwhile.
+#[inline(always)]
+unsafe fn scatter_block<S: Simd>(
+    simd: S,
+    shape: &Conv3x3,
+    block: Block,
+    pixels: &[f32],
+    y: Shared<'_>,
+) {
+    let channels = shape.c_out;
+    let pitch = channels.next_multiple_of(S::LANES);
+    let plane = shape.height * shape.width;
+    let (top, left, width) = (block.top * SIDE, block.left * SIDE, block.width(0));
+    let count = width.min(shape.width - left);
+    for row in 0..block.height(0).min(shape.height - top) {
+        let start = block.picture * channels * plane + (top + row) * shape.width + left;
+        let run = Run {
+            start,
+            count,
+            plane,
+            channels,
+        };
+        // SAFETY: the run is in the block, which the caller vouches for.
+        unsafe { scatter(simd, &pixels[row * width * pitch..], pitch, y, run) };
+    }
+}
+
+/// Pixels of the input, with a border, to `[36][tile][channel]`.
+#[inline(always)]
+fn transform_input<S: Simd>(
+    simd: S,
+    block: Block,
+    pixels: &[f32],
+    pitch: usize,
+    products: &mut [f32],
+    plane: usize,
+) {
+    let line = block.width(/* border */ 1) * pitch;
+    for idx in 0..block.tiles() {
+        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
+        for c in (0..pitch).step_by(S::LANES) {
+            let x = load_matrix::<S, 6>(simd, &pixels[first + c..], line, pitch);
+            let x = transform::input(simd, x);
+            store_matrix(simd, x, &mut products[idx * pitch + c..], 6 * plane, plane);
+        }
+    }
+}
+
+/// Pixels of the output's gradient to `[36][tile][channel]`.
+#[inline(always)]
+fn transform_slopes<S: Simd>(
+    simd: S,
+    block: Block,
+    pixels: &[f32],
+    pitch: usize,
+    products: &mut [f32],
+    plane: usize,
+) {
+    let line = block.width(/* border */ 0) * pitch;
+    for idx in 0..block.tiles() {
+        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
+        for c in (0..pitch).step_by(S::LANES) {
+            let dy = load_matrix::<S, 4>(simd, &pixels[first + c..], line, pitch);
+            let dy = transform::output_transposed(simd, dy);
+            store_matrix(simd, dy, &mut products[idx * pitch + c..], 6 * plane, plane);
+        }
+    }
+}
+
+/// `[36][tile][channel]` to pixels of the output.
+#[inline(always)]
+fn transform_output<S: Simd>(
+    simd: S,
+    block: Block,
+    products: &[f32],
+    plane: usize,
+    bias: &[f32],
+    pixels: &mut [f32],
+) {
+    let pitch = bias.len();
+    let line = block.width(/* border */ 0) * pitch;
+    for idx in 0..block.tiles() {
+        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
+        for c in (0..pitch).step_by(S::LANES) {
+            let m = load_matrix::<S, 6>(simd, &products[idx * pitch + c..], 6 * plane, plane);
+            let mut y = transform::output(simd, m);
+            let [[bias]] = load_matrix::<S, 1>(simd, &bias[c..], 0, 0);
+            for y in y.as_flattened_mut() {
+                *y = simd.add(*y, bias);
+            }
+            store_matrix(simd, y, &mut pixels[first + c..], line, pitch);
+        }
+    }
+}
+
+/// Reads `N` x `N` vectors.
+#[inline(always)]
+fn load_matrix<S: Simd, const N: usize>(
+    simd: S,
+    src: &[f32],
+    row_step: usize,
+    col_step: usize,
+) -> [[S::V; N]; N] {
+    assert!((N - 1) * (row_step + col_step) + S::LANES <= src.len());
+    let mut matrix = [[simd.zero(); N]; N];
+    for row in 0..N {
+        for col in 0..N {
+            // SAFETY: the last vector is inside the slice, as asserted.
+            matrix[row][col] =
+                unsafe { simd.load(src.as_ptr().add(row * row_step + col * col_step)) };
+        }
+    }
+    matrix
+}
+
+/// Writes `N` x `N` vectors.
+#[inline(always)]
+fn store_matrix<S: Simd, const N: usize>(
+    simd: S,
+    matrix: [[S::V; N]; N],
+    dst: &mut [f32],
+    row_step: usize,
+    col_step: usize,
+) {
+    assert!((N - 1) * (row_step + col_step) + S::LANES <= dst.len());
+    for row in 0..N {
+        for col in 0..N {
+            // SAFETY: the last vector is inside the slice, as asserted.
+            unsafe {
+                let dst = dst.as_mut_ptr().add(row * row_step + col * col_step);
+                simd.store(dst, matrix[row][col]);
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Training pictures: listed once, decoded and augmented by threads of their own.
+//!
+//! Which pictures a step sees, and how they are cropped, is a function of seed and step alone.
+//! So the number of threads changes nothing, and a resumed run goes on exactly.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use underdrawing::{Limits, Picture, Pixels};
+
+use crate::config::Fit;
+
+/// File name extensions that are taken for pictures.
+const EXTENSIONS: [&str; 9] = [
+    "png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif", "qoi",
+];
+
+/// Why a folder cannot be trained on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// The folder cannot be listed.
+    #[error("failed to list {}", path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Too few pictures.
+    #[error("{} holds {found} readable pictures: expected at least {expected}", path.display())]
+    TooFew {
+        /// The folder.
+        path: PathBuf,
+        /// Pictures there.
+        found: usize,
+        /// Pictures needed.
+        expected: usize,
+    },
+}
+
+/// The pictures of a folder and its subfolders, sorted by path.
+///
+/// # Errors
+/// When the folder cannot be listed or holds fewer than `at_least` files that look like pictures.
+pub(crate) fn list_pictures(folder: &Path, at_least: usize) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut paths = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(path) = folders.pop() {
+        let failed = |source| DatasetError::List {
+            path: path.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&path).map_err(failed)? {
+            let entry = entry.map_err(failed)?.path();
+            let extension = entry.extension().and_then(|e| e.to_str());
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if extension
+                .is_some_and(|e| EXTENSIONS.contains(&e.to_ascii_lowercase().as_str()))
+            {
+                paths.push(entry);
+            }
+        }
+    }
+    paths.sort();
+    if paths.len() < at_least {
+        return Err(DatasetError::TooFew {
+            path: folder.to_owned(),
+            found: paths.len(),
+            expected: at_least,
+        });
+    }
+    Ok(paths)
+}
+
+/// Reads one picture; `None` when it is damaged or not a picture.
+pub(crate) fn read_picture(path: &Path) -> Option<Pixels> {
+    let bytes = std::fs::read(path).ok()?;
+    let picture = Picture::decode(&bytes, &Limits::default()).ok()?;
+    Some(picture.on_white().0)
+}
+
+/// What every worker shares.
+pub(crate) struct Dataset {
+    paths: Vec<PathBuf>,
+    decoded: Vec<OnceLock<Arc<Pixels>>>,
+    cache_left: AtomicUsize,
+    damaged: Mutex<Vec<PathBuf>>,
+    fit: Fit,
+    size: usize,
+    seed: u64,
+}
+
+impl Dataset {
+    pub(crate) fn new(
+        paths: Vec<PathBuf>,
+        fit: Fit,
+        size: usize,
+        seed: u64,
+        cache_mib: usize,
+    ) -> Self {
+        Self {
+            decoded: paths.iter().map(|_| OnceLock::new()).collect(),
+            paths,
+            cache_left: AtomicUsize::new(cache_mib << 20),
+            damaged: Mutex::new(Vec::new()),
+            fit,
+            size,
+            seed,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    /// Damaged files met since the last call, sorted.
+    pub(crate) fn take_damaged(&self) -> Vec<PathBuf> {
+        let mut damaged = std::mem::take(
+            &mut *self
+                .damaged
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        damaged.sort();
+        damaged
+    }
+
+    /// The batch of a step: `batch_size` squares, `[n, 3, size, size]` in [0, 1].
+    /// `None` when every picture is damaged.
+    pub(crate) fn batch(&self, step: u64, batch_size: usize) -> Option<Vec<f32>> {
+        let mut values = Vec::with_capacity(batch_size * 3 * self.size * self.size);
+        let n = self.len() as u64;
+        let mut order = Vec::new();
+        let mut order_epoch = None;
+        for slot in 0..batch_size as u64 {
+            let position = step * batch_size as u64 + slot;
+            let epoch = position / n;
+            if order_epoch != Some(epoch) {
+                order = permutation(self.len(), self.seed, epoch);
+                order_epoch = Some(epoch);
+            }
+            let picture = self.picture_from(order[(position % n) as usize])?;
+            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+            random.set_stream((1 << 62) | position);
+            push_planes(&self.square(&picture, &mut random), &mut values);
+        }
+        Some(values)
+    }
+
+    /// The picture at `index`, or the next readable one after it.
+    fn picture_from(&self, index: usize) -> Option<Arc<Pixels>> {
+        (0..self.len()).find_map(|ahead| self.picture((index + ahead) % self.len()))
+    }
+
+    fn picture(&self, index: usize) -> Option<Arc<Pixels>> {
+        if let Some(picture) = self.decoded[index].get() {
+            return Some(picture.clone());
+        }
+        let Some(picture) = read_picture(&self.paths[index]).map(Arc::new) else {
+            let mut damaged = self
+                .damaged
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if !damaged.contains(&self.paths[index]) {
+                damaged.push(self.paths[index].clone());
+            }
+            return None;
+        };
+        let bytes = picture.data().len();
+        let fits = self
+            .cache_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                left.checked_sub(bytes)
+            });
+        if fits.is_ok() {
+            let _ = self.decoded[index].set(picture.clone());
+        }
+        Some(picture)
+    }
+
+    fn square(&self, picture: &Pixels, random: &mut ChaCha8Rng) -> Pixels {
+        let size = self.size;
+        if self.fit == Fit::Squeeze {
+            return resized(picture, size, size);
+        }
+        // Half of the crops are drawn smaller by up to 0.6, which sharpens them: full-size camera
+        // pictures are softer than most of what is hidden.
+        let shortest = picture.width().min(picture.height());
+        let mut side = size;
+        if random.next_u32() & 1 == 1 {
+            side += (size * 2 / 3 * (random.next_u32() >> 16) as usize) >> 16;
+        }
+        let enlarged;
+        let (source, side) = if shortest >= size {
+            (picture, side.min(shortest))
+        } else {
+            let scale = |n: usize| (n * size).div_ceil(shortest);
+            enlarged = resized(picture, scale(picture.width()), scale(picture.height()));
+            (&enlarged, size)
+        };
+        let mut below = |n: usize| (u64::from(random.next_u32()) * n as u64 >> 32) as usize;
+        let left = below(source.width() - side + 1);
+        let top = below(source.height() - side + 1);
+        let flips = below(8);
+        let crop = Pixels::from_fn(side, side, |x, y| {
+            let x = if flips & 1 == 1 { side - 1 - x } else { x };
+            let y = if flips & 2 == 2 { side - 1 - y } else { y };
+            let (x, y) = if flips & 4 == 4 { (y, x) } else { (x, y) };
+            source.pixel(left + x, top + y)
+        })
+        .expect("the square lies within the picture");
+        resized(&crop, size, size)
+    }
+}
+
+fn resized(picture: &Pixels, width: usize, height: usize) -> Pixels {
+    picture
+        .resized(width, height)
+        .expect("training squares are within the limits")
+}
+
+/// Appends the three colour planes of a picture, in [0, 1].
+pub(crate) fn push_planes(picture: &Pixels, values: &mut Vec<f32>) {
+    for channel in 0..3 {
+        let plane = picture.data().iter().skip(channel).step_by(3);
+        values.extend(plane.map(|&v| f32::from(v) / 255.0));
+    }
+}
+
+/// A shuffled `0..n`, a function of seed and epoch (Fisher and Yates).
+fn permutation(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(epoch);
+    let mut order: Vec<usize> = (0..n).collect();
+    for i in (1..n).rev() {
+        let j = (u128::from(random.next_u64()) * (i as u128 + 1) >> 64) as usize;
+        order.swap(i, j);
+    }
+    order
+}
+
+/// Batches in order of steps, made ahead of time by `workers` threads.
+pub(crate) struct Loader {
+    queues: Vec<Receiver<Option<Vec<f32>>>>,
+    next: usize,
+}
+
+/// Batches that each worker keeps ready.
+const AHEAD: usize = 2;
+
+impl Loader {
+    /// Batches of the steps `first..last`.
+    pub(crate) fn new(
+        dataset: &Arc<Dataset>,
+        first: u64,
+        last: u64,
+        batch_size: usize,
+        workers: usize,
+    ) -> Self {
+        let queues = (0..workers as u64)
+            .map(|worker| {
+                let (sender, receiver) = sync_channel(AHEAD);
+                let dataset = dataset.clone();
+                std::thread::spawn(move || {
+                    let steps = (first + worker..last).step_by(workers);
+                    produce(&dataset, steps, batch_size, &sender);
+                });
+                receiver
+            })
+            .collect();
+        Self { queues, next: 0 }
+    }
+
+    /// The next step's batch; `None` after the last, or when no picture is readable.
+    pub(crate) fn next_batch(&mut self) -> Option<Vec<f32>> {
+        let queue = self.next;
+        self.next = (queue + 1) % self.queues.len();
+        self.queues[queue].recv().ok().flatten()
+    }
+}
+
+fn produce(
+    dataset: &Dataset,
+    steps: impl Iterator<Item = u64>,
+    batch_size: usize,
+    sender: &SyncSender<Option<Vec<f32>>>,
+) {
+    for step in steps {
+        // The receiver is gone when the run was stopped.
+        if sender.send(dataset.batch(step, batch_size)).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permutations_hold_every_picture_once_and_differ_by_epoch() {
+        let first = permutation(50, 1, 0);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+        assert_ne!(first, permutation(50, 1, 1));
+        assert_eq!(first, permutation(50, 1, 0));
+    }
+
+    fn folder_of_pictures(n: usize) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for i in 0..n {
+            let pixels = Pixels::from_fn(20, 14 + i, |x, y| {
+                [(x * 12) as u8, (y * 9) as u8, (i * 40) as u8]
+            })
+            .unwrap();
+            let picture = Picture::from(pixels);
+            let bytes = picture.encode(underdrawing::FileFormat::Png).unwrap();
+            std::fs::write(folder.path().join(format!("{i}.png")), bytes).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_workers_or_cache() {
+        let folder = folder_of_pictures(5);
+        let batches = |workers, cache_mib| {
+            let paths = list_pictures(folder.path(), 5).unwrap();
+            let dataset = Arc::new(Dataset::new(paths, Fit::Crop, 16, 9, cache_mib));
+            let mut loader = Loader::new(&dataset, 2, 7, 4, workers);
+            std::iter::from_fn(|| loader.next_batch()).collect::<Vec<_>>()
+        };
+        let one = batches(1, 0);
+        assert_eq!(one.len(), 5);
+        assert!(one.iter().all(|b| b.len() == 4 * 3 * 16 * 16));
+        assert!(one[0].iter().all(|v| (0.0..=1.0).contains(v)));
+        assert_ne!(one[0], one[1]);
+        assert_eq!(one, batches(3, 16));
+    }
+
+    #[test]
+    fn a_damaged_picture_is_skipped_and_reported_once() {
+        let folder = folder_of_pictures(3);
+        std::fs::write(folder.path().join("1.png"), b"\x89PNG\r\n\x1a\nbroken").unwrap();
+        let paths = list_pictures(folder.path(), 1).unwrap();
+        let dataset = Dataset::new(paths, Fit::Squeeze, 16, 9, 0);
+        for step in 0..4 {
+            assert!(dataset.batch(step, 2).is_some());
+        }
+        assert_eq!(dataset.take_damaged(), [folder.path().join("1.png")]);
+    }
+
+    #[test]
+    fn an_empty_folder_is_an_error_that_says_what_was_expected() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = list_pictures(folder.path(), 2).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("holds 0 readable pictures: expected at least 2")
+        );
+    }
+}

@@ -1,0 +1,87 @@
+//! Encoding: lossless files only.
+
+use std::io::Cursor;
+
+use image::codecs::{bmp, png, qoi, tiff, webp};
+use image::{ExtendedColorType, ImageEncoder, ImageError};
+
+use super::{FileFormat, ImageFileError, Picture};
+
+const COMPRESSION: png::CompressionType = png::CompressionType::Default;
+const FILTER: png::FilterType = png::FilterType::Adaptive;
+
+pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
+    match format {
+        FileFormat::Png
+        | FileFormat::Bmp
+        | FileFormat::Tiff
+        | FileFormat::Qoi
+        | FileFormat::WebP => {}
+        FileFormat::Jpeg => return Err(ImageFileError::Lossy { format }),
+        FileFormat::Gif | FileFormat::Pnm => return Err(ImageFileError::NotWritten { format }),
+    }
+    let pixels = &picture.pixels;
+    let samples = match &picture.alpha {
+        None => None,
+        Some(alpha) => Some(with_alpha(pixels.data(), alpha)?),
+    };
+    let (data, color) = match &samples {
+        None => (pixels.data(), ExtendedColorType::Rgb8),
+        Some(samples) => (samples.as_slice(), ExtendedColorType::Rgba8),
+    };
+    let failed = |error: ImageError| ImageFileError::Encode {
+        format,
+        width: pixels.width(),
+        height: pixels.height(),
+        source: error.into(),
+    };
+    let mut bytes = Vec::new();
+    let mut file = Cursor::new(&mut bytes);
+    let profile = picture.icc_profile.as_deref();
+    let size = (pixels.width() as u32, pixels.height() as u32);
+    match format {
+        FileFormat::Tiff => write(tiff::TiffEncoder::new(file), data, size, color, profile),
+        FileFormat::WebP => {
+            let encoder = webp::WebPEncoder::new_lossless(file);
+            write(encoder, data, size, color, profile)
+        }
+        FileFormat::Bmp => write(bmp::BmpEncoder::new(&mut file), data, size, color, profile),
+        FileFormat::Qoi => write(qoi::QoiEncoder::new(file), data, size, color, profile),
+        _ => {
+            let encoder = png::PngEncoder::new_with_quality(file, COMPRESSION, FILTER);
+            write(encoder, data, size, color, profile)
+        }
+    }
+    .map_err(failed)?;
+    Ok(bytes)
+}
+
+fn write(
+    mut encoder: impl ImageEncoder,
+    data: &[u8],
+    (width, height): (u32, u32),
+    color: ExtendedColorType,
+    profile: Option<&[u8]>,
+) -> Result<(), ImageError> {
+    if let Some(profile) = profile {
+        // BMP and QOI refuse it: they have no place for a profile.
+        let _ = encoder.set_icc_profile(profile.to_vec());
+    }
+    encoder.write_image(data, width, height, color)
+}
+
+/// RGBA samples, interleaved.
+fn with_alpha(rgb: &[u8], alpha: &[u8]) -> Result<Vec<u8>, ImageFileError> {
+    let n_pixels = rgb.len() / 3;
+    if alpha.len() != n_pixels {
+        return Err(ImageFileError::Alpha {
+            expected: n_pixels,
+            found: alpha.len(),
+        });
+    }
+    let mut samples = Vec::with_capacity(4 * n_pixels);
+    for (rgb, &alpha) in rgb.chunks_exact(3).zip(alpha) {
+        samples.extend([rgb[0], rgb[1], rgb[2], alpha]);
+    }
+    Ok(samples)
+}
