@@ -27,6 +27,12 @@ impl Conv3x3 {
         }
     }
 
+    /// From its parameters.
+    #[must_use]
+    pub(crate) fn new(weight: Param<Tensor<4>>, bias: Param<Tensor<1>>) -> Self {
+        Self { weight, bias }
+    }
+
     /// `x` `[n, c_in, h, w]` to `[n, c_out, h, w]`.
     #[must_use]
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
