@@ -4,6 +4,7 @@ mod image_file;
 mod metric;
 pub mod net;
 mod pixels;
+pub mod pth;
 mod sheet;
 
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
