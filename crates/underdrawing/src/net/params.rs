@@ -26,10 +26,7 @@ pub fn named_tensors<M: Module>(module: &M) -> Vec<NamedTensor> {
 /// The module with every value replaced by `values(name, shape)`, which must return as many values
 /// as the shape holds.
 #[must_use]
-pub fn with_tensors<M: Module>(
-    module: M,
-    values: &mut dyn FnMut(&str, &[usize]) -> Vec<f32>,
-) -> M {
+pub fn with_tensors<M: Module>(module: M, values: &mut dyn FnMut(&str, &[usize]) -> Vec<f32>) -> M {
     module.map(&mut Replacer {
         path: Vec::new(),
         values,
@@ -56,7 +53,9 @@ impl ModuleVisitor for Collector {
         self.tensors.push(NamedTensor {
             name: self.path.join("."),
             shape: data.shape().to_vec(),
-            values: data.try_to_vec().expect("networks keep their parameters in f32"),
+            values: data
+                .try_to_vec()
+                .expect("networks keep their parameters in f32"),
         });
     }
 }
