@@ -14,13 +14,19 @@ use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
-use crate::net::{Init, LiftingNetConfig, NamedTensor, Networks};
+use crate::net::{
+    Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config, n_parameters,
+    named_tensors, with_tensors,
+};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
 
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
+
+/// Side of the U-Net's tiles, that of its training pictures in 2018.
+const UNET_TILE: usize = 256;
 
 /// Networks that hide and reveal, ready to run.
 #[derive(Clone)]
@@ -43,6 +49,12 @@ pub struct Model {
 pub enum Architecture {
     /// The invertible network of this project.
     Lifting(LiftingNetConfig),
+    /// U-Net and reveal network of the 2018 system.
+    #[serde(rename = "2018")]
+    Unet2018(Pair2018Config),
+    /// The three networks of 2017.
+    #[serde(rename = "2017")]
+    Dense2017(Triple2017Config),
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -92,15 +104,15 @@ impl Model {
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
-        let mut tensors = networks.named_tensors();
+        let mut tensors = named_tensors(&networks);
         let device = networks.devices().into_iter().next().unwrap_or_default();
         // JSON has no word for infinity.
-        training.quality = training.quality.filter(|q| {
-            q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite()
-        });
+        training.quality = training
+            .quality
+            .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
             id: ModelId::of(&architecture, &mut tensors),
-            n_parameters: n_parameters(&tensors),
+            n_parameters: n_parameters(&networks),
             architecture,
             networks,
             training,
@@ -125,7 +137,7 @@ impl Model {
         let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
-        let networks = networks.with_tensors(&mut |name, shape| {
+        let networks = with_tensors(networks, &mut |name, shape| {
             let values = file.take(name, shape).map_err(|e| problem.get_or_insert(e));
             values.unwrap_or_else(|_| vec![0.0; shape.iter().product()])
         });
@@ -146,7 +158,7 @@ impl Model {
         model_file::write(
             &self.architecture.to_json(),
             &training,
-            self.networks.named_tensors(),
+            named_tensors(&self.networks),
             precision,
         )
     }
@@ -262,7 +274,7 @@ fn window(tensor: Tensor<4>) -> Window {
         height,
         samples: tensor
             .into_data()
-            .into_vec()
+            .try_into_vec()
             .expect("networks compute in f32"),
     }
 }
@@ -277,10 +289,7 @@ impl Network for Model {
     }
 
     fn hide(&self, cover: Window, secret: Window) -> Window {
-        window(
-            self.networks
-                .hide(self.tensor(cover), self.tensor(secret)),
-        )
+        window(self.networks.hide(self.tensor(cover), self.tensor(secret)))
     }
 
     fn reveal(&self, container: Window) -> Window {
@@ -300,24 +309,37 @@ impl Architecture {
     pub fn init(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
+            Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
+            Self::Dense2017(config) => Networks::Dense2017(config.init(init)),
         }
     }
 
     /// Refuses sizes that no sensible model has, before anything is built from them.
     fn check(&self) -> Result<(), ModelError> {
-        let within = |name, found, most| {
-            if (1..=most).contains(&found) {
+        let within = |name, least, found, most| {
+            if (least..=most).contains(&found) {
                 Ok(())
             } else {
-                Err(ModelError::Architecture { name, found, most })
+                Err(ModelError::Architecture {
+                    name,
+                    found,
+                    least,
+                    most,
+                })
             }
         };
         match self {
             // At the default tile size, 256 channels take 2 GB.
             Self::Lifting(config) => {
-                within("blocks", config.blocks, 64)?;
-                within("width", config.width, 256)
+                within("blocks", 1, config.blocks, 64)?;
+                within("width", 1, config.width, 256)
             }
+            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
+                within("hiding.depth", 2, hiding.depth, 10)?;
+                within("hiding.width", 1, hiding.width, 256)?;
+                within("reveal.width", 1, reveal.width, 256)
+            }
+            Self::Dense2017(config) => within("width", 1, config.width, 256),
         }
     }
 
@@ -328,6 +350,16 @@ impl Architecture {
                 let context = Context::Radius(config.receptive_radius());
                 (context, context)
             }
+            Self::Unet2018(config) => (
+                Context::Blended {
+                    side: config.hiding.size_multiple().max(UNET_TILE),
+                },
+                Context::Radius(config.reveal.receptive_radius()),
+            ),
+            Self::Dense2017(config) => (
+                Context::Radius(config.hide_radius()),
+                Context::Radius(config.reveal_radius()),
+            ),
         }
     }
 
@@ -352,15 +384,6 @@ fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> 
         });
     }
     Ok(())
-}
-
-/// Values that training changes; batch normalisation also keeps statistics.
-fn n_parameters(tensors: &[NamedTensor]) -> usize {
-    let trained = tensors.iter().filter(|t| {
-        let name = t.name.rsplit('.').next().unwrap_or_default();
-        !matches!(name, "running_mean" | "running_var")
-    });
-    trained.map(|t| t.values.len()).sum()
 }
 
 impl ModelId {
@@ -416,5 +439,130 @@ impl FromStr for ModelId {
             .ok_or_else(|| ModelIdError {
                 found: text.to_owned(),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A network that does much to a picture: fresh weights, the last layers scaled up.
+    fn lively(blocks: usize) -> Model {
+        let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
+        let networks = architecture.init(&mut Init::new(3, &Device::flex()));
+        let tensors = named_tensors(&networks);
+        let mut tensors = tensors.into_iter();
+        let networks = networks.with_tensors(&mut |name, _| {
+            let gain = if name.ends_with("last.weight") {
+                8.0
+            } else {
+                1.0
+            };
+            let tensor = tensors.next().expect("both visit the same tensors");
+            tensor.values.iter().map(|v| gain * v).collect()
+        });
+        Model::new(architecture, &networks, TrainingRecord::default())
+    }
+
+    /// The same networks with another margin around tiles.
+    struct WithMargin<'a>(&'a Model, usize);
+
+    impl Network for WithMargin<'_> {
+        fn hiding_context(&self) -> Context {
+            Context::Radius(self.1)
+        }
+
+        fn revealing_context(&self) -> Context {
+            Context::Radius(self.1)
+        }
+
+        fn hide(&self, cover: Window, secret: Window) -> Window {
+            Network::hide(self.0, cover, secret)
+        }
+
+        fn reveal(&self, container: Window) -> Window {
+            Network::reveal(self.0, container)
+        }
+    }
+
+    fn picture(width: usize, height: usize, seed: u32) -> Pixels {
+        Pixels::from_fn(width, height, |x, y| {
+            [1u32, 2, 3].map(|channel| {
+                let i = (x as u32 ^ (y as u32) << 8 ^ channel << 16 ^ seed << 20)
+                    .wrapping_mul(2_654_435_761);
+                (i >> 24) as u8
+            })
+        })
+        .unwrap()
+    }
+
+    fn largest_difference(a: &Pixels, b: &Pixels) -> u8 {
+        let steps = a.data().iter().zip(b.data()).map(|(a, b)| a.abs_diff(*b));
+        steps.max().unwrap()
+    }
+
+    /// Container and revealed picture, in tiles of 24 or whole.
+    fn both(network: &dyn Network, id: ModelId, tile_size: usize) -> (Pixels, Pixels) {
+        let (cover, secret) = (picture(90, 74, 1), picture(90, 74, 2));
+        let hiding = HideOptions { tile_size };
+        let container = hide::hide(network, id, &cover, &secret, &hiding, &mut |_, _| {}).unwrap();
+        let whole = HideOptions::default();
+        let given = hide::hide(network, id, &cover, &secret, &whole, &mut |_, _| {}).unwrap();
+        let revealing = RevealOptions {
+            tile_size,
+            ..RevealOptions::default()
+        };
+        let revealed = reveal::reveal(network, id, &given, &revealing, &mut |_, _| {}).unwrap();
+        (container, revealed)
+    }
+
+    #[test]
+    fn tiles_agree_with_the_whole_picture() {
+        let model = lively(2);
+        let whole = both(&model, model.id(), 1024);
+        let tiled = both(&model, model.id(), 24);
+        assert!(largest_difference(&whole.0, &tiled.0) <= 1);
+        assert!(largest_difference(&whole.1, &tiled.1) <= 1);
+
+        let narrow = both(&WithMargin(&model, 8), model.id(), 24);
+        assert!(
+            largest_difference(&whole.0, &narrow.0) > 1,
+            "a margin of 8 must not do"
+        );
+        assert!(
+            largest_difference(&whole.1, &narrow.1) > 1,
+            "a margin of 8 must not do"
+        );
+    }
+
+    #[test]
+    fn the_id_follows_parameters_and_architecture() {
+        let model = lively(1);
+        assert_eq!(model.id(), lively(1).id());
+        assert_ne!(model.id(), lively(2).id());
+        let mut first = true;
+        let networks = model.networks().clone().with_tensors(&mut |_, shape| {
+            let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
+            vec![value; shape.iter().product()]
+        });
+        let other = Model::new(*model.architecture(), &networks, TrainingRecord::default());
+        assert_ne!(model.id(), other.id());
+    }
+
+    #[test]
+    fn ids_are_written_and_read_as_text() {
+        let id = ModelId::from_bytes([0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff]);
+        assert_eq!(id.to_string(), "00010203fcfdfeff");
+        assert_eq!("00010203fcfdfeff".parse(), Ok(id));
+        for text in ["", "0001", "+0010203fcfdfeff", "00010203fcfdfefg"] {
+            assert!(text.parse::<ModelId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_size_is_counted() {
+        let architecture = Architecture::Lifting(LiftingNetConfig::default());
+        let networks = architecture.init(&mut Init::unfilled(&Device::flex()));
+        assert_eq!(n_parameters(&named_tensors(&networks)), 256_044);
     }
 }

@@ -116,7 +116,9 @@ fn check_gradient(reference: &Reference, name: &str, shape: &[usize], found: Opt
     match reference.weight_before_norm(name) {
         Some(weight) => {
             let limit = VANISHING * largest(&reference.tensors[&weight].1);
-            if std::env::var("SHOW").is_ok() { eprintln!("VAN {:e} {limit:e} {name}", largest(&found)); }
+            if std::env::var("SHOW").is_ok() {
+                eprintln!("VAN {:e} {limit:e} {name}", largest(&found));
+            }
             assert!(largest(&found) < limit, "{name}: {found:?}, limit {limit}");
         }
         None => reference.assert_close(&format!("gradient/{name}"), shape, &found),
@@ -191,13 +193,18 @@ impl Reference {
         let expected = self.values(name, shape);
         let errors: Vec<f32> = expected.iter().zip(found).map(|(a, b)| a - b).collect();
         let error = largest(&errors) / largest(expected);
-        if std::env::var("SHOW").is_ok() { eprintln!("ERR {error:e} {name}"); }
+        if std::env::var("SHOW").is_ok() {
+            eprintln!("ERR {error:e} {name}");
+        }
         assert!(error < RELATIVE, "{name}: relative error {error:e}");
     }
 }
 
 fn floats<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_to_vec().expect("tensors here are f32")
+    tensor
+        .into_data()
+        .try_to_vec()
+        .expect("tensors here are f32")
 }
 
 /// The largest absolute value; NaN if there is one.
