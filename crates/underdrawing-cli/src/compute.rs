@@ -1,7 +1,7 @@
 //! Where and how networks run: `--device` and `--threads`.
 
 use anyhow::Context;
-use underdrawing::Compute;
+use underdrawing::{Compute, DEFAULT_TILE_SIZE, HideOptions, RevealOptions};
 
 use crate::args::{ComputeArgs, Device};
 
@@ -18,5 +18,20 @@ impl ComputeArgs {
             Device::Cpu => Compute::Cpu,
             Device::Gpu => Compute::Gpu,
         })
+    }
+
+    /// How to hide, as these arguments say.
+    pub(crate) fn hide_options(&self) -> HideOptions {
+        HideOptions {
+            tile_size: self.tile_size.unwrap_or(DEFAULT_TILE_SIZE),
+        }
+    }
+
+    /// How to reveal, as these arguments say.
+    pub(crate) fn reveal_options(&self) -> RevealOptions {
+        RevealOptions {
+            tile_size: self.tile_size.unwrap_or(DEFAULT_TILE_SIZE),
+            size: None,
+        }
     }
 }

@@ -11,8 +11,8 @@ use crate::output::error_with_hint;
 /// Largest picture file that is read: an uncompressed 16-bit RGBA picture at the pixel limit.
 pub(crate) const MAX_PICTURE_BYTES: u64 = 1 << 30;
 
-/// Largest model file that is read: three times the 2018 system in single precision.
-pub(crate) const MAX_MODEL_BYTES: u64 = 1 << 29;
+/// Largest model file that is read: 250 million parameters in single precision.
+pub(crate) const MAX_MODEL_BYTES: u64 = 1 << 30;
 
 /// Whether a path on the command line means stdin or stdout.
 pub(crate) fn is_stream(path: &Path) -> bool {

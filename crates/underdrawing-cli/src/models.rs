@@ -1,9 +1,11 @@
 //! Finding models: by name, by file, by the id in a container's mark.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{BuiltInModel, Compute, Model, ModelId, built_in_models};
+use underdrawing::{BuiltInModel, Compute, Model, ModelId, built_in_model, built_in_models};
 
 use crate::args::ModelArgs;
 use crate::files::{self, MAX_MODEL_BYTES, display_name};
@@ -21,58 +23,54 @@ impl ModelArgs {
     }
 }
 
-/// The models that reveal can choose from, each loaded when a container first asks for it.
+/// The models that reveal can choose from.
 pub(crate) struct Shelf {
     compute: Compute,
-    /// The one named on the command line first, if any; then all that are built in.
-    slots: Vec<Slot>,
-}
-
-enum Slot {
-    Loaded(Box<Model>),
-    BuiltIn(&'static BuiltInModel),
+    /// The one named on the command line.
+    named: Option<Model>,
+    /// Built-in ones that a container asked for.
+    built_in: BTreeMap<ModelId, Model>,
 }
 
 impl Shelf {
     /// The model named on the command line, if any, and all that are built in.
     pub(crate) fn new(args: &ModelArgs, compute: Compute) -> anyhow::Result<Self> {
-        let mut slots = Vec::new();
-        if let Some(name) = &args.model {
-            slots.push(Slot::Loaded(Box::new(named(name, compute)?)));
-        }
-        slots.extend(built_in_models().iter().map(Slot::BuiltIn));
-        Ok(Self { compute, slots })
+        let name = args.model.as_deref();
+        Ok(Self {
+            compute,
+            named: name.map(|name| named(name, compute)).transpose()?,
+            built_in: BTreeMap::new(),
+        })
     }
 
     /// The model with this id.
     pub(crate) fn with_id(&mut self, id: ModelId) -> anyhow::Result<&Model> {
-        for position in 0..self.slots.len() {
-            if self.load(position)?.id() == id {
-                return self.load(position);
-            }
+        if let Some(model) = &self.named
+            && model.id() == id
+        {
+            return Ok(model);
         }
-        Err(error_with_hint(
-            format!("it was made by model {id}, which is neither built in nor given"),
-            "give that model's file with --model",
-        ))
+        let entry = built_in_model(id).ok_or_else(|| {
+            error_with_hint(
+                format!("it was made by model {id}, which is neither built in nor given"),
+                "give that model's file with --model",
+            )
+        })?;
+        self.built_in(entry)
     }
 
     /// The model named on the command line, or the default one.
     pub(crate) fn first(&mut self) -> anyhow::Result<&Model> {
-        if self.slots.is_empty() {
-            default_model()?;
+        match self.named {
+            Some(ref model) => Ok(model),
+            None => self.built_in(default_model()?),
         }
-        self.load(0)
     }
 
-    fn load(&mut self, position: usize) -> anyhow::Result<&Model> {
-        let slot = &mut self.slots[position];
-        if let Slot::BuiltIn(model) = slot {
-            *slot = Slot::Loaded(Box::new(built_in(model, self.compute)?));
-        }
-        match slot {
-            Slot::Loaded(model) => Ok(model),
-            Slot::BuiltIn(_) => unreachable!("it was loaded above"),
+    fn built_in(&mut self, entry: &BuiltInModel) -> anyhow::Result<&Model> {
+        match self.built_in.entry(entry.id) {
+            Entry::Occupied(there) => Ok(there.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(built_in(entry, self.compute)?)),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, FileFormat, HideOptions, Limits, Model, Picture, Pixels, RevealOptions,
-    SheetColumn, amplified_difference, contact_sheet,
+    Comparison, FileFormat, Limits, Model, Picture, Pixels, SheetColumn, amplified_difference,
+    contact_sheet,
 };
 
 use crate::args::DemoArgs;
@@ -16,9 +16,6 @@ use crate::output::{ExitStatus, Ui, decibels};
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
 const SECRET: &[u8] = include_bytes!("../../demo/secret.png");
-
-/// How many times the difference is amplified to be seen.
-const AMPLIFIED: u8 = 10;
 
 /// The line of `--json`.
 #[derive(Serialize)]
@@ -37,11 +34,7 @@ impl DemoArgs {
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
         let container = self.hide(&model, &cover, &secret, ui)?;
-        let options = RevealOptions {
-            tile_size: self.compute.tile_size,
-            ..Default::default()
-        };
-        let revealed = model.reveal(&container, &options)?;
+        let revealed = model.reveal(&container, &self.compute.reveal_options())?;
         let sheet = contact_sheet(&SheetColumn {
             cover: &cover,
             container: &container,
@@ -49,7 +42,8 @@ impl DemoArgs {
             revealed: &revealed,
         });
         let report = self.report(&model, [&cover, &secret, &container, &revealed])?;
-        let difference = amplified_difference(&cover, &container, AMPLIFIED)?;
+        let difference = amplified_difference(&cover, &container)
+            .context("the container has another size than the cover")?;
         for (name, pixels) in [
             ("cover.png", cover),
             ("secret.png", secret),
@@ -72,10 +66,7 @@ impl DemoArgs {
     ) -> anyhow::Result<Pixels> {
         let bar = ui.bar(1, "tiles");
         bar.message("hiding");
-        let options = HideOptions {
-            tile_size: self.compute.tile_size,
-        };
-        let container = model.hide(cover, secret, &options)?;
+        let container = model.hide(cover, secret, &self.compute.hide_options())?;
         let bytes = Picture::from(container).encode(FileFormat::Png)?;
         let path = self.write("container.png", &bytes)?;
         let written =
@@ -120,7 +111,7 @@ impl DemoArgs {
             "container against cover   {}, SSIM {:.4}\n\
              revealed against secret   {}, SSIM {:.4}\n\
              \n\
-             Look at {}: all pictures and what differs between them, {AMPLIFIED} times amplified.\n\
+             Look at {}: all pictures and what differs between them, ten times amplified.\n\
              container.png beside it looks like cover.png and holds revealed.png.",
             decibels(report.container_psnr_db),
             report.container_ssim,

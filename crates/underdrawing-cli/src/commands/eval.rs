@@ -5,12 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use underdrawing::{
-    Comparison, FileFormat, FloatComparison, HideOptions, Limits, Model, Picture, Pixels,
-    RevealOptions,
-};
+use underdrawing::{Comparison, FileFormat, FloatComparison, Limits, Model, Picture, Pixels};
 
-use crate::args::EvalArgs;
+use crate::args::{ComputeArgs, EvalArgs};
 use crate::files::display_name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
 use crate::output::{ExitStatus, Ui};
@@ -53,7 +50,7 @@ impl EvalArgs {
         let model = self.model.load(self.compute.start()?, ui)?;
         let judge = Judge {
             model: &model,
-            tile_size: self.compute.tile_size,
+            compute: &self.compute,
             folder: tempfile::tempdir().context("failed to create a temporary folder")?,
         };
         if !self.report.json {
@@ -135,7 +132,7 @@ impl EvalArgs {
 /// Hides, writes, reads back, reveals and measures.
 struct Judge<'a> {
     model: &'a Model,
-    tile_size: Option<usize>,
+    compute: &'a ComputeArgs,
     folder: tempfile::TempDir,
 }
 
@@ -156,22 +153,16 @@ impl Judge<'_> {
     /// Container and revealed picture, both as a user gets them: from a written PNG.
     fn through_a_file(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Pixels, Pixels)> {
         let path = self.folder.path().join("container.png");
-        let container = self.model.hide(
-            cover,
-            secret,
-            &HideOptions {
-                tile_size: self.tile_size,
-            },
-        )?;
+        let container = self
+            .model
+            .hide(cover, secret, &self.compute.hide_options())?;
         let written = Picture::from(container).encode(FileFormat::Png)?;
         fs::write(&path, written).context("failed to write a temporary file")?;
         let read = fs::read(&path).context("failed to read a temporary file")?;
         let container = Picture::decode(&read, &Limits::default())?.pixels;
-        let options = RevealOptions {
-            tile_size: self.tile_size,
-            ..Default::default()
-        };
-        let revealed = self.model.reveal(&container, &options)?;
+        let revealed = self
+            .model
+            .reveal(&container, &self.compute.reveal_options())?;
         Ok((container, revealed))
     }
 

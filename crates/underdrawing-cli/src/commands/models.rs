@@ -12,7 +12,7 @@ use crate::output::{ExitStatus, Ui};
 struct Report {
     name: &'static str,
     id: String,
-    architecture: String,
+    architecture: serde_json::Value,
     parameters: usize,
     bytes: usize,
     description: &'static str,
@@ -26,7 +26,7 @@ impl ModelsArgs {
             reports.push(Report {
                 name: entry.name,
                 id: model.id().to_string(),
-                architecture: model.architecture().name().to_owned(),
+                architecture: serde_json::to_value(model.architecture())?,
                 parameters: model.n_parameters(),
                 bytes: entry.bytes.len(),
                 description: entry.description,

@@ -75,8 +75,8 @@ impl RevealArgs {
             model.id()
         ));
         let options = RevealOptions {
-            tile_size: self.compute.tile_size,
             size: self.size.map(|size| (size.width, size.height)),
+            ..self.compute.reveal_options()
         };
         let revealed = model
             .reveal_with_progress(&container, &options, on_progress)
