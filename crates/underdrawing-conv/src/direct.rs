@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use crate::Conv3x3;
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::{Run, Shared, gather};
+use crate::scratch;
 use crate::simd::Simd;
 
 /// Bytes of the scratch for a band: half of a small level-2 cache.
@@ -40,45 +41,37 @@ pub(crate) fn convolve<S: Simd>(
     let bands = Bands::new::<S>(shape);
     let packed = pack::<S>(shape, weight);
     let y = Shared::new(y);
-    (0..shape.n * bands.per_picture)
-        .into_par_iter()
-        .for_each_init(
+    let lens = [bands.plane * shape.c_in, S::ROWS * bands.line];
+    let convolve_band = |item: usize, line: &mut [f32], sums: &mut [f32]| {
+        simd.run(
+            #[inline(always)]
             || {
-                (
-                    vec![0.0; bands.plane * shape.c_in],
-                    vec![0.0; S::ROWS * bands.line],
-                )
-            },
-            |(line, sums), item| {
-                simd.run(
-                    #[inline(always)]
-                    || {
-                        let band = bands.get(item);
-                        bands.pad(shape, x, band, line);
-                        for (start, rows) in even_parts(shape.c_out, S::ROWS) {
-                            let weights =
-                                &packed[start * shape.c_in * 9..][..rows * shape.c_in * 9];
-                            for r in 0..rows {
-                                let bias = b.map_or(0.0, |b| b[start + r]);
-                                sums[r * bands.line..][..bands.line].fill(bias);
-                            }
-                            accumulate(simd, shape, bands, rows, weights, line, sums);
-                            for r in 0..rows {
-                                for row in 0..band.rows {
-                                    let channel = band.picture * shape.c_out + start + r;
-                                    let first =
-                                        (channel * shape.height + band.top + row) * shape.width;
-                                    // SAFETY: no other band has these rows of this picture.
-                                    let y = unsafe { y.part(first, shape.width) };
-                                    let first = r * bands.line + row * bands.pitch;
-                                    y.copy_from_slice(&sums[first..][..shape.width]);
-                                }
-                            }
+                let band = bands.get(item);
+                bands.pad(shape, x, band, line);
+                for (start, rows) in even_parts(shape.c_out, S::ROWS) {
+                    let weights = &packed[start * shape.c_in * 9..][..rows * shape.c_in * 9];
+                    for r in 0..rows {
+                        let bias = b.map_or(0.0, |b| b[start + r]);
+                        sums[r * bands.line..][..bands.line].fill(bias);
+                    }
+                    accumulate(simd, shape, bands, rows, weights, line, sums);
+                    for r in 0..rows {
+                        for row in 0..band.rows {
+                            let channel = band.picture * shape.c_out + start + r;
+                            let first = (channel * shape.height + band.top + row) * shape.width;
+                            // SAFETY: no other band has these rows of this picture.
+                            let y = unsafe { y.part(first, shape.width) };
+                            let first = r * bands.line + row * bands.pitch;
+                            y.copy_from_slice(&sums[first..][..shape.width]);
                         }
-                    },
-                );
+                    }
+                }
             },
         );
+    };
+    (0..shape.n * bands.per_picture)
+        .into_par_iter()
+        .for_each(|item| scratch::with(lens, |[line, sums]| convolve_band(item, line, sums)));
 }
 
 /// Adds to `rows` lines of sums.
@@ -170,36 +163,42 @@ fn correlate<S: Simd>(
     let width = shape.c_out.next_multiple_of(S::LANES);
     let items = shape.n * bands.per_picture;
     let chunks = items.min(PARTIAL_SUMS);
-    let partial_sums: Vec<Vec<f32>> = (0..chunks)
-        .into_par_iter()
-        .map(|chunk| {
-            let mut sums = vec![0.0; shape.c_in * 9 * width];
-            let mut line = vec![0.0; bands.plane * shape.c_in];
-            let mut slopes = vec![0.0; bands.line * width];
-            for item in chunk * items / chunks..(chunk + 1) * items / chunks {
-                simd.run(
-                    #[inline(always)]
-                    || {
-                        let band = bands.get(item);
-                        bands.pad(shape, x, band, &mut line);
-                        bands.interleave(simd, shape, dy, band, &mut slopes, width);
-                        correlate_band(simd, shape, bands, &line, &slopes, &mut sums);
-                    },
-                );
-            }
-            sums
-        })
-        .collect();
-    for sums in partial_sums {
-        for i in 0..shape.c_in {
-            for tap in 0..9 {
-                let sums = &sums[(i * 9 + tap) * width..][..shape.c_out];
-                for (o, sum) in sums.iter().enumerate() {
-                    dw[idx(i, o, tap)] += sum;
+    let sums_len = shape.c_in * 9 * width;
+    let lens = [bands.plane * shape.c_in, bands.line * width];
+    let correlate_item = |item: usize, line: &mut [f32], slopes: &mut [f32], sums: &mut [f32]| {
+        simd.run(
+            #[inline(always)]
+            || {
+                let band = bands.get(item);
+                bands.pad(shape, x, band, line);
+                bands.interleave(simd, shape, dy, band, slopes, width);
+                correlate_band(simd, shape, bands, line, slopes, sums);
+            },
+        );
+    };
+    scratch::with([chunks * sums_len], |[partial_sums]| {
+        partial_sums
+            .par_chunks_exact_mut(sums_len)
+            .enumerate()
+            .for_each(|(chunk, sums)| {
+                sums.fill(0.0);
+                for item in chunk * items / chunks..(chunk + 1) * items / chunks {
+                    scratch::with(lens, |[line, slopes]| {
+                        correlate_item(item, line, slopes, sums);
+                    });
+                }
+            });
+        for sums in partial_sums.chunks_exact(sums_len) {
+            for i in 0..shape.c_in {
+                for tap in 0..9 {
+                    let sums = &sums[(i * 9 + tap) * width..][..shape.c_out];
+                    for (o, sum) in sums.iter().enumerate() {
+                        dw[idx(i, o, tap)] += sum;
+                    }
                 }
             }
         }
-    }
+    });
 }
 
 /// Adds a band's part to `sums[c_in][tap][c_out]`.
@@ -298,27 +297,30 @@ impl Bands {
         }
     }
 
-    /// Copies a band with the row above and the row below it to `line[c_in][plane]`. What isn't
-    /// written is zero from the allocation on.
+    /// Copies a band with the row above and the row below it to `line[c_in][plane]`.
     #[inline(always)]
     fn pad(&self, shape: &Conv3x3, x: &[f32], band: Band, line: &mut [f32]) {
-        for c in 0..shape.c_in {
-            let channel = &x[(band.picture * shape.c_in + c) * shape.height * shape.width..];
+        let area = shape.height * shape.width;
+        for (c, line) in line.chunks_exact_mut(self.plane).enumerate() {
+            let channel = &x[(band.picture * shape.c_in + c) * area..][..area];
             for row in 0..self.rows + 2 {
-                let to = &mut line[c * self.plane + row * self.pitch + 1..][..shape.width];
+                let to = &mut line[row * self.pitch..][..self.pitch];
                 // Counted from one: the border above the picture is row 0.
                 let from = band.top + row;
                 if from == 0 || from > shape.height {
                     to.fill(0.0);
                 } else {
-                    to.copy_from_slice(&channel[(from - 1) * shape.width..][..shape.width]);
+                    let from = &channel[(from - 1) * shape.width..][..shape.width];
+                    to[0] = 0.0;
+                    to[1..=shape.width].copy_from_slice(from);
+                    to[shape.width + 1] = 0.0;
                 }
             }
+            line[(self.rows + 2) * self.pitch..].fill(0.0);
         }
     }
 
-    /// Copies a band of `dy` to `slopes[line][width]`, the channels last. What isn't written is
-    /// zero from the allocation on.
+    /// Copies a band of `dy` to `slopes[line][width]`, the channels last.
     #[inline(always)]
     fn interleave<S: Simd>(
         &self,
@@ -331,20 +333,19 @@ impl Bands {
     ) {
         let area = shape.height * shape.width;
         let picture = &dy[band.picture * shape.c_out * area..][..shape.c_out * area];
-        for row in 0..self.rows {
-            let slopes = &mut slopes[row * self.pitch * width..][..shape.width * width];
-            if row < band.rows {
-                let start = (band.top + row) * shape.width;
-                let run = Run {
-                    start,
-                    count: shape.width,
-                    plane: area,
-                    channels: shape.c_out,
-                };
-                gather(simd, picture, run, slopes, width);
-            } else {
-                slopes.fill(0.0);
-            }
+        for row in 0..band.rows {
+            let slopes = &mut slopes[row * self.pitch * width..][..self.pitch * width];
+            let start = (band.top + row) * shape.width;
+            let run = Run {
+                start,
+                count: shape.width,
+                plane: area,
+                channels: shape.c_out,
+            };
+            gather(simd, picture, run, slopes, width);
+            // Positions in vain.
+            slopes[shape.width * width..].fill(0.0);
         }
+        slopes[band.rows * self.pitch * width..].fill(0.0);
     }
 }

@@ -14,6 +14,7 @@
 mod direct;
 mod gemm;
 mod layout;
+mod scratch;
 mod simd;
 #[cfg(test)]
 mod tests;

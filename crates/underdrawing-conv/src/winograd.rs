@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use crate::Conv3x3;
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::{Run, Shared, gather, scatter};
+use crate::scratch;
 use crate::simd::Simd;
 use crate::transform;
 
@@ -36,6 +37,8 @@ const MAX_TILES: usize = 56;
 /// Partial sums of a weight gradient. It decides the order of the summation, so it must not
 /// depend on the number of threads.
 const PARTIAL_SUMS: usize = 8;
+/// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
+const PARTIAL_TILES: usize = 96;
 
 /// `y = conv(x, w) + b`, where `weight(o, i, tap)` are the weights.
 pub(crate) fn convolve<S: Simd>(
@@ -49,36 +52,43 @@ pub(crate) fn convolve<S: Simd>(
     let grid = Grid::new::<S>(shape);
     let pitch_in = shape.c_in.next_multiple_of(S::LANES);
     let pitch_out = shape.c_out.next_multiple_of(S::LANES);
-    let weights = transform_weights(simd, shape, weight);
     let mut bias = vec![0.0; pitch_out];
     if let Some(b) = b {
         bias[..shape.c_out].copy_from_slice(b);
     }
     let y = Shared::new(y);
-    let scratch = || {
-        let pixels = grid.pixels(/* border */ 1) * pitch_in;
-        let pixels = pixels.max(grid.pixels(/* border */ 0) * pitch_out);
-        let [left, right] = [pitch_in, pitch_out].map(|pitch| PRODUCTS * grid.plane(pitch));
-        (vec![0.0; pixels], vec![0.0; left], vec![0.0; right])
+    let pixels_in = grid.pixels(/* border */ 1) * pitch_in;
+    let pixels_out = grid.pixels(/* border */ 0) * pitch_out;
+    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    let lens = [
+        pixels_in.max(pixels_out),
+        PRODUCTS * plane_in,
+        PRODUCTS * plane_out,
+    ];
+    let convolve_block = |item: usize, weights: &[f32], memory: [&mut [f32]; 3]| {
+        simd.run(
+            #[inline(always)]
+            || {
+                let block = grid.get(item);
+                let [pixels, left, right] = memory;
+                gather_block(
+                    simd, shape, x, shape.c_in, block, /* border */ 1, pixels,
+                );
+                transform_input(simd, block, pixels, pitch_in, left, plane_in);
+                multiply(simd, shape, grid, block.tiles(), left, weights, right);
+                transform_output(simd, block, right, plane_out, &bias, pixels);
+                // SAFETY: no other item has this block.
+                unsafe { scatter_block(simd, shape, block, pixels, y) };
+            },
+        );
     };
-    (0..shape.n * grid.per_picture())
-        .into_par_iter()
-        .for_each_init(scratch, |(pixels, left, right), item| {
-            simd.run(
-                #[inline(always)]
-                || {
-                    let block = grid.get(item);
-                    gather_block(
-                        simd, shape, x, shape.c_in, block, /* border */ 1, pixels,
-                    );
-                    transform_input(simd, block, pixels, pitch_in, left, grid.plane(pitch_in));
-                    multiply(simd, shape, grid, block.tiles(), left, &weights, right);
-                    transform_output(simd, block, right, grid.plane(pitch_out), &bias, pixels);
-                    // SAFETY: no other item has this block.
-                    unsafe { scatter_block(simd, shape, block, pixels, y) };
-                },
-            );
-        });
+    scratch::with([PRODUCTS * shape.c_in * pitch_out], |[weights]| {
+        transform_weights(simd, shape, weight, weights);
+        let weights = &*weights;
+        (0..shape.n * grid.per_picture())
+            .into_par_iter()
+            .for_each(|item| scratch::with(lens, |memory| convolve_block(item, weights, memory)));
+    });
 }
 
 /// The 36 products of a block: `left` times `weights` to `right`.
@@ -126,9 +136,8 @@ fn transform_weights<S: Simd>(
     simd: S,
     shape: &Conv3x3,
     weight: impl Fn(usize, usize, usize) -> f32 + Sync,
-) -> Vec<f32> {
-    let pitch_out = shape.c_out.next_multiple_of(S::LANES);
-    let mut weights = vec![0.0; PRODUCTS * shape.c_in * pitch_out];
+    weights: &mut [f32],
+) {
     let panel_len = PRODUCTS * shape.c_in * VECS * S::LANES;
     weights
         .par_chunks_mut(panel_len)
@@ -161,7 +170,6 @@ fn transform_weights<S: Simd>(
                 },
             );
         });
-    weights
 }
 
 /// The gradient of the weights.
@@ -184,88 +192,84 @@ pub(crate) fn backward_weight<S: Simd>(
     };
 
     let items = shape.n * grid.per_picture();
-    let chunks = items.min(PARTIAL_SUMS);
-    let partial_sums: Vec<Vec<f32>> = (0..chunks)
-        .into_par_iter()
-        .map(|chunk| {
-            let mut sums = vec![0.0; PRODUCTS * rows * lanes];
-            let mut pixels = vec![0.0; grid.pixels(/* border */ 1) * pitch_in.max(pitch_out)];
-            let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
-            let mut left = vec![0.0; PRODUCTS * plane_in];
-            let mut right = vec![0.0; PRODUCTS * plane_out];
-            for item in chunk * items / chunks..(chunk + 1) * items / chunks {
-                simd.run(
-                    #[inline(always)]
-                    || {
-                        let block = grid.get(item);
-                        gather_block(
-                            simd,
-                            shape,
-                            x,
-                            c_in,
-                            block,
-                            /* border */ 1,
-                            &mut pixels,
-                        );
-                        transform_input(simd, block, &pixels, pitch_in, &mut left, plane_in);
-                        gather_block(
-                            simd,
-                            shape,
-                            dy,
-                            c_out,
-                            block,
-                            /* border */ 0,
-                            &mut pixels,
-                        );
-                        transform_slopes(simd, block, &pixels, pitch_out, &mut right, plane_out);
-                        let left = Side {
-                            numbers: &left,
-                            pitch: pitch_in,
-                            plane: plane_in,
-                        };
-                        let right = Side {
-                            numbers: &right,
-                            pitch: pitch_out,
-                            plane: plane_out,
-                        };
-                        let (a, b) = if swap { (right, left) } else { (left, right) };
-                        accumulate(simd, block.tiles(), a, rows, b, &mut sums);
-                    },
-                );
-            }
-            sums
-        })
-        .collect();
-
-    let mut taps = vec![0.0; rows * 9 * lanes];
-    taps.par_chunks_mut(9 * lanes)
-        .enumerate()
-        .for_each(|(row, taps)| {
-            simd.run(
-                #[inline(always)]
-                || {
-                    for lane in (0..lanes).step_by(S::LANES) {
-                        let mut total = [[simd.zero(); 6]; 6];
-                        for sums in &partial_sums {
-                            let sums = &sums[row * lanes + lane..];
-                            let plane = rows * lanes;
-                            let part = load_matrix::<S, 6>(simd, sums, 6 * plane, plane);
-                            for (total, part) in
-                                total.as_flattened_mut().iter_mut().zip(part.as_flattened())
-                            {
-                                *total = simd.add(*total, *part);
-                            }
-                        }
-                        let total = transform::weight_transposed(simd, total);
-                        store_matrix(simd, total, &mut taps[lane..], 3 * lanes, lanes);
+    let tiles = shape.n * grid.rows * grid.cols;
+    let chunks = items.min(PARTIAL_SUMS).min(tiles.div_ceil(PARTIAL_TILES));
+    let sums_len = PRODUCTS * rows * lanes;
+    let pixels_len = grid.pixels(/* border */ 1) * pitch_in.max(pitch_out);
+    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    let lens = [pixels_len, PRODUCTS * plane_in, PRODUCTS * plane_out];
+    let correlate_block = |item: usize, memory: [&mut [f32]; 3], sums: &mut [f32], add: bool| {
+        simd.run(
+            #[inline(always)]
+            || {
+                let block = grid.get(item);
+                let [pixels, left, right] = memory;
+                gather_block(simd, shape, x, c_in, block, /* border */ 1, pixels);
+                transform_input(simd, block, pixels, pitch_in, left, plane_in);
+                gather_block(simd, shape, dy, c_out, block, /* border */ 0, pixels);
+                transform_slopes(simd, block, pixels, pitch_out, right, plane_out);
+                let left = Side {
+                    numbers: left,
+                    pitch: pitch_in,
+                    plane: plane_in,
+                };
+                let right = Side {
+                    numbers: right,
+                    pitch: pitch_out,
+                    plane: plane_out,
+                };
+                let (a, b) = if swap { (right, left) } else { (left, right) };
+                accumulate(simd, block.tiles(), a, rows, b, sums, add);
+            },
+        );
+    };
+    scratch::with(
+        [chunks * sums_len, rows * 9 * lanes],
+        |[partial_sums, taps]| {
+            partial_sums
+                .par_chunks_exact_mut(sums_len)
+                .enumerate()
+                .for_each(|(chunk, sums)| {
+                    let first = chunk * items / chunks;
+                    for item in first..(chunk + 1) * items / chunks {
+                        scratch::with(lens, |memory| {
+                            correlate_block(item, memory, sums, item > first);
+                        });
                     }
-                },
-            );
-        });
-    for (idx, dw) in dw.iter_mut().enumerate() {
-        let (o, i, tap) = (idx / 9 / c_in, idx / 9 % c_in, idx % 9);
-        let (row, lane) = if swap { (o, i) } else { (i, o) };
-        *dw = taps[(row * 9 + tap) * lanes + lane];
+                });
+            taps.par_chunks_exact_mut(9 * lanes)
+                .enumerate()
+                .for_each(|(row, taps)| {
+                    simd.run(
+                        #[inline(always)]
+                        || add_up(simd, partial_sums, rows, row, taps),
+                    );
+                });
+            for (idx, dw) in dw.iter_mut().enumerate() {
+                let (o, i, tap) = (idx / 9 / c_in, idx / 9 % c_in, idx % 9);
+                let (row, lane) = if swap { (o, i) } else { (i, o) };
+                *dw = taps[(row * 9 + tap) * lanes + lane];
+            }
+        },
+    );
+}
+
+/// A row's taps, `[9][lanes]`, from partial sums, each `[36][rows][lanes]`.
+#[inline(always)]
+fn add_up<S: Simd>(simd: S, partial_sums: &[f32], rows: usize, row: usize, taps: &mut [f32]) {
+    let lanes = taps.len() / 9;
+    let plane = rows * lanes;
+    for lane in (0..lanes).step_by(S::LANES) {
+        let mut total = [[simd.zero(); 6]; 6];
+        for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
+            let sums = &sums[row * lanes + lane..];
+            let part = load_matrix::<S, 6>(simd, sums, 6 * plane, plane);
+            for (total, part) in total.as_flattened_mut().iter_mut().zip(part.as_flattened()) {
+                *total = simd.add(*total, *part);
+            }
+        }
+        let total = transform::weight_transposed(simd, total);
+        store_matrix(simd, total, &mut taps[lane..], 3 * lanes, lanes);
     }
 }
 
@@ -279,7 +283,7 @@ struct Side<'a> {
     plane: usize,
 }
 
-/// Adds a block's part to `sums[36][rows][b.pitch]`: the products of `a` and `b`, over the tiles.
+/// A block's part of `sums[36][rows][b.pitch]`: the products of `a` and `b`, over the tiles.
 #[inline(always)]
 fn accumulate<S: Simd>(
     simd: S,
@@ -288,6 +292,7 @@ fn accumulate<S: Simd>(
     rows: usize,
     b: Side<'_>,
     sums: &mut [f32],
+    add: bool,
 ) {
     let lanes = b.pitch;
     for product in 0..PRODUCTS {
@@ -304,9 +309,9 @@ fn accumulate<S: Simd>(
                 };
                 let sums = &mut sums[(product * rows + row) * lanes + lane..];
                 if lanes - lane == S::LANES {
-                    tile::<S, 1, 1>(simd, tile_rows, operands, sums, lanes, /* add */ true);
+                    tile::<S, 1, 1>(simd, tile_rows, operands, sums, lanes, add);
                 } else {
-                    tile::<S, VECS, 1>(simd, tile_rows, operands, sums, lanes, /* add */ true);
+                    tile::<S, VECS, 1>(simd, tile_rows, operands, sums, lanes, add);
                 }
             }
         }

@@ -110,7 +110,13 @@ impl Adam {
     }
 
     /// The new value of a parameter.
-    fn update(&mut self, name: &str, value: Tensor<1>, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
+    fn update(
+        &mut self,
+        name: &str,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        rate: f64,
+    ) -> Tensor<1> {
         let AdamConfig {
             beta_1,
             beta_2,

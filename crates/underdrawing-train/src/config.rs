@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use underdrawing::Architecture;
+use underdrawing::net::{Dense2017Config, HidingNetConfig, LiftingNetConfig, RevealNetConfig};
 
 use crate::schedule::Schedule;
 
@@ -357,6 +359,46 @@ pub struct ConfigError {
 }
 
 impl TrainConfig {
+    /// Steps of one pass over `n_pictures`; the last one may reach into the next pass.
+    #[must_use]
+    pub fn steps_per_epoch(&self, n_pictures: usize) -> u64 {
+        n_pictures.div_ceil(self.batch_size) as u64
+    }
+
+    /// Steps in all.
+    #[must_use]
+    pub fn total_steps(&self, n_pictures: usize) -> u64 {
+        match self.steps {
+            0 => self.epochs * self.steps_per_epoch(n_pictures),
+            steps => steps,
+        }
+    }
+
+    /// The networks that are trained.
+    #[must_use]
+    pub fn architecture(&self) -> Architecture {
+        match self.network {
+            NetworkKind::Lifting => Architecture::Lifting(LiftingNetConfig {
+                blocks: self.depth,
+                width: self.width,
+            }),
+            NetworkKind::Unet2018 => Architecture::Unet2018 {
+                hiding: HidingNetConfig {
+                    width: self.width,
+                    depth: self.depth,
+                },
+                reveal: RevealNetConfig {
+                    width: self.reveal_width,
+                },
+            },
+            NetworkKind::Dense2017 => {
+                Architecture::Dense2017(Dense2017Config { width: self.width })
+            }
+        }
+    }
+
+    /// Refuses settings that make no sense.
+    ///
     /// # Errors
     /// The first setting that makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
@@ -369,14 +411,24 @@ impl TrainConfig {
         };
         let unit = 0.0..1.0;
         let checks: [(&'static str, bool, &'static str, String); 10] = [
-            ("width", (1..=1024).contains(&self.width), "1 to 1024", self.width.to_string()),
+            (
+                "width",
+                (1..=1024).contains(&self.width),
+                "1 to 1024",
+                self.width.to_string(),
+            ),
             (
                 "reveal_width",
                 (1..=1024).contains(&self.reveal_width),
                 "1 to 1024",
                 self.reveal_width.to_string(),
             ),
-            ("depth", (1..=64).contains(&self.depth), "1 to 64", self.depth.to_string()),
+            (
+                "depth",
+                (1..=64).contains(&self.depth),
+                "1 to 64",
+                self.depth.to_string(),
+            ),
             (
                 "batch_size",
                 self.batch_size >= 2 && self.batch_size.is_multiple_of(2),
@@ -419,7 +471,10 @@ impl TrainConfig {
                     .iter()
                     .all(|v| *v >= 0.0 && v.is_finite()),
                 "0 or more",
-                format!("{}, {} and {}", self.weight_decay, self.clip_norm, self.noise),
+                format!(
+                    "{}, {} and {}",
+                    self.weight_decay, self.clip_norm, self.noise
+                ),
             ),
         ];
         for (setting, holds, expected, found) in checks {

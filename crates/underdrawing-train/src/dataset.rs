@@ -361,6 +361,10 @@ mod tests {
     fn an_empty_folder_is_an_error_that_says_what_was_expected() {
         let folder = tempfile::tempdir().unwrap();
         let error = list_pictures(folder.path(), 2).unwrap_err();
-        assert!(error.to_string().ends_with("holds 0 readable pictures: expected at least 2"));
+        assert!(
+            error
+                .to_string()
+                .ends_with("holds 0 readable pictures: expected at least 2")
+        );
     }
 }

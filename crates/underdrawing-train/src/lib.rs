@@ -1,1 +1,27 @@
-//! underdrawing-train
+//! Trains the networks of `underdrawing` on folders of pictures.
+//!
+//! A run is a [`TrainConfig`] (from [`TrainSettings`]: a preset and what differs from it), a
+//! folder of training pictures, one of validation pictures and a run folder. [`Trainer::run`]
+//! reports [`Event`]s and never prints. Seed and settings decide every bit of the result, whatever
+//! the number of threads, and a resumed run gives the same weights as one that never stopped.
+
+mod adam;
+mod checkpoint;
+mod config;
+mod curves;
+mod dataset;
+mod event;
+mod loss;
+mod run_folder;
+mod schedule;
+mod trainer;
+mod validate;
+
+pub use checkpoint::CheckpointError;
+pub use config::{
+    ConfigError, Fit, LossKind, NetworkKind, Preset, RunPaths, TrainConfig, TrainSettings,
+};
+pub use dataset::DatasetError;
+pub use event::{Event, Validation};
+pub use schedule::{Plateau, Schedule};
+pub use trainer::{TrainError, Trainer};

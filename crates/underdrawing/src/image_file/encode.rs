@@ -7,6 +7,9 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 
 use super::{FileFormat, ImageFileError, Picture};
 
+const COMPRESSION: png::CompressionType = png::CompressionType::Default;
+const FILTER: png::FilterType = png::FilterType::Adaptive;
+
 pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
     match format {
         FileFormat::Png
@@ -32,48 +35,39 @@ pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, I
         height: pixels.height(),
         source: error.into(),
     };
-    let mut file = Cursor::new(Vec::new());
-    let profile = picture.icc_profile.as_ref();
+    let mut bytes = Vec::new();
+    let mut file = Cursor::new(&mut bytes);
+    let profile = picture.icc_profile.as_deref();
     let size = (pixels.width() as u32, pixels.height() as u32);
-    write(&mut file, data, size, color, profile, format).map_err(failed)?;
-    Ok(file.into_inner())
+    match format {
+        FileFormat::Tiff => write(tiff::TiffEncoder::new(file), data, size, color, profile),
+        FileFormat::WebP => {
+            let encoder = webp::WebPEncoder::new_lossless(file);
+            write(encoder, data, size, color, profile)
+        }
+        FileFormat::Bmp => write(bmp::BmpEncoder::new(&mut file), data, size, color, profile),
+        FileFormat::Qoi => write(qoi::QoiEncoder::new(file), data, size, color, profile),
+        _ => {
+            let encoder = png::PngEncoder::new_with_quality(file, COMPRESSION, FILTER);
+            write(encoder, data, size, color, profile)
+        }
+    }
+    .map_err(failed)?;
+    Ok(bytes)
 }
 
 fn write(
-    file: &mut Cursor<Vec<u8>>,
+    mut encoder: impl ImageEncoder,
     data: &[u8],
     (width, height): (u32, u32),
     color: ExtendedColorType,
-    profile: Option<&Vec<u8>>,
-    format: FileFormat,
+    profile: Option<&[u8]>,
 ) -> Result<(), ImageError> {
-    match format {
-        FileFormat::Png => {
-            let compression = png::CompressionType::Default;
-            let mut encoder =
-                png::PngEncoder::new_with_quality(file, compression, png::FilterType::Adaptive);
-            if let Some(profile) = profile {
-                encoder.set_icc_profile(profile.clone())?;
-            }
-            encoder.write_image(data, width, height, color)
-        }
-        FileFormat::Tiff => {
-            let mut encoder = tiff::TiffEncoder::new(file);
-            if let Some(profile) = profile {
-                encoder.set_icc_profile(profile.clone())?;
-            }
-            encoder.write_image(data, width, height, color)
-        }
-        FileFormat::WebP => {
-            let mut encoder = webp::WebPEncoder::new_lossless(file);
-            if let Some(profile) = profile {
-                encoder.set_icc_profile(profile.clone())?;
-            }
-            encoder.write_image(data, width, height, color)
-        }
-        FileFormat::Bmp => bmp::BmpEncoder::new(file).write_image(data, width, height, color),
-        _ => qoi::QoiEncoder::new(file).write_image(data, width, height, color),
+    if let Some(profile) = profile {
+        // BMP and QOI refuse it: they have no place for a profile.
+        let _ = encoder.set_icc_profile(profile.to_vec());
     }
+    encoder.write_image(data, width, height, color)
 }
 
 /// RGBA samples, interleaved.

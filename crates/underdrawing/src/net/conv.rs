@@ -11,7 +11,7 @@ pub(crate) const LEAKY_SLOPE: f64 = 0.2;
 
 /// A 3x3 convolution with bias: stride 1, zeros outside, so the size stays.
 #[derive(Module, Debug)]
-pub struct Conv3x3 {
+pub(crate) struct Conv3x3 {
     weight: Param<Tensor<4>>, // [c_out, c_in, 3, 3]
     bias: Param<Tensor<1>>,   // [c_out]
 }
@@ -19,7 +19,7 @@ pub struct Conv3x3 {
 impl Conv3x3 {
     /// Weights of deviation `gain * sqrt(2 / fan_in)` (He et al. 2015 for `gain` 1), bias zero.
     #[must_use]
-    pub fn init(c_in: usize, c_out: usize, gain: f64, init: &mut Init) -> Self {
+    pub(crate) fn init(c_in: usize, c_out: usize, gain: f64, init: &mut Init) -> Self {
         let deviation = gain * (2.0 / (9 * c_in) as f64).sqrt();
         Self {
             weight: init.normal([c_out, c_in, 3, 3], 0.0, deviation),
@@ -29,7 +29,7 @@ impl Conv3x3 {
 
     /// `x` `[n, c_in, h, w]` to `[n, c_out, h, w]`.
     #[must_use]
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         conv3x3(x, self.weight.val(), self.bias.val())
     }
 }

@@ -1,6 +1,6 @@
 //! Where the first weights come from: one generator, seeded once.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand_chacha::ChaCha8Rng;
@@ -12,6 +12,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 pub struct Init {
     random: ChaCha8Rng,
     device: Device,
+    unfilled: bool,
 }
 
 impl Init {
@@ -21,6 +22,17 @@ impl Init {
         Self {
             random: ChaCha8Rng::seed_from_u64(seed),
             device: device.clone(),
+            unfilled: false,
+        }
+    }
+
+    /// For networks whose parameters come from a file: each gets its shape, and no memory before
+    /// it is read (as zeros) or replaced.
+    #[must_use]
+    pub fn unfilled(device: &Device) -> Self {
+        Self {
+            unfilled: true,
+            ..Self::new(0, device)
         }
     }
 
@@ -63,6 +75,15 @@ impl Init {
         shape: [usize; D],
         mut value: impl FnMut(&mut Self) -> f64,
     ) -> Param<Tensor<D>> {
+        if self.unfilled {
+            return Param::uninitialized(
+                ParamId::new(),
+                move |device, _| Tensor::zeros(shape, device),
+                self.device.clone(),
+                /* is_require_grad */ true,
+                shape.into(),
+            );
+        }
         let n = shape.iter().product();
         let values: Vec<f32> = (0..n).map(|_| value(self) as f32).collect();
         Param::from_data(TensorData::new(values, shape), &self.device)

@@ -1,24 +1,23 @@
 //! The 3x3 convolution as an operation of its own: our kernels on the CPU, burn's elsewhere.
 //!
 //! burn's CPU convolution unfolds the picture and multiplies matrices, several times slower than
-//! the hardware allows; `underdrawing-conv` does it directly. This file is the only one that
-//! touches burn's backend internals.
+//! the hardware allows; `underdrawing-conv` does it directly. This file and the one below it are the
+//! only ones that touch burn's backend internals.
 
-use burn::backend::autodiff::NodeId;
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+#[cfg(feature = "autodiff")]
+mod backward;
+
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::ops::ConvOptions;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::prelude::*;
 use burn::tensor::{Bytes, DType};
 use underdrawing_conv::Conv3x3 as Kernel;
 
 /// Convolves `x` `[n, c_in, h, w]` with `weight` `[c_out, c_in, 3, 3]` and adds `bias` `[c_out]`:
 /// stride 1, zeros outside, `[n, c_out, h, w]`.
-pub fn conv3x3(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+pub(crate) fn conv3x3(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as ConvBackend>::conv3x3(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -32,8 +31,12 @@ fn same_3x3() -> ConvOptions<2> {
 }
 
 /// The convolution and its three gradients; the default bodies are burn's own.
-#[backend_extension(Flex, Cube: cfg(any(feature = "wgpu", feature = "cuda")), Autodiff)]
-pub trait ConvBackend: Backend {
+#[backend_extension(
+    Flex,
+    Cube: cfg(any(feature = "wgpu", feature = "cuda")),
+    Autodiff: cfg(feature = "autodiff")
+)]
+pub(crate) trait ConvBackend: Backend {
     /// See [`conv3x3`].
     fn conv3x3(
         x: FloatTensor<Self>,
@@ -145,71 +148,4 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> FlexTensor {
         Layout::contiguous(shape.into()),
         DType::F32,
     )
-}
-
-/// Backward step of [`ConvBackend::conv3x3`].
-#[derive(Debug)]
-struct Conv3x3Backward;
-
-impl<B: Backend + ConvBackend> Backward<B, 3> for Conv3x3Backward {
-    type State = [NodeId; 3];
-
-    fn backward(
-        self,
-        ops: Ops<Self::State, 3>,
-        grads: &mut Gradients,
-        checkpointer: &mut Checkpointer,
-    ) {
-        let [x_parent, weight_parent, bias_parent] = ops.parents;
-        let dy = grads.consume::<B>(&ops.node);
-        let [x, weight, bias] = ops.state;
-        let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
-        let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
-        let bias: FloatTensor<B> = checkpointer.retrieve_node_output(bias);
-        if let Some(parent) = x_parent {
-            let dx = B::conv3x3_backward_input(x.clone(), weight.clone(), dy.clone());
-            grads.register::<B>(parent.id, dx);
-        }
-        if let Some(parent) = weight_parent {
-            let dw = B::conv3x3_backward_weight(x.clone(), weight, dy.clone());
-            grads.register::<B>(parent.id, dw);
-        }
-        if let Some(parent) = bias_parent {
-            grads.register::<B>(parent.id, B::conv3x3_backward_bias(x, bias, dy));
-        }
-    }
-}
-
-impl<B: Backend + ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
-    fn conv3x3(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let nodes = [x.node(), weight.node(), bias.node()];
-        match Conv3x3Backward
-            .prepare::<C>(nodes)
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let state = [
-                    prep.checkpoint(&x),
-                    prep.checkpoint(&weight),
-                    prep.checkpoint(&bias),
-                ];
-                let y = B::conv3x3(
-                    x.into_primitive(),
-                    weight.into_primitive(),
-                    bias.into_primitive(),
-                );
-                prep.finish(state, y)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv3x3(
-                x.into_primitive(),
-                weight.into_primitive(),
-                bias.into_primitive(),
-            )),
-        }
-    }
 }

@@ -1,0 +1,177 @@
+//! Checkpoints: one safetensors file with everything that a run needs to go on exactly.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde::{Deserialize, Serialize};
+use underdrawing::net::{NamedTensor, Networks, named_tensors, with_tensors};
+
+use crate::schedule::Plateau;
+
+/// What a checkpoint holds besides tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Smallest validation sum so far, and the step it was reached at.
+    pub(crate) best: Option<(f64, u64)>,
+    /// Learning rate state of the hiding side.
+    pub(crate) hiding_plateau: Plateau,
+    /// Learning rate state of the reveal network.
+    pub(crate) reveal_plateau: Plateau,
+    /// Smallest smoothed training error, to notice an explosion.
+    pub(crate) calm: Option<f64>,
+    /// Smoothed training error.
+    pub(crate) smoothed: Option<f64>,
+}
+
+impl State {
+    /// Before the first step.
+    pub(crate) fn new(hiding_patience: u32, reveal_patience: u32) -> Self {
+        Self {
+            step: 0,
+            best: None,
+            hiding_plateau: Plateau::new(hiding_patience),
+            reveal_plateau: Plateau::new(reveal_patience),
+            calm: None,
+            smoothed: None,
+        }
+    }
+}
+
+/// What the names of the networks' tensors begin with.
+const NETWORK_PREFIX: &str = "net.";
+
+/// All parameters and running statistics, named for a checkpoint.
+pub(crate) fn network_tensors(networks: &Networks) -> Vec<NamedTensor> {
+    let mut tensors = named_tensors(networks);
+    for tensor in &mut tensors {
+        tensor.name.insert_str(0, NETWORK_PREFIX);
+    }
+    tensors
+}
+
+/// The networks with a checkpoint's values; the text says what is wrong with them.
+pub(crate) fn restore(
+    networks: Networks,
+    tensors: &BTreeMap<String, Vec<f32>>,
+) -> Result<Networks, String> {
+    let mut wrong = None;
+    let restored = with_tensors(networks, &mut |name, shape| {
+        let n: usize = shape.iter().product();
+        match tensors.get(&format!("{NETWORK_PREFIX}{name}")) {
+            Some(values) if values.len() == n => values.clone(),
+            found => {
+                let found = found.map_or(0, Vec::len);
+                wrong.get_or_insert(format!("`{name}` has {found} values, expected {n}"));
+                vec![0.0; n]
+            }
+        }
+    });
+    wrong.map_or(Ok(restored), Err)
+}
+
+/// Key of the state in the file's metadata.
+const STATE_KEY: &str = "underdrawing.checkpoint";
+
+/// Why a run folder cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CheckpointError {
+    /// The file system said no.
+    #[error("failed to {action} {}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is not a checkpoint of this run.
+    #[error("{} is not a checkpoint of this run: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Writes a file by its side and renames it, so that it is whole or not there.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let failed = |source| CheckpointError::File {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Reads a whole file of the run folder.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    std::fs::read(path).map_err(|source| CheckpointError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Saves a checkpoint.
+pub(crate) fn save(
+    path: &Path,
+    state: &State,
+    tensors: &[NamedTensor],
+) -> Result<(), CheckpointError> {
+    let bytes: Vec<Vec<u8>> = tensors
+        .iter()
+        .map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
+        .collect();
+    let views = tensors.iter().zip(&bytes).map(|(tensor, bytes)| {
+        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), bytes)
+            .expect("a named tensor has as many values as its shape");
+        (tensor.name.clone(), view)
+    });
+    let state = serde_json::to_string(state).expect("the state is plain values");
+    let metadata = Some([(STATE_KEY.to_owned(), state)].into());
+    let file = safetensors::serialize(views, metadata).expect("names are unique");
+    write_whole(path, &file)
+}
+
+/// Loads what [`save`] wrote.
+pub(crate) fn load(path: &Path) -> Result<(State, BTreeMap<String, Vec<f32>>), CheckpointError> {
+    let bytes = read_file(path)?;
+    let wrong = |reason: String| CheckpointError::Content {
+        path: path.to_owned(),
+        reason,
+    };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;
+    let state = header
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get(STATE_KEY))
+        .ok_or_else(|| wrong(format!("no metadata {STATE_KEY}")))?;
+    let state = serde_json::from_str(state).map_err(|e| wrong(e.to_string()))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| wrong(e.to_string()))?;
+    let mut values = BTreeMap::new();
+    for (name, view) in tensors.iter() {
+        if view.dtype() != Dtype::F32 {
+            return Err(wrong(format!("tensor `{name}` is not of 32-bit floats")));
+        }
+        let floats = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        values.insert(name.to_owned(), floats);
+    }
+    Ok((state, values))
+}

@@ -1,0 +1,380 @@
+//! The training loop.
+
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::module::Module;
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use underdrawing::net::Networks;
+use underdrawing::{Compute, Model, Quality, TrainingRecord};
+
+use crate::adam::{Adam, AdamConfig, gradient_norm};
+use crate::checkpoint::{self, CheckpointError, State};
+use crate::config::{ConfigError, RunPaths, TrainConfig};
+use crate::dataset::{Dataset, DatasetError, Loader, list_pictures};
+use crate::event::{Event, Validation};
+use crate::loss;
+use crate::run_folder::{self, RunFolder};
+use crate::schedule::Schedule;
+use crate::validate::{self, Pair};
+
+/// PyTorch's default.
+const ADAM_EPSILON: f64 = 1e-8;
+
+/// Fewest validation pictures: one pair.
+const FEWEST_VALIDATION: usize = 2;
+/// A smoothed error that many times the smallest one so far is an explosion.
+const EXPLOSION: f64 = 30.0;
+/// Weight of the newest step in the smoothed error.
+const SMOOTHING: f64 = 0.05;
+/// Threads that decode and augment.
+const WORKERS: usize = 2;
+
+/// Why a run could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A setting makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A folder of pictures cannot be used.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The run folder cannot be read or written.
+    #[error(transparent)]
+    RunFolder(#[from] CheckpointError),
+    /// The device cannot compute.
+    #[error(transparent)]
+    Compute(#[from] underdrawing::ComputeError),
+    /// There is a run already.
+    #[error("{} already holds a run: resume it, or name another folder", .0.display())]
+    RunExists(PathBuf),
+    /// The loss became NaN or exploded.
+    #[error("the loss {what} at step {step}; {last_good}")]
+    Diverged {
+        /// The step.
+        step: u64,
+        /// What happened to it.
+        what: String,
+        /// Where to go on from.
+        last_good: String,
+    },
+}
+
+/// A training run: made by [`Trainer::start`] or [`Trainer::resume`], then [`Trainer::run`].
+pub struct Trainer {
+    config: TrainConfig,
+    folder: RunFolder,
+    device: Device,
+    networks: Networks,
+    adam: Adam,
+    state: State,
+    dataset: Arc<Dataset>,
+    pairs: Vec<Pair>,
+}
+
+impl Trainer {
+    /// Starts a run in a folder that holds none.
+    ///
+    /// # Errors
+    /// When a setting makes no sense, a folder has too few pictures, or the run folder holds a run
+    /// already or cannot be written.
+    pub fn start(
+        config: TrainConfig,
+        paths: &RunPaths,
+        compute: Compute,
+    ) -> Result<Self, TrainError> {
+        config.check()?;
+        let folder = RunFolder::at(&paths.out);
+        if folder.holds_a_run() {
+            return Err(TrainError::RunExists(paths.out.clone()));
+        }
+        let trainer = Self::prepare(config, paths, folder, compute)?;
+        trainer.folder.create(paths, &trainer.config)?;
+        Ok(trainer)
+    }
+
+    /// Goes on with the run in a folder, exactly as if it had never stopped.
+    ///
+    /// # Errors
+    /// When the folder holds no run, or its pictures are gone.
+    pub fn resume(out: &Path, compute: Compute) -> Result<Self, TrainError> {
+        let folder = RunFolder::at(out);
+        let (paths, config) = folder.open()?;
+        let mut trainer = Self::prepare(config, &paths, folder, compute)?;
+        if let Some((state, tensors)) = trainer.folder.load_checkpoint()? {
+            trainer.networks =
+                checkpoint::restore(trainer.networks, &tensors).map_err(|reason| {
+                    CheckpointError::Content {
+                        path: trainer.folder.last(),
+                        reason,
+                    }
+                })?;
+            let device = trainer.device.clone().inner();
+            trainer.adam.restore(state.step, tensors, &device);
+            trainer.state = state;
+        }
+        Ok(trainer)
+    }
+
+    fn prepare(
+        config: TrainConfig,
+        paths: &RunPaths,
+        folder: RunFolder,
+        compute: Compute,
+    ) -> Result<Self, TrainError> {
+        let pictures = list_pictures(&paths.train, config.batch_size)?;
+        let validation = list_pictures(&paths.val, FEWEST_VALIDATION)?;
+        let pairs = validate::read_pairs(&validation, &config);
+        if pairs.is_empty() {
+            return Err(DatasetError::TooFew {
+                path: paths.val.clone(),
+                found: 0,
+                expected: FEWEST_VALIDATION,
+            }
+            .into());
+        }
+        let device = compute.device()?.autodiff();
+        let networks = config.architecture().init(config.seed, &device);
+        let adam = Adam::new(AdamConfig {
+            beta_1: config.beta_1,
+            beta_2: config.beta_2,
+            epsilon: ADAM_EPSILON,
+            weight_decay: config.weight_decay,
+        });
+        let dataset = Dataset::new(
+            pictures,
+            config.fit,
+            config.size,
+            config.seed,
+            config.cache_mib,
+        );
+        Ok(Self {
+            state: State::new(config.hiding_patience, config.reveal_patience),
+            config,
+            folder,
+            device,
+            networks,
+            adam,
+            dataset: Arc::new(dataset),
+            pairs,
+        })
+    }
+
+    /// Trains to the last step, or until `on_event` breaks; either way what was learned is saved.
+    ///
+    /// # Errors
+    /// When the loss diverges (the last good checkpoint stays as it is), no picture is readable,
+    /// or the run folder cannot be written.
+    pub fn run(
+        &mut self,
+        mut on_event: impl FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), TrainError> {
+        let steps = self.config.total_steps(self.dataset.len());
+        let mut report = Reporter {
+            log: self.folder.open_log()?,
+            stop: false,
+            on_event: &mut on_event,
+        };
+        report.tell(Event::Started {
+            first_step: self.state.step,
+            steps,
+            steps_per_epoch: self.config.steps_per_epoch(self.dataset.len()),
+            pictures: self.dataset.len(),
+            validation_pairs: self.pairs.len(),
+            parameters: self.networks.num_params(),
+        })?;
+        let batch_size = self.config.batch_size;
+        let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
+        while self.state.step < steps && !report.stop {
+            let batch = loader.next_batch().ok_or_else(|| DatasetError::TooFew {
+                path: self.folder.train_pictures(),
+                found: 0,
+                expected: batch_size,
+            })?;
+            let event = self.step(batch, steps)?;
+            report.tell(event)?;
+            let damaged = self.dataset.take_damaged();
+            if !damaged.is_empty() {
+                report.tell(Event::Damaged { paths: damaged })?;
+            }
+            self.after_step(steps, &mut report)?;
+        }
+        self.save_last(&mut report)?;
+        self.folder.draw_curves()?;
+        report.tell(Event::Finished {
+            step: self.state.step,
+            stopped: self.state.step < steps,
+        })
+    }
+
+    /// One step of all networks.
+    fn step(&mut self, batch: Vec<f32>, steps: u64) -> Result<Event, TrainError> {
+        let config = &self.config;
+        let (n, size) = (config.batch_size, config.size);
+        let data = TensorData::new(batch, [n, 3, size, size]);
+        let pictures = Tensor::<4>::from_data(data, &self.device);
+        let cover = pictures.clone().narrow(0, 0, n / 2);
+        let secret = pictures.narrow(0, n / 2, n / 2);
+        let pass = loss::forward(&self.networks, cover, secret, config, self.state.step);
+        let gradients = pass.loss(config).backward();
+        let number = |t: Tensor<1>| f64::from(t.into_scalar::<f32>());
+        let (container_mse, revealed_mse) = (number(pass.container_mse), number(pass.revealed_mse));
+        self.watch(container_mse + revealed_mse)?;
+
+        let mut scale = 1.0;
+        if config.clip_norm > 0.0 {
+            let norm = gradient_norm(&self.networks, &gradients);
+            scale = (config.clip_norm / norm.max(1e-12)).min(1.0);
+        }
+        let factor = config
+            .schedule
+            .factor(self.state.step, steps, config.warmup_steps);
+        let learning_rate = config.learning_rate * factor * self.state.hiding_plateau.factor;
+        let reveal_learning_rate = config.learning_rate * factor * self.state.reveal_plateau.factor;
+        let networks = self.networks.clone();
+        self.networks = self.adam.step(networks, &gradients, scale, &|name| {
+            if name.contains("reveal.") {
+                reveal_learning_rate
+            } else {
+                learning_rate
+            }
+        });
+        self.state.step += 1;
+        Ok(Event::Step {
+            step: self.state.step,
+            container_mse,
+            revealed_mse,
+            learning_rate,
+            reveal_learning_rate,
+        })
+    }
+
+    /// Notices a loss that is NaN or far above what it was.
+    fn watch(&mut self, error: f64) -> Result<(), TrainError> {
+        let smoothed = match self.state.smoothed {
+            Some(old) => old + SMOOTHING * (error - old),
+            None => error,
+        };
+        let calm = self.state.calm.unwrap_or(smoothed).min(smoothed);
+        let what = if !error.is_finite() {
+            "is not a number".to_owned()
+        } else if smoothed > EXPLOSION * calm {
+            format!("rose to {smoothed:.4} after {calm:.6}")
+        } else {
+            self.state.smoothed = Some(smoothed);
+            self.state.calm = Some(calm);
+            return Ok(());
+        };
+        Err(TrainError::Diverged {
+            step: self.state.step,
+            what,
+            last_good: self.folder.last_good(),
+        })
+    }
+
+    /// Validation, sheet and checkpoint, each at its interval.
+    fn after_step(&mut self, steps: u64, report: &mut Reporter<'_>) -> Result<(), TrainError> {
+        let step = self.state.step;
+        let due = |every: u64| every > 0 && step.is_multiple_of(every);
+        let validate_every = match self.config.validate_every {
+            0 => self.config.steps_per_epoch(self.dataset.len()),
+            n => n,
+        };
+        let validate = due(validate_every) || step == steps;
+        let sheet = due(self.config.sheet_every) || step == steps;
+        if validate || sheet {
+            let outcomes = validate::run(
+                &self.networks.valid(),
+                &self.pairs,
+                &self.device.clone().inner(),
+            );
+            if validate {
+                let summary = validate::summary(&self.pairs, &outcomes, step);
+                self.take_validation(summary, report)?;
+            }
+            if sheet {
+                let columns = validate::columns(&self.pairs, &outcomes);
+                let path = self.folder.write_sheet(step, &columns)?;
+                report.tell(Event::Sheet { path })?;
+            }
+        }
+        if validate || due(self.config.checkpoint_every) {
+            self.save_last(report)?;
+            self.folder.draw_curves()?;
+        }
+        Ok(())
+    }
+
+    /// Moves the plateaus and keeps the best model.
+    fn take_validation(
+        &mut self,
+        figures: Validation,
+        report: &mut Reporter<'_>,
+    ) -> Result<(), TrainError> {
+        let sum = figures.container_mse + self.config.reveal_weight * figures.revealed_mse;
+        if self.config.schedule == Schedule::Plateau {
+            self.state.hiding_plateau.update(sum);
+            self.state.reveal_plateau.update(figures.revealed_mse);
+        }
+        report.tell(Event::Validated(figures))?;
+        if self.state.best.is_none_or(|(best, _)| sum < best) {
+            self.state.best = Some((sum, self.state.step));
+            let path = self
+                .folder
+                .save_model("best", &self.model(Some(&figures)))?;
+            report.tell(Event::Saved { path, best: true })?;
+        }
+        Ok(())
+    }
+
+    fn save_last(&mut self, report: &mut Reporter<'_>) -> Result<(), TrainError> {
+        let mut tensors = checkpoint::network_tensors(&self.networks);
+        if let Some(bad) = tensors
+            .iter()
+            .find(|t| t.values.iter().any(|v| !v.is_finite()))
+        {
+            return Err(TrainError::Diverged {
+                step: self.state.step,
+                what: format!("made `{}` not a number", bad.name),
+                last_good: self.folder.last_good(),
+            });
+        }
+        tensors.extend(self.adam.to_tensors());
+        let path = self.folder.save_checkpoint(&self.state, &tensors)?;
+        self.folder.save_model("last", &self.model(None))?;
+        report.tell(Event::Saved { path, best: false })
+    }
+
+    /// The networks as they are, as a model.
+    fn model(&self, figures: Option<&Validation>) -> Model {
+        let training = TrainingRecord {
+            config: serde_json::to_value(&self.config).expect("settings are plain values"),
+            seed: self.config.seed,
+            steps: self.state.step,
+            quality: figures.map(|f| Quality {
+                container_psnr_db: f.container_psnr_db,
+                revealed_psnr_db: f.revealed_psnr_db,
+            }),
+        };
+        Model::new(self.config.architecture(), self.networks.valid(), training)
+    }
+}
+
+/// Writes events to the log and passes them on.
+struct Reporter<'a> {
+    log: File,
+    stop: bool,
+    on_event: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
+}
+
+impl Reporter<'_> {
+    fn tell(&mut self, event: Event) -> Result<(), TrainError> {
+        run_folder::log(&mut self.log, &event)?;
+        self.stop |= (self.on_event)(event).is_break();
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Judging the networks on pictures that training never sees.
+
+use std::path::PathBuf;
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use underdrawing::net::Networks;
+use underdrawing::{Comparison, Pixels, SheetColumn};
+
+use crate::config::{Fit, TrainConfig};
+use crate::dataset::{push_planes, read_picture};
+use crate::event::Validation;
+
+/// Longest side that validation looks at; larger pictures lose their borders.
+const LONGEST: usize = 256;
+/// Pairs shown on a result sheet.
+const SHEET_PAIRS: usize = 6;
+
+/// Cover and secret of one size.
+pub(crate) struct Pair {
+    cover: Pixels,
+    secret: Pixels,
+}
+
+/// What became of a pair.
+pub(crate) struct Outcome {
+    container: Pixels,
+    revealed: Pixels,
+    float_container_mse: f64,
+    float_revealed_mse: f64,
+}
+
+/// Pairs by sorted name: cover, secret, cover, secret. Unreadable pictures are left out.
+pub(crate) fn read_pairs(paths: &[PathBuf], config: &TrainConfig) -> Vec<Pair> {
+    let most = match config.validate_pairs {
+        0 => usize::MAX,
+        n => n,
+    };
+    paths
+        .chunks_exact(2)
+        .take(most)
+        .filter_map(|pair| Some((read_picture(&pair[0])?, read_picture(&pair[1])?)))
+        .map(|(cover, secret)| match config.fit {
+            Fit::Squeeze => Pair {
+                cover: fitted(&cover, config.size, config.size),
+                secret: fitted(&secret, config.size, config.size),
+            },
+            Fit::Crop => {
+                let side = |a: usize, b: usize| (a.min(b).min(LONGEST) & !1).max(2);
+                let width = side(cover.width(), secret.width());
+                let height = side(cover.height(), secret.height());
+                Pair {
+                    cover: centre(&cover, width, height),
+                    secret: centre(&secret, width, height),
+                }
+            }
+        })
+        .collect()
+}
+
+fn fitted(picture: &Pixels, width: usize, height: usize) -> Pixels {
+    picture
+        .resized(width, height)
+        .expect("training squares are within the limits")
+}
+
+fn centre(picture: &Pixels, width: usize, height: usize) -> Pixels {
+    let (left, top) = (
+        (picture.width() - width.min(picture.width())) / 2,
+        (picture.height() - height.min(picture.height())) / 2,
+    );
+    Pixels::from_fn(width, height, |x, y| {
+        let x = (left + x).min(picture.width() - 1);
+        picture.pixel(x, (top + y).min(picture.height() - 1))
+    })
+    .expect("a part of a picture is a picture")
+}
+
+/// Hides and reveals every pair, as the networks are outside training.
+pub(crate) fn run(networks: &Networks, pairs: &[Pair], device: &Device) -> Vec<Outcome> {
+    pairs
+        .iter()
+        .map(|pair| {
+            let cover = tensor(&pair.cover, device);
+            let secret = tensor(&pair.secret, device);
+            let float = networks.hide(cover.clone(), secret.clone());
+            let float_revealed = networks.reveal(float.clone());
+            let container = pixels(float.clone());
+            let revealed = pixels(networks.reveal(tensor(&container, device)));
+            Outcome {
+                container,
+                revealed,
+                float_container_mse: mse(float, cover),
+                float_revealed_mse: mse(float_revealed, secret),
+            }
+        })
+        .collect()
+}
+
+/// Means over all pairs; identical pictures count as 100 dB.
+pub(crate) fn summary(pairs: &[Pair], outcomes: &[Outcome], step: u64) -> Validation {
+    let mut sums = [0.0; 6];
+    for (pair, outcome) in pairs.iter().zip(outcomes) {
+        let compare = |a, b| Comparison::of(a, b).expect("a pair has one size");
+        let container = compare(&outcome.container, &pair.cover);
+        let revealed = compare(&outcome.revealed, &pair.secret);
+        let figures = [
+            outcome.float_container_mse,
+            outcome.float_revealed_mse,
+            container.psnr_db.unwrap_or(100.0),
+            revealed.psnr_db.unwrap_or(100.0),
+            container.apd,
+            revealed.apd,
+        ];
+        for (sum, figure) in sums.iter_mut().zip(figures) {
+            *sum += figure / pairs.len() as f64;
+        }
+    }
+    let [
+        container_mse,
+        revealed_mse,
+        container_psnr_db,
+        revealed_psnr_db,
+        container_apd,
+        revealed_apd,
+    ] = sums;
+    Validation {
+        step,
+        container_mse,
+        revealed_mse,
+        container_psnr_db,
+        revealed_psnr_db,
+        container_apd,
+        revealed_apd,
+    }
+}
+
+/// The first pairs as columns of a result sheet.
+pub(crate) fn columns<'a>(pairs: &'a [Pair], outcomes: &'a [Outcome]) -> Vec<SheetColumn<'a>> {
+    pairs
+        .iter()
+        .zip(outcomes)
+        .take(SHEET_PAIRS)
+        .map(|(pair, outcome)| SheetColumn {
+            cover: &pair.cover,
+            container: &outcome.container,
+            secret: &pair.secret,
+            revealed: &outcome.revealed,
+        })
+        .collect()
+}
+
+fn mse(a: Tensor<4>, b: Tensor<4>) -> f64 {
+    f64::from((a - b).square().mean().into_scalar::<f32>())
+}
+
+/// A picture as `[1, 3, h, w]` in [0, 1].
+fn tensor(picture: &Pixels, device: &Device) -> Tensor<4> {
+    let mut values = Vec::with_capacity(picture.data().len());
+    push_planes(picture, &mut values);
+    let shape = [1, 3, picture.height(), picture.width()];
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// `[1, 3, h, w]` rounded to 8 bits.
+pub(crate) fn pixels(tensor: Tensor<4>) -> Pixels {
+    let [_, _, height, width] = tensor.dims();
+    let values: Vec<f32> = tensor
+        .into_data()
+        .to_vec()
+        .expect("networks compute in f32");
+    let plane = width * height;
+    Pixels::from_fn(width, height, |x, y| {
+        let sample = |c: usize| values[c * plane + y * width + x];
+        [0, 1, 2].map(|c| (sample(c) * 255.0).round().clamp(0.0, 255.0) as u8)
+    })
+    .expect("the tensor came from a picture")
+}

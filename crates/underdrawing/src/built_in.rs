@@ -1,0 +1,45 @@
+//! Models inside the library.
+
+use crate::model::ModelId;
+
+/// A model file inside the library.
+#[derive(Debug)]
+pub struct BuiltInModel {
+    /// Short name, unique.
+    pub name: &'static str,
+    /// One sentence about it.
+    pub description: &'static str,
+    /// Its id; containers name it.
+    pub id: ModelId,
+    /// The model file.
+    pub bytes: &'static [u8],
+}
+
+/// All models inside the library, the default one first. None is ever taken out, so that old
+/// containers can be revealed.
+#[must_use]
+pub fn built_in_models() -> &'static [BuiltInModel] {
+    &[]
+}
+
+/// The built-in model with this id.
+#[must_use]
+pub fn built_in_model(id: ModelId) -> Option<&'static BuiltInModel> {
+    built_in_models().iter().find(|model| model.id == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Compute, Model};
+
+    #[test]
+    fn every_built_in_model_loads_and_has_its_id() {
+        for built_in in built_in_models() {
+            let model = Model::from_bytes(built_in.bytes, Compute::Cpu).unwrap();
+            assert_eq!(model.id(), built_in.id, "{}", built_in.name);
+            assert_eq!(built_in_model(built_in.id).unwrap().name, built_in.name);
+            assert!(built_in.bytes.len() <= 4 << 20, "{} is too large", built_in.name);
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! A model: networks, what they are, and how they were trained.
+
+use std::fmt;
+use std::str::FromStr;
+
+use burn::module::Module;
+use burn::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::compute::Compute;
+use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
+use crate::model_file::{
+    self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
+};
+use crate::net::{Init, LiftingNetConfig, NamedTensor, Networks};
+use crate::pixels::Pixels;
+use crate::reveal::{self, RevealError, RevealOptions};
+use crate::tile::{Context, Window};
+
+/// Most parameters of an architecture, five times those of the 2018 system.
+const MOST_PARAMETERS: usize = 200_000_000;
+
+/// Networks that hide and reveal, ready to run.
+#[derive(Clone)]
+pub struct Model {
+    architecture: Architecture,
+    networks: Networks,
+    training: TrainingRecord,
+    id: ModelId,
+    n_parameters: usize,
+    device: Device,
+}
+
+/// What a model is built of. A model file holds it as JSON.
+///
+/// The JSON is part of the model's id. So a field that is added later must be left out of it
+/// wherever it has the meaning of old files, or old containers are no longer recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Architecture {
+    /// The invertible network of this project.
+    Lifting(LiftingNetConfig),
+}
+
+/// How a model came about. A model file holds it as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainingRecord {
+    /// All settings of the training run, as the trainer writes them; null when unknown.
+    pub settings: serde_json::Value,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Steps of the optimiser.
+    pub steps: u64,
+    /// What it reached on pictures it was not trained on.
+    pub quality: Option<Quality>,
+}
+
+/// Measured quality of a model, means over pairs of pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Container against cover, dB.
+    pub container_psnr_db: f64,
+    /// Revealed picture against secret, dB.
+    pub revealed_psnr_db: f64,
+    /// Pairs measured.
+    pub pairs: u64,
+}
+
+/// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
+/// its parameters. Printed as 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelId([u8; 8]);
+
+/// Why a text is no model id.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("`{found}` is not a model id: expected 16 hexadecimal digits")]
+pub struct ModelIdError {
+    /// The text.
+    pub found: String,
+}
+
+impl Model {
+    /// A model of trained networks. `networks` must be of `architecture`.
+    #[must_use]
+    pub fn new(
+        architecture: Architecture,
+        networks: &Networks,
+        mut training: TrainingRecord,
+    ) -> Self {
+        let networks = networks.valid();
+        let mut tensors = networks.named_tensors();
+        let device = networks.devices().into_iter().next().unwrap_or_default();
+        // JSON has no word for infinity.
+        training.quality = training.quality.filter(|q| {
+            q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite()
+        });
+        Self {
+            id: ModelId::of(&architecture, &mut tensors),
+            n_parameters: n_parameters(&tensors),
+            architecture,
+            networks,
+            training,
+            device,
+        }
+    }
+
+    /// Reads a model file; nothing is allocated for parameters before its header, names, shapes
+    /// and sizes have been checked.
+    ///
+    /// # Errors
+    /// When the file is damaged, not a model, newer than this code, over the limits, or the device
+    /// is not there.
+    pub fn from_bytes(bytes: &[u8], compute: Compute) -> Result<Self, ModelError> {
+        let mut file = ModelFile::parse(bytes)?;
+        file.check_format()?;
+        let architecture: Architecture = serde_json::from_str(file.metadata(ARCHITECTURE_KEY)?)
+            .map_err(|e| metadata_error(ARCHITECTURE_KEY, e))?;
+        let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
+            .map_err(|e| metadata_error(TRAINING_KEY, e))?;
+        architecture.check()?;
+        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        check_size(networks.num_params(), file.n_values())?;
+        let mut problem = None;
+        let networks = networks.with_tensors(&mut |name, shape| {
+            let values = file.take(name, shape).map_err(|e| problem.get_or_insert(e));
+            values.unwrap_or_else(|_| vec![0.0; shape.iter().product()])
+        });
+        if let Some(error) = problem {
+            return Err(error);
+        }
+        file.check_all_taken()?;
+        Ok(Self::new(architecture, &networks, training))
+    }
+
+    /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
+    /// [`Precision::Half`] its parameters are rounded and it is a model of its own, unless they
+    /// were before.
+    #[must_use]
+    pub fn to_bytes(&self, precision: Precision) -> Vec<u8> {
+        let training = serde_json::to_string(&self.training)
+            .expect("a record of numbers and JSON values becomes JSON");
+        model_file::write(
+            &self.architecture.to_json(),
+            &training,
+            self.networks.named_tensors(),
+            precision,
+        )
+    }
+
+    /// What tells this model from others; containers name it.
+    #[must_use]
+    pub fn id(&self) -> ModelId {
+        self.id
+    }
+
+    /// What it is built of.
+    #[must_use]
+    pub fn architecture(&self) -> &Architecture {
+        &self.architecture
+    }
+
+    /// How it was trained.
+    #[must_use]
+    pub fn training(&self) -> &TrainingRecord {
+        &self.training
+    }
+
+    /// The networks.
+    #[must_use]
+    pub fn networks(&self) -> &Networks {
+        &self.networks
+    }
+
+    /// Trained parameters, without running statistics.
+    #[must_use]
+    pub fn n_parameters(&self) -> usize {
+        self.n_parameters
+    }
+
+    /// Hides `secret` in `cover`: a container of the cover's size, rounded to 8 bits and marked
+    /// with the secret's size and this model's id. The same arguments give the same container.
+    ///
+    /// The cover has at least 16x16 pixels; the secret any size. It is turned by 90 degrees where
+    /// that fits the cover's aspect better and resampled to the cover's size, unless it has it.
+    ///
+    /// # Errors
+    /// When the cover or the tile size is too small.
+    pub fn hide(
+        &self,
+        cover: &Pixels,
+        secret: &Pixels,
+        options: &HideOptions,
+    ) -> Result<Pixels, HideError> {
+        self.hide_with_progress(cover, secret, options, &mut |_, _| {})
+    }
+
+    /// [`Model::hide`] that reports after each tile: tiles done, tiles in all.
+    ///
+    /// # Errors
+    /// As [`Model::hide`].
+    pub fn hide_with_progress(
+        &self,
+        cover: &Pixels,
+        secret: &Pixels,
+        options: &HideOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Pixels, HideError> {
+        hide::hide(self, self.id, cover, secret, options, progress)
+    }
+
+    /// The secret that a container holds, in its own size.
+    ///
+    /// # Errors
+    /// When the container has no mark or names another model, and no size is given; when the size
+    /// or the tile size is out of bounds.
+    pub fn reveal(
+        &self,
+        container: &Pixels,
+        options: &RevealOptions,
+    ) -> Result<Pixels, RevealError> {
+        self.reveal_with_progress(container, options, &mut |_, _| {})
+    }
+
+    /// [`Model::reveal`] that reports after each tile: tiles done, tiles in all.
+    ///
+    /// # Errors
+    /// As [`Model::reveal`].
+    pub fn reveal_with_progress(
+        &self,
+        container: &Pixels,
+        options: &RevealOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Pixels, RevealError> {
+        reveal::reveal(self, self.id, container, options, progress)
+    }
+
+    /// Container and revealed picture without rounding, for figures that compare with published
+    /// ones. Takes 24 bytes a pixel.
+    ///
+    /// # Errors
+    /// When the cover is too small.
+    pub fn float_pair(&self, cover: &Pixels, secret: &Pixels) -> Result<FloatPair, HideError> {
+        hide::float_pair(self, cover, secret)
+    }
+
+    /// A window as a tensor `[1, 3, h, w]`.
+    fn tensor(&self, window: Window) -> Tensor<4> {
+        let shape = [1, 3, window.height, window.width];
+        Tensor::from_data(TensorData::new(window.samples, shape), &self.device)
+    }
+}
+
+/// The window that a tensor `[1, 3, h, w]` holds.
+fn window(tensor: Tensor<4>) -> Window {
+    let [_, _, height, width] = tensor.dims();
+    Window {
+        width,
+        height,
+        samples: tensor
+            .into_data()
+            .into_vec()
+            .expect("networks compute in f32"),
+    }
+}
+
+impl Network for Model {
+    fn hiding_context(&self) -> Context {
+        self.architecture.contexts().0
+    }
+
+    fn revealing_context(&self) -> Context {
+        self.architecture.contexts().1
+    }
+
+    fn hide(&self, cover: Window, secret: Window) -> Window {
+        window(
+            self.networks
+                .hide(self.tensor(cover), self.tensor(secret)),
+        )
+    }
+
+    fn reveal(&self, container: Window) -> Window {
+        window(self.networks.reveal(self.tensor(container)))
+    }
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Model({}, {:?})", self.id, self.architecture)
+    }
+}
+
+impl Architecture {
+    /// Networks of this architecture with fresh parameters.
+    #[must_use]
+    pub fn init(&self, init: &mut Init) -> Networks {
+        match self {
+            Self::Lifting(config) => Networks::Lifting(config.init(init)),
+        }
+    }
+
+    /// Refuses sizes that no sensible model has, before anything is built from them.
+    fn check(&self) -> Result<(), ModelError> {
+        let within = |name, found, most| {
+            if (1..=most).contains(&found) {
+                Ok(())
+            } else {
+                Err(ModelError::Architecture { name, found, most })
+            }
+        };
+        match self {
+            // At the default tile size, 256 channels take 2 GB.
+            Self::Lifting(config) => {
+                within("blocks", config.blocks, 64)?;
+                within("width", config.width, 256)
+            }
+        }
+    }
+
+    /// What hiding and revealing see around a pixel.
+    fn contexts(&self) -> (Context, Context) {
+        match self {
+            Self::Lifting(config) => {
+                let context = Context::Radius(config.receptive_radius());
+                (context, context)
+            }
+        }
+    }
+
+    fn to_json(self) -> String {
+        serde_json::to_string(&self).expect("a configuration of numbers becomes JSON")
+    }
+}
+
+/// Refuses an architecture that would take more memory than the file itself suggests.
+fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> {
+    if of_architecture > MOST_PARAMETERS {
+        return Err(ModelError::TooManyParameters {
+            found: of_architecture,
+            most: MOST_PARAMETERS,
+        });
+    }
+    // A file that lacks a tensor or two passes here, and the error names them.
+    if of_architecture / 2 > in_file {
+        return Err(ModelError::TooFewParameters {
+            expected: of_architecture,
+            found: in_file,
+        });
+    }
+    Ok(())
+}
+
+/// Values that training changes; batch normalisation also keeps statistics.
+fn n_parameters(tensors: &[NamedTensor]) -> usize {
+    let trained = tensors.iter().filter(|t| {
+        let name = t.name.rsplit('.').next().unwrap_or_default();
+        !matches!(name, "running_mean" | "running_var")
+    });
+    trained.map(|t| t.values.len()).sum()
+}
+
+impl ModelId {
+    /// `docs/format.md`, section 1.4.
+    fn of(architecture: &Architecture, tensors: &mut [NamedTensor]) -> Self {
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut hash = Sha256::new();
+        hash.update(architecture.to_json());
+        for tensor in tensors {
+            hash.update(&tensor.name);
+            for value in &tensor.values {
+                hash.update(value.to_le_bytes());
+            }
+        }
+        let mut id = [0; 8];
+        id.copy_from_slice(&hash.finalize()[..8]);
+        Self(id)
+    }
+
+    /// The id of these 8 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 8 bytes.
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 8] {
+        self.0
+    }
+}
+
+impl fmt::Display for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for ModelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ModelId({self})")
+    }
+}
+
+impl FromStr for ModelId {
+    type Err = ModelIdError;
+
+    fn from_str(text: &str) -> Result<Self, ModelIdError> {
+        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let value = u64::from_str_radix(text, 16).ok().filter(|_| digits);
+        value
+            .map(|value| Self(value.to_be_bytes()))
+            .ok_or_else(|| ModelIdError {
+                found: text.to_owned(),
+            })
+    }
+}

@@ -1,0 +1,77 @@
+//! How gradients pass through the convolution.
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend};
+
+use super::ConvBackend;
+
+/// Backward step of [`ConvBackend::conv3x3`].
+#[derive(Debug)]
+struct Conv3x3Backward;
+
+impl<B: Backend + ConvBackend> Backward<B, 3> for Conv3x3Backward {
+    type State = [NodeId; 3];
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let [x_parent, weight_parent, bias_parent] = ops.parents;
+        let dy = grads.consume::<B>(&ops.node);
+        let [x, weight, bias] = ops.state;
+        let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
+        let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
+        let bias: FloatTensor<B> = checkpointer.retrieve_node_output(bias);
+        if let Some(parent) = x_parent {
+            let dx = B::conv3x3_backward_input(x.clone(), weight.clone(), dy.clone());
+            grads.register::<B>(parent.id, dx);
+        }
+        if let Some(parent) = weight_parent {
+            let dw = B::conv3x3_backward_weight(x.clone(), weight, dy.clone());
+            grads.register::<B>(parent.id, dw);
+        }
+        if let Some(parent) = bias_parent {
+            grads.register::<B>(parent.id, B::conv3x3_backward_bias(x, bias, dy));
+        }
+    }
+}
+
+impl<B: Backend + ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B, C> {
+    fn conv3x3(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        match Conv3x3Backward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(mut prep) => {
+                let state = [
+                    prep.checkpoint(&x),
+                    prep.checkpoint(&weight),
+                    prep.checkpoint(&bias),
+                ];
+                let y = B::conv3x3(
+                    x.into_primitive(),
+                    weight.into_primitive(),
+                    bias.into_primitive(),
+                );
+                prep.finish(state, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(B::conv3x3(
+                x.into_primitive(),
+                weight.into_primitive(),
+                bias.into_primitive(),
+            )),
+        }
+    }
+}

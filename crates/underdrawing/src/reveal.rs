@@ -1,0 +1,132 @@
+//! Revealing: a container back to the secret in its own size.
+
+use thiserror::Error;
+
+use crate::fit::{Fit, turns};
+use crate::hide::{
+    DEFAULT_TILE_SIZE, LEAST_SIDE, Network, TileSizeError, check_tile_size, source, tiling,
+    write_rounded,
+};
+use crate::mark::{self, Mark, NewerMark};
+use crate::model::ModelId;
+use crate::pixels::{Limits, Pixels, PixelsError};
+
+/// How to reveal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevealOptions {
+    /// The secret's own width and height, for a container whose mark is lost or names another
+    /// model: reveals regardless of any mark.
+    pub size: Option<(usize, usize)>,
+    /// As [`HideOptions::tile_size`](crate::HideOptions::tile_size).
+    pub tile_size: usize,
+}
+
+impl Default for RevealOptions {
+    fn default() -> Self {
+        Self {
+            size: None,
+            tile_size: DEFAULT_TILE_SIZE,
+        }
+    }
+}
+
+/// Why nothing was revealed.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RevealError {
+    /// A plain picture, or a container whose samples were changed.
+    #[error("no mark found: a plain picture, or a container that was changed after hiding")]
+    NoMark,
+    /// Another model hid the secret.
+    #[error("hidden by model {found}, not by this model, {this}")]
+    OtherModel {
+        /// The model that the mark names.
+        found: ModelId,
+        /// The model that was asked to reveal.
+        this: ModelId,
+    },
+    /// A newer underdrawing made the container.
+    #[error("mark version {found} is newer than the newest supported, {supported}", supported = mark::VERSION)]
+    NewerMark {
+        /// Version found.
+        found: u8,
+    },
+    /// Smaller than any container.
+    #[error(
+        "a container of {width}x{height} is too small: expected at least {LEAST_SIDE}x{LEAST_SIDE}"
+    )]
+    ContainerTooSmall {
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+    },
+    /// The size asked for is zero or too large.
+    #[error("cannot reveal at the size asked for")]
+    Size(#[source] PixelsError),
+    /// The tile size is too small.
+    #[error(transparent)]
+    TileSize(#[from] TileSizeError),
+}
+
+/// Reveals what `container` holds; see [`Model::reveal`](crate::Model::reveal).
+pub(crate) fn reveal(
+    network: &dyn Network,
+    model: ModelId,
+    container: &Pixels,
+    options: &RevealOptions,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Pixels, RevealError> {
+    check_tile_size(options.tile_size)?;
+    let fit = fit(container, model, options.size)?;
+    let (width, height) = fit.working();
+    let source = source(container, &fit);
+    let mut samples = vec![0; 3 * width * height];
+    tiling(&fit, network.revealing_context(), options.tile_size).run(
+        &mut |area| network.reveal(source.window(area)),
+        &mut |x, y, part| write_rounded(&mut samples, width, x, y, part),
+        progress,
+    );
+    let revealed =
+        Pixels::rgb8(samples, width, height).expect("the working size lies within the container's");
+    Ok(fit.restore(revealed))
+}
+
+/// How the secret went into the container: what the mark says, or `size` regardless.
+fn fit(
+    container: &Pixels,
+    model: ModelId,
+    size: Option<(usize, usize)>,
+) -> Result<Fit, RevealError> {
+    let cover = (container.width(), container.height());
+    if let Some(secret) = size {
+        Limits::default()
+            .check(secret.0 as u64, secret.1 as u64)
+            .map_err(RevealError::Size)?;
+        let (width, height) = cover;
+        if width < LEAST_SIDE || height < LEAST_SIDE {
+            return Err(RevealError::ContainerTooSmall { width, height });
+        }
+        return Ok(Fit {
+            cover,
+            secret,
+            turned: turns(cover, secret),
+        });
+    }
+    let mark = match Mark::read(container) {
+        Ok(Some(mark)) if cover.0.min(cover.1) >= LEAST_SIDE => mark,
+        Ok(_) => return Err(RevealError::NoMark),
+        Err(NewerMark { version }) => return Err(RevealError::NewerMark { found: version }),
+    };
+    if mark.model != model {
+        return Err(RevealError::OtherModel {
+            found: mark.model,
+            this: model,
+        });
+    }
+    Ok(Fit {
+        cover,
+        secret: (mark.secret_width, mark.secret_height),
+        turned: mark.turned,
+    })
+}
