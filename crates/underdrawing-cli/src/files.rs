@@ -14,6 +14,9 @@ pub(crate) const MAX_PICTURE_BYTES: u64 = 1 << 30;
 /// Largest model file that is read: 250 million parameters in single precision.
 pub(crate) const MAX_MODEL_BYTES: u64 = 1 << 30;
 
+/// Bytes that tell what kind of file it is.
+const FIRST_BYTES: u64 = 4096;
+
 /// Whether a path on the command line means stdin or stdout.
 pub(crate) fn is_stream(path: &Path) -> bool {
     path.as_os_str() == "-"
@@ -30,11 +33,20 @@ pub(crate) fn display_name(path: &Path) -> String {
 
 /// Reads a file, or stdin for `-`, refusing more than `max_bytes`.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    read_checked(path, max_bytes, |_| Ok(()))
+}
+
+/// [`read`] that shows the first bytes to `check` before it reads the others.
+pub(crate) fn read_checked(
+    path: &Path,
+    max_bytes: u64,
+    check: impl FnOnce(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<u8>> {
     if is_stream(path) {
         if io::stdin().is_terminal() {
             bail!("standard input is a terminal: expected a file piped into it");
         }
-        return read_from(io::stdin().lock(), 0, max_bytes);
+        return read_from(io::stdin().lock(), 0, max_bytes, check);
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -44,13 +56,22 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
     if metadata.len() > max_bytes {
         bail!(too_large(&metadata.len().to_string(), max_bytes));
     }
-    read_from(file, metadata.len(), max_bytes)
+    read_from(file, metadata.len(), max_bytes, check)
 }
 
-fn read_from(reader: impl Read, expected: u64, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+fn read_from(
+    mut reader: impl Read,
+    expected: u64,
+    max_bytes: u64,
+    check: impl FnOnce(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    reader.by_ref().take(FIRST_BYTES).read_to_end(&mut bytes)?;
+    check(&bytes)?;
     // The length is only what the file system says: a device or a pipe may give more.
-    reader.take(max_bytes + 1).read_to_end(&mut bytes)?;
+    reader
+        .take((max_bytes + 1).saturating_sub(bytes.len() as u64))
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > max_bytes {
         bail!(too_large("more", max_bytes));
     }
@@ -260,9 +281,15 @@ mod tests {
             error,
             "the file is too large: at most 9 bytes are read, found 10"
         );
-        assert!(
-            read_from(io::repeat(0), 0, 100).is_err(),
-            "an endless reader is cut off"
+        for max_bytes in [100, FIRST_BYTES, 10_000] {
+            let error = read_from(io::repeat(0), 0, max_bytes, |_| Ok(())).unwrap_err();
+            assert!(error.to_string().ends_with("found more"), "{error}");
+        }
+        let error = read_from(io::repeat(0), 0, u64::MAX - 1, |_| bail!("zeros")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "zeros",
+            "the check comes before the rest"
         );
     }
 

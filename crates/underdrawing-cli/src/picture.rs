@@ -37,7 +37,9 @@ impl Display for Role {
 /// Reads and decodes a picture; conversions are noted.
 pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> {
     let failed = || format!("failed to read {role} {}", display_name(path));
-    let bytes = files::read(path, MAX_PICTURE_BYTES).with_context(failed)?;
+    // What is no picture at all is not read to its end.
+    let is_picture = |first: &[u8]| Ok(FileFormat::of_bytes(first).map(drop)?);
+    let bytes = files::read_checked(path, MAX_PICTURE_BYTES, is_picture).with_context(failed)?;
     let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
     for conversion in &picture.conversions {
         ui.note(format_args!("{role} {}: {conversion}", display_name(path)));

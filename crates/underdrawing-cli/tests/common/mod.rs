@@ -6,7 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use underdrawing::{FileFormat, Limits, Picture, Pixels};
+use underdrawing::net::{Init, LiftingNetConfig};
+use underdrawing::{
+    Architecture, Compute, FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord,
+};
 
 /// A temporary folder, which is also the program's working folder.
 pub struct Folder {
@@ -200,5 +203,26 @@ fn list(root: &Path, folder: &Path, names: &mut Vec<String>) {
         if path.is_dir() {
             list(root, &path, names);
         }
+    }
+}
+
+/// A tiny model with random parameters: what it hides looks poor, and is hidden all the same.
+pub fn tiny_model(seed: u64) -> Model {
+    let architecture = Architecture::Lifting(LiftingNetConfig {
+        blocks: 1,
+        width: 4,
+    });
+    let device = Compute::Cpu.device().unwrap();
+    let networks = architecture.init(&mut Init::new(seed, &device));
+    Model::new(architecture, &networks, TrainingRecord::default())
+}
+
+impl Folder {
+    /// A folder with a tiny model in `model.safetensors`.
+    pub fn with_model() -> (Self, Model) {
+        let folder = Self::new();
+        let model = tiny_model(1);
+        folder.write("model.safetensors", model.to_bytes(Precision::Full));
+        (folder, model)
     }
 }
