@@ -261,18 +261,45 @@ pub(crate) struct EvalArgs {
 
 /// `train`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing train --train photos/ --val more-photos/ --out run/
+  underdrawing train --preset 2018 --train photos/ --val more-photos/ --out run/
+      The recipe of the 2018 system, to the letter.
+  underdrawing train --resume run/
+      Go on exactly where the run stopped.
+
+The run folder holds every setting (config.toml), what happened (events.jsonl), curves, sheets, the \
+last checkpoint and the best model. Ctrl-C saves and stops.")]
 pub(crate) struct TrainArgs {
     /// Folder of pictures to train on
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     pub(crate) train: Option<PathBuf>,
 
-    /// Folder of pictures to validate on
-    #[arg(long, value_name = "DIR")]
+    /// Folder of pictures to validate on, pairs by sorted name
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
     pub(crate) val: Option<PathBuf>,
 
-    /// Folder for the run: checkpoints, events, curves and sheets
-    #[arg(long, value_name = "RUN", help_heading = OUTPUT)]
+    /// Folder for the run; it must not hold one already
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
+
+    /// Go on with the run in a folder; needs nothing else
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["train", "val", "out", "config"])]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// TOML file of settings; flags go before it, and it goes before the preset
+    ///
+    /// Its keys are the names of the flags with `_` for `-`. The config.toml of a run repeats it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: underdrawing_train::TrainSettings,
+    #[command(flatten)]
+    pub(crate) compute: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
 }
 
 /// `demo`
@@ -448,6 +475,19 @@ pub(crate) struct ModelArgs {
 /// Where and how to compute.
 #[derive(Debug, Args)]
 pub(crate) struct ComputeArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+
+    /// Side of the tiles that large pictures are cut into, in pixels
+    ///
+    /// Smaller tiles need less memory and more time. The result is the same within one grey level.
+    #[arg(long, value_name = "PIXELS", value_parser = at_least_one, help_heading = COMPUTE)]
+    pub(crate) tile_size: Option<usize>,
+}
+
+/// Where to compute, and with how many threads.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
     /// Where to compute
     ///
     /// The GPU needs a build with the feature `wgpu` or `cuda`. The CPU is the default because it
@@ -458,12 +498,6 @@ pub(crate) struct ComputeArgs {
     /// Threads to compute with; 0 is one for each core
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = COMPUTE)]
     pub(crate) threads: usize,
-
-    /// Side of the tiles that large pictures are cut into, in pixels
-    ///
-    /// Smaller tiles need less memory and more time. The result is the same within one grey level.
-    #[arg(long, value_name = "PIXELS", value_parser = at_least_one, help_heading = COMPUTE)]
-    pub(crate) tile_size: Option<usize>,
 }
 
 /// Where to compute.

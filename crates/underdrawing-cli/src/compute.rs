@@ -1,11 +1,11 @@
-//! Where and how networks run: `--device` and `--threads`.
+//! Where and how networks run: `--device`, `--threads` and `--tile-size`.
 
 use anyhow::Context;
 use underdrawing::{Compute, DEFAULT_TILE_SIZE, HideOptions, RevealOptions};
 
-use crate::args::{ComputeArgs, Device};
+use crate::args::{ComputeArgs, Device, DeviceArgs};
 
-impl ComputeArgs {
+impl DeviceArgs {
     /// Sets the number of threads for the whole program and names the device.
     pub(crate) fn start(&self) -> anyhow::Result<Compute> {
         if self.threads > 0 {
@@ -18,6 +18,13 @@ impl ComputeArgs {
             Device::Cpu => Compute::Cpu,
             Device::Gpu => Compute::Gpu,
         })
+    }
+}
+
+impl ComputeArgs {
+    /// As [`DeviceArgs::start`].
+    pub(crate) fn start(&self) -> anyhow::Result<Compute> {
+        self.device.start()
     }
 
     /// How to hide, as these arguments say.

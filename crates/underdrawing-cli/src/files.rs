@@ -1,5 +1,6 @@
 //! Files in and out: bounded reading; writing that leaves the whole file or nothing.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
@@ -82,6 +83,28 @@ fn too_large(found: &str, max_bytes: u64) -> String {
     format!("the file is too large: at most {max_bytes} bytes are read, found {found}")
 }
 
+/// The files that a command reads, which it must never write to.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// As the file system knows them, without links and dots.
+    paths: BTreeSet<PathBuf>,
+}
+
+impl Inputs {
+    pub(crate) fn new<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        let paths = paths
+            .into_iter()
+            .filter_map(|path| fs::canonicalize(path).ok());
+        Self {
+            paths: paths.collect(),
+        }
+    }
+
+    fn contain(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|path| self.paths.contains(&path))
+    }
+}
+
 /// A file that will be written: everything that can be refused is refused before the work starts.
 #[derive(Debug)]
 pub(crate) struct OutputFile {
@@ -94,7 +117,7 @@ impl OutputFile {
     ///
     /// Refused are: one of `inputs`, an existing file (unless `force`), a folder, a path whose
     /// parent is not a folder, and a terminal behind `-`.
-    pub(crate) fn new(path: &Path, force: bool, inputs: &[&Path]) -> anyhow::Result<Self> {
+    pub(crate) fn new(path: &Path, force: bool, inputs: &Inputs) -> anyhow::Result<Self> {
         let output = Self {
             path: path.to_owned(),
             force,
@@ -114,13 +137,11 @@ impl OutputFile {
                 path.display()
             );
         }
-        for input in inputs {
-            if same_file(path, input) {
-                bail!(
-                    "{} would be read and overwritten: expected another path for the output",
-                    path.display()
-                );
-            }
+        if inputs.contain(path) {
+            bail!(
+                "{} would be read and overwritten: expected another path for the output",
+                path.display()
+            );
         }
         output.check_parent()?;
         if !force && is_regular(path) {
@@ -237,14 +258,6 @@ fn is_regular(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-/// Whether both paths lead to one existing file.
-pub(crate) fn same_file(a: &Path, b: &Path) -> bool {
-    match (fs::canonicalize(a), fs::canonicalize(b)) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
-}
-
 fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".underdrawing-").suffix(".part");
@@ -297,14 +310,14 @@ mod tests {
     fn never_replaces_without_force() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out");
-        let first = OutputFile::new(&path, false, &[]).unwrap();
-        let second = OutputFile::new(&path, false, &[]).unwrap();
+        let first = OutputFile::new(&path, false, &Inputs::default()).unwrap();
+        let second = OutputFile::new(&path, false, &Inputs::default()).unwrap();
         first.write(b"first").unwrap();
         // Checked before the file was there, written after.
         assert!(second.write(b"second").is_err());
-        assert!(OutputFile::new(&path, false, &[]).is_err());
+        assert!(OutputFile::new(&path, false, &Inputs::default()).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"first");
-        OutputFile::new(&path, true, &[])
+        OutputFile::new(&path, true, &Inputs::default())
             .unwrap()
             .write(b"third")
             .unwrap();
@@ -321,7 +334,7 @@ mod tests {
         fs::write(&real, "old").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         symlink(&real, &link).unwrap();
-        OutputFile::new(&link, true, &[])
+        OutputFile::new(&link, true, &Inputs::default())
             .unwrap()
             .write(b"new")
             .unwrap();
@@ -332,7 +345,7 @@ mod tests {
             0o640
         );
         assert!(
-            OutputFile::new(&link, true, &[&real]).is_err(),
+            OutputFile::new(&link, true, &Inputs::new([&*real])).is_err(),
             "one file under two names"
         );
     }
@@ -342,7 +355,7 @@ mod tests {
     fn writes_into_a_device_instead_of_replacing_it() {
         use std::os::unix::fs::FileTypeExt;
         let null = Path::new("/dev/null");
-        OutputFile::new(null, false, &[])
+        OutputFile::new(null, false, &Inputs::default())
             .unwrap()
             .write(b"x")
             .unwrap();

@@ -31,6 +31,17 @@ impl Bar {
         self.bar.inc(1);
     }
 
+    /// The work was at `position` already.
+    pub(crate) fn start_at(&self, position: u64) {
+        self.bar.set_position(position);
+        self.bar.reset_eta();
+    }
+
+    /// So many steps are done.
+    pub(crate) fn set_position(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
     /// `done` of `total` steps done.
     pub(crate) fn set(&self, done: usize, total: usize) {
         self.bar.set_length(total as u64);

@@ -11,7 +11,7 @@ use underdrawing::{
 };
 
 use crate::args::DemoArgs;
-use crate::files::{OutputFile, create_folder};
+use crate::files::{Inputs, OutputFile, create_folder};
 use crate::output::{ExitStatus, Ui, decibels};
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
@@ -66,7 +66,12 @@ impl DemoArgs {
     ) -> anyhow::Result<Pixels> {
         let bar = ui.bar(1, "tiles");
         bar.message("hiding");
-        let container = model.hide(cover, secret, &self.compute.hide_options())?;
+        let container = model.hide_with_progress(
+            cover,
+            secret,
+            &self.compute.hide_options(),
+            &mut |done, total| bar.set(done, total),
+        )?;
         let bytes = Picture::from(container).encode(FileFormat::Png)?;
         let path = self.write("container.png", &bytes)?;
         let written =
@@ -80,7 +85,7 @@ impl DemoArgs {
         let path = self.output.join(name);
         let same = || fs::read(&path).is_ok_and(|there| there == bytes);
         if self.write.force || !same() {
-            OutputFile::new(&path, self.write.force, &[])?.write(bytes)?;
+            OutputFile::new(&path, self.write.force, &Inputs::default())?.write(bytes)?;
         }
         Ok(path)
     }

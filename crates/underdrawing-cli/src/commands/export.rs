@@ -4,7 +4,7 @@ use anyhow::Context;
 use underdrawing::{Compute, export_2018};
 
 use crate::args::ExportArgs;
-use crate::files::{OutputFile, create_folder, display_name};
+use crate::files::{Inputs, OutputFile, create_folder, display_name};
 use crate::models;
 use crate::output::{ExitStatus, Ui};
 
@@ -14,8 +14,8 @@ impl ExportArgs {
         let weights = export_2018(&model)
             .with_context(|| format!("cannot export {}", display_name(&self.model)))?;
         create_folder(&self.output)?;
-        let file =
-            |name| OutputFile::new(&self.output.join(name), self.write.force, &[&self.model]);
+        let inputs = Inputs::new([&*self.model]);
+        let file = |name| OutputFile::new(&self.output.join(name), self.write.force, &inputs);
         let (hiding, reveal) = (file("netH.pth")?, file("netR.pth")?);
         hiding.write(&weights.hiding)?;
         reveal.write(&weights.reveal)?;

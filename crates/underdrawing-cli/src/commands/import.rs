@@ -4,14 +4,14 @@ use anyhow::Context;
 use underdrawing::{Compute, Precision, import_2018};
 
 use crate::args::ImportArgs;
-use crate::files::{self, MAX_MODEL_BYTES, OutputFile, display_name};
+use crate::files::{self, Inputs, MAX_MODEL_BYTES, OutputFile, display_name};
 use crate::output::{ExitStatus, Ui};
 
 impl ImportArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         super::at_most_one_stream(&[&self.hiding, &self.reveal])?;
         let inputs = [self.hiding.as_path(), &self.reveal];
-        let output = OutputFile::new(&self.output, self.write.force, &inputs)?;
+        let output = OutputFile::new(&self.output, self.write.force, &Inputs::new(inputs))?;
         let read = |path| {
             files::read(path, MAX_MODEL_BYTES)
                 .with_context(|| format!("failed to read {}", display_name(path)))

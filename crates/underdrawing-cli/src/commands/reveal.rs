@@ -8,7 +8,7 @@ use underdrawing::{FileFormat, Mark, Picture, Pixels, RevealOptions, read_mark};
 
 use super::{OnProgress, for_each};
 use crate::args::RevealArgs;
-use crate::files::{OutputFile, create_folder, display_name};
+use crate::files::{Inputs, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
 use crate::models::Shelf;
 use crate::output::{ExitStatus, Ui, error_with_hint};
@@ -39,7 +39,11 @@ impl RevealArgs {
             let format = picture::lossless_format(&self.output, "revealed picture")?;
             vec![Job {
                 container: self.container.clone(),
-                revealed: OutputFile::new(&self.output, self.write.force, &[&self.container])?,
+                revealed: OutputFile::new(
+                    &self.output,
+                    self.write.force,
+                    &Inputs::new([&*self.container]),
+                )?,
                 format,
             }]
         };
@@ -121,7 +125,7 @@ impl RevealArgs {
     /// Jobs for a folder: outputs are named after the containers.
     fn folder_jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
         let containers = pictures_at(&self.container, ui)?;
-        let inputs: Vec<&Path> = containers.iter().map(PathBuf::as_path).collect();
+        let inputs = Inputs::new(containers.iter().map(PathBuf::as_path));
         let paths = png_names(&containers, &self.output)?;
         create_folder(&self.output)?;
         let mut jobs = Vec::with_capacity(paths.len());

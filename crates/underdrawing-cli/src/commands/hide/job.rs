@@ -7,7 +7,7 @@ use underdrawing::FileFormat;
 
 use crate::args::HideArgs;
 use crate::commands::at_most_one_stream;
-use crate::files::{OutputFile, create_folder};
+use crate::files::{Inputs, OutputFile, create_folder};
 use crate::folder::{Reuse, pairs, pictures_at, png_names};
 use crate::output::Ui;
 use crate::picture;
@@ -37,6 +37,7 @@ impl HideArgs {
         }
         let inputs = [self.cover.as_path(), &self.secret];
         at_most_one_stream(&inputs)?;
+        let inputs = Inputs::new(inputs);
         let paths = Paths {
             cover: &self.cover,
             secret: &self.secret,
@@ -56,6 +57,7 @@ impl HideArgs {
             .map(PathBuf::as_path)
             .collect();
         at_most_one_stream(&inputs)?;
+        let inputs = Inputs::new(inputs);
         let reuse = if self.cycle { Reuse::Cycle } else { Reuse::No };
         let pairs = pairs(covers.clone(), &secrets, reuse)?;
         if self.sheet.as_ref() == Some(&self.output) {
@@ -83,7 +85,7 @@ impl HideArgs {
         Ok(jobs)
     }
 
-    fn job(&self, paths: &Paths<'_>, inputs: &[&Path]) -> anyhow::Result<Job> {
+    fn job(&self, paths: &Paths<'_>, inputs: &Inputs) -> anyhow::Result<Job> {
         let force = self.write.force;
         if paths.sheet == Some(paths.container) {
             bail!(
