@@ -21,7 +21,7 @@ use crate::Conv3x3;
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::{Run, Shared, gather, scatter};
 use crate::scratch;
-use crate::simd::Simd;
+use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform;
 
 /// Side of a tile.
@@ -161,10 +161,16 @@ fn transform_weights<S: Simd>(
                                     };
                                 }
                             }
-                            let taps = load_matrix::<S, 3>(simd, &taps, 3 * S::LANES, S::LANES);
-                            let products = transform::weight(simd, taps);
+                            let taps = Vectors::<S, 3>::new(&taps, 3 * S::LANES, S::LANES);
                             let weights = &mut weights[i * width + lane_start..];
-                            store_matrix(simd, products, weights, 6 * plane, plane);
+                            let mut weights = VectorsMut::<S, 6>::new(weights, 6 * plane, plane);
+                            transform::weight(
+                                simd,
+                                #[inline(always)]
+                                |row, col| taps.get(simd, row, col),
+                                #[inline(always)]
+                                |row, col, weight| weights.set(simd, row, col, weight),
+                            );
                         }
                     }
                 },
@@ -259,17 +265,21 @@ pub(crate) fn backward_weight<S: Simd>(
 fn add_up<S: Simd>(simd: S, partial_sums: &[f32], rows: usize, row: usize, taps: &mut [f32]) {
     let lanes = taps.len() / 9;
     let plane = rows * lanes;
+    let first = row * lanes;
     for lane in (0..lanes).step_by(S::LANES) {
-        let mut total = [[simd.zero(); 6]; 6];
-        for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
-            let sums = &sums[row * lanes + lane..];
-            let part = load_matrix::<S, 6>(simd, sums, 6 * plane, plane);
-            for (total, part) in total.as_flattened_mut().iter_mut().zip(part.as_flattened()) {
-                *total = simd.add(*total, *part);
+        let sums = |row: usize, col: usize| {
+            let mut total = simd.zero();
+            for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
+                let sums = &sums[first + lane..];
+                total = simd.add(
+                    total,
+                    Vectors::<S, 6>::new(sums, 6 * plane, plane).get(simd, row, col),
+                );
             }
-        }
-        let total = transform::weight_transposed(simd, total);
-        store_matrix(simd, total, &mut taps[lane..], 3 * lanes, lanes);
+            total
+        };
+        let mut taps = VectorsMut::<S, 3>::new(&mut taps[lane..], 3 * lanes, lanes);
+        transform::weight_transposed(simd, sums, |row, col, tap| taps.set(simd, row, col, tap));
     }
 }
 
@@ -511,9 +521,16 @@ fn transform_input<S: Simd>(
     for idx in 0..block.tiles() {
         let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
         for c in (0..pitch).step_by(S::LANES) {
-            let x = load_matrix::<S, 6>(simd, &pixels[first + c..], line, pitch);
-            let x = transform::input(simd, x);
-            store_matrix(simd, x, &mut products[idx * pitch + c..], 6 * plane, plane);
+            let x = Vectors::<S, 6>::new(&pixels[first + c..], line, pitch);
+            let products = &mut products[idx * pitch + c..];
+            let mut products = VectorsMut::<S, 6>::new(products, 6 * plane, plane);
+            transform::input(
+                simd,
+                #[inline(always)]
+                |row, col| x.get(simd, row, col),
+                #[inline(always)]
+                |row, col, product| products.set(simd, row, col, product),
+            );
         }
     }
 }
@@ -532,9 +549,16 @@ fn transform_slopes<S: Simd>(
     for idx in 0..block.tiles() {
         let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
         for c in (0..pitch).step_by(S::LANES) {
-            let dy = load_matrix::<S, 4>(simd, &pixels[first + c..], line, pitch);
-            let dy = transform::output_transposed(simd, dy);
-            store_matrix(simd, dy, &mut products[idx * pitch + c..], 6 * plane, plane);
+            let dy = Vectors::<S, 4>::new(&pixels[first + c..], line, pitch);
+            let products = &mut products[idx * pitch + c..];
+            let mut products = VectorsMut::<S, 6>::new(products, 6 * plane, plane);
+            transform::output_transposed(
+                simd,
+                #[inline(always)]
+                |row, col| dy.get(simd, row, col),
+                #[inline(always)]
+                |row, col, product| products.set(simd, row, col, product),
+            );
         }
     }
 }
@@ -554,54 +578,17 @@ fn transform_output<S: Simd>(
     for idx in 0..block.tiles() {
         let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
         for c in (0..pitch).step_by(S::LANES) {
-            let m = load_matrix::<S, 6>(simd, &products[idx * pitch + c..], 6 * plane, plane);
-            let mut y = transform::output(simd, m);
-            let [[bias]] = load_matrix::<S, 1>(simd, &bias[c..], 0, 0);
-            for y in y.as_flattened_mut() {
-                *y = simd.add(*y, bias);
-            }
-            store_matrix(simd, y, &mut pixels[first + c..], line, pitch);
-        }
-    }
-}
-
-/// Reads `N` x `N` vectors.
-#[inline(always)]
-fn load_matrix<S: Simd, const N: usize>(
-    simd: S,
-    src: &[f32],
-    row_step: usize,
-    col_step: usize,
-) -> [[S::V; N]; N] {
-    assert!((N - 1) * (row_step + col_step) + S::LANES <= src.len());
-    let mut matrix = [[simd.zero(); N]; N];
-    for row in 0..N {
-        for col in 0..N {
-            // SAFETY: the last vector is inside the slice, as asserted.
-            matrix[row][col] =
-                unsafe { simd.load(src.as_ptr().add(row * row_step + col * col_step)) };
-        }
-    }
-    matrix
-}
-
-/// Writes `N` x `N` vectors.
-#[inline(always)]
-fn store_matrix<S: Simd, const N: usize>(
-    simd: S,
-    matrix: [[S::V; N]; N],
-    dst: &mut [f32],
-    row_step: usize,
-    col_step: usize,
-) {
-    assert!((N - 1) * (row_step + col_step) + S::LANES <= dst.len());
-    for row in 0..N {
-        for col in 0..N {
-            // SAFETY: the last vector is inside the slice, as asserted.
-            unsafe {
-                let dst = dst.as_mut_ptr().add(row * row_step + col * col_step);
-                simd.store(dst, matrix[row][col]);
-            }
+            let products = &products[idx * pitch + c..];
+            let products = Vectors::<S, 6>::new(products, 6 * plane, plane);
+            let mut y = VectorsMut::<S, 4>::new(&mut pixels[first + c..], line, pitch);
+            let bias = Vectors::<S, 1>::new(&bias[c..], 0, 0).get(simd, 0, 0);
+            transform::output(
+                simd,
+                #[inline(always)]
+                |row, col| products.get(simd, row, col),
+                #[inline(always)]
+                |row, col, sum| y.set(simd, row, col, simd.add(sum, bias)),
+            );
         }
     }
 }
