@@ -56,22 +56,27 @@ impl Shelf {
                 "give that model's file with --model",
             )
         })?;
-        self.built_in(entry)
+        load_once(&mut self.built_in, entry, self.compute)
     }
 
     /// The model named on the command line, or the default one.
     pub(crate) fn first(&mut self) -> anyhow::Result<&Model> {
         match self.named {
             Some(ref model) => Ok(model),
-            None => self.built_in(default_model()?),
+            None => load_once(&mut self.built_in, default_model()?, self.compute),
         }
     }
+}
 
-    fn built_in(&mut self, entry: &BuiltInModel) -> anyhow::Result<&Model> {
-        match self.built_in.entry(entry.id) {
-            Entry::Occupied(there) => Ok(there.into_mut()),
-            Entry::Vacant(place) => Ok(place.insert(built_in(entry, self.compute)?)),
-        }
+/// Loads a built-in model unless it is there already.
+fn load_once<'a>(
+    loaded: &'a mut BTreeMap<ModelId, Model>,
+    entry: &BuiltInModel,
+    compute: Compute,
+) -> anyhow::Result<&'a Model> {
+    match loaded.entry(entry.id) {
+        Entry::Occupied(there) => Ok(there.into_mut()),
+        Entry::Vacant(place) => Ok(place.insert(built_in(entry, compute)?)),
     }
 }
 

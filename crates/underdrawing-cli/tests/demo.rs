@@ -18,7 +18,10 @@ fn writes_all_pictures_and_says_where_to_look() {
     let (folder, _) = Folder::with_model();
     let line = "demo -o look --model model.safetensors";
     let text = folder.run(line).done().stdout;
-    assert!(text.contains("container against cover") && text.contains("look/sheet.png"), "{text}");
+    assert!(
+        text.contains("container against cover") && text.contains("look/sheet.png"),
+        "{text}"
+    );
     let mut expected: Vec<_> = FILES.iter().map(|name| format!("look/{name}")).collect();
     expected.extend(["look".to_owned(), "model.safetensors".to_owned()]);
     expected.sort();
@@ -38,9 +41,13 @@ fn writes_all_pictures_and_says_where_to_look() {
             "revealed_ssim"
         ]
     );
-    let ran = folder.run("compare look/cover.png look/container.png --json").done();
+    let ran = folder
+        .run("compare look/cover.png look/container.png --json")
+        .done();
     assert_eq!(ran.json()[0]["psnr_db"], report["container_psnr_db"]);
-    let ran = folder.run("compare look/secret.png look/revealed.png --json").done();
+    let ran = folder
+        .run("compare look/secret.png look/revealed.png --json")
+        .done();
     assert_eq!(ran.json()[0]["psnr_db"], report["revealed_psnr_db"]);
 
     // A second run finds its own files; other files are not replaced.

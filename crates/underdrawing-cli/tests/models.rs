@@ -11,7 +11,15 @@ fn inspects_a_model() {
     let report = &ran.json()[0];
     assert_eq!(
         keys(report),
-        ["architecture", "bytes", "file", "id", "kind", "parameters", "training"]
+        [
+            "architecture",
+            "bytes",
+            "file",
+            "id",
+            "kind",
+            "parameters",
+            "training"
+        ]
     );
     assert_eq!(report["kind"], "model");
     assert_eq!(report["id"], model.id().to_string());
@@ -43,18 +51,30 @@ fn inspects_a_picture_and_a_container() {
             "width"
         ]
     );
-    assert_eq!((&report["format"], &report["width"]), (&"PNG".into(), &40.into()));
+    assert_eq!(
+        (&report["format"], &report["width"]),
+        (&"PNG".into(), &40.into())
+    );
     assert!(report["mark"].is_null());
     folder
         .run("hide cover.png secret.png -o c.png --model model.safetensors")
         .done();
     let ran = folder.run("inspect c.png --json").done();
     let mark = &ran.json()[0]["mark"];
-    assert_eq!(keys(mark), ["model", "secret_height", "secret_turned", "secret_width"]);
+    assert_eq!(
+        keys(mark),
+        ["model", "secret_height", "secret_turned", "secret_width"]
+    );
     assert_eq!(mark["model"], model.id().to_string());
-    assert_eq!((&mark["secret_width"], &mark["secret_turned"]), (&10.into(), &true.into()));
+    assert_eq!(
+        (&mark["secret_width"], &mark["secret_turned"]),
+        (&10.into(), &true.into())
+    );
     let text = folder.run("inspect c.png").done().stdout;
-    assert!(text.contains("hidden in it: a picture of 10x20, turned by 90 degrees"), "{text}");
+    assert!(
+        text.contains("hidden in it: a picture of 10x20, turned by 90 degrees"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -73,7 +93,14 @@ fn lists_models_one_a_line() {
     for model in ran.json() {
         assert_eq!(
             keys(&model),
-            ["architecture", "bytes", "description", "id", "name", "parameters"]
+            [
+                "architecture",
+                "bytes",
+                "description",
+                "id",
+                "name",
+                "parameters"
+            ]
         );
         let text = folder.run("models").done().stdout;
         assert!(text.contains(model["id"].as_str().unwrap()), "{text}");
