@@ -1,6 +1,8 @@
 //! The metrics against scikit-image: testdata/reference/metrics.json, made by
 //! tools/reference/ssim.py.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::{Path, PathBuf};
 
 use underdrawing::{Comparison, FloatComparison, Limits, MetricError, Picture, Pixels};

@@ -1,6 +1,8 @@
 //! Picture files of every kind, whole and damaged: testdata/pictures, made by
 //! tools/reference/pictures.py.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use proptest::prelude::*;
