@@ -50,7 +50,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub settings: serde_json::Value,
+    pub config: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -66,8 +66,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-    /// Pairs measured.
-    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -88,7 +86,7 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: &Networks,
+        networks: Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
@@ -122,7 +120,7 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
         let networks = networks.with_tensors(&mut |name, shape| {
@@ -133,7 +131,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, &networks, training))
+        Ok(Self::new(architecture, networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -292,9 +290,13 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters.
+    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
     #[must_use]
-    pub fn init(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, seed: u64, device: &Device) -> Networks {
+        self.build(&mut Init::new(seed, device))
+    }
+
+    fn build(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
         }
@@ -423,7 +425,7 @@ mod tests {
     /// A network that does much to a picture: fresh weights, the last layers scaled up.
     fn lively(blocks: usize) -> Model {
         let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
-        let networks = architecture.init(&mut Init::new(3, &Device::flex()));
+        let networks = architecture.init(3, &Device::flex());
         let tensors = networks.named_tensors();
         let mut tensors = tensors.into_iter();
         let networks = networks.with_tensors(&mut |name, _| {
@@ -435,7 +437,7 @@ mod tests {
             let tensor = tensors.next().expect("both visit the same tensors");
             tensor.values.iter().map(|v| gain * v).collect()
         });
-        Model::new(architecture, &networks, TrainingRecord::default())
+        Model::new(architecture, networks, TrainingRecord::default())
     }
 
     /// The same networks with another margin around tiles.
@@ -519,7 +521,7 @@ mod tests {
             let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
             vec![value; shape.iter().product()]
         });
-        let other = Model::new(*model.architecture(), &networks, TrainingRecord::default());
+        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
     }
 
@@ -536,7 +538,7 @@ mod tests {
     #[test]
     fn the_shipped_size_is_counted() {
         let architecture = Architecture::Lifting(LiftingNetConfig::default());
-        let networks = architecture.init(&mut Init::unfilled(&Device::flex()));
+        let networks = architecture.build(&mut Init::unfilled(&Device::flex()));
         assert_eq!(n_parameters(&networks.named_tensors()), 256_044);
     }
 }
