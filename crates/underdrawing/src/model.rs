@@ -50,7 +50,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub settings: serde_json::Value,
+    pub config: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -66,8 +66,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-    /// Pairs measured.
-    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -88,16 +86,16 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: &Networks,
+        networks: Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
         let mut tensors = networks.named_tensors();
         let device = networks.devices().into_iter().next().unwrap_or_default();
         // JSON has no word for infinity.
-        training.quality = training.quality.filter(|q| {
-            q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite()
-        });
+        training.quality = training
+            .quality
+            .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
             id: ModelId::of(&architecture, &mut tensors),
             n_parameters: n_parameters(&tensors),
@@ -122,7 +120,7 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
         let networks = networks.with_tensors(&mut |name, shape| {
@@ -133,7 +131,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, &networks, training))
+        Ok(Self::new(architecture, networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -262,7 +260,7 @@ fn window(tensor: Tensor<4>) -> Window {
         height,
         samples: tensor
             .into_data()
-            .into_vec()
+            .try_into_vec()
             .expect("networks compute in f32"),
     }
 }
@@ -277,10 +275,7 @@ impl Network for Model {
     }
 
     fn hide(&self, cover: Window, secret: Window) -> Window {
-        window(
-            self.networks
-                .hide(self.tensor(cover), self.tensor(secret)),
-        )
+        window(self.networks.hide(self.tensor(cover), self.tensor(secret)))
     }
 
     fn reveal(&self, container: Window) -> Window {
@@ -295,9 +290,13 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters.
+    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
     #[must_use]
-    pub fn init(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, seed: u64, device: &Device) -> Networks {
+        self.build(&mut Init::new(seed, device))
+    }
+
+    fn build(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
         }
@@ -416,5 +415,130 @@ impl FromStr for ModelId {
             .ok_or_else(|| ModelIdError {
                 found: text.to_owned(),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A network that does much to a picture: fresh weights, the last layers scaled up.
+    fn lively(blocks: usize) -> Model {
+        let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
+        let networks = architecture.init(3, &Device::flex());
+        let tensors = networks.named_tensors();
+        let mut tensors = tensors.into_iter();
+        let networks = networks.with_tensors(&mut |name, _| {
+            let gain = if name.ends_with("last.weight") {
+                8.0
+            } else {
+                1.0
+            };
+            let tensor = tensors.next().expect("both visit the same tensors");
+            tensor.values.iter().map(|v| gain * v).collect()
+        });
+        Model::new(architecture, networks, TrainingRecord::default())
+    }
+
+    /// The same networks with another margin around tiles.
+    struct WithMargin<'a>(&'a Model, usize);
+
+    impl Network for WithMargin<'_> {
+        fn hiding_context(&self) -> Context {
+            Context::Radius(self.1)
+        }
+
+        fn revealing_context(&self) -> Context {
+            Context::Radius(self.1)
+        }
+
+        fn hide(&self, cover: Window, secret: Window) -> Window {
+            Network::hide(self.0, cover, secret)
+        }
+
+        fn reveal(&self, container: Window) -> Window {
+            Network::reveal(self.0, container)
+        }
+    }
+
+    fn picture(width: usize, height: usize, seed: u32) -> Pixels {
+        Pixels::from_fn(width, height, |x, y| {
+            [1u32, 2, 3].map(|channel| {
+                let i = (x as u32 ^ (y as u32) << 8 ^ channel << 16 ^ seed << 20)
+                    .wrapping_mul(2_654_435_761);
+                (i >> 24) as u8
+            })
+        })
+        .unwrap()
+    }
+
+    fn largest_difference(a: &Pixels, b: &Pixels) -> u8 {
+        let steps = a.data().iter().zip(b.data()).map(|(a, b)| a.abs_diff(*b));
+        steps.max().unwrap()
+    }
+
+    /// Container and revealed picture, in tiles of 24 or whole.
+    fn both(network: &dyn Network, id: ModelId, tile_size: usize) -> (Pixels, Pixels) {
+        let (cover, secret) = (picture(90, 74, 1), picture(90, 74, 2));
+        let hiding = HideOptions { tile_size };
+        let container = hide::hide(network, id, &cover, &secret, &hiding, &mut |_, _| {}).unwrap();
+        let whole = HideOptions::default();
+        let given = hide::hide(network, id, &cover, &secret, &whole, &mut |_, _| {}).unwrap();
+        let revealing = RevealOptions {
+            tile_size,
+            ..RevealOptions::default()
+        };
+        let revealed = reveal::reveal(network, id, &given, &revealing, &mut |_, _| {}).unwrap();
+        (container, revealed)
+    }
+
+    #[test]
+    fn tiles_agree_with_the_whole_picture() {
+        let model = lively(2);
+        let whole = both(&model, model.id(), 1024);
+        let tiled = both(&model, model.id(), 24);
+        assert!(largest_difference(&whole.0, &tiled.0) <= 1);
+        assert!(largest_difference(&whole.1, &tiled.1) <= 1);
+
+        let narrow = both(&WithMargin(&model, 8), model.id(), 24);
+        assert!(
+            largest_difference(&whole.0, &narrow.0) > 1,
+            "a margin of 8 must not do"
+        );
+        assert!(
+            largest_difference(&whole.1, &narrow.1) > 1,
+            "a margin of 8 must not do"
+        );
+    }
+
+    #[test]
+    fn the_id_follows_parameters_and_architecture() {
+        let model = lively(1);
+        assert_eq!(model.id(), lively(1).id());
+        assert_ne!(model.id(), lively(2).id());
+        let mut first = true;
+        let networks = model.networks().clone().with_tensors(&mut |_, shape| {
+            let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
+            vec![value; shape.iter().product()]
+        });
+        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
+        assert_ne!(model.id(), other.id());
+    }
+
+    #[test]
+    fn ids_are_written_and_read_as_text() {
+        let id = ModelId::from_bytes([0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff]);
+        assert_eq!(id.to_string(), "00010203fcfdfeff");
+        assert_eq!("00010203fcfdfeff".parse(), Ok(id));
+        for text in ["", "0001", "+0010203fcfdfeff", "00010203fcfdfefg"] {
+            assert!(text.parse::<ModelId>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_size_is_counted() {
+        let architecture = Architecture::Lifting(LiftingNetConfig::default());
+        let networks = architecture.build(&mut Init::unfilled(&Device::flex()));
+        assert_eq!(n_parameters(&networks.named_tensors()), 256_084);
     }
 }

@@ -107,7 +107,9 @@ impl Tiling {
                 strip.add(&window, column, row, top);
                 progress(i * columns.len() + j + 1, total);
             }
-            let next = rows.get(i + 1).map_or(self.height, |next| next.start as usize);
+            let next = rows
+                .get(i + 1)
+                .map_or(self.height, |next| next.start as usize);
             keep(0, top, &strip.take_rows(next - top));
         }
     }
@@ -330,7 +332,12 @@ mod tests {
     use super::*;
 
     /// Runs a network that returns what it gets, over every kind of tiling.
-    fn copied(width: usize, height: usize, context: Context, tile_size: usize) -> (Vec<f32>, usize) {
+    fn copied(
+        width: usize,
+        height: usize,
+        context: Context,
+        tile_size: usize,
+    ) -> (Vec<f32>, usize) {
         let samples: Vec<f32> = (0..3 * width * height).map(|i| i as f32).collect();
         let source = Source {
             samples: &samples,
@@ -350,7 +357,8 @@ mod tests {
             &mut |area| source.window(area),
             &mut |x, y, part| {
                 for (i, &sample) in part.samples.iter().enumerate() {
-                    let (channel, row) = (i / part.width / part.height, i / part.width % part.height);
+                    let (channel, row) =
+                        (i / part.width / part.height, i / part.width % part.height);
                     let at = 3 * ((y + row) * width + x + i % part.width) + channel;
                     assert!(copy[at].is_nan(), "every pixel comes once");
                     copy[at] = sample;
@@ -362,8 +370,14 @@ mod tests {
                 assert!(done <= total);
             },
         );
-        let worst = copy.iter().zip(&samples).map(|(a, b)| (a - b).abs() / b.max(1.0));
-        assert!(worst.fold(0.0, f32::max) < 1e-5, "{width}x{height} {context:?}");
+        let worst = copy
+            .iter()
+            .zip(&samples)
+            .map(|(a, b)| (a - b).abs() / b.max(1.0));
+        assert!(
+            worst.fold(0.0, f32::max) < 1e-5,
+            "{width}x{height} {context:?}"
+        );
         (copy, tiles)
     }
 
