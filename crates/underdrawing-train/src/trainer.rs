@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use underdrawing::net::{Init, Networks};
+use underdrawing::net::Networks;
 use underdrawing::{Compute, Model, Quality, TrainingRecord};
 
 use crate::adam::{Adam, AdamConfig, gradient_norm};

@@ -62,7 +62,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub settings: serde_json::Value,
+    pub config: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -78,8 +78,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-    /// Pairs measured.
-    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -100,7 +98,7 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: &Networks,
+        networks: Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
@@ -134,7 +132,7 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
         let networks = with_tensors(networks, &mut |name, shape| {
@@ -145,7 +143,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, &networks, training))
+        Ok(Self::new(architecture, networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -304,9 +302,13 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters.
+    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
     #[must_use]
-    pub fn init(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, seed: u64, device: &Device) -> Networks {
+        self.build(&mut Init::new(seed, device))
+    }
+
+    fn build(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
             Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
@@ -449,10 +451,10 @@ mod tests {
     /// A network that does much to a picture: fresh weights, the last layers scaled up.
     fn lively(blocks: usize) -> Model {
         let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
-        let networks = architecture.init(&mut Init::new(3, &Device::flex()));
+        let networks = architecture.init(3, &Device::flex());
         let tensors = named_tensors(&networks);
         let mut tensors = tensors.into_iter();
-        let networks = networks.with_tensors(&mut |name, _| {
+        let networks = with_tensors(networks, &mut |name, _| {
             let gain = if name.ends_with("last.weight") {
                 8.0
             } else {
@@ -461,7 +463,7 @@ mod tests {
             let tensor = tensors.next().expect("both visit the same tensors");
             tensor.values.iter().map(|v| gain * v).collect()
         });
-        Model::new(architecture, &networks, TrainingRecord::default())
+        Model::new(architecture, networks, TrainingRecord::default())
     }
 
     /// The same networks with another margin around tiles.
@@ -545,7 +547,7 @@ mod tests {
             let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
             vec![value; shape.iter().product()]
         });
-        let other = Model::new(*model.architecture(), &networks, TrainingRecord::default());
+        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
     }
 
@@ -562,7 +564,7 @@ mod tests {
     #[test]
     fn the_shipped_size_is_counted() {
         let architecture = Architecture::Lifting(LiftingNetConfig::default());
-        let networks = architecture.init(&mut Init::unfilled(&Device::flex()));
-        assert_eq!(n_parameters(&named_tensors(&networks)), 256_044);
+        let networks = architecture.build(&mut Init::unfilled(&Device::flex()));
+        assert_eq!(n_parameters(&networks), 256_084);
     }
 }
