@@ -7,6 +7,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+use std::marker::PhantomData;
 
 /// The instruction sets that this build has kernels for and this processor runs.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +106,68 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// of `LANES` numbers, `dst_row` apart from `dst` on, must be writable. The two must not
     /// overlap. Numbers after the first `rows` of a written row are copies of others.
     unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>);
+}
+
+/// `N` x `N` vectors in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Vectors<'a, S, const N: usize> {
+    numbers: &'a [f32],
+    row_step: usize,
+    col_step: usize,
+    simd: PhantomData<S>,
+}
+
+impl<'a, S: Simd, const N: usize> Vectors<'a, S, N> {
+    #[inline(always)]
+    pub(crate) fn new(numbers: &'a [f32], row_step: usize, col_step: usize) -> Self {
+        assert!((N - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+        Self {
+            numbers,
+            row_step,
+            col_step,
+            simd: PhantomData,
+        }
+    }
+
+    /// Reads a vector. The row and the column are constants once the loops around are unrolled,
+    /// and so is that they are inside.
+    #[inline(always)]
+    pub(crate) fn get(&self, simd: S, row: usize, col: usize) -> S::V {
+        assert!(row < N && col < N);
+        let start = row * self.row_step + col * self.col_step;
+        // SAFETY: the last vector is inside the slice, as asserted by `new`.
+        unsafe { simd.load(self.numbers.as_ptr().add(start)) }
+    }
+}
+
+/// `N` x `N` vectors in memory, to write.
+pub(crate) struct VectorsMut<'a, S, const N: usize> {
+    numbers: &'a mut [f32],
+    row_step: usize,
+    col_step: usize,
+    simd: PhantomData<S>,
+}
+
+impl<'a, S: Simd, const N: usize> VectorsMut<'a, S, N> {
+    #[inline(always)]
+    pub(crate) fn new(numbers: &'a mut [f32], row_step: usize, col_step: usize) -> Self {
+        assert!((N - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+        Self {
+            numbers,
+            row_step,
+            col_step,
+            simd: PhantomData,
+        }
+    }
+
+    /// Writes a vector.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, simd: S, row: usize, col: usize, v: S::V) {
+        assert!(row < N && col < N);
+        let start = row * self.row_step + col * self.col_step;
+        // SAFETY: the last vector is inside the slice, as asserted by `new`.
+        unsafe { simd.store(self.numbers.as_mut_ptr().add(start), v) }
+    }
 }
 
 /// Rows in memory: where the first one starts, the distance to the next, and how many there are.

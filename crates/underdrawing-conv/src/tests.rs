@@ -207,14 +207,20 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
 
 #[test]
 fn chooses_the_method_by_the_shape() {
-    assert_eq!(Method::of(&conv(6, 32, 12, 48, 48)), Method::Winograd);
-    assert_eq!(Method::of(&conv(6, 3, 32, 48, 48)), Method::Direct);
-    assert_eq!(Method::of(&conv(6, 32, 32, 3, 48)), Method::Direct);
-    assert_eq!(Method::of(&conv(0, 32, 32, 48, 48)), Method::Direct);
+    for (shape, method) in [
+        (conv(6, 32, 12, 48, 48), Method::Winograd),
+        (conv(1, 6, 32, 1, 1), Method::Winograd),
+        (conv(6, 5, 64, 48, 48), Method::Direct),
+        (conv(6, 8, 8, 48, 48), Method::Direct),
+        (conv(0, 32, 32, 48, 48), Method::Direct),
+        (conv(1, 32, 32, 0, 48), Method::Direct),
+    ] {
+        assert_eq!(Method::of(&shape), method, "{shape:?}");
+    }
 }
 
 #[test]
-fn accepts_empty_batches_and_missing_channels() {
+fn accepts_empty_batches_pictures_and_channels() {
     let shape = conv(0, 2, 3, 4, 4);
     let mut dw = vec![f32::NAN; shape.w_len()];
     shape.forward(&[], &[0.0; 54], None, &mut []);
@@ -222,10 +228,24 @@ fn accepts_empty_batches_and_missing_channels() {
     shape.backward_weight(&[], &[], &mut dw);
     assert_eq!(dw, vec![0.0; 54]);
 
+    let shape = conv(1, 32, 32, 0, 48);
+    let mut dw = vec![f32::NAN; shape.w_len()];
+    shape.forward(&[], &vec![0.0; shape.w_len()], None, &mut []);
+    shape.backward_input(&vec![0.0; shape.w_len()], &[], &mut []);
+    shape.backward_weight(&[], &[], &mut dw);
+    assert!(dw.iter().all(|dw| *dw == 0.0));
+
     let shape = conv(1, 0, 1, 2, 2);
     let mut y = [f32::NAN; 4];
     shape.forward(&[], &[], Some(&[0.5]), &mut y);
     assert_eq!(y, [0.5; 4]);
+    shape.backward_input(&[], &[1.0; 4], &mut []);
+    shape.backward_weight(&[], &[1.0; 4], &mut []);
+
+    let shape = conv(1, 2, 0, 2, 2);
+    let mut dx = [f32::NAN; 8];
+    shape.backward_input(&[], &[], &mut dx);
+    assert_eq!(dx, [0.0; 8]);
 }
 
 #[test]

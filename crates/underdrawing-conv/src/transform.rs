@@ -21,77 +21,162 @@ use crate::simd::Simd;
 const SCALE_A: f32 = -2.0 / 3.0;
 const SCALE_B: f32 = 1.0 / 6.0;
 
-/// Applies a transform to the columns and then to the rows of a matrix: `M x M^T`.
-macro_rules! both_sides {
-    ($simd:expr, $transform:ident, $x:expr, $rows:literal -> $out:literal) => {{
-        let (simd, x) = ($simd, $x);
-        let mut half = [[simd.zero(); $rows]; $out];
-        for col in 0..$rows {
-            let mut column = [simd.zero(); $rows];
-            for row in 0..$rows {
-                column[row] = x[row][col];
-            }
-            let column = $transform(simd, column);
-            for row in 0..$out {
-                half[row][col] = column[row];
-            }
+/// `M x M^T`, where `transform` multiplies a vector by `M`. All transforms read what they are of
+/// by `load(row, column)` and write what they give by `store(row, column, vector)`: as arrays the
+/// matrices would be copied to memory and back.
+#[inline(always)]
+fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
+    simd: S,
+    transform: impl Fn(S, [S::V; IN]) -> [S::V; OUT],
+    load: impl Fn(usize, usize) -> S::V,
+    mut store: impl FnMut(usize, usize, S::V),
+) {
+    let mut half = [[simd.zero(); IN]; OUT];
+    for row in 0..IN {
+        let mut x = [simd.zero(); IN];
+        for col in 0..IN {
+            x[col] = load(row, col);
         }
-        let mut whole = [[simd.zero(); $out]; $out];
-        for row in 0..$out {
-            whole[row] = $transform(simd, half[row]);
+        let x = transform(simd, x);
+        for col in 0..OUT {
+            half[col][row] = x[col];
         }
-        whole
-    }};
+    }
+    for col in 0..OUT {
+        let x = transform(simd, half[col]);
+        for row in 0..OUT {
+            store(row, col, x[row]);
+        }
+    }
 }
 
-/// Pixels of the input to the products' domain.
+/// Pixels of the input to the products' domain. Half of the columns at a time, since 36 vectors
+/// are more than there are registers.
 #[inline(always)]
-pub(crate) fn input<S: Simd>(simd: S, x: [[S::V; 6]; 6]) -> [[S::V; 6]; 6] {
-    both_sides!(simd, input_1d, x, 6 -> 6)
+pub(crate) fn input<S: Simd>(
+    simd: S,
+    load: impl Fn(usize, usize) -> S::V,
+    mut store: impl FnMut(usize, usize, S::V),
+) {
+    for part in 0..2 {
+        let mut half = [[simd.zero(); 6]; 3];
+        for row in 0..6 {
+            let mut x = [simd.zero(); 6];
+            for col in 0..6 {
+                x[col] = load(row, col);
+            }
+            let x = if part == 0 {
+                input_1d_start(simd, x)
+            } else {
+                input_1d_end(simd, x)
+            };
+            for col in 0..3 {
+                half[col][row] = x[col];
+            }
+        }
+        for col in 0..3 {
+            let start = input_1d_start(simd, half[col]);
+            let end = input_1d_end(simd, half[col]);
+            for row in 0..3 {
+                store(row, 3 * part + col, start[row]);
+                store(row + 3, 3 * part + col, end[row]);
+            }
+        }
+    }
 }
 
 /// The products' domain to pixels of the output.
 #[inline(always)]
-pub(crate) fn output<S: Simd>(simd: S, m: [[S::V; 6]; 6]) -> [[S::V; 4]; 4] {
-    both_sides!(simd, output_1d, m, 6 -> 4)
+pub(crate) fn output<S: Simd>(
+    simd: S,
+    load: impl Fn(usize, usize) -> S::V,
+    store: impl FnMut(usize, usize, S::V),
+) {
+    both_sides::<S, 6, 4>(
+        simd,
+        #[inline(always)]
+        |simd, x| output_1d(simd, x),
+        load,
+        store,
+    );
 }
 
 /// The transpose of [`output`], for its gradient.
 #[inline(always)]
-pub(crate) fn output_transposed<S: Simd>(simd: S, dy: [[S::V; 4]; 4]) -> [[S::V; 6]; 6] {
-    both_sides!(simd, output_transposed_1d, dy, 4 -> 6)
+pub(crate) fn output_transposed<S: Simd>(
+    simd: S,
+    load: impl Fn(usize, usize) -> S::V,
+    store: impl FnMut(usize, usize, S::V),
+) {
+    both_sides::<S, 4, 6>(
+        simd,
+        #[inline(always)]
+        |simd, x| output_transposed_1d(simd, x),
+        load,
+        store,
+    );
 }
 
 /// Weights to the products' domain.
 #[inline(always)]
-pub(crate) fn weight<S: Simd>(simd: S, w: [[S::V; 3]; 3]) -> [[S::V; 6]; 6] {
-    both_sides!(simd, weight_1d, w, 3 -> 6)
+pub(crate) fn weight<S: Simd>(
+    simd: S,
+    load: impl Fn(usize, usize) -> S::V,
+    store: impl FnMut(usize, usize, S::V),
+) {
+    both_sides::<S, 3, 6>(
+        simd,
+        #[inline(always)]
+        |simd, x| weight_1d(simd, x),
+        load,
+        store,
+    );
 }
 
 /// The transpose of [`weight`], for its gradient.
 #[inline(always)]
-pub(crate) fn weight_transposed<S: Simd>(simd: S, du: [[S::V; 6]; 6]) -> [[S::V; 3]; 3] {
-    both_sides!(simd, weight_transposed_1d, du, 6 -> 3)
+pub(crate) fn weight_transposed<S: Simd>(
+    simd: S,
+    load: impl Fn(usize, usize) -> S::V,
+    store: impl FnMut(usize, usize, S::V),
+) {
+    both_sides::<S, 6, 3>(
+        simd,
+        #[inline(always)]
+        |simd, x| weight_transposed_1d(simd, x),
+        load,
+        store,
+    );
 }
 
+/// -(1/2 + 2)
+const OUTER: f32 = -2.5;
+
+/// The first three rows of `input`: the points 0 and +-1/sqrt(2).
 #[inline(always)]
-fn input_1d<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 6] {
-    let outer = s.splat(-2.5); // -(1/2 + 2)
-    let (even_a, odd_a) = (
+fn input_1d_start<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 3] {
+    let (even, odd) = (
         s.fma(s.splat(-2.0), x[2], x[4]),
         s.fma(s.splat(-2.0), x[1], x[3]),
     );
-    let (even_b, odd_b) = (
+    [
+        s.fma(s.splat(OUTER), x[2], s.add(x[0], x[4])),
+        s.fma(s.splat(A), odd, even),
+        s.fma(s.splat(-A), odd, even),
+    ]
+}
+
+/// The last three rows of `input`: the points +-sqrt(2) and infinity.
+#[inline(always)]
+fn input_1d_end<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 3] {
+    let (even, odd) = (
         s.fma(s.splat(-0.5), x[2], x[4]),
         s.fma(s.splat(-0.5), x[1], x[3]),
     );
     [
-        s.fma(outer, x[2], s.add(x[0], x[4])),
-        s.fma(s.splat(A), odd_a, even_a),
-        s.fma(s.splat(-A), odd_a, even_a),
-        s.fma(s.splat(B), odd_b, even_b),
-        s.fma(s.splat(-B), odd_b, even_b),
-        s.fma(outer, x[3], s.add(x[1], x[5])),
+        s.fma(s.splat(B), odd, even),
+        s.fma(s.splat(-B), odd, even),
+        s.fma(s.splat(OUTER), x[3], s.add(x[1], x[5])),
     ]
 }
 

@@ -18,22 +18,16 @@
 use rayon::prelude::*;
 
 use crate::Conv3x3;
+use crate::block::{
+    Grid, PRODUCTS, gather_block, scatter_block, transform_input, transform_output,
+    transform_slopes,
+};
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::layout::{Run, Shared, gather, scatter};
+use crate::layout::Shared;
 use crate::scratch;
-use crate::simd::Simd;
+use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform;
 
-/// Side of a tile.
-const SIDE: usize = 4;
-/// Products of a tile, a channel of the input and one of the output.
-const PRODUCTS: usize = 36;
-/// Bytes of scratch that a block's tiles should fit: half of a level-2 cache.
-const BLOCK_BYTES: usize = 600 << 10;
-/// Tiles of a block, at least: with fewer, reading the weights takes longer than the products.
-const MIN_TILES: usize = 28;
-/// Tiles of a block, at most.
-const MAX_TILES: usize = 56;
 /// Partial sums of a weight gradient. It decides the order of the summation, so it must not
 /// depend on the number of threads.
 const PARTIAL_SUMS: usize = 8;
@@ -161,10 +155,16 @@ fn transform_weights<S: Simd>(
                                     };
                                 }
                             }
-                            let taps = load_matrix::<S, 3>(simd, &taps, 3 * S::LANES, S::LANES);
-                            let products = transform::weight(simd, taps);
+                            let taps = Vectors::<S, 3>::new(&taps, 3 * S::LANES, S::LANES);
                             let weights = &mut weights[i * width + lane_start..];
-                            store_matrix(simd, products, weights, 6 * plane, plane);
+                            let mut weights = VectorsMut::<S, 6>::new(weights, 6 * plane, plane);
+                            transform::weight(
+                                simd,
+                                #[inline(always)]
+                                |row, col| taps.get(simd, row, col),
+                                #[inline(always)]
+                                |row, col, weight| weights.set(simd, row, col, weight),
+                            );
                         }
                     }
                 },
@@ -192,7 +192,7 @@ pub(crate) fn backward_weight<S: Simd>(
     };
 
     let items = shape.n * grid.per_picture();
-    let tiles = shape.n * grid.rows * grid.cols;
+    let tiles = shape.n * grid.tiles();
     let chunks = items.min(PARTIAL_SUMS).min(tiles.div_ceil(PARTIAL_TILES));
     let sums_len = PRODUCTS * rows * lanes;
     let pixels_len = grid.pixels(/* border */ 1) * pitch_in.max(pitch_out);
@@ -245,10 +245,13 @@ pub(crate) fn backward_weight<S: Simd>(
                         || add_up(simd, partial_sums, rows, row, taps),
                     );
                 });
-            for (idx, dw) in dw.iter_mut().enumerate() {
-                let (o, i, tap) = (idx / 9 / c_in, idx / 9 % c_in, idx % 9);
-                let (row, lane) = if swap { (o, i) } else { (i, o) };
-                *dw = taps[(row * 9 + tap) * lanes + lane];
+            for (o, dw) in dw.chunks_exact_mut(9 * c_in).enumerate() {
+                for (i, dw) in dw.chunks_exact_mut(9).enumerate() {
+                    let (row, lane) = if swap { (o, i) } else { (i, o) };
+                    for (tap, dw) in dw.iter_mut().enumerate() {
+                        *dw = taps[(row * 9 + tap) * lanes + lane];
+                    }
+                }
             }
         },
     );
@@ -259,17 +262,21 @@ pub(crate) fn backward_weight<S: Simd>(
 fn add_up<S: Simd>(simd: S, partial_sums: &[f32], rows: usize, row: usize, taps: &mut [f32]) {
     let lanes = taps.len() / 9;
     let plane = rows * lanes;
+    let first = row * lanes;
     for lane in (0..lanes).step_by(S::LANES) {
-        let mut total = [[simd.zero(); 6]; 6];
-        for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
-            let sums = &sums[row * lanes + lane..];
-            let part = load_matrix::<S, 6>(simd, sums, 6 * plane, plane);
-            for (total, part) in total.as_flattened_mut().iter_mut().zip(part.as_flattened()) {
-                *total = simd.add(*total, *part);
+        let sums = |row: usize, col: usize| {
+            let mut total = simd.zero();
+            for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
+                let sums = &sums[first + lane..];
+                total = simd.add(
+                    total,
+                    Vectors::<S, 6>::new(sums, 6 * plane, plane).get(simd, row, col),
+                );
             }
-        }
-        let total = transform::weight_transposed(simd, total);
-        store_matrix(simd, total, &mut taps[lane..], 3 * lanes, lanes);
+            total
+        };
+        let mut taps = VectorsMut::<S, 3>::new(&mut taps[lane..], 3 * lanes, lanes);
+        transform::weight_transposed(simd, sums, |row, col, tap| taps.set(simd, row, col, tap));
     }
 }
 
@@ -313,294 +320,6 @@ fn accumulate<S: Simd>(
                 } else {
                     tile::<S, VECS, 1>(simd, tile_rows, operands, sums, lanes, add);
                 }
-            }
-        }
-    }
-}
-
-/// How the pictures are cut into tiles, and those into rectangular blocks.
-#[derive(Clone, Copy)]
-struct Grid {
-    /// Tiles of a picture.
-    rows: usize,
-    cols: usize,
-    /// Blocks of a picture.
-    block_rows: usize,
-    block_cols: usize,
-}
-
-/// A rectangle of tiles.
-#[derive(Clone, Copy)]
-struct Block {
-    picture: usize,
-    /// First row and column, in tiles.
-    top: usize,
-    left: usize,
-    /// Extent, in tiles.
-    rows: usize,
-    cols: usize,
-}
-
-impl Grid {
-    fn new<S: Simd>(shape: &Conv3x3) -> Self {
-        let (rows, cols) = (shape.height.div_ceil(SIDE), shape.width.div_ceil(SIDE));
-        let channels = (shape.c_in + shape.c_out).next_multiple_of(S::LANES);
-        // Three halves: of pixels there are half as many as of products.
-        let tile_bytes = channels * PRODUCTS * size_of::<f32>() * 3 / 2;
-        let limit = (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES);
-        let block_cols = cols.div_ceil(limit);
-        let block_rows = rows.div_ceil((limit / cols.div_ceil(block_cols)).max(1));
-        Self {
-            rows,
-            cols,
-            block_rows,
-            block_cols,
-        }
-    }
-
-    fn per_picture(&self) -> usize {
-        self.block_rows * self.block_cols
-    }
-
-    fn get(&self, item: usize) -> Block {
-        let (picture, part) = (item / self.per_picture(), item % self.per_picture());
-        let (row, col) = (part / self.block_cols, part % self.block_cols);
-        let [top, bottom] = [row, row + 1].map(|row| row * self.rows / self.block_rows);
-        let [left, right] = [col, col + 1].map(|col| col * self.cols / self.block_cols);
-        Block {
-            picture,
-            top,
-            left,
-            rows: bottom - top,
-            cols: right - left,
-        }
-    }
-
-    /// The largest block.
-    fn largest(&self) -> Block {
-        let (rows, cols) = (
-            self.rows.div_ceil(self.block_rows),
-            self.cols.div_ceil(self.block_cols),
-        );
-        Block {
-            picture: 0,
-            top: 0,
-            left: 0,
-            rows,
-            cols,
-        }
-    }
-
-    /// Pixels of the largest block.
-    fn pixels(&self, border: usize) -> usize {
-        self.largest().height(border) * self.largest().width(border)
-    }
-
-    /// From a product to the next, for the largest block with `pitch` channels. A cache line more
-    /// than needed keeps a tile's products in different sets of the cache.
-    fn plane(&self, pitch: usize) -> usize {
-        self.largest().tiles() * pitch + 16
-    }
-}
-
-impl Block {
-    fn tiles(&self) -> usize {
-        self.rows * self.cols
-    }
-
-    /// Rows of pixels.
-    fn height(&self, border: usize) -> usize {
-        self.rows * SIDE + 2 * border
-    }
-
-    /// Columns of pixels.
-    fn width(&self, border: usize) -> usize {
-        self.cols * SIDE + 2 * border
-    }
-}
-
-/// Copies a block's pixels and those around it to `pixels[row][column][channel]`. What is outside
-/// of the picture is zero.
-#[inline(always)]
-fn gather_block<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    src: &[f32],
-    channels: usize,
-    block: Block,
-    border: usize,
-    pixels: &mut [f32],
-) {
-    let pitch = channels.next_multiple_of(S::LANES);
-    let plane = shape.height * shape.width;
-    let picture = &src[block.picture * channels * plane..][..channels * plane];
-    let width = block.width(border);
-    // Columns of zeros on the left, of the picture, and of zeros on the right.
-    let left = border.saturating_sub(block.left * SIDE);
-    let first = (block.left * SIDE).saturating_sub(border);
-    let count = (shape.width - first).min(width - left);
-    for (row, line) in pixels
-        .chunks_exact_mut(width * pitch)
-        .take(block.height(border))
-        .enumerate()
-    {
-        let row = block.top * SIDE + row;
-        if row < border || row - border >= shape.height {
-            line.fill(0.0);
-            continue;
-        }
-        let start = (row - border) * shape.width + first;
-        line[..left * pitch].fill(0.0);
-        gather(
-            simd,
-            picture,
-            Run {
-                start,
-                count,
-                plane,
-                channels,
-            },
-            &mut line[left * pitch..],
-            pitch,
-        );
-        line[(left + count) * pitch..].fill(0.0);
-    }
-}
-
-/// The opposite of [`gather_block`], without a border.
-///
-/// # Safety
-/// No other thread may use this block's pixels of `y` meanwhile.
-#[inline(always)]
-unsafe fn scatter_block<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    block: Block,
-    pixels: &[f32],
-    y: Shared<'_>,
-) {
-    let channels = shape.c_out;
-    let pitch = channels.next_multiple_of(S::LANES);
-    let plane = shape.height * shape.width;
-    let (top, left, width) = (block.top * SIDE, block.left * SIDE, block.width(0));
-    let count = width.min(shape.width - left);
-    for row in 0..block.height(0).min(shape.height - top) {
-        let start = block.picture * channels * plane + (top + row) * shape.width + left;
-        let run = Run {
-            start,
-            count,
-            plane,
-            channels,
-        };
-        // SAFETY: the run is in the block, which the caller vouches for.
-        unsafe { scatter(simd, &pixels[row * width * pitch..], pitch, y, run) };
-    }
-}
-
-/// Pixels of the input, with a border, to `[36][tile][channel]`.
-#[inline(always)]
-fn transform_input<S: Simd>(
-    simd: S,
-    block: Block,
-    pixels: &[f32],
-    pitch: usize,
-    products: &mut [f32],
-    plane: usize,
-) {
-    let line = block.width(/* border */ 1) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let x = load_matrix::<S, 6>(simd, &pixels[first + c..], line, pitch);
-            let x = transform::input(simd, x);
-            store_matrix(simd, x, &mut products[idx * pitch + c..], 6 * plane, plane);
-        }
-    }
-}
-
-/// Pixels of the output's gradient to `[36][tile][channel]`.
-#[inline(always)]
-fn transform_slopes<S: Simd>(
-    simd: S,
-    block: Block,
-    pixels: &[f32],
-    pitch: usize,
-    products: &mut [f32],
-    plane: usize,
-) {
-    let line = block.width(/* border */ 0) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let dy = load_matrix::<S, 4>(simd, &pixels[first + c..], line, pitch);
-            let dy = transform::output_transposed(simd, dy);
-            store_matrix(simd, dy, &mut products[idx * pitch + c..], 6 * plane, plane);
-        }
-    }
-}
-
-/// `[36][tile][channel]` to pixels of the output.
-#[inline(always)]
-fn transform_output<S: Simd>(
-    simd: S,
-    block: Block,
-    products: &[f32],
-    plane: usize,
-    bias: &[f32],
-    pixels: &mut [f32],
-) {
-    let pitch = bias.len();
-    let line = block.width(/* border */ 0) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let m = load_matrix::<S, 6>(simd, &products[idx * pitch + c..], 6 * plane, plane);
-            let mut y = transform::output(simd, m);
-            let [[bias]] = load_matrix::<S, 1>(simd, &bias[c..], 0, 0);
-            for y in y.as_flattened_mut() {
-                *y = simd.add(*y, bias);
-            }
-            store_matrix(simd, y, &mut pixels[first + c..], line, pitch);
-        }
-    }
-}
-
-/// Reads `N` x `N` vectors.
-#[inline(always)]
-fn load_matrix<S: Simd, const N: usize>(
-    simd: S,
-    src: &[f32],
-    row_step: usize,
-    col_step: usize,
-) -> [[S::V; N]; N] {
-    assert!((N - 1) * (row_step + col_step) + S::LANES <= src.len());
-    let mut matrix = [[simd.zero(); N]; N];
-    for row in 0..N {
-        for col in 0..N {
-            // SAFETY: the last vector is inside the slice, as asserted.
-            matrix[row][col] =
-                unsafe { simd.load(src.as_ptr().add(row * row_step + col * col_step)) };
-        }
-    }
-    matrix
-}
-
-/// Writes `N` x `N` vectors.
-#[inline(always)]
-fn store_matrix<S: Simd, const N: usize>(
-    simd: S,
-    matrix: [[S::V; N]; N],
-    dst: &mut [f32],
-    row_step: usize,
-    col_step: usize,
-) {
-    assert!((N - 1) * (row_step + col_step) + S::LANES <= dst.len());
-    for row in 0..N {
-        for col in 0..N {
-            // SAFETY: the last vector is inside the slice, as asserted.
-            unsafe {
-                let dst = dst.as_mut_ptr().add(row * row_step + col * col_step);
-                simd.store(dst, matrix[row][col]);
             }
         }
     }

@@ -40,7 +40,31 @@ impl State {
             smoothed: None,
         }
     }
+
+    /// Takes a step's error; the text says what is wrong with it: not a number, or far above what
+    /// it was.
+    pub(crate) fn watch(&mut self, error: f64) -> Result<(), String> {
+        let smoothed = match self.smoothed {
+            Some(old) => old + SMOOTHING * (error - old),
+            None => error,
+        };
+        let calm = self.calm.unwrap_or(smoothed).min(smoothed);
+        if !error.is_finite() {
+            return Err("is not a number".to_owned());
+        }
+        if smoothed > EXPLOSION * calm {
+            return Err(format!("rose to {smoothed:.4} after {calm:.6}"));
+        }
+        self.smoothed = Some(smoothed);
+        self.calm = Some(calm);
+        Ok(())
+    }
 }
+
+/// A smoothed error that many times the smallest one so far is an explosion.
+const EXPLOSION: f64 = 30.0;
+/// Weight of the newest step in the smoothed error.
+const SMOOTHING: f64 = 0.05;
 
 /// What the names of the networks' tensors begin with.
 const NETWORK_PREFIX: &str = "net.";

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use plotters::prelude::*;
+use plotters::prelude::{
+    ChartBuilder, Color, DrawingArea, DrawingAreaErrorKind, DrawingBackend, IntoDrawingArea,
+    LineSeries, PathElement, RGBColor, SVGBackend, SeriesLabelPosition, WHITE,
+};
 
 /// Points of a curve: step and value.
 type Points = Vec<(f64, f64)>;
@@ -11,6 +14,13 @@ type Points = Vec<(f64, f64)>;
 const STEPS_A_POINT: usize = 25;
 /// Size of a drawing in pixels.
 const SIZE: (u32, u32) = (960, 540);
+
+/// Validation curves of the container, pale for training; then of the revealed picture.
+const BLUE: RGBColor = RGBColor(21, 101, 192);
+const PALE_BLUE: RGBColor = RGBColor(144, 202, 249);
+const ORANGE: RGBColor = RGBColor(239, 108, 0);
+const PALE_ORANGE: RGBColor = RGBColor(255, 204, 128);
+const GREY: RGBColor = RGBColor(189, 189, 189);
 
 /// What the log says, ready to be drawn.
 #[derive(Debug, Default, PartialEq)]
@@ -75,22 +85,22 @@ impl History {
                 (
                     "container, training",
                     &self.training[0],
-                    full_palette::BLUE_200,
+                    PALE_BLUE,
                 ),
                 (
                     "revealed, training",
                     &self.training[1],
-                    full_palette::ORANGE_200,
+                    PALE_ORANGE,
                 ),
                 (
                     "container, validation",
                     &self.validation[0],
-                    full_palette::BLUE_800,
+                    BLUE,
                 ),
                 (
                     "revealed, validation",
                     &self.validation[1],
-                    full_palette::ORANGE_800,
+                    ORANGE,
                 ),
             ],
         )
@@ -101,8 +111,8 @@ impl History {
         draw(
             "Learning rate",
             &[
-                ("hiding", &self.rates[0], full_palette::BLUE_800),
-                ("reveal", &self.rates[1], full_palette::ORANGE_800),
+                ("hiding", &self.rates[0], BLUE),
+                ("reveal", &self.rates[1], ORANGE),
             ],
         )
     }
@@ -167,7 +177,7 @@ fn draw_on<B: DrawingBackend>(
         .configure_series_labels()
         .position(SeriesLabelPosition::LowerRight)
         .background_style(WHITE)
-        .border_style(full_palette::GREY_400)
+        .border_style(GREY)
         .draw()?;
     area.present()
 }

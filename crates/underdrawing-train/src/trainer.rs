@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use underdrawing::net::Networks;
+use underdrawing::net::{Init, Networks};
 use underdrawing::{Compute, Model, Quality, TrainingRecord};
 
 use crate::adam::{Adam, AdamConfig, gradient_norm};
@@ -26,10 +26,6 @@ const ADAM_EPSILON: f64 = 1e-8;
 
 /// Fewest validation pictures: one pair.
 const FEWEST_VALIDATION: usize = 2;
-/// A smoothed error that many times the smallest one so far is an explosion.
-const EXPLOSION: f64 = 30.0;
-/// Weight of the newest step in the smoothed error.
-const SMOOTHING: f64 = 0.05;
 /// Threads that decode and augment.
 const WORKERS: usize = 2;
 
@@ -138,7 +134,7 @@ impl Trainer {
             .into());
         }
         let device = compute.device()?.autodiff();
-        let networks = config.architecture().init(config.seed, &device);
+        let networks = config.architecture().init(&mut Init::new(config.seed, &device));
         let adam = Adam::new(AdamConfig {
             beta_1: config.beta_1,
             beta_2: config.beta_2,
@@ -223,7 +219,13 @@ impl Trainer {
         let gradients = pass.loss(config).backward();
         let number = |t: Tensor<1>| f64::from(t.into_scalar::<f32>());
         let (container_mse, revealed_mse) = (number(pass.container_mse), number(pass.revealed_mse));
-        self.watch(container_mse + revealed_mse)?;
+        self.state
+            .watch(container_mse + revealed_mse)
+            .map_err(|what| TrainError::Diverged {
+                step: self.state.step,
+                what,
+                last_good: self.folder.last_good(),
+            })?;
 
         let mut scale = 1.0;
         if config.clip_norm > 0.0 {
@@ -250,29 +252,6 @@ impl Trainer {
             revealed_mse,
             learning_rate,
             reveal_learning_rate,
-        })
-    }
-
-    /// Notices a loss that is NaN or far above what it was.
-    fn watch(&mut self, error: f64) -> Result<(), TrainError> {
-        let smoothed = match self.state.smoothed {
-            Some(old) => old + SMOOTHING * (error - old),
-            None => error,
-        };
-        let calm = self.state.calm.unwrap_or(smoothed).min(smoothed);
-        let what = if !error.is_finite() {
-            "is not a number".to_owned()
-        } else if smoothed > EXPLOSION * calm {
-            format!("rose to {smoothed:.4} after {calm:.6}")
-        } else {
-            self.state.smoothed = Some(smoothed);
-            self.state.calm = Some(calm);
-            return Ok(());
-        };
-        Err(TrainError::Diverged {
-            step: self.state.step,
-            what,
-            last_good: self.folder.last_good(),
         })
     }
 
@@ -352,15 +331,16 @@ impl Trainer {
     /// The networks as they are, as a model.
     fn model(&self, figures: Option<&Validation>) -> Model {
         let training = TrainingRecord {
-            config: serde_json::to_value(&self.config).expect("settings are plain values"),
+            settings: serde_json::to_value(&self.config).expect("settings are plain values"),
             seed: self.config.seed,
             steps: self.state.step,
             quality: figures.map(|f| Quality {
                 container_psnr_db: f.container_psnr_db,
                 revealed_psnr_db: f.revealed_psnr_db,
+                pairs: self.pairs.len() as u64,
             }),
         };
-        Model::new(self.config.architecture(), self.networks.valid(), training)
+        Model::new(self.config.architecture(), &self.networks, training)
     }
 }
 

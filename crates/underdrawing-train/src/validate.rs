@@ -167,7 +167,7 @@ pub(crate) fn pixels(tensor: Tensor<4>) -> Pixels {
     let [_, _, height, width] = tensor.dims();
     let values: Vec<f32> = tensor
         .into_data()
-        .to_vec()
+        .try_to_vec()
         .expect("networks compute in f32");
     let plane = width * height;
     Pixels::from_fn(width, height, |x, y| {

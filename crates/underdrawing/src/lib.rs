@@ -13,6 +13,7 @@ mod model_file;
 pub mod net;
 mod pixels;
 mod reveal;
+mod sheet;
 mod tile;
 
 pub use built_in::{BuiltInModel, built_in_model, built_in_models};
@@ -25,3 +26,4 @@ pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRec
 pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
 pub use reveal::{RevealError, RevealOptions};
+pub use sheet::{SheetColumn, contact_sheet, training_sheet};

@@ -1,24 +1,39 @@
 //! The networks, one file each, written once in burn's terms for every device.
 
+mod batch_norm;
 mod conv;
+mod dense2017;
 mod haar;
 mod init;
 mod lifting;
 mod ops;
+mod pair2018;
 mod params;
+mod reveal;
+mod unet;
 
 use burn::module::Module;
 use burn::prelude::*;
 
+pub use dense2017::{PictureNet, PreparationNet, Triple2017, Triple2017Config};
 pub use init::Init;
 pub use lifting::{LiftingNet, LiftingNetConfig};
-pub use params::{NamedTensor, named_tensors, with_tensors};
+pub use pair2018::{Pair2018, Pair2018Config};
+pub use params::{
+    NamedTensor, is_statistic, n_parameters, named_shapes, named_tensors, with_tensors,
+};
+pub use reveal::{RevealNet, RevealNetConfig};
+pub use unet::{HidingNet, HidingNetConfig};
 
 /// All networks of a model, with one way to hide and one to reveal.
 #[derive(Module, Debug)]
 pub enum Networks {
     /// The invertible network.
     Lifting(LiftingNet),
+    /// The 2018 system.
+    Unet2018(Pair2018),
+    /// The 2017 design.
+    Dense2017(Triple2017),
 }
 
 impl Networks {
@@ -28,6 +43,8 @@ impl Networks {
     pub fn hide(&self, cover: Tensor<4>, secret: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Lifting(net) => net.hide(cover, secret),
+            Self::Unet2018(net) => net.hide(cover, secret),
+            Self::Dense2017(net) => net.hide(cover, secret),
         }
     }
 
@@ -36,22 +53,8 @@ impl Networks {
     pub fn reveal(&self, container: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Lifting(net) => net.reveal(container),
-        }
-    }
-
-    /// All parameters and running statistics, named without the architecture in front.
-    #[must_use]
-    pub fn named_tensors(&self) -> Vec<NamedTensor> {
-        match self {
-            Self::Lifting(net) => named_tensors(net),
-        }
-    }
-
-    /// These networks with other values, see [`with_tensors`].
-    #[must_use]
-    pub fn with_tensors(self, values: &mut dyn FnMut(&str, &[usize]) -> Vec<f32>) -> Self {
-        match self {
-            Self::Lifting(net) => Self::Lifting(with_tensors(net, values)),
+            Self::Unet2018(net) => net.reveal(container),
+            Self::Dense2017(net) => net.reveal(container),
         }
     }
 }

@@ -78,15 +78,22 @@ fn first_bytes(bytes: &[u8]) -> String {
     format!("bytes {}", hex.join(" "))
 }
 
-/// Refuses a JPEG without its end marker: the decoder would fill the missing part with grey.
+/// Refuses a file that ends early where the decoder would not: it would fill the missing part.
 pub(super) fn check_end(bytes: &[u8], format: FileFormat) -> Result<(), ImageFileError> {
-    if format == FileFormat::Jpeg && !jpeg_has_end(bytes) {
-        return Err(ImageFileError::Truncated {
-            format,
-            missing: "its end marker is missing",
-        });
-    }
-    Ok(())
+    let missing = match format {
+        FileFormat::Jpeg if !jpeg_has_end(bytes) => "its end marker is missing",
+        FileFormat::WebP if !riff_is_complete(bytes) => "it is shorter than its header says",
+        _ => return Ok(()),
+    };
+    Err(ImageFileError::Truncated { format, missing })
+}
+
+/// Whether a RIFF file is as long as it says.
+fn riff_is_complete(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..8).map_or(0, |field| {
+        u64::from(u32::from_le_bytes([field[0], field[1], field[2], field[3]]))
+    });
+    bytes.len() as u64 >= 8 + length
 }
 
 /// Walks a JPEG's segments, so that the end marker of a thumbnail inside one does not count.

@@ -4,10 +4,10 @@ use burn::module::Param;
 use burn::prelude::*;
 
 use super::init::Init;
-use super::ops::conv3x3;
+use super::ops::{conv3x3, conv3x3_leaky};
 
 /// Slope of every leaky ReLU here.
-pub(crate) const LEAKY_SLOPE: f64 = 0.2;
+pub(crate) const LEAKY_SLOPE: f32 = 0.2;
 
 /// A 3x3 convolution with bias: stride 1, zeros outside, so the size stays.
 #[derive(Module, Debug)]
@@ -27,9 +27,21 @@ impl Conv3x3 {
         }
     }
 
+    /// From its parameters.
+    #[must_use]
+    pub(crate) fn new(weight: Param<Tensor<4>>, bias: Param<Tensor<1>>) -> Self {
+        Self { weight, bias }
+    }
+
     /// `x` `[n, c_in, h, w]` to `[n, c_out, h, w]`.
     #[must_use]
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         conv3x3(x, self.weight.val(), self.bias.val())
+    }
+
+    /// The same with a leaky ReLU behind it.
+    #[must_use]
+    pub(crate) fn forward_leaky(&self, x: Tensor<4>) -> Tensor<4> {
+        conv3x3_leaky(x, self.weight.val(), self.bias.val(), LEAKY_SLOPE)
     }
 }

@@ -6,6 +6,9 @@ use burn::tensor::TensorData;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+/// Deviation of the first weights of the 2018 system.
+pub(crate) const FIRST_DEVIATION: f64 = 0.02;
+
 /// A source of initial parameters. Equal seeds give equal parameters on every machine, whatever
 /// the device.
 #[derive(Debug)]

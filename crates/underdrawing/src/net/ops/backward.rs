@@ -13,8 +13,12 @@ use super::ConvBackend;
 #[derive(Debug)]
 struct Conv3x3Backward;
 
+/// What the backward step needs of the forward one: input, weight and bias, the output where there
+/// is an activation, and the slope of that.
+type State<B> = ([NodeId; 3], Option<FloatTensor<B>>, f32);
+
 impl<B: Backend + ConvBackend> Backward<B, 3> for Conv3x3Backward {
-    type State = [NodeId; 3];
+    type State = State<B>;
 
     fn backward(
         self,
@@ -23,8 +27,11 @@ impl<B: Backend + ConvBackend> Backward<B, 3> for Conv3x3Backward {
         checkpointer: &mut Checkpointer,
     ) {
         let [x_parent, weight_parent, bias_parent] = ops.parents;
-        let dy = grads.consume::<B>(&ops.node);
-        let [x, weight, bias] = ops.state;
+        let mut dy = grads.consume::<B>(&ops.node);
+        let ([x, weight, bias], y, slope) = ops.state;
+        if let Some(y) = y {
+            dy = B::leaky_backward(y, dy, slope);
+        }
         let x: FloatTensor<B> = checkpointer.retrieve_node_output(x);
         let weight: FloatTensor<B> = checkpointer.retrieve_node_output(weight);
         let bias: FloatTensor<B> = checkpointer.retrieve_node_output(bias);
@@ -47,31 +54,41 @@ impl<B: Backend + ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        slope: f32,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
-        match Conv3x3Backward
+        let prepared = Conv3x3Backward
             .prepare::<C>(nodes)
             .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(mut prep) => {
-                let state = [
-                    prep.checkpoint(&x),
-                    prep.checkpoint(&weight),
-                    prep.checkpoint(&bias),
+            .stateful();
+        match prepared {
+            OpsKind::Tracked(mut prepared) => {
+                let inputs = [
+                    prepared.checkpoint(&x),
+                    prepared.checkpoint(&weight),
+                    prepared.checkpoint(&bias),
                 ];
-                let y = B::conv3x3(
-                    x.into_primitive(),
-                    weight.into_primitive(),
-                    bias.into_primitive(),
-                );
-                prep.finish(state, y)
+                let y = forward::<B, C>(x, weight, bias, slope);
+                let activated = (slope < 1.0).then(|| y.clone());
+                prepared.finish((inputs, activated, slope), y)
             }
-            OpsKind::UnTracked(prep) => prep.finish(B::conv3x3(
-                x.into_primitive(),
-                weight.into_primitive(),
-                bias.into_primitive(),
-            )),
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(forward::<B, C>(x, weight, bias, slope))
+            }
         }
     }
+}
+
+fn forward<B: Backend + ConvBackend, C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+    bias: FloatTensor<Autodiff<B, C>>,
+    slope: f32,
+) -> FloatTensor<B> {
+    B::conv3x3(
+        x.into_primitive(),
+        weight.into_primitive(),
+        bias.into_primitive(),
+        slope,
+    )
 }
