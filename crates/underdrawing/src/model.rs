@@ -329,9 +329,9 @@ impl Architecture {
                 within("width", config.width, 1..=MOST_WIDTH)
             }
             Self::Unet2018(Pair2018Config { hiding, reveal }) => {
-                within("hiding width", hiding.width, 1..=MOST_WIDTH)?;
-                within("hiding depth", hiding.depth, 2..=8)?;
-                within("reveal width", reveal.width, 1..=MOST_WIDTH)
+                within("hiding.width", hiding.width, 1..=MOST_WIDTH)?;
+                within("hiding.depth", hiding.depth, 2..=10)?;
+                within("reveal.width", reveal.width, 1..=MOST_WIDTH)
             }
             Self::Dense2017(config) => within("width", config.width, 1..=MOST_WIDTH),
         }
@@ -488,12 +488,15 @@ mod tests {
         Architecture::Lifting(LiftingNetConfig { blocks, width: 4 })
     }
 
-    /// The same networks with another context.
+    /// The same networks with another context; one that is blended stays.
     struct Within<'a>(&'a Model, Context);
 
     impl Network for Within<'_> {
         fn hiding_context(&self) -> Context {
-            self.1
+            match self.0.hiding_context() {
+                Context::Radius { .. } => self.1,
+                blended => blended,
+            }
         }
 
         fn revealing_context(&self) -> Context {
