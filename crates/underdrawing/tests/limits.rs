@@ -104,7 +104,7 @@ fn changed_headers_are_explained() {
                 &bytes,
                 set("underdrawing.architecture", json!("{\"kind\":\"magic\"}")),
             ),
-            "metadata `underdrawing.architecture` of the model file cannot be read: unknown variant `magic`",
+            "metadata `underdrawing.architecture` of the model file cannot be read: unknown variant `magic`, expected one of `lifting`, `2018`, `2017`",
         ),
         (
             with_header(&bytes, architecture(1_000_000_000, 2)),
