@@ -124,7 +124,7 @@ impl HidingNet {
         for (level, down) in self.down.iter().enumerate() {
             if level > 0 {
                 skips.push(x.clone());
-                x = leaky_relu(x, LEAKY_SLOPE);
+                x = leaky_relu(x, LEAKY_SLOPE.into());
             }
             x = down.forward(x); // [n, channels, h / 2^(level + 1), w / 2^(level + 1)]
         }
