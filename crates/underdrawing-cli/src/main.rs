@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The command line of underdrawing: hides a picture in a picture and reveals it again.
 
 mod args;
@@ -46,3 +47,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<ExitStatus> {
         Command::Generate(args) => args.run(ui),
     }
 }
+=======
+//! x
+fn main() {}
+>>>>>>> main

@@ -134,7 +134,9 @@ impl Trainer {
             .into());
         }
         let device = compute.device()?.autodiff();
-        let networks = config.architecture().init(&mut Init::new(config.seed, &device));
+        let networks = config
+            .architecture()
+            .init(&mut Init::new(config.seed, &device));
         let adam = Adam::new(AdamConfig {
             beta_1: config.beta_1,
             beta_2: config.beta_2,

@@ -25,5 +25,5 @@ pub use metric::{Comparison, FloatComparison, MetricError};
 pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRecord};
 pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
-pub use sheet::{SheetColumn, contact_sheet, training_sheet};
 pub use reveal::{RevealError, RevealOptions};
+pub use sheet::{SheetColumn, contact_sheet, training_sheet};

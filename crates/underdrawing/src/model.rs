@@ -14,13 +14,19 @@ use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
-use crate::net::{Init, LiftingNetConfig, NamedTensor, Networks};
+use crate::net::{
+    Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config, n_parameters,
+    named_tensors, with_tensors,
+};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
 
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
+
+/// Side of the U-Net's tiles, that of its training pictures in 2018.
+const UNET_TILE: usize = 256;
 
 /// Networks that hide and reveal, ready to run.
 #[derive(Clone)]
@@ -43,6 +49,12 @@ pub struct Model {
 pub enum Architecture {
     /// The invertible network of this project.
     Lifting(LiftingNetConfig),
+    /// U-Net and reveal network of the 2018 system.
+    #[serde(rename = "2018")]
+    Unet2018(Pair2018Config),
+    /// The three networks of 2017.
+    #[serde(rename = "2017")]
+    Dense2017(Triple2017Config),
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -50,7 +62,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub config: serde_json::Value,
+    pub settings: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -66,6 +78,8 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
+    /// Pairs measured.
+    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -86,11 +100,11 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: Networks,
+        networks: &Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
-        let mut tensors = networks.named_tensors();
+        let mut tensors = named_tensors(&networks);
         let device = networks.devices().into_iter().next().unwrap_or_default();
         // JSON has no word for infinity.
         training.quality = training
@@ -98,7 +112,7 @@ impl Model {
             .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
             id: ModelId::of(&architecture, &mut tensors),
-            n_parameters: n_parameters(&tensors),
+            n_parameters: n_parameters(&networks),
             architecture,
             networks,
             training,
@@ -120,10 +134,10 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
-        let networks = networks.with_tensors(&mut |name, shape| {
+        let networks = with_tensors(networks, &mut |name, shape| {
             let values = file.take(name, shape).map_err(|e| problem.get_or_insert(e));
             values.unwrap_or_else(|_| vec![0.0; shape.iter().product()])
         });
@@ -131,7 +145,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, networks, training))
+        Ok(Self::new(architecture, &networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -144,7 +158,7 @@ impl Model {
         model_file::write(
             &self.architecture.to_json(),
             &training,
-            self.networks.named_tensors(),
+            named_tensors(&self.networks),
             precision,
         )
     }
@@ -290,33 +304,42 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
+    /// Networks of this architecture with fresh parameters.
     #[must_use]
-    pub fn init(&self, seed: u64, device: &Device) -> Networks {
-        self.build(&mut Init::new(seed, device))
-    }
-
-    fn build(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
+            Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
+            Self::Dense2017(config) => Networks::Dense2017(config.init(init)),
         }
     }
 
     /// Refuses sizes that no sensible model has, before anything is built from them.
     fn check(&self) -> Result<(), ModelError> {
-        let within = |name, found, most| {
-            if (1..=most).contains(&found) {
+        let within = |name, least, found, most| {
+            if (least..=most).contains(&found) {
                 Ok(())
             } else {
-                Err(ModelError::Architecture { name, found, most })
+                Err(ModelError::Architecture {
+                    name,
+                    found,
+                    least,
+                    most,
+                })
             }
         };
         match self {
             // At the default tile size, 256 channels take 2 GB.
             Self::Lifting(config) => {
-                within("blocks", config.blocks, 64)?;
-                within("width", config.width, 256)
+                within("blocks", 1, config.blocks, 64)?;
+                within("width", 1, config.width, 256)
             }
+            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
+                within("hiding.depth", 2, hiding.depth, 10)?;
+                within("hiding.width", 1, hiding.width, 256)?;
+                within("reveal.width", 1, reveal.width, 256)
+            }
+            Self::Dense2017(config) => within("width", 1, config.width, 256),
         }
     }
 
@@ -327,6 +350,16 @@ impl Architecture {
                 let context = Context::Radius(config.receptive_radius());
                 (context, context)
             }
+            Self::Unet2018(config) => (
+                Context::Blended {
+                    side: config.hiding.size_multiple().max(UNET_TILE),
+                },
+                Context::Radius(config.reveal.receptive_radius()),
+            ),
+            Self::Dense2017(config) => (
+                Context::Radius(config.hide_radius()),
+                Context::Radius(config.reveal_radius()),
+            ),
         }
     }
 
@@ -351,15 +384,6 @@ fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> 
         });
     }
     Ok(())
-}
-
-/// Values that training changes; batch normalisation also keeps statistics.
-fn n_parameters(tensors: &[NamedTensor]) -> usize {
-    let trained = tensors.iter().filter(|t| {
-        let name = t.name.rsplit('.').next().unwrap_or_default();
-        !matches!(name, "running_mean" | "running_var")
-    });
-    trained.map(|t| t.values.len()).sum()
 }
 
 impl ModelId {
@@ -425,8 +449,8 @@ mod tests {
     /// A network that does much to a picture: fresh weights, the last layers scaled up.
     fn lively(blocks: usize) -> Model {
         let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
-        let networks = architecture.init(3, &Device::flex());
-        let tensors = networks.named_tensors();
+        let networks = architecture.init(&mut Init::new(3, &Device::flex()));
+        let tensors = named_tensors(&networks);
         let mut tensors = tensors.into_iter();
         let networks = networks.with_tensors(&mut |name, _| {
             let gain = if name.ends_with("last.weight") {
@@ -437,7 +461,7 @@ mod tests {
             let tensor = tensors.next().expect("both visit the same tensors");
             tensor.values.iter().map(|v| gain * v).collect()
         });
-        Model::new(architecture, networks, TrainingRecord::default())
+        Model::new(architecture, &networks, TrainingRecord::default())
     }
 
     /// The same networks with another margin around tiles.
@@ -521,7 +545,7 @@ mod tests {
             let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
             vec![value; shape.iter().product()]
         });
-        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
+        let other = Model::new(*model.architecture(), &networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
     }
 
@@ -538,7 +562,7 @@ mod tests {
     #[test]
     fn the_shipped_size_is_counted() {
         let architecture = Architecture::Lifting(LiftingNetConfig::default());
-        let networks = architecture.build(&mut Init::unfilled(&Device::flex()));
-        assert_eq!(n_parameters(&networks.named_tensors()), 256_084);
+        let networks = architecture.init(&mut Init::unfilled(&Device::flex()));
+        assert_eq!(n_parameters(&named_tensors(&networks)), 256_044);
     }
 }

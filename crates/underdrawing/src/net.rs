@@ -57,20 +57,4 @@ impl Networks {
             Self::Dense2017(net) => net.reveal(container),
         }
     }
-
-    /// All parameters and running statistics, named without the architecture in front.
-    #[must_use]
-    pub fn named_tensors(&self) -> Vec<NamedTensor> {
-        match self {
-            Self::Lifting(net) => named_tensors(net),
-        }
-    }
-
-    /// These networks with other values, see [`with_tensors`].
-    #[must_use]
-    pub fn with_tensors(self, values: &mut dyn FnMut(&str, &[usize]) -> Vec<f32>) -> Self {
-        match self {
-            Self::Lifting(net) => Self::Lifting(with_tensors(net, values)),
-        }
-    }
 }

@@ -116,7 +116,7 @@ fn changed_headers_are_explained() {
         ),
         (
             with_header(&bytes, architecture(64, 256)),
-            "model file holds 6864 parameters, its architecture has 85308444",
+            "model file holds 6816 parameters, its architecture has 89",
         ),
         (
             with_header(&bytes, architecture(1, 3)),
