@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The command line of underdrawing: hides a picture in a picture and reveals it again.
 
 mod args;
@@ -47,7 +46,3 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<ExitStatus> {
         Command::Generate(args) => args.run(ui),
     }
 }
-=======
-//! x
-fn main() {}
->>>>>>> main
