@@ -127,7 +127,7 @@ pub(super) fn has_more_frames(bytes: &[u8], format: FileFormat) -> bool {
     match format {
         FileFormat::Png => png_frames(bytes) > 1,
         FileFormat::WebP => riff_chunks(bytes, 12).filter(|c| c.name == b"ANMF").count() > 1,
-        FileFormat::Gif => gif_frames(bytes).is_some_and(|n| n > 1),
+        FileFormat::Gif => gif_frames(bytes).is_none_or(|n| n > 1),
         FileFormat::Tiff => tiff_has_second_page(bytes).unwrap_or(false),
         FileFormat::Jpeg | FileFormat::Bmp | FileFormat::Qoi | FileFormat::Pnm => false,
     }
