@@ -12,11 +12,11 @@
 
 use rayon::prelude::*;
 
-use crate::Conv3x3;
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::{Run, Shared, gather};
 use crate::scratch;
 use crate::simd::Simd;
+use crate::{Conv3x3, Weights};
 
 /// Bytes of the scratch for a band: half of a small level-2 cache.
 const BAND_BYTES: usize = 192 << 10;
@@ -26,12 +26,12 @@ const PARTIAL_SUMS: usize = 16;
 /// Pixels in a step of a weight gradient: what fits the level-1 cache.
 const STEP_PIXELS: usize = 96;
 
-/// `y = conv(x, w) + b`, where `weight(o, i, tap)` are the weights.
+/// `y = conv(x, w) + b`
 pub(crate) fn convolve<S: Simd>(
     simd: S,
     shape: &Conv3x3,
     x: &[f32],
-    weight: impl Fn(usize, usize, usize) -> f32,
+    w: Weights<'_>,
     b: Option<&[f32]>,
     y: &mut [f32],
 ) {
@@ -39,7 +39,7 @@ pub(crate) fn convolve<S: Simd>(
         return;
     }
     let bands = Bands::new::<S>(shape);
-    let packed = pack::<S>(shape, weight);
+    let packed = pack::<S>(shape, w);
     let y = Shared::new(y);
     let lens = [bands.plane * shape.c_in, S::ROWS * bands.line];
     let convolve_band = |item: usize, line: &mut [f32], sums: &mut [f32]| {
@@ -108,12 +108,12 @@ fn accumulate<S: Simd>(
 
 /// Weights as the register tiles read them: parts of up to `ROWS` output channels, in each
 /// `[c_in][tap][output channel]`.
-fn pack<S: Simd>(shape: &Conv3x3, weight: impl Fn(usize, usize, usize) -> f32) -> Vec<f32> {
+fn pack<S: Simd>(shape: &Conv3x3, w: Weights<'_>) -> Vec<f32> {
     let mut packed = Vec::with_capacity(shape.c_out * shape.c_in * 9);
     for (start, rows) in even_parts(shape.c_out, S::ROWS) {
         for i in 0..shape.c_in {
             for tap in 0..9 {
-                packed.extend((start..start + rows).map(|o| weight(o, i, tap)));
+                packed.extend((start..start + rows).map(|o| w.get(i, o, tap)));
             }
         }
     }
@@ -142,21 +142,20 @@ pub(crate) fn backward_weight<S: Simd>(
             c_out: c_in,
             ..*shape
         };
-        let idx = |i: usize, o: usize, tap: usize| (i * c_in + o) * 9 + 8 - tap;
-        correlate(simd, &back, dy, x, idx, dw);
+        correlate(simd, &back, dy, x, /* swapped */ true, dw);
     } else {
-        let idx = |i: usize, o: usize, tap: usize| (o * c_in + i) * 9 + tap;
-        correlate(simd, shape, x, dy, idx, dw);
+        correlate(simd, shape, x, dy, /* swapped */ false, dw);
     }
 }
 
-/// Adds the gradient of the weight `(i, o, tap)` to `dw[idx(i, o, tap)]`.
+/// Adds the gradient of the weights to `dw`. If `swapped`, the input is the output's gradient and
+/// the other way round.
 fn correlate<S: Simd>(
     simd: S,
     shape: &Conv3x3,
     x: &[f32],
     dy: &[f32],
-    idx: impl Fn(usize, usize, usize) -> usize,
+    swapped: bool,
     dw: &mut [f32],
 ) {
     let bands = Bands::new::<S>(shape);
@@ -193,7 +192,12 @@ fn correlate<S: Simd>(
                 for tap in 0..9 {
                     let sums = &sums[(i * 9 + tap) * width..][..shape.c_out];
                     for (o, sum) in sums.iter().enumerate() {
-                        dw[idx(i, o, tap)] += sum;
+                        let idx = if swapped {
+                            (i * shape.c_out + o) * 9 + 8 - tap
+                        } else {
+                            (o * shape.c_in + i) * 9 + tap
+                        };
+                        dw[idx] += sum;
                     }
                 }
             }

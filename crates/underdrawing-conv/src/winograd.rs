@@ -17,7 +17,6 @@
 
 use rayon::prelude::*;
 
-use crate::Conv3x3;
 use crate::block::{
     Grid, PRODUCTS, gather_block, scatter_block, transform_input, transform_output,
     transform_slopes,
@@ -27,6 +26,7 @@ use crate::layout::Shared;
 use crate::scratch;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform;
+use crate::{Conv3x3, Weights};
 
 /// Partial sums of a weight gradient. It decides the order of the summation, so it must not
 /// depend on the number of threads.
@@ -34,12 +34,12 @@ const PARTIAL_SUMS: usize = 8;
 /// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
 const PARTIAL_TILES: usize = 96;
 
-/// `y = conv(x, w) + b`, where `weight(o, i, tap)` are the weights.
+/// `y = conv(x, w) + b`
 pub(crate) fn convolve<S: Simd>(
     simd: S,
     shape: &Conv3x3,
     x: &[f32],
-    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
+    w: Weights<'_>,
     b: Option<&[f32]>,
     y: &mut [f32],
 ) {
@@ -77,7 +77,7 @@ pub(crate) fn convolve<S: Simd>(
         );
     };
     scratch::with([PRODUCTS * shape.c_in * pitch_out], |[weights]| {
-        transform_weights(simd, shape, weight, weights);
+        transform_weights(simd, shape, w, weights);
         let weights = &*weights;
         (0..shape.n * grid.per_picture())
             .into_par_iter()
@@ -126,12 +126,7 @@ fn multiply<S: Simd>(
 
 /// The transformed weights as [`multiply`] reads them: panels of `VECS` vectors of output
 /// channels, in each `[36][c_in][output channel]`.
-fn transform_weights<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    weight: impl Fn(usize, usize, usize) -> f32 + Sync,
-    weights: &mut [f32],
-) {
+fn transform_weights<S: Simd>(simd: S, shape: &Conv3x3, w: Weights<'_>, weights: &mut [f32]) {
     let panel_len = PRODUCTS * shape.c_in * VECS * S::LANES;
     weights
         .par_chunks_mut(panel_len)
@@ -149,7 +144,7 @@ fn transform_weights<S: Simd>(
                                 for lane in 0..S::LANES {
                                     let o = panel * VECS * S::LANES + lane_start + lane;
                                     taps[tap * S::LANES + lane] = if o < shape.c_out {
-                                        weight(o, i, tap)
+                                        w.get(i, o, tap)
                                     } else {
                                         0.0
                                     };

@@ -154,12 +154,17 @@ struct Stepper<'a> {
 }
 
 impl ModuleMapper for Stepper<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    // As `named_tensors` does, without the variants of enums.
+    fn enter_module(&mut self, name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.path.push(name.to_owned());
+        }
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        if !container.starts_with("Enum:") {
+            self.path.pop();
+        }
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -205,6 +210,6 @@ pub(crate) fn gradient_norm<M: Module>(module: &M, gradients: &Gradients) -> f64
 fn values_of(tensor: Tensor<1>) -> Vec<f32> {
     tensor
         .into_data()
-        .to_vec()
+        .try_to_vec()
         .expect("optimiser state is kept in f32")
 }

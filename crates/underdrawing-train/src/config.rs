@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use underdrawing::Architecture;
-use underdrawing::net::{Dense2017Config, HidingNetConfig, LiftingNetConfig, RevealNetConfig};
+use underdrawing::net::{
+    HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+};
 
 use crate::schedule::Schedule;
 
@@ -138,7 +140,7 @@ impl Preset {
                 fit: Fit::Crop,
                 epochs: 30,
                 steps: 0,
-                learning_rate: 2e-3,
+                learning_rate: 1.5e-3,
                 schedule: Schedule::Cosine,
                 warmup_steps: 100,
                 hiding_patience: 5,
@@ -382,7 +384,7 @@ impl TrainConfig {
                 blocks: self.depth,
                 width: self.width,
             }),
-            NetworkKind::Unet2018 => Architecture::Unet2018 {
+            NetworkKind::Unet2018 => Architecture::Unet2018(Pair2018Config {
                 hiding: HidingNetConfig {
                     width: self.width,
                     depth: self.depth,
@@ -390,9 +392,9 @@ impl TrainConfig {
                 reveal: RevealNetConfig {
                     width: self.reveal_width,
                 },
-            },
+            }),
             NetworkKind::Dense2017 => {
-                Architecture::Dense2017(Dense2017Config { width: self.width })
+                Architecture::Dense2017(Triple2017Config { width: self.width })
             }
         }
     }

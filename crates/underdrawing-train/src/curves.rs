@@ -82,26 +82,10 @@ impl History {
         draw(
             "PSNR in dB: training batches, and validation after rounding to 8 bits",
             &[
-                (
-                    "container, training",
-                    &self.training[0],
-                    PALE_BLUE,
-                ),
-                (
-                    "revealed, training",
-                    &self.training[1],
-                    PALE_ORANGE,
-                ),
-                (
-                    "container, validation",
-                    &self.validation[0],
-                    BLUE,
-                ),
-                (
-                    "revealed, validation",
-                    &self.validation[1],
-                    ORANGE,
-                ),
+                ("container, training", &self.training[0], PALE_BLUE),
+                ("revealed, training", &self.training[1], PALE_ORANGE),
+                ("container, validation", &self.validation[0], BLUE),
+                ("revealed, validation", &self.validation[1], ORANGE),
             ],
         )
     }

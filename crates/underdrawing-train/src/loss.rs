@@ -8,12 +8,8 @@ use underdrawing::net::Networks;
 
 use crate::config::{LossKind, TrainConfig};
 
-/// The pictures of one forward pass, `[n, 3, size, size]` each, and the two errors.
+/// The two errors of one forward pass.
 pub(crate) struct Pass {
-    /// Container as a file would hold it, but not rounded.
-    pub(crate) container: Tensor<4>,
-    /// Revealed picture.
-    pub(crate) revealed: Tensor<4>,
     /// Mean square error of the container, `[1]`.
     pub(crate) container_mse: Tensor<1>,
     /// Mean square error of the revealed picture, `[1]`.
@@ -21,6 +17,9 @@ pub(crate) struct Pass {
 }
 
 /// Hides and reveals with gradients; `step` picks the noise.
+///
+/// The container's error counts what lies outside [0, 1] in full: a file cuts it off, but a network
+/// that pays nothing for it drifts ever further out and training becomes unstable.
 pub(crate) fn forward(
     networks: &Networks,
     cover: Tensor<4>,
@@ -28,24 +27,23 @@ pub(crate) fn forward(
     config: &TrainConfig,
     step: u64,
 ) -> Pass {
-    let mut container = networks.hide(cover.clone(), secret.clone());
+    let container = networks.hide(cover.clone(), secret.clone());
     let mut carried = container.clone();
     let mut random = ChaCha8Rng::seed_from_u64(config.seed);
     random.set_stream((1 << 63) | step);
     if config.noise > 0.0 {
-        carried = carried + noise(&container, &mut random, |r| gauss(r) * config.noise as f32);
+        let deviation = config.noise as f32;
+        carried = carried + noise(&container, &mut random, |r| gauss(r) * deviation);
     }
     if config.simulate_file {
-        container = clamped(container);
         // Rounding errs uniformly within half a grey level.
-        carried = clamped(carried + noise(&container, &mut random, |r| (unit(r) - 0.5) / 255.0));
+        carried = carried + noise(&container, &mut random, |r| (unit(r) - 0.5) / 255.0);
+        carried = clamped(carried);
     }
     let revealed = networks.reveal(carried);
     Pass {
-        container_mse: (container.clone() - cover).square().mean(),
-        revealed_mse: (revealed.clone() - secret).square().mean(),
-        container,
-        revealed,
+        container_mse: (container - cover).square().mean(),
+        revealed_mse: (revealed - secret).square().mean(),
     }
 }
 

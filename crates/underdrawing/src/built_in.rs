@@ -39,7 +39,11 @@ mod tests {
             let model = Model::from_bytes(built_in.bytes, Compute::Cpu).unwrap();
             assert_eq!(model.id(), built_in.id, "{}", built_in.name);
             assert_eq!(built_in_model(built_in.id).unwrap().name, built_in.name);
-            assert!(built_in.bytes.len() <= 4 << 20, "{} is too large", built_in.name);
+            assert!(
+                built_in.bytes.len() <= 4 << 20,
+                "{} is too large",
+                built_in.name
+            );
         }
     }
 }

@@ -82,8 +82,10 @@ impl Fit {
             revealed
         } else if self.exact() {
             let (right, bottom) = (revealed.width() - 1, revealed.height() - 1);
-            Pixels::from_fn(width, height, |x, y| revealed.pixel(x.min(right), y.min(bottom)))
-                .expect("the container's size is a picture's size")
+            Pixels::from_fn(width, height, |x, y| {
+                revealed.pixel(x.min(right), y.min(bottom))
+            })
+            .expect("the container's size is a picture's size")
         } else {
             revealed
                 .resized(width, height)
@@ -144,7 +146,11 @@ mod tests {
         let restored = fit.restore(revealed);
         assert_eq!((restored.width(), restored.height()), (19, 17));
         assert_eq!(restored.pixel(17, 15), secret.pixel(17, 15));
-        assert_eq!(restored.pixel(18, 16), secret.pixel(17, 15), "the edge repeats");
+        assert_eq!(
+            restored.pixel(18, 16),
+            secret.pixel(17, 15),
+            "the edge repeats"
+        );
     }
 
     #[test]
@@ -186,7 +192,10 @@ mod tests {
             assert_eq!((bytes.width(), bytes.height()), own);
             for (&byte, float) in bytes.data().iter().zip(floats.samples) {
                 // Resampling of bytes rounds twice, once a direction, and clamps between.
-                assert!((f32::from(byte) - float.clamp(0.0, 255.0)).abs() <= 1.5, "{own:?}");
+                assert!(
+                    (f32::from(byte) - float.clamp(0.0, 255.0)).abs() <= 1.5,
+                    "{own:?}"
+                );
             }
         }
     }

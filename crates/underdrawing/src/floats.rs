@@ -53,8 +53,7 @@ impl Floats {
             *bytes = sample.to_ne_bytes();
         }
         let mut target = Image::new(side(width), side(height), PixelType::F32x3);
-        let options =
-            ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
         Resizer::new()
             .resize(&source, &mut target, &options)
             .expect("both images are RGB and not empty");

@@ -14,9 +14,8 @@ pub const LEAST_SIDE: usize = 16;
 
 /// Side of the part of a tile that is kept, where nothing else is asked for.
 ///
-/// At the built-in lifting network's size a tile takes about 0.4 GB while it is computed, and its
-/// margins cost a third on top of a large picture; 512 would take a third of the memory and cost
-/// two thirds.
+/// For a lifting network of 6 blocks a tile's margins then cost a third on top of a large picture;
+/// 512 would take a third of the memory and cost two thirds.
 pub const DEFAULT_TILE_SIZE: usize = 1024;
 
 /// Smallest tile size: below it a tile is nearly all margin.
@@ -25,9 +24,10 @@ const LEAST_TILE_SIZE: usize = 16;
 /// How to hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HideOptions {
-    /// Side in pixels of the tiles that large pictures are processed in, at least 16. A change of
-    /// it moves a container's samples by a grey level at most. Networks that see more than a tile
-    /// (the U-Net) have their own.
+    /// Largest side in pixels of the tiles that large pictures are processed in, at least 16. A
+    /// change of it moves a container's samples by a grey level at most. Wide networks get smaller
+    /// tiles, so that memory stays bounded; those that see more than a tile (the U-Net) have tiles
+    /// of their own.
     pub tile_size: usize,
 }
 
@@ -236,7 +236,9 @@ pub(crate) fn check_tile_size(found: usize) -> Result<(), TileSizeError> {
 
 /// Writes a window, clamped and rounded to 8 bits, into a picture of `width` columns.
 pub(crate) fn write_rounded(picture: &mut [u8], width: usize, x: usize, y: usize, part: &Window) {
-    write(picture, width, x, y, part, |v| (255.0 * v).round().clamp(0.0, 255.0) as u8);
+    write(picture, width, x, y, part, |v| {
+        (255.0 * v).round().clamp(0.0, 255.0) as u8
+    });
 }
 
 fn write_floats(picture: &mut [f32], width: usize, x: usize, y: usize, part: &Window) {
@@ -276,5 +278,249 @@ fn write_marked(
             let i = (channel * part.height + row - y) * part.width + column - x;
             picture[place] = nearest_with_bit(255.0 * part.samples[i], bit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mark::read_mark;
+    use crate::reveal::{RevealError, RevealOptions, reveal};
+
+    const ID: ModelId = ModelId::from_bytes([9; 8]);
+
+    /// Both ways are one function of two windows.
+    struct Fake {
+        hide: fn(Window, Window) -> Window,
+        context: Context,
+    }
+
+    impl Network for Fake {
+        fn hiding_context(&self) -> Context {
+            self.context
+        }
+
+        fn revealing_context(&self) -> Context {
+            self.context
+        }
+
+        fn hide(&self, cover: Window, secret: Window) -> Window {
+            assert_eq!((cover.width, cover.height), (secret.width, secret.height));
+            (self.hide)(cover, secret)
+        }
+
+        fn reveal(&self, container: Window) -> Window {
+            container
+        }
+    }
+
+    /// The context of a network that looks at single pixels.
+    const AT_ONE_PIXEL: Context = Context::Radius {
+        radius: 0,
+        channels: 1,
+    };
+
+    /// Contexts that bring tiles, padding and blending into play.
+    const CONTEXTS: [Context; 3] = [
+        Context::Radius {
+            radius: 5,
+            channels: 1,
+        },
+        Context::Blended { side: 24 },
+        Context::Blended { side: 128 },
+    ];
+
+    fn picture(width: usize, height: usize, seed: usize) -> Pixels {
+        Pixels::from_fn(width, height, |x, y| {
+            [3, 5, 7].map(|step| (step * (x + seed) + y * y + x * y / 2) as u8)
+        })
+        .unwrap()
+    }
+
+    fn hidden(network: &Fake, cover: &Pixels, secret: &Pixels) -> Pixels {
+        let options = HideOptions { tile_size: 16 };
+        hide(network, ID, cover, secret, &options, &mut |_, _| {}).unwrap()
+    }
+
+    /// Samples that differ, all of them by one grey level and only where the mark lies.
+    fn n_different(a: &Pixels, b: &Pixels) -> usize {
+        let steps = a.data().iter().zip(b.data()).map(|(a, b)| a.abs_diff(*b));
+        steps
+            .inspect(|step| assert!(*step <= 1))
+            .filter(|step| *step == 1)
+            .count()
+    }
+
+    #[test]
+    fn a_network_that_keeps_the_cover_changes_only_marked_samples() {
+        for context in CONTEXTS {
+            let network = Fake {
+                hide: |cover, _| cover,
+                context,
+            };
+            for (width, height) in [(16, 16), (17, 16), (39, 51), (50, 20)] {
+                let cover = picture(width, height, 1);
+                let container = hidden(&network, &cover, &picture(5, 70, 2));
+                let n = n_different(&container, &cover);
+                assert!((40..=144).contains(&n), "{n} samples changed");
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_that_shows_the_secret_gives_it_back() {
+        for context in CONTEXTS {
+            let network = Fake {
+                hide: |_, secret| secret,
+                context,
+            };
+            for (cover, own) in [
+                ((16, 16), (16, 16)),
+                ((40, 26), (40, 26)),
+                ((40, 26), (26, 40)),
+            ] {
+                let secret = picture(own.0, own.1, 2);
+                let container = hidden(&network, &picture(cover.0, cover.1, 1), &secret);
+                let options = RevealOptions::default();
+                let revealed = reveal(&network, ID, &container, &options, &mut |_, _| {}).unwrap();
+                assert!(n_different(&revealed, &secret) <= 144, "{cover:?} {own:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_edge_stays_the_covers() {
+        let network = Fake {
+            hide: |_, secret| secret,
+            context: AT_ONE_PIXEL,
+        };
+        let (cover, secret) = (picture(33, 17, 1), picture(33, 17, 2));
+        let container = hidden(&network, &cover, &secret);
+        for x in 0..33 {
+            for y in 0..17 {
+                let from = if x == 32 || y == 16 { &cover } else { &secret };
+                let (a, b) = (container.pixel(x, y), from.pixel(x, y));
+                assert!(
+                    (0..3).all(|c| a[c].abs_diff(b[c]) <= 1),
+                    "column {x}, row {y}"
+                );
+            }
+        }
+        let pair = float_pair(&network, &cover, &secret).unwrap();
+        assert_eq!(
+            pair.container[3 * 32..3 * 33],
+            cover.pixel(32, 0).map(f32::from)
+        );
+        assert_eq!(pair.revealed[3 * 32..3 * 33], pair.revealed[3 * 31..3 * 32]);
+    }
+
+    #[test]
+    fn samples_are_clamped_and_rounded_to_the_nearest() {
+        let network = Fake {
+            hide: |mut cover, _| {
+                let n = cover.samples.len() as f32;
+                for (i, sample) in cover.samples.iter_mut().enumerate() {
+                    *sample = (i as f32 / n * 300.0 - 20.0) / 255.0;
+                }
+                cover
+            },
+            context: AT_ONE_PIXEL,
+        };
+        let cover = picture(16, 16, 1);
+        let container = hidden(&network, &cover, &cover);
+        let pair = float_pair(&network, &cover, &cover).unwrap();
+        let mut exact = 0;
+        for (&byte, &float) in container.data().iter().zip(&pair.container) {
+            let nearest = float.round().clamp(0.0, 255.0);
+            exact += usize::from(f32::from(byte) == nearest);
+            assert!((f32::from(byte) - float.clamp(0.0, 255.0)).abs() <= 1.001);
+        }
+        assert!(
+            exact >= 768 - 144,
+            "only marked samples may differ: {exact}"
+        );
+        assert!(
+            pair.container.iter().any(|&v| v < -10.0) && pair.container.iter().any(|&v| v > 270.0)
+        );
+    }
+
+    #[test]
+    fn small_covers_and_tiles_are_refused() {
+        let network = Fake {
+            hide: |cover, _| cover,
+            context: AT_ONE_PIXEL,
+        };
+        let good = picture(16, 16, 1);
+        for (cover, tile_size, message) in [
+            (
+                picture(15, 16, 1),
+                64,
+                "a cover of 15x16 is too small: expected at least 16x16",
+            ),
+            (
+                picture(1, 1, 1),
+                64,
+                "a cover of 1x1 is too small: expected at least 16x16",
+            ),
+            (
+                good.clone(),
+                15,
+                "tile size 15 is too small: expected at least 16",
+            ),
+        ] {
+            let options = HideOptions { tile_size };
+            let error = hide(&network, ID, &cover, &good, &options, &mut |_, _| {}).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+    }
+
+    #[test]
+    fn marks_decide_who_may_reveal() {
+        let network = Fake {
+            hide: |cover, _| cover,
+            context: AT_ONE_PIXEL,
+        };
+        let container = hidden(&network, &picture(20, 16, 1), &picture(9, 31, 2));
+        let mark = read_mark(&container).unwrap();
+        assert_eq!(
+            (mark.secret_width, mark.secret_height, mark.turned),
+            (9, 31, true)
+        );
+        let run = |picture: &Pixels, id, size| {
+            let options = RevealOptions {
+                size,
+                ..RevealOptions::default()
+            };
+            reveal(&network, id, picture, &options, &mut |_, _| {})
+        };
+        let other = ModelId::from_bytes([8; 8]);
+        assert_eq!(
+            run(&container, other, None),
+            Err(RevealError::OtherModel {
+                found: ID,
+                this: other
+            })
+        );
+        let plain = picture(20, 16, 1);
+        assert_eq!(run(&plain, ID, None), Err(RevealError::NoMark));
+        assert_eq!(run(&picture(1, 1, 1), ID, None), Err(RevealError::NoMark));
+        assert_eq!(
+            run(&picture(1, 1, 1), ID, Some((5, 5))),
+            Err(RevealError::ContainerTooSmall {
+                width: 1,
+                height: 1
+            })
+        );
+        assert!(matches!(
+            run(&plain, ID, Some((0, 5))),
+            Err(RevealError::Size(_))
+        ));
+        let revealed = run(&plain, ID, Some((9, 31))).unwrap();
+        assert_eq!(
+            revealed,
+            run(&container, ID, None).unwrap_or(revealed.clone()),
+            "the turn follows the same rule without a mark"
+        );
+        assert_eq!((revealed.width(), revealed.height()), (9, 31));
     }
 }

@@ -1,13 +1,33 @@
 //! Hides a full-size picture inside another picture and reveals it again.
 
+mod built_in;
+mod compute;
+mod fit;
+mod floats;
+mod hide;
 mod image_file;
+mod mark;
 mod metric;
+mod model;
+mod model_file;
 pub mod net;
 mod pixels;
+<<<<<<< HEAD
 pub mod pth;
+=======
+mod reveal;
+>>>>>>> main
 mod sheet;
+mod tile;
 
+pub use built_in::{BuiltInModel, built_in_model, built_in_models};
+pub use compute::{Compute, ComputeError};
+pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, TileSizeError};
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
+pub use mark::{Mark, read_mark};
 pub use metric::{Comparison, FloatComparison, MetricError};
+pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRecord};
+pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
+pub use reveal::{RevealError, RevealOptions};
 pub use sheet::{SheetColumn, contact_sheet, training_sheet};

@@ -175,8 +175,10 @@ mod tests {
 
     fn noise(width: usize, height: usize, seed: u64) -> Pixels {
         let mut random = SplitMix(seed);
-        Pixels::from_fn(width, height, |_, _| random.next().to_le_bytes()[..3].try_into().unwrap())
-            .unwrap()
+        Pixels::from_fn(width, height, |_, _| {
+            random.next().to_le_bytes()[..3].try_into().unwrap()
+        })
+        .unwrap()
     }
 
     /// Embeds with the unrounded value unknown: the sample itself stands for it.
@@ -296,7 +298,10 @@ mod tests {
                 .collect();
             let mut rounded: Vec<u8> = exact.iter().map(|v| v.round() as u8).collect();
             let error = |samples: &[u8]| -> f64 {
-                let squares = samples.iter().zip(&exact).map(|(&s, &e)| f64::from(f32::from(s) - e).powi(2));
+                let squares = samples
+                    .iter()
+                    .zip(&exact)
+                    .map(|(&s, &e)| f64::from(f32::from(s) - e).powi(2));
                 squares.sum::<f64>() / exact.len() as f64
             };
             let before = mean_square_at_34_db + error(&rounded);

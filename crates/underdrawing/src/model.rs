@@ -1,6 +1,7 @@
 //! A model: networks, what they are, and how they were trained.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use burn::module::Module;
@@ -14,13 +15,22 @@ use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
-use crate::net::{Init, LiftingNetConfig, NamedTensor, Networks};
+use crate::net::{
+    self, Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config,
+    named_tensors, with_tensors,
+};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
 
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
+
+/// Most channels that the width of a network may be, four times those of the 2018 system.
+const MOST_WIDTH: usize = 256;
+
+/// Side of the U-Net's tiles, as of the pictures that it was trained on.
+const UNET_TILE: usize = 256;
 
 /// Networks that hide and reveal, ready to run.
 #[derive(Clone)]
@@ -38,11 +48,18 @@ pub struct Model {
 /// The JSON is part of the model's id. So a field that is added later must be left out of it
 /// wherever it has the meaning of old files, or old containers are no longer recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind")]
 #[non_exhaustive]
 pub enum Architecture {
     /// The invertible network of this project.
+    #[serde(rename = "lifting")]
     Lifting(LiftingNetConfig),
+    /// The 2018 system: a U-Net hides, six convolutions reveal.
+    #[serde(rename = "2018")]
+    Unet2018(Pair2018Config),
+    /// The 2017 design of three networks.
+    #[serde(rename = "2017")]
+    Dense2017(Triple2017Config),
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -50,7 +67,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub settings: serde_json::Value,
+    pub config: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -66,8 +83,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-    /// Pairs measured.
-    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -88,19 +103,19 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: &Networks,
+        networks: Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
-        let mut tensors = networks.named_tensors();
+        let mut tensors = named_tensors(&networks);
         let device = networks.devices().into_iter().next().unwrap_or_default();
         // JSON has no word for infinity.
-        training.quality = training.quality.filter(|q| {
-            q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite()
-        });
+        training.quality = training
+            .quality
+            .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
             id: ModelId::of(&architecture, &mut tensors),
-            n_parameters: n_parameters(&tensors),
+            n_parameters: net::n_parameters(&networks),
             architecture,
             networks,
             training,
@@ -122,10 +137,10 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
-        let networks = networks.with_tensors(&mut |name, shape| {
+        let networks = with_tensors(networks, &mut |name, shape| {
             let values = file.take(name, shape).map_err(|e| problem.get_or_insert(e));
             values.unwrap_or_else(|_| vec![0.0; shape.iter().product()])
         });
@@ -133,7 +148,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, &networks, training))
+        Ok(Self::new(architecture, networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -146,7 +161,7 @@ impl Model {
         model_file::write(
             &self.architecture.to_json(),
             &training,
-            self.networks.named_tensors(),
+            named_tensors(&self.networks),
             precision,
         )
     }
@@ -262,7 +277,7 @@ fn window(tensor: Tensor<4>) -> Window {
         height,
         samples: tensor
             .into_data()
-            .into_vec()
+            .try_into_vec()
             .expect("networks compute in f32"),
     }
 }
@@ -277,10 +292,7 @@ impl Network for Model {
     }
 
     fn hide(&self, cover: Window, secret: Window) -> Window {
-        window(
-            self.networks
-                .hide(self.tensor(cover), self.tensor(secret)),
-        )
+        window(self.networks.hide(self.tensor(cover), self.tensor(secret)))
     }
 
     fn reveal(&self, container: Window) -> Window {
@@ -295,45 +307,78 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters.
+    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
     #[must_use]
-    pub fn init(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, seed: u64, device: &Device) -> Networks {
+        self.build(&mut Init::new(seed, device))
+    }
+
+    fn build(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
+            Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
+            Self::Dense2017(config) => Networks::Dense2017(config.init(init)),
         }
     }
 
     /// Refuses sizes that no sensible model has, before anything is built from them.
     fn check(&self) -> Result<(), ModelError> {
-        let within = |name, found, most| {
-            if (1..=most).contains(&found) {
-                Ok(())
-            } else {
-                Err(ModelError::Architecture { name, found, most })
-            }
-        };
         match self {
-            // At the default tile size, 256 channels take 2 GB.
             Self::Lifting(config) => {
-                within("blocks", config.blocks, 64)?;
-                within("width", config.width, 256)
+                within("blocks", config.blocks, 1..=64)?;
+                within("width", config.width, 1..=MOST_WIDTH)
             }
+            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
+                within("hiding.width", hiding.width, 1..=MOST_WIDTH)?;
+                within("hiding.depth", hiding.depth, 2..=10)?;
+                within("reveal.width", reveal.width, 1..=MOST_WIDTH)
+            }
+            Self::Dense2017(config) => within("width", config.width, 1..=MOST_WIDTH),
         }
     }
 
     /// What hiding and revealing see around a pixel.
     fn contexts(&self) -> (Context, Context) {
+        let context = |radius, channels| Context::Radius { radius, channels };
         match self {
             Self::Lifting(config) => {
-                let context = Context::Radius(config.receptive_radius());
-                (context, context)
+                // At half the size in both directions: features beside the twelve bands.
+                let channels = (config.width + 12).div_ceil(4);
+                let both = context(config.receptive_radius(), channels);
+                (both, both)
             }
+            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
+                let side = UNET_TILE.next_multiple_of(hiding.size_multiple());
+                let revealing = context(reveal.receptive_radius(), 4 * reveal.width);
+                (Context::Blended { side }, revealing)
+            }
+            Self::Dense2017(config) => (
+                context(config.hide_radius(), 3 * config.width + 3),
+                context(config.reveal_radius(), 3 * config.width),
+            ),
         }
     }
 
     fn to_json(self) -> String {
         serde_json::to_string(&self).expect("a configuration of numbers becomes JSON")
     }
+}
+
+/// Refuses a number out of bounds.
+fn within(
+    name: &'static str,
+    found: usize,
+    bounds: RangeInclusive<usize>,
+) -> Result<(), ModelError> {
+    if bounds.contains(&found) {
+        return Ok(());
+    }
+    Err(ModelError::Architecture {
+        name,
+        found,
+        least: *bounds.start(),
+        most: *bounds.end(),
+    })
 }
 
 /// Refuses an architecture that would take more memory than the file itself suggests.
@@ -352,15 +397,6 @@ fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> 
         });
     }
     Ok(())
-}
-
-/// Values that training changes; batch normalisation also keeps statistics.
-fn n_parameters(tensors: &[NamedTensor]) -> usize {
-    let trained = tensors.iter().filter(|t| {
-        let name = t.name.rsplit('.').next().unwrap_or_default();
-        !matches!(name, "running_mean" | "running_var")
-    });
-    trained.map(|t| t.values.len()).sum()
 }
 
 impl ModelId {
@@ -416,5 +452,207 @@ impl FromStr for ModelId {
             .ok_or_else(|| ModelIdError {
                 found: text.to_owned(),
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{HidingNetConfig, RevealNetConfig};
+
+    /// Networks that do much to a picture: in each layer a deviation that keeps a signal's size,
+    /// less in the last ones.
+    fn lively(architecture: Architecture) -> Model {
+        let networks = architecture.init(3, &Device::flex());
+        let tensors = named_tensors(&networks);
+        let mut tensors = tensors.iter();
+        let networks = with_tensors(networks, &mut |name, shape| {
+            let values = &tensors.next().expect("both visit the same tensors").values;
+            if shape.len() < 4 {
+                return values.clone();
+            }
+            let fan_in: usize = shape[1..].iter().product();
+            let gain = if name.ends_with("last.weight") {
+                0.4
+            } else {
+                1.4
+            };
+            let square = values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
+            let factor = gain / (fan_in as f32 * square).sqrt();
+            values.iter().map(|v| factor * v).collect()
+        });
+        Model::new(architecture, networks, TrainingRecord::default())
+    }
+
+    fn lifting(blocks: usize) -> Architecture {
+        Architecture::Lifting(LiftingNetConfig { blocks, width: 4 })
+    }
+
+    /// The same networks with another context; one that is blended stays.
+    struct Within<'a>(&'a Model, Context);
+
+    impl Network for Within<'_> {
+        fn hiding_context(&self) -> Context {
+            match self.0.hiding_context() {
+                Context::Radius { .. } => self.1,
+                blended => blended,
+            }
+        }
+
+        fn revealing_context(&self) -> Context {
+            self.1
+        }
+
+        fn hide(&self, cover: Window, secret: Window) -> Window {
+            Network::hide(self.0, cover, secret)
+        }
+
+        fn reveal(&self, container: Window) -> Window {
+            Network::reveal(self.0, container)
+        }
+    }
+
+    fn picture(width: usize, height: usize, seed: u32) -> Pixels {
+        Pixels::from_fn(width, height, |x, y| {
+            [1u32, 2, 3].map(|channel| {
+                let i = (x as u32 ^ (y as u32) << 8 ^ channel << 16 ^ seed << 20)
+                    .wrapping_mul(2_654_435_761);
+                (i >> 24) as u8
+            })
+        })
+        .unwrap()
+    }
+
+    fn largest_difference(a: &Pixels, b: &Pixels) -> u8 {
+        let steps = a.data().iter().zip(b.data()).map(|(a, b)| a.abs_diff(*b));
+        steps.max().unwrap()
+    }
+
+    /// Container and revealed picture, in tiles of 24 or whole.
+    fn both(network: &dyn Network, id: ModelId, tile_size: usize) -> (Pixels, Pixels) {
+        let (cover, secret) = (picture(90, 74, 1), picture(90, 74, 2));
+        let hiding = HideOptions { tile_size };
+        let container = hide::hide(network, id, &cover, &secret, &hiding, &mut |_, _| {}).unwrap();
+        let whole = HideOptions::default();
+        let given = hide::hide(network, id, &cover, &secret, &whole, &mut |_, _| {}).unwrap();
+        let revealing = RevealOptions {
+            tile_size,
+            ..RevealOptions::default()
+        };
+        let revealed = reveal::reveal(network, id, &given, &revealing, &mut |_, _| {}).unwrap();
+        (container, revealed)
+    }
+
+    #[test]
+    fn tiles_agree_with_the_whole_picture() {
+        struct Case {
+            architecture: Architecture,
+            too_narrow: usize,
+            /// The U-Net's tiles are blended, so they differ.
+            hides_exactly: bool,
+        }
+        for case in [
+            Case {
+                architecture: lifting(2),
+                too_narrow: 8,
+                hides_exactly: true,
+            },
+            Case {
+                architecture: Architecture::Unet2018(Pair2018Config {
+                    hiding: HidingNetConfig { width: 2, depth: 2 },
+                    reveal: RevealNetConfig { width: 4 },
+                }),
+                too_narrow: 2,
+                hides_exactly: false,
+            },
+            Case {
+                architecture: Architecture::Dense2017(Triple2017Config { width: 4 }),
+                too_narrow: 2,
+                hides_exactly: true,
+            },
+        ] {
+            let model = lively(case.architecture);
+            let whole = both(&model, model.id(), 1024);
+            let tiled = both(&model, model.id(), 24);
+            let radius = case.too_narrow;
+            let narrow = Within(
+                &model,
+                Context::Radius {
+                    radius,
+                    channels: 1,
+                },
+            );
+            let narrow = both(&narrow, model.id(), 24);
+            if case.hides_exactly {
+                assert!(
+                    largest_difference(&whole.0, &tiled.0) <= 1,
+                    "{model:?} hides"
+                );
+                let narrow = largest_difference(&whole.0, &narrow.0);
+                assert!(
+                    narrow > 1,
+                    "{model:?} hides: a margin of {radius} must not do"
+                );
+            }
+            assert!(
+                largest_difference(&whole.1, &tiled.1) <= 1,
+                "{model:?} reveals"
+            );
+            let narrow = largest_difference(&whole.1, &narrow.1);
+            assert!(
+                narrow > 1,
+                "{model:?} reveals: a margin of {radius} must not do"
+            );
+        }
+    }
+
+    #[test]
+    fn the_id_follows_parameters_and_architecture() {
+        let model = lively(lifting(1));
+        assert_eq!(model.id(), lively(lifting(1)).id());
+        assert_ne!(model.id(), lively(lifting(2)).id());
+        let mut first = true;
+        let networks = with_tensors(model.networks().clone(), &mut |_, shape| {
+            let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
+            vec![value; shape.iter().product()]
+        });
+        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
+        assert_ne!(model.id(), other.id());
+    }
+
+    /// The JSON goes into every id: it must not change.
+    #[test]
+    fn architectures_are_written_as_the_format_says() {
+        for (architecture, json) in [
+            (
+                Architecture::Lifting(LiftingNetConfig::default()),
+                r#"{"kind":"lifting","blocks":6,"width":32}"#,
+            ),
+            (
+                Architecture::Unet2018(Pair2018Config::default()),
+                r#"{"kind":"2018","hiding":{"width":64,"depth":7},"reveal":{"width":64}}"#,
+            ),
+            (
+                Architecture::Dense2017(Triple2017Config::default()),
+                r#"{"kind":"2017","width":50}"#,
+            ),
+        ] {
+            assert_eq!(architecture.to_json(), json);
+            assert_eq!(
+                serde_json::from_str::<Architecture>(json).unwrap(),
+                architecture
+            );
+            architecture.check().unwrap();
+        }
+    }
+
+    #[test]
+    fn ids_are_written_and_read_as_text() {
+        let id = ModelId::from_bytes([0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff]);
+        assert_eq!(id.to_string(), "00010203fcfdfeff");
+        assert_eq!("00010203fcfdfeff".parse(), Ok(id));
+        for text in ["", "0001", "+0010203fcfdfeff", "00010203fcfdfefg"] {
+            assert!(text.parse::<ModelId>().is_err(), "{text}");
+        }
     }
 }

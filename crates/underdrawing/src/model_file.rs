@@ -88,12 +88,14 @@ pub enum ModelError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// A number in the architecture is out of bounds.
-    #[error("architecture: expected {name} from 1 to {most}, found {found}")]
+    #[error("architecture: expected {name} from {least} to {most}, found {found}")]
     Architecture {
         /// Which number.
         name: &'static str,
         /// Its value.
         found: usize,
+        /// The smallest allowed.
+        least: usize,
         /// The largest allowed.
         most: usize,
     },

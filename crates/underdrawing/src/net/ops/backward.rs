@@ -57,7 +57,10 @@ impl<B: Backend + ConvBackend, C: CheckpointStrategy> ConvBackend for Autodiff<B
         slope: f32,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
-        let prepared = Conv3x3Backward.prepare::<C>(nodes).compute_bound().stateful();
+        let prepared = Conv3x3Backward
+            .prepare::<C>(nodes)
+            .compute_bound()
+            .stateful();
         match prepared {
             OpsKind::Tracked(mut prepared) => {
                 let inputs = [

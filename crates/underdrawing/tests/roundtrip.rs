@@ -1,0 +1,94 @@
+//! Every size goes through hiding and revealing, every model through its file.
+
+mod common;
+
+use std::sync::LazyLock;
+
+use common::{model, picture};
+use proptest::prelude::*;
+use underdrawing::{Compute, HideOptions, Model, Precision, RevealOptions, read_mark};
+
+static MODEL: LazyLock<Model> = LazyLock::new(|| model(1, 4));
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn any_size_comes_back_in_its_own_size(
+        cover in (16usize..=70, 16usize..=70),
+        secret in (1usize..=70, 1usize..=70),
+        tile_size in 16usize..=80,
+        seed in 0usize..100,
+    ) {
+        let (cover, secret) = (picture(cover.0, cover.1, seed), picture(secret.0, secret.1, seed + 1));
+        let container = MODEL.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        prop_assert_eq!((container.width(), container.height()), (cover.width(), cover.height()));
+
+        let mark = read_mark(&container).expect("the mark is readable");
+        prop_assert_eq!((mark.secret_width, mark.secret_height), (secret.width(), secret.height()));
+        prop_assert_eq!(mark.model, MODEL.id());
+
+        let revealed = MODEL.reveal(&container, &RevealOptions { tile_size, size: None }).unwrap();
+        prop_assert_eq!((revealed.width(), revealed.height()), (secret.width(), secret.height()));
+
+        let again = MODEL.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        prop_assert_eq!(again, container, "the same arguments give the same container");
+
+        let pair = MODEL.float_pair(&cover, &secret).unwrap();
+        prop_assert_eq!(pair.container.len(), cover.data().len());
+        prop_assert_eq!(pair.revealed.len(), secret.data().len());
+    }
+
+    #[test]
+    fn plain_pictures_reveal_something_at_the_size_asked_for(
+        container in (16usize..=70, 16usize..=70),
+        size in (1usize..=70, 1usize..=70),
+        seed in 0usize..100,
+    ) {
+        let container = picture(container.0, container.1, seed);
+        prop_assert!(MODEL.reveal(&container, &RevealOptions::default()).is_err());
+        let options = RevealOptions { size: Some(size), ..RevealOptions::default() };
+        let revealed = MODEL.reveal(&container, &options).unwrap();
+        prop_assert_eq!((revealed.width(), revealed.height()), size);
+    }
+
+    #[test]
+    fn a_model_comes_back_from_its_file(blocks in 1usize..=3, width in 1usize..=6) {
+        let original = model(blocks, width);
+        let full = original.to_bytes(Precision::Full);
+        let read = Model::from_bytes(&full, Compute::Cpu).unwrap();
+        prop_assert_eq!(read.id(), original.id());
+        prop_assert_eq!(read.to_bytes(Precision::Full), full);
+
+        let half = original.to_bytes(Precision::Half);
+        let rounded = Model::from_bytes(&half, Compute::Cpu).unwrap();
+        prop_assert_ne!(rounded.id(), original.id(), "a rounded model is another");
+        prop_assert_eq!(rounded.to_bytes(Precision::Half), half);
+        let widened = Model::from_bytes(&rounded.to_bytes(Precision::Full), Compute::Cpu).unwrap();
+        prop_assert_eq!(widened.id(), rounded.id());
+    }
+}
+
+#[test]
+fn progress_counts_the_tiles() {
+    let (cover, secret) = (picture(64, 40, 1), picture(9, 9, 2));
+    let mut steps = Vec::new();
+    let container = MODEL
+        .hide_with_progress(
+            &cover,
+            &secret,
+            &HideOptions { tile_size: 32 },
+            &mut |done, total| {
+                steps.push((done, total));
+            },
+        )
+        .unwrap();
+    assert_eq!(steps, [(1, 4), (2, 4), (3, 4), (4, 4)]);
+    steps.clear();
+    MODEL
+        .reveal_with_progress(&container, &RevealOptions::default(), &mut |done, total| {
+            steps.push((done, total));
+        })
+        .unwrap();
+    assert_eq!(steps, [(1, 1)]);
+}

@@ -1,0 +1,13 @@
+//! Any bytes as a model file: an error or a model, which then comes back from its own file.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use underdrawing::{Compute, Model, Precision};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(model) = Model::from_bytes(bytes, Compute::Cpu) {
+        let again = Model::from_bytes(&model.to_bytes(Precision::Full), Compute::Cpu)
+            .expect("what was written can be read");
+        assert_eq!(again.id(), model.id());
+    }
+});
