@@ -12,11 +12,8 @@ mod model;
 mod model_file;
 pub mod net;
 mod pixels;
-<<<<<<< HEAD
 pub mod pth;
-=======
 mod reveal;
->>>>>>> main
 mod sheet;
 mod tile;
 
