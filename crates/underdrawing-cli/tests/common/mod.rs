@@ -213,8 +213,8 @@ pub fn tiny_model(seed: u64) -> Model {
         width: 4,
     });
     let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(seed, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+    let networks = architecture.init(seed, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 impl Folder {

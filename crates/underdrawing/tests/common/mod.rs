@@ -7,8 +7,8 @@ use underdrawing::{Architecture, Compute, Model, Pixels, TrainingRecord};
 pub fn model(blocks: usize, width: usize) -> Model {
     let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width });
     let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(11, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+    let networks = architecture.init(11, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 /// A picture with some texture.
