@@ -1,11 +1,29 @@
 //! Small models and pictures for tests.
 
-use underdrawing::net::LiftingNetConfig;
+use underdrawing::net::{
+    HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+};
 use underdrawing::{Architecture, Compute, Model, Pixels, TrainingRecord};
 
 /// An untrained lifting network.
 pub(crate) fn model(blocks: usize, width: usize) -> Model {
-    let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width });
+    untrained(Architecture::Lifting(LiftingNetConfig { blocks, width }))
+}
+
+/// An untrained model of each architecture.
+#[allow(dead_code)] // not every test file uses it
+pub(crate) fn one_of_each() -> [Model; 3] {
+    [
+        model(1, 4),
+        untrained(Architecture::Unet2018(Pair2018Config {
+            hiding: HidingNetConfig { width: 1, depth: 2 },
+            reveal: RevealNetConfig { width: 1 },
+        })),
+        untrained(Architecture::Dense2017(Triple2017Config { width: 1 })),
+    ]
+}
+
+fn untrained(architecture: Architecture) -> Model {
     let device = Compute::Cpu.device().unwrap();
     let networks = architecture.init(11, &device);
     Model::new(architecture, networks, TrainingRecord::default())
