@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use underdrawing::net::{Init, LiftingNetConfig};
+use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
     Architecture, Compute, FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord,
 };
