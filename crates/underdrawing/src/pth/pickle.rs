@@ -97,7 +97,10 @@ impl Pickle {
     }
 
     pub(super) fn sizes(&self, id: Id) -> Option<Vec<usize>> {
-        self.tuple(id)?.iter().map(|&item| self.size(item)).collect()
+        self.tuple(id)?
+            .iter()
+            .map(|&item| self.size(item))
+            .collect()
     }
 
     /// Everything that lies outside the pickle.
@@ -304,7 +307,7 @@ impl Machine<'_> {
 
     fn line(&mut self) -> Result<String, StateDictError> {
         let end = self.input.iter().position(|&byte| byte == b'\n');
-        let line = self.take(end.ok_or(StateDictError::Truncated)?)?;
+        let line = self.take(end.ok_or(StateDictError::Truncated)?)?.to_vec(); let line = Box::leak(line.into_boxed_slice());
         self.bytes::<1>()?;
         utf8(line)
     }
