@@ -12,7 +12,7 @@ mod model;
 mod model_file;
 pub mod net;
 mod pixels;
-pub mod pth;
+mod pth;
 mod reveal;
 mod sheet;
 mod tile;
@@ -27,4 +27,5 @@ pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRec
 pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
 pub use reveal::{RevealError, RevealOptions};
-pub use sheet::{SheetColumn, contact_sheet, training_sheet};
+pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
+pub use pth::{PthError, StateDictError, export_2018, import_2018};
