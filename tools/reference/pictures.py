@@ -65,14 +65,16 @@ def main(out):
     image = Image.fromarray(rgb)
     rgba = Image.fromarray(np.dstack([rgb, alpha()]))
     grey = image.convert("L")
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # its date, so that runs agree
 
-    image.save(out / "rgb.png", optimize=True, icc_profile=profile)
+    image.save(out / "rgb.png", optimize=True, icc_profile=bytes(profile))
     (out / "rgb16.png").write_bytes(rgb16())
     grey.save(out / "grey.png", optimize=True)
     Image.fromarray(np.dstack([np.array(grey), alpha()])).save(out / "grey_alpha.png")
     image.quantize(16, dither=Image.Dither.NONE).save(out / "palette.png", optimize=True)
     rgba.save(out / "rgba.png", optimize=True)
+    image.copy().save(out / "animated.png", save_all=True, append_images=[image.rotate(180)])
 
     image.save(out / "plain.jpg", quality=95, subsampling=0)
     image.save(out / "progressive.jpg", quality=95, subsampling=0, progressive=True)
@@ -95,7 +97,9 @@ def main(out):
 
     image.save(out / "plain.bmp")
     image.save(out / "plain.tif", compression="tiff_lzw")
-    image.copy().save(out / "pages.tif", save_all=True, append_images=[grey.copy()])
+    pages = {"save_all": True, "append_images": [grey.copy()]}
+    image.copy().save(out / "pages.tif", **pages)
+    image.copy().save(out / "pages_big.tif", big_tiff=True, **pages)
     image.save(out / "plain.ppm")
     image.save(out / "plain.qoi")
     palette = image.quantize(64, dither=Image.Dither.NONE)

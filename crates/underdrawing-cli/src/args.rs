@@ -1,0 +1,575 @@
+//! The command line's grammar and its help texts.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::output::Verbosity;
+
+const CLI_EXAMPLES: &str = "\
+Examples:
+  underdrawing demo
+      Hide one bundled photograph in another, reveal it, and look at the five pictures.
+  underdrawing hide beach.jpg portrait.jpg -o postcard.png
+      Hide portrait.jpg in beach.jpg. postcard.png looks like beach.jpg.
+  underdrawing reveal postcard.png -o portrait-again.png
+      Get the portrait back from the file.
+
+Words: a SECRET is hidden in a COVER; the result is the CONTAINER, which looks like the cover; what \
+comes out of it is the REVEALED picture.
+
+Anybody with this program can reveal: hiding is not encryption. The container must stay in a \
+lossless format: saving it as JPEG, resizing it or sending it through a messenger that does either \
+destroys what is hidden.
+
+Exit status: 0 done; 1 ran, and the answer is no (below the wanted quality, nothing hidden found); \
+2 wrong usage or an error.";
+
+/// Hides a full-size picture inside another picture and reveals it again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "underdrawing",
+    bin_name = "underdrawing",
+    version,
+    propagate_version = false,
+    after_help = CLI_EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Say nothing but errors
+    ///
+    /// Hides notes, results on stderr and the progress bar; data on stdout stays.
+    #[arg(short, long, global = true, help_heading = "General options")]
+    quiet: bool,
+
+    /// Say more: the model used, skipped files, times
+    #[arg(
+        short,
+        long,
+        global = true,
+        conflicts_with = "quiet",
+        help_heading = "General options"
+    )]
+    verbose: bool,
+}
+
+impl Cli {
+    /// How much is said on stderr.
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (false, true) => Verbosity::Verbose,
+            (false, false) => Verbosity::Normal,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Hide a secret picture in a cover picture
+    Hide(HideArgs),
+    /// Reveal the picture hidden in a container
+    Reveal(RevealArgs),
+    /// Measure how much two pictures differ
+    Compare(CompareArgs),
+    /// Measure hiding and revealing over many pairs
+    Eval(EvalArgs),
+    /// Train networks on your own pictures
+    Train(TrainArgs),
+    /// Hide and reveal a bundled photograph and show the result
+    Demo(DemoArgs),
+    /// List the built-in models
+    Models(ModelsArgs),
+    /// Show what a picture or model file is
+    Inspect(InspectArgs),
+    /// Make a model file from PyTorch weights of the 2018 system
+    Import(ImportArgs),
+    /// Write a model of the 2018 system as PyTorch weights
+    Export(ExportArgs),
+    /// Print the man page or shell completions
+    #[command(hide = true)]
+    Generate(GenerateArgs),
+}
+
+/// `hide`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing hide beach.jpg portrait.jpg -o postcard.png
+  underdrawing hide beach.jpg portrait.jpg -o postcard.png --sheet sheet.png
+      Also write a sheet with all pictures and their differences, ten times amplified.
+  underdrawing hide covers/ secrets/ -o containers/
+      Hide every picture of secrets/ in one of covers/, paired by name.
+  cat beach.jpg | underdrawing hide - portrait.jpg -o - > postcard.png
+
+The secret may have any size: it is turned and resized to the cover for hiding, and comes back in \
+its own size. The larger the cover, the less is lost.")]
+pub(crate) struct HideArgs {
+    /// Picture to hide in, or a folder of them; `-` reads standard input
+    ///
+    /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM, from 16x16 up. Its transparency
+    /// and colour profile go to the container untouched.
+    pub(crate) cover: PathBuf,
+
+    /// Picture to hide, or a folder of them; `-` reads standard input
+    ///
+    /// Any size and aspect. With folders, pictures go together by their sorted names.
+    pub(crate) secret: PathBuf,
+
+    /// Where the container goes; a folder when a folder was given; `-` writes standard output
+    ///
+    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp. In a folder, files
+    /// are named after the cover, with the extension .png.
+    #[arg(short, long, value_name = "CONTAINER", help_heading = OUTPUT)]
+    pub(crate) output: PathBuf,
+
+    /// Use the secrets again from the first when there are more covers
+    #[arg(long)]
+    pub(crate) cycle: bool,
+
+    /// Also write a contact sheet; a folder when a folder was given
+    ///
+    /// Cover, container, secret and revealed picture side by side, with both differences
+    /// amplified ten times. The revealed picture is revealed from the container that is written.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    pub(crate) sheet: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `reveal`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing reveal postcard.png -o portrait.png
+  underdrawing reveal containers/ -o revealed/
+  underdrawing reveal damaged.png -o portrait.png --size 800x600
+      Reveal from a container whose mark was damaged; --size says how large the secret was.
+
+The container carries a mark: the secret's own size and the model that hid it, so that neither has \
+to be named. Without a readable mark, reveal exits with 1.")]
+pub(crate) struct RevealArgs {
+    /// Container to reveal from, or a folder of them; `-` reads standard input
+    ///
+    /// In the lossless format that it was written in. JPEG is refused: it destroys what is hidden.
+    pub(crate) container: PathBuf,
+
+    /// Where the revealed picture goes; a folder when a folder was given; `-` writes standard
+    /// output
+    ///
+    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp.
+    #[arg(short, long, value_name = "REVEALED", help_heading = OUTPUT)]
+    pub(crate) output: PathBuf,
+
+    /// Reveal without a mark: the size of the secret
+    ///
+    /// With it, reveal does not ask the container's mark, neither for the size nor for the model:
+    /// the model is the one of --model, or the default one.
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<Size>,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `compare`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing compare beach.png postcard.png
+  underdrawing compare beach.png postcard.png --min-psnr 40 || echo 'worse than 40 dB'
+
+PSNR: over all RGB samples; higher is better, 40 dB is hard to see. SSIM: 11x11 Gaussian window of \
+deviation 1.5, mean of the three channels; 1 is identical. APD: mean absolute difference of the \
+samples, 0 to 255. RMSE: root of the mean squared difference, 0 to 255.")]
+pub(crate) struct CompareArgs {
+    /// One picture; `-` reads standard input
+    pub(crate) a: PathBuf,
+
+    /// The other picture, of the same size
+    pub(crate) b: PathBuf,
+
+    /// Exit with 1 when the PSNR is below this
+    ///
+    /// Identical pictures pass any value.
+    #[arg(long, value_name = "DB", value_parser = finite)]
+    pub(crate) min_psnr: Option<f64>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `eval`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing eval kodak/
+  underdrawing eval --model run/best.safetensors --covers covers/ --secrets secrets/ --json
+
+Each pair is hidden, the container written as PNG, read back and revealed; the 8-bit figures are \
+measured on those pictures. The float figures beside them are what the networks gave before \
+rounding, which is what papers print and no file contains. Each picture's PSNR is averaged in dB; \
+identical pictures count as 100 dB.")]
+pub(crate) struct EvalArgs {
+    /// Folder whose pictures, sorted by name, are cover, secret, cover, secret
+    #[arg(required_unless_present_all = ["covers", "secrets"], conflicts_with_all = ["covers", "secrets"])]
+    pub(crate) pairs: Option<PathBuf>,
+
+    /// Folder of covers
+    #[arg(long, value_name = "DIR", requires = "secrets")]
+    pub(crate) covers: Option<PathBuf>,
+
+    /// Folder of secrets, paired with the covers by sorted name
+    #[arg(long, value_name = "DIR", requires = "covers")]
+    pub(crate) secrets: Option<PathBuf>,
+
+    /// Measure the first N pairs only
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub(crate) limit: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `train`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing train --train photos/ --val more-photos/ --out run/
+  underdrawing train --preset 2018 --train photos/ --val more-photos/ --out run/
+      The recipe of the 2018 system, to the letter.
+  underdrawing train --resume run/
+      Go on exactly where the run stopped.
+
+The run folder holds every setting (config.toml), what happened (events.jsonl), curves, sheets, the \
+last checkpoint and the best model. Ctrl-C saves and stops.")]
+pub(crate) struct TrainArgs {
+    /// Folder of pictures to train on
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub(crate) train: Option<PathBuf>,
+
+    /// Folder of pictures to validate on, pairs by sorted name
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub(crate) val: Option<PathBuf>,
+
+    /// Folder for the run; it must not hold one already
+    #[arg(long, value_name = "RUN", required_unless_present = "resume", help_heading = OUTPUT)]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Go on with the run in a folder; needs nothing else
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["train", "val", "out", "config"])]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// TOML file of settings; flags go before it, and it goes before the preset
+    ///
+    /// Its keys are the names of the flags with `_` for `-`. The config.toml of a run repeats it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) settings: underdrawing_train::TrainSettings,
+    #[command(flatten)]
+    pub(crate) compute: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  underdrawing demo -o look/
+
+Writes cover.png, secret.png, container.png, revealed.png, difference.png (container minus cover, \
+ten times amplified) and sheet.png with all of them.")]
+pub(crate) struct DemoArgs {
+    /// Folder for the pictures
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        default_value = "underdrawing-demo",
+        help_heading = OUTPUT
+    )]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `models`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The first model is the default one. A container names the model that hid in it by its id, and \
+reveal finds it here, or in the file given with --model.")]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `inspect`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing inspect postcard.png
+      Its size and format, and the mark if something is hidden in it.
+  underdrawing inspect model.safetensors
+      Its networks, parameters and id, and how it was trained.")]
+pub(crate) struct InspectArgs {
+    /// A picture or a model file; `-` reads standard input
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  underdrawing import netH.pth netR.pth -o model.safetensors
+
+Reads state dicts of the hiding and the reveal network, with or without the `module.` prefix of \
+data-parallel training.")]
+pub(crate) struct ImportArgs {
+    /// State dict of the hiding network
+    #[arg(value_name = "NETH.PTH")]
+    pub(crate) hiding: PathBuf,
+
+    /// State dict of the reveal network
+    #[arg(value_name = "NETR.PTH")]
+    pub(crate) reveal: PathBuf,
+
+    /// Where the model file goes
+    #[arg(short, long, value_name = "MODEL", help_heading = OUTPUT)]
+    pub(crate) output: PathBuf,
+
+    /// Store the parameters in half precision: half the size
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) half: bool,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// `export`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  underdrawing export model.safetensors -o weights/
+
+Writes weights/netH.pth and weights/netR.pth, which PyTorch's `load_state_dict` takes.")]
+pub(crate) struct ExportArgs {
+    /// Model file of the 2018 system
+    pub(crate) model: PathBuf,
+
+    /// Folder for netH.pth and netR.pth
+    #[arg(short, long, value_name = "DIR", help_heading = OUTPUT)]
+    pub(crate) output: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// `generate`
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    #[command(subcommand)]
+    pub(crate) what: Generated,
+}
+
+/// What `generate` prints.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Generated {
+    /// The man page, in roff
+    Man,
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const OUTPUT: &str = "Output";
+const MODEL: &str = "Model";
+const COMPUTE: &str = "Compute";
+
+/// How files are written.
+#[derive(Debug, Args)]
+pub(crate) struct WriteArgs {
+    /// Replace files that exist
+    ///
+    /// Without it an existing file is an error. An input is never replaced, with or without it.
+    #[arg(short, long, help_heading = OUTPUT)]
+    pub(crate) force: bool,
+}
+
+/// How results are reported.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Print results as JSON on standard output, one object a line
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) json: bool,
+}
+
+/// How to hide.
+#[derive(Debug, Args)]
+pub(crate) struct MethodArgs {
+    /// How to hide
+    #[arg(long, value_enum, default_value_t = Method::Network, help_heading = MODEL)]
+    pub(crate) method: Method,
+}
+
+/// Ways to hide a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// Trained networks
+    Network,
+}
+
+/// Which networks.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// Built-in model or model file
+    ///
+    /// A name from `underdrawing models`, or the path of a model file. Default: the first built-in
+    /// model; for revealing, the one that the container names.
+    #[arg(short, long, value_name = "MODEL", help_heading = MODEL)]
+    pub(crate) model: Option<String>,
+}
+
+/// Where and how to compute.
+#[derive(Debug, Args)]
+pub(crate) struct ComputeArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+
+    /// Side of the tiles that large pictures are cut into, in pixels
+    ///
+    /// Smaller tiles need less memory and more time. The result is the same within one grey level.
+    #[arg(long, value_name = "PIXELS", value_parser = at_least_one, help_heading = COMPUTE)]
+    pub(crate) tile_size: Option<usize>,
+}
+
+/// Where to compute, and with how many threads.
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArgs {
+    /// Where to compute
+    ///
+    /// The GPU needs a build with the feature `wgpu` or `cuda`. The CPU is the default because it
+    /// is always there and gives the same result on every machine.
+    #[arg(long, value_enum, default_value_t = Device::Cpu, help_heading = COMPUTE)]
+    pub(crate) device: Device,
+
+    /// Threads to compute with; 0 is one for each core
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = COMPUTE)]
+    pub(crate) threads: usize,
+}
+
+/// Where to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Device {
+    /// The processor
+    Cpu,
+    /// The graphics card
+    Gpu,
+}
+
+/// A picture's size on the command line: `800x600`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |text: &str| text.parse().ok().filter(|&side: &usize| side > 0);
+        text.split_once(['x', 'X'])
+            .and_then(|(width, height)| {
+                Some(Self {
+                    width: side(width)?,
+                    height: side(height)?,
+                })
+            })
+            .ok_or_else(|| "expected WIDTHxHEIGHT in pixels, as in 800x600".to_owned())
+    }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite())
+        .ok_or_else(|| "expected a number".to_owned())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|&value: &usize| value > 0)
+        .ok_or_else(|| "expected a whole number from 1 up".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn parses_sizes() {
+        let size = |width, height| Some(Size { width, height });
+        for (text, expected) in [
+            ("800x600", size(800, 600)),
+            ("1X1", size(1, 1)),
+            ("0x5", None),
+            ("800", None),
+            ("800x", None),
+            ("-8x6", None),
+            ("8x6x4", None),
+        ] {
+            assert_eq!(text.parse::<Size>().ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The commands, one a file: each an `impl` of `run` for its arguments.
+
+mod compare;
+mod demo;
+mod eval;
+mod export;
+mod generate;
+mod hide;
+mod import;
+mod inspect;
+mod models;
+mod reveal;
+mod train;
+
+use std::path::Path;
+
+use anyhow::bail;
+
+use crate::files::is_stream;
+use crate::output::{ExitStatus, Ui, is_broken_pipe};
+
+/// How far the work on one picture is: called with done and total.
+type OnProgress<'a> = dyn FnMut(usize, usize) + 'a;
+
+/// Refuses `-` for more than one input.
+fn at_most_one_stream(paths: &[&Path]) -> anyhow::Result<()> {
+    if paths.iter().filter(|path| is_stream(path)).count() > 1 {
+        bail!("standard input can be read once: expected one `-` among the inputs");
+    }
+    Ok(())
+}
+
+/// Does `work` for each job. One job fails or succeeds by itself; of several, a failed one is
+/// reported and the others go on.
+fn for_each<Job>(
+    jobs: &[Job],
+    ui: &Ui,
+    name: impl Fn(&Job) -> String,
+    mut work: impl FnMut(&Job, &mut OnProgress<'_>) -> anyhow::Result<ExitStatus>,
+) -> anyhow::Result<ExitStatus> {
+    if let [job] = jobs {
+        let bar = ui.bar(1, "tiles");
+        bar.message(name(job));
+        return work(job, &mut |done, total| bar.set(done, total));
+    }
+    let bar = ui.bar(jobs.len() as u64, "pictures");
+    let (mut n_failed, mut n_no) = (0, 0);
+    for job in jobs {
+        bar.message(name(job));
+        match work(job, &mut |_, _| ()) {
+            Ok(ExitStatus::Done) => {}
+            Ok(ExitStatus::No) => n_no += 1,
+            Ok(ExitStatus::SomeFailed) => n_failed += 1,
+            Err(error) if is_broken_pipe(&error) => return Err(error),
+            Err(error) => {
+                ui.error(&error);
+                n_failed += 1;
+            }
+        }
+        bar.step();
+    }
+    if n_failed > 0 {
+        ui.say(format_args!("{n_failed} of {} failed", jobs.len()));
+        return Ok(ExitStatus::SomeFailed);
+    }
+    Ok(if n_no > 0 {
+        ExitStatus::No
+    } else {
+        ExitStatus::Done
+    })
+}

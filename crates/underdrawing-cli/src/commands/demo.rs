@@ -1,0 +1,135 @@
+//! `demo`: hides one bundled photograph in another and shows the result.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde::Serialize;
+use underdrawing::{
+    Comparison, FileFormat, Limits, Model, Picture, Pixels, SheetColumn, amplified_difference,
+    contact_sheet,
+};
+
+use crate::args::DemoArgs;
+use crate::files::{Inputs, OutputFile, create_folder};
+use crate::output::{ExitStatus, Ui, decibels};
+
+const COVER: &[u8] = include_bytes!("../../demo/cover.png");
+const SECRET: &[u8] = include_bytes!("../../demo/secret.png");
+
+/// The line of `--json`.
+#[derive(Serialize)]
+struct Report {
+    folder: String,
+    model: String,
+    container_psnr_db: Option<f64>,
+    revealed_psnr_db: Option<f64>,
+    container_ssim: f64,
+    revealed_ssim: f64,
+}
+
+impl DemoArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let model = self.model.load(self.compute.start()?, ui)?;
+        let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
+        create_folder(&self.output)?;
+        let container = self.hide(&model, &cover, &secret, ui)?;
+        let revealed = model.reveal(&container, &self.compute.reveal_options())?;
+        let sheet = contact_sheet(&SheetColumn {
+            cover: &cover,
+            container: &container,
+            secret: &secret,
+            revealed: &revealed,
+        });
+        let report = self.report(&model, [&cover, &secret, &container, &revealed])?;
+        let difference = amplified_difference(&cover, &container)
+            .context("the container has another size than the cover")?;
+        for (name, pixels) in [
+            ("cover.png", cover),
+            ("secret.png", secret),
+            ("revealed.png", revealed),
+            ("difference.png", difference),
+            ("sheet.png", sheet),
+        ] {
+            self.write(name, &Picture::from(pixels).encode(FileFormat::Png)?)?;
+        }
+        self.print(&report, ui)
+    }
+
+    /// The container as it comes back from the file.
+    fn hide(
+        &self,
+        model: &Model,
+        cover: &Pixels,
+        secret: &Pixels,
+        ui: &Ui,
+    ) -> anyhow::Result<Pixels> {
+        let bar = ui.bar(1, "tiles");
+        bar.message("hiding");
+        let container = model.hide_with_progress(
+            cover,
+            secret,
+            &self.compute.hide_options(),
+            &mut |done, total| bar.set(done, total),
+        )?;
+        let bytes = Picture::from(container).encode(FileFormat::Png)?;
+        let path = self.write("container.png", &bytes)?;
+        let written =
+            fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+        Ok(Picture::decode(&written, &Limits::default())?.pixels)
+    }
+
+    /// Writes a file of the demo; one that is there with the same content is no reason to stop, so
+    /// that the demo can be run again.
+    fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<PathBuf> {
+        let path = self.output.join(name);
+        let same = || fs::read(&path).is_ok_and(|there| there == bytes);
+        if self.write.force || !same() {
+            OutputFile::new(&path, self.write.force, &Inputs::default())?.write(bytes)?;
+        }
+        Ok(path)
+    }
+
+    fn report(
+        &self,
+        model: &Model,
+        [cover, secret, container, revealed]: [&Pixels; 4],
+    ) -> anyhow::Result<Report> {
+        let hidden = Comparison::of(cover, container)?;
+        let found = Comparison::of(secret, revealed)?;
+        Ok(Report {
+            folder: self.output.display().to_string(),
+            model: model.id().to_string(),
+            container_psnr_db: hidden.psnr_db,
+            revealed_psnr_db: found.psnr_db,
+            container_ssim: hidden.ssim,
+            revealed_ssim: found.ssim,
+        })
+    }
+
+    fn print(&self, report: &Report, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        if self.report.json {
+            ui.json(report)?;
+            return Ok(ExitStatus::Done);
+        }
+        ui.data(format_args!(
+            "container against cover   {}, SSIM {:.4}\n\
+             revealed against secret   {}, SSIM {:.4}\n\
+             \n\
+             Look at {}: all pictures and what differs between them, ten times amplified.\n\
+             container.png beside it looks like cover.png and holds revealed.png.",
+            decibels(report.container_psnr_db),
+            report.container_ssim,
+            decibels(report.revealed_psnr_db),
+            report.revealed_ssim,
+            self.output.join("sheet.png").display()
+        ))?;
+        Ok(ExitStatus::Done)
+    }
+}
+
+fn bundled(bytes: &[u8]) -> anyhow::Result<Pixels> {
+    Ok(Picture::decode(bytes, &Limits::default())
+        .context("failed to read a bundled picture")?
+        .pixels)
+}

@@ -1,0 +1,184 @@
+//! `eval`: how good hiding and revealing are over many pairs, through written PNG files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+use underdrawing::{Comparison, FileFormat, FloatComparison, Limits, Model, Picture, Pixels};
+
+use crate::args::{ComputeArgs, EvalArgs};
+use crate::files::display_name;
+use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
+use crate::output::{ExitStatus, Ui};
+use crate::picture::{self, Role};
+
+mod figures;
+mod table;
+
+use figures::{Figures, FlatFigures, IDENTICAL_DB, Quality, Sum};
+
+/// The line of `--json` for a pair.
+#[derive(Serialize)]
+struct PairLine<'a> {
+    cover: &'a str,
+    secret: &'a str,
+    #[serde(flatten)]
+    figures: FlatFigures,
+}
+
+/// The last line of `--json`.
+#[derive(Serialize)]
+struct MeanLine {
+    mean: MeanFigures,
+}
+
+#[derive(Serialize)]
+struct MeanFigures {
+    #[serde(flatten)]
+    figures: FlatFigures,
+    /// Pairs measured.
+    pairs: usize,
+    /// Containers and revealed pictures identical to what they should be.
+    identical: usize,
+}
+
+impl EvalArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let mut pairs = self.pairs(ui)?;
+        pairs.truncate(self.limit.unwrap_or(usize::MAX));
+        let model = self.model.load(self.compute.start()?, ui)?;
+        let judge = Judge {
+            model: &model,
+            compute: &self.compute,
+            folder: tempfile::tempdir().context("failed to create a temporary folder")?,
+        };
+        if !self.report.json {
+            ui.data(table::header())?;
+        }
+        let mut sum = Sum::default();
+        let bar = ui.bar(pairs.len() as u64, "pairs");
+        for (cover, secret) in &pairs {
+            bar.message(table::pair_name(cover, secret));
+            let figures = judge.figures(cover, secret, ui)?;
+            self.print_pair(cover, secret, &figures, ui)?;
+            sum.add(&figures);
+            bar.step();
+        }
+        drop(bar);
+        self.print_mean(&sum, ui)?;
+        Ok(ExitStatus::Done)
+    }
+
+    fn pairs(&self, ui: &Ui) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+        match (&self.pairs, &self.covers, &self.secrets) {
+            (Some(folder), _, _) => {
+                must_be_folder(folder)?;
+                alternating_pairs(&pictures_at(folder, ui)?)
+                    .with_context(|| format!("cannot pair the pictures in {}", folder.display()))
+            }
+            (None, Some(covers), Some(secrets)) => {
+                must_be_folder(covers)?;
+                must_be_folder(secrets)?;
+                pairs(
+                    pictures_at(covers, ui)?,
+                    &pictures_at(secrets, ui)?,
+                    Reuse::No,
+                )
+            }
+            _ => bail!("expected a folder of pairs, or --covers and --secrets"),
+        }
+    }
+
+    fn print_pair(
+        &self,
+        cover: &Path,
+        secret: &Path,
+        figures: &Figures,
+        ui: &Ui,
+    ) -> anyhow::Result<()> {
+        if self.report.json {
+            return ui.json(&PairLine {
+                cover: &display_name(cover),
+                secret: &display_name(secret),
+                figures: figures.flat(),
+            });
+        }
+        ui.data(table::row(&table::pair_name(cover, secret), figures))
+    }
+
+    fn print_mean(&self, sum: &Sum, ui: &Ui) -> anyhow::Result<()> {
+        let mean = sum.mean();
+        if self.report.json {
+            return ui.json(&MeanLine {
+                mean: MeanFigures {
+                    figures: mean.flat(),
+                    pairs: sum.n_pairs(),
+                    identical: sum.n_identical(),
+                },
+            });
+        }
+        ui.data(table::row(&format!("mean of {}", sum.n_pairs()), &mean))?;
+        if sum.n_identical() > 0 {
+            let n = sum.n_identical();
+            ui.data(format_args!(
+                "{n} identical pictures, in the mean as {IDENTICAL_DB} dB"
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// Hides, writes, reads back, reveals and measures.
+struct Judge<'a> {
+    model: &'a Model,
+    compute: &'a ComputeArgs,
+    folder: tempfile::TempDir,
+}
+
+impl Judge<'_> {
+    fn figures(&self, cover: &Path, secret: &Path, ui: &Ui) -> anyhow::Result<Figures> {
+        let failed = || format!("failed at {}", table::pair_name(cover, secret));
+        // The cover's transparency takes no part: hide passes it on untouched.
+        let cover = picture::read(cover, Role::Cover, ui)?.pixels;
+        let secret = picture::read_opaque(secret, Role::Secret, ui)?;
+        let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
+        Ok(Figures {
+            container: Comparison::of(&cover, &container)?.into(),
+            revealed: Comparison::of(&secret, &revealed)?.into(),
+            float: Some(self.float(&cover, &secret).with_context(failed)?),
+        })
+    }
+
+    /// Container and revealed picture, both as a user gets them: from a written PNG.
+    fn through_a_file(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Pixels, Pixels)> {
+        let path = self.folder.path().join("container.png");
+        let container = self
+            .model
+            .hide(cover, secret, &self.compute.hide_options())?;
+        let written = Picture::from(container).encode(FileFormat::Png)?;
+        fs::write(&path, written).context("failed to write a temporary file")?;
+        let read = fs::read(&path).context("failed to read a temporary file")?;
+        let container = Picture::decode(&read, &Limits::default())?.pixels;
+        let revealed = self
+            .model
+            .reveal(&container, &self.compute.reveal_options())?;
+        Ok((container, revealed))
+    }
+
+    /// What the networks gave before rounding, as (container, revealed).
+    fn float(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Quality, Quality)> {
+        let pair = self.model.float_pair(cover, secret)?;
+        Ok((
+            FloatComparison::of(&pair.container, cover)?.into(),
+            FloatComparison::of(&pair.revealed, secret)?.into(),
+        ))
+    }
+}
+
+fn must_be_folder(path: &Path) -> anyhow::Result<()> {
+    if !path.is_dir() {
+        bail!("{} is not a folder", path.display());
+    }
+    Ok(())
+}

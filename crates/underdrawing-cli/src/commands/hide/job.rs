@@ -1,0 +1,111 @@
+//! What `hide` will do, planned and checked before any work starts.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use underdrawing::FileFormat;
+
+use crate::args::HideArgs;
+use crate::commands::at_most_one_stream;
+use crate::files::{Inputs, OutputFile, create_folder};
+use crate::folder::{Reuse, pairs, pictures_at, png_names};
+use crate::output::Ui;
+use crate::picture;
+
+/// One pair to hide; every path in it is checked.
+pub(super) struct Job {
+    pub(super) cover: PathBuf,
+    pub(super) secret: PathBuf,
+    pub(super) container: OutputFile,
+    pub(super) format: FileFormat,
+    pub(super) sheet: Option<OutputFile>,
+}
+
+/// The paths of one job, not checked.
+struct Paths<'a> {
+    cover: &'a Path,
+    secret: &'a Path,
+    container: &'a Path,
+    sheet: Option<&'a Path>,
+}
+
+impl HideArgs {
+    /// All jobs: one for two files, as many as covers for folders.
+    pub(super) fn jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
+        if self.cover.is_dir() || self.secret.is_dir() {
+            return self.folder_jobs(ui);
+        }
+        let inputs = [self.cover.as_path(), &self.secret];
+        at_most_one_stream(&inputs)?;
+        let inputs = Inputs::new(inputs);
+        let paths = Paths {
+            cover: &self.cover,
+            secret: &self.secret,
+            container: &self.output,
+            sheet: self.sheet.as_deref(),
+        };
+        Ok(vec![self.job(&paths, &inputs)?])
+    }
+
+    /// Outputs are named after the covers.
+    fn folder_jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
+        let covers = pictures_at(&self.cover, ui)?;
+        let secrets = pictures_at(&self.secret, ui)?;
+        let inputs: Vec<&Path> = covers
+            .iter()
+            .chain(&secrets)
+            .map(PathBuf::as_path)
+            .collect();
+        at_most_one_stream(&inputs)?;
+        let inputs = Inputs::new(inputs);
+        let reuse = if self.cycle { Reuse::Cycle } else { Reuse::No };
+        let pairs = pairs(covers.clone(), &secrets, reuse)?;
+        if self.sheet.as_ref() == Some(&self.output) {
+            bail!("--sheet and --output are one folder: expected two");
+        }
+        let containers = png_names(&covers, &self.output)?;
+        create_folder(&self.output)?;
+        let sheets = match &self.sheet {
+            Some(folder) => {
+                create_folder(folder)?;
+                png_names(&covers, folder)?
+            }
+            None => Vec::new(),
+        };
+        let mut jobs = Vec::with_capacity(pairs.len());
+        for (i, (cover, secret)) in pairs.iter().enumerate() {
+            let paths = Paths {
+                cover,
+                secret,
+                container: &containers[i],
+                sheet: sheets.get(i).map(PathBuf::as_path),
+            };
+            jobs.push(self.job(&paths, &inputs)?);
+        }
+        Ok(jobs)
+    }
+
+    fn job(&self, paths: &Paths<'_>, inputs: &Inputs) -> anyhow::Result<Job> {
+        let force = self.write.force;
+        if paths.sheet == Some(paths.container) {
+            bail!(
+                "the container and the sheet have the same path, {}",
+                paths.container.display()
+            );
+        }
+        let sheet = match paths.sheet {
+            Some(path) => {
+                picture::lossless_format(path, "sheet")?;
+                Some(OutputFile::new(path, force, inputs)?)
+            }
+            None => None,
+        };
+        Ok(Job {
+            cover: paths.cover.to_owned(),
+            secret: paths.secret.to_owned(),
+            format: picture::lossless_format(paths.container, "container")?,
+            container: OutputFile::new(paths.container, force, inputs)?,
+            sheet,
+        })
+    }
+}

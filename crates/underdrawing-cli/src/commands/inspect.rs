@@ -1,0 +1,167 @@
+//! `inspect`: what a picture or model file is.
+
+use anyhow::Context;
+use serde::Serialize;
+use underdrawing::{Compute, FileFormat, Limits, Model, Picture, TrainingRecord, read_mark};
+
+use crate::args::InspectArgs;
+use crate::files::{self, MAX_MODEL_BYTES, MAX_PICTURE_BYTES, display_name};
+use crate::output::{ExitStatus, Ui};
+
+/// The line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Report {
+    Picture(PictureReport),
+    Model(ModelReport),
+}
+
+#[derive(Serialize)]
+struct PictureReport {
+    file: String,
+    format: &'static str,
+    width: usize,
+    height: usize,
+    alpha: bool,
+    icc_profile: bool,
+    lossy: bool,
+    conversions: Vec<String>,
+    mark: Option<MarkReport>,
+}
+
+#[derive(Serialize)]
+struct MarkReport {
+    secret_width: usize,
+    secret_height: usize,
+    secret_turned: bool,
+    model: String,
+}
+
+#[derive(Serialize)]
+struct ModelReport {
+    file: String,
+    id: String,
+    architecture: serde_json::Value,
+    parameters: usize,
+    bytes: usize,
+    training: TrainingRecord,
+}
+
+impl InspectArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let name = display_name(&self.file);
+        let failed = || format!("failed to read {name}");
+        let bytes =
+            files::read(&self.file, MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES)).with_context(failed)?;
+        let report = if FileFormat::of_bytes(&bytes).is_ok() {
+            let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
+            Report::Picture(describe_picture(&name, &picture))
+        } else {
+            Report::Model(describe_model(&name, &bytes)?)
+        };
+        if self.report.json {
+            ui.json(&report)?;
+        } else {
+            ui.data(report.lines()?)?;
+        }
+        Ok(ExitStatus::Done)
+    }
+}
+
+fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
+    PictureReport {
+        file: name.to_owned(),
+        format: picture.format.name(),
+        width: picture.pixels.width(),
+        height: picture.pixels.height(),
+        alpha: picture.alpha.is_some(),
+        icc_profile: picture.icc_profile.is_some(),
+        lossy: picture.lossy,
+        conversions: picture
+            .conversions
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        mark: read_mark(&picture.pixels).map(|mark| MarkReport {
+            secret_width: mark.secret_width,
+            secret_height: mark.secret_height,
+            secret_turned: mark.turned,
+            model: mark.model.to_string(),
+        }),
+    }
+}
+
+fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
+    let model = Model::from_bytes(bytes, Compute::Cpu)
+        .with_context(|| format!("{name} is no picture, and cannot be read as a model"))?;
+    Ok(ModelReport {
+        file: name.to_owned(),
+        id: model.id().to_string(),
+        architecture: serde_json::to_value(model.architecture())?,
+        parameters: model.n_parameters(),
+        bytes: bytes.len(),
+        training: model.training().clone(),
+    })
+}
+
+impl Report {
+    /// For people: one fact a line.
+    fn lines(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Picture(picture) => Ok(picture.lines()),
+            Self::Model(model) => model.lines(),
+        }
+    }
+}
+
+impl PictureReport {
+    fn lines(&self) -> String {
+        let mut lines = vec![format!(
+            "{}: {} picture, {}x{}",
+            self.file, self.format, self.width, self.height
+        )];
+        for (there, what) in [
+            (self.alpha, "has transparency"),
+            (self.icc_profile, "has a colour profile"),
+            (self.lossy, "lossy: cannot be a container"),
+        ] {
+            if there {
+                lines.push(format!("  {what}"));
+            }
+        }
+        lines.extend(
+            self.conversions
+                .iter()
+                .map(|conversion| format!("  on reading: {conversion}")),
+        );
+        lines.push(match &self.mark {
+            Some(mark) => format!(
+                "  hidden in it: a picture of {}x{}{}, by model {}",
+                mark.secret_width,
+                mark.secret_height,
+                if mark.secret_turned {
+                    ", turned by 90 degrees"
+                } else {
+                    ""
+                },
+                mark.model
+            ),
+            None => "  no readable mark: a plain picture, or a damaged container".to_owned(),
+        });
+        lines.join("\n")
+    }
+}
+
+impl ModelReport {
+    fn lines(&self) -> anyhow::Result<String> {
+        Ok(format!(
+            "{}: model {}, {} parameters, {} bytes\n  networks: {}\n  training: {}",
+            self.file,
+            self.id,
+            self.parameters,
+            self.bytes,
+            self.architecture,
+            serde_json::to_string_pretty(&self.training)?.replace('\n', "\n  ")
+        ))
+    }
+}

@@ -1,0 +1,206 @@
+//! `train`: runs the trainer and shows its events.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use underdrawing_train::{Event, RunPaths, TrainSettings, Trainer, Validation};
+
+use crate::args::TrainArgs;
+use crate::files;
+use crate::output::{ExitStatus, Ui};
+use crate::progress::Bar;
+
+/// Largest settings file that is read.
+const MAX_SETTINGS_BYTES: u64 = 1 << 20;
+
+/// Exit code of a program that Ctrl-C ended, as shells have it.
+const INTERRUPTED: i32 = 130;
+
+/// Weight of the newest step in the figures that the bar shows.
+const SMOOTHING: f64 = 0.05;
+
+impl TrainArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let (mut trainer, out) = self.trainer()?;
+        let stop = stop_on_ctrl_c()?;
+        let mut show = Show::new(ui, self.report.json, out);
+        trainer.run(|event| {
+            show.event(&event);
+            if stop.load(Ordering::Relaxed) || show.failed.is_some() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        show.failed.map_or(Ok(ExitStatus::Done), Err)
+    }
+
+    /// The trainer, and its run folder.
+    fn trainer(&self) -> anyhow::Result<(Trainer, PathBuf)> {
+        let compute = self.compute.start()?;
+        if let Some(run) = &self.resume {
+            if self.settings != TrainSettings::default() {
+                bail!("a resumed run keeps its settings: expected none beside --resume");
+            }
+            let trainer = Trainer::resume(run, compute)
+                .with_context(|| format!("failed to resume {}", run.display()))?;
+            return Ok((trainer, run.clone()));
+        }
+        let (Some(train), Some(val), Some(out)) = (&self.train, &self.val, &self.out) else {
+            bail!("expected --train, --val and --out, or --resume");
+        };
+        let file = self.config.as_deref().map(read_settings).transpose()?;
+        let settings = self.settings.clone().over(file.unwrap_or_default());
+        let paths = RunPaths {
+            train: train.clone(),
+            val: val.clone(),
+            out: out.clone(),
+        };
+        let trainer = Trainer::start(settings.resolve()?, &paths, compute)?;
+        Ok((trainer, out.clone()))
+    }
+}
+
+fn read_settings(path: &Path) -> anyhow::Result<TrainSettings> {
+    let failed = || format!("failed to read settings {}", path.display());
+    let bytes = files::read(path, MAX_SETTINGS_BYTES).with_context(failed)?;
+    let text = String::from_utf8(bytes).with_context(failed)?;
+    toml::from_str(&text).with_context(failed)
+}
+
+/// A flag that the first Ctrl-C raises; the second ends the program.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+    })
+    .context("failed to watch for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Shows events: a bar for steps, a line for what is worth keeping.
+struct Show<'a> {
+    ui: &'a Ui,
+    json: bool,
+    out: PathBuf,
+    bar: Option<Bar>,
+    /// When the first step of this call began, and which it was.
+    since: (Instant, u64),
+    /// Smoothed mean square errors, container and revealed.
+    smoothed: Option<(f64, f64)>,
+    /// Why standard output cannot be written.
+    failed: Option<anyhow::Error>,
+}
+
+impl<'a> Show<'a> {
+    fn new(ui: &'a Ui, json: bool, out: PathBuf) -> Self {
+        Self {
+            ui,
+            json,
+            out,
+            bar: None,
+            since: (Instant::now(), 0),
+            smoothed: None,
+            failed: None,
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if self.json && self.failed.is_none() {
+            self.failed = self.ui.json(event).err();
+        }
+        match event {
+            Event::Started {
+                first_step,
+                steps,
+                pictures,
+                validation_pairs,
+                parameters,
+                ..
+            } => {
+                self.ui.say(format_args!(
+                    "{pictures} pictures, {validation_pairs} validation pairs, {parameters} \
+                     parameters, {steps} steps"
+                ));
+                let bar = self.ui.bar(*steps, "steps");
+                bar.start_at(*first_step);
+                self.bar = Some(bar);
+                self.since = (Instant::now(), *first_step);
+            }
+            Event::Step {
+                step,
+                container_mse,
+                revealed_mse,
+                ..
+            } => self.step(*step, *container_mse, *revealed_mse),
+            Event::Validated(figures) => self.ui.say(validation_line(figures)),
+            Event::Sheet { path } => self.ui.detail(format_args!("sheet {}", path.display())),
+            Event::Saved { path, best } => {
+                let best = if *best { ", the best so far" } else { "" };
+                self.ui
+                    .detail(format_args!("saved {}{best}", path.display()));
+            }
+            Event::Damaged { paths } => {
+                for path in paths {
+                    let path = path.display();
+                    self.ui
+                        .note(format_args!("skipped {path}: it cannot be read"));
+                }
+            }
+            Event::Finished { step, stopped } => self.finished(*step, *stopped),
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, step: u64, container_mse: f64, revealed_mse: f64) {
+        let (container, revealed) = self.smoothed.unwrap_or((container_mse, revealed_mse));
+        let container = container + SMOOTHING * (container_mse - container);
+        let revealed = revealed + SMOOTHING * (revealed_mse - revealed);
+        self.smoothed = Some((container, revealed));
+        let (since, first_step) = self.since;
+        let seconds = since.elapsed().as_secs_f64();
+        if let Some(bar) = &self.bar {
+            bar.message(format!(
+                "container {:.2} dB, revealed {:.2} dB, {:.1} steps/s",
+                decibels_of_mse(container),
+                decibels_of_mse(revealed),
+                (step - first_step) as f64 / seconds.max(1e-3)
+            ));
+            bar.set_position(step);
+        }
+    }
+
+    fn finished(&mut self, step: u64, stopped: bool) {
+        self.bar = None;
+        let out = self.out.display();
+        if stopped {
+            self.ui
+                .say(format_args!("stopped and saved at step {step}"));
+            self.ui.say(format_args!(
+                "hint: underdrawing train --resume {out} goes on"
+            ));
+        } else {
+            self.ui.say(format_args!(
+                "done after {step} steps: {out}/best.safetensors"
+            ));
+        }
+    }
+}
+
+fn validation_line(figures: &Validation) -> String {
+    format!(
+        "step {}: container {:.2} dB, revealed {:.2} dB",
+        figures.step, figures.container_psnr_db, figures.revealed_psnr_db
+    )
+}
+
+/// PSNR of a mean square error of samples in `[0, 1]`.
+fn decibels_of_mse(mse: f64) -> f64 {
+    -10.0 * mse.log10()
+}

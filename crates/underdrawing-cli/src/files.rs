@@ -1,0 +1,364 @@
+//! Files in and out: bounded reading; writing that leaves the whole file or nothing.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use crate::output::error_with_hint;
+
+/// Largest picture file that is read: an uncompressed 16-bit RGBA picture at the pixel limit.
+pub(crate) const MAX_PICTURE_BYTES: u64 = 1 << 30;
+
+/// Largest model file that is read: 250 million parameters in single precision.
+pub(crate) const MAX_MODEL_BYTES: u64 = 1 << 30;
+
+/// Bytes that tell what kind of file it is.
+const FIRST_BYTES: u64 = 4096;
+
+/// Whether a path on the command line means stdin or stdout.
+pub(crate) fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A path as the user knows it.
+pub(crate) fn display_name(path: &Path) -> String {
+    if is_stream(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+/// Reads a file, or stdin for `-`, refusing more than `max_bytes`.
+pub(crate) fn read(path: &Path, max_bytes: u64) -> anyhow::Result<Vec<u8>> {
+    read_checked(path, max_bytes, |_| Ok(()))
+}
+
+/// [`read`] that shows the first bytes to `check` before it reads the others.
+pub(crate) fn read_checked(
+    path: &Path,
+    max_bytes: u64,
+    check: impl FnOnce(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<u8>> {
+    if is_stream(path) {
+        if io::stdin().is_terminal() {
+            bail!("standard input is a terminal: expected a file piped into it");
+        }
+        return read_from(io::stdin().lock(), 0, max_bytes, check);
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        bail!("it is a folder: expected a file");
+    }
+    if metadata.len() > max_bytes {
+        bail!(too_large(&metadata.len().to_string(), max_bytes));
+    }
+    read_from(file, metadata.len(), max_bytes, check)
+}
+
+fn read_from(
+    mut reader: impl Read,
+    expected: u64,
+    max_bytes: u64,
+    check: impl FnOnce(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0));
+    reader.by_ref().take(FIRST_BYTES).read_to_end(&mut bytes)?;
+    check(&bytes)?;
+    // The length is only what the file system says: a device or a pipe may give more.
+    reader
+        .take((max_bytes + 1).saturating_sub(bytes.len() as u64))
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
+        bail!(too_large("more", max_bytes));
+    }
+    Ok(bytes)
+}
+
+fn too_large(found: &str, max_bytes: u64) -> String {
+    format!("the file is too large: at most {max_bytes} bytes are read, found {found}")
+}
+
+/// The files that a command reads, which it must never write to.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    /// As the file system knows them, without links and dots.
+    paths: BTreeSet<PathBuf>,
+}
+
+impl Inputs {
+    pub(crate) fn new<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Self {
+        let paths = paths
+            .into_iter()
+            .filter_map(|path| fs::canonicalize(path).ok());
+        Self {
+            paths: paths.collect(),
+        }
+    }
+
+    fn contain(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|path| self.paths.contains(&path))
+    }
+}
+
+/// A file that will be written: everything that can be refused is refused before the work starts.
+#[derive(Debug)]
+pub(crate) struct OutputFile {
+    path: PathBuf,
+    force: bool,
+}
+
+impl OutputFile {
+    /// Checks that `path` can be written and would not destroy anything.
+    ///
+    /// Refused are: one of `inputs`, an existing file (unless `force`), a folder, a path whose
+    /// parent is not a folder, and a terminal behind `-`.
+    pub(crate) fn new(path: &Path, force: bool, inputs: &Inputs) -> anyhow::Result<Self> {
+        let output = Self {
+            path: path.to_owned(),
+            force,
+        };
+        if is_stream(path) {
+            if io::stdout().is_terminal() {
+                return Err(error_with_hint(
+                    "refused to write a binary file to a terminal",
+                    "name a file with --output, or pipe into another program",
+                ));
+            }
+            return Ok(output);
+        }
+        if path.is_dir() {
+            bail!(
+                "cannot write {}: it is a folder, expected a file",
+                path.display()
+            );
+        }
+        if inputs.contain(path) {
+            bail!(
+                "{} would be read and overwritten: expected another path for the output",
+                path.display()
+            );
+        }
+        output.check_parent()?;
+        if !force && is_regular(path) {
+            return Err(already_there(path));
+        }
+        Ok(output)
+    }
+
+    /// The path given.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A path for messages.
+    pub(crate) fn display_name(&self) -> String {
+        if is_stream(&self.path) {
+            "standard output".to_owned()
+        } else {
+            self.path.display().to_string()
+        }
+    }
+
+    /// Writes the whole file: under another name beside it first, then renamed, so that nobody
+    /// ever sees half of it and a failure leaves what was there before.
+    pub(crate) fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        self.write_inner(bytes)
+            .with_context(|| format!("failed to write {}", self.display_name()))
+    }
+
+    fn write_inner(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        if is_stream(&self.path) {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(bytes)?;
+            return Ok(stdout.flush()?);
+        }
+        if self.path.exists() && !is_regular(&self.path) {
+            // A device or a pipe: a rename would replace it.
+            return Ok(File::options()
+                .write(true)
+                .open(&self.path)?
+                .write_all(bytes)?);
+        }
+        // Through a symbolic link to the file behind it.
+        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let mut file = temporary_beside(&path)?;
+        file.write_all(bytes)?;
+        file.flush()?;
+        if self.force {
+            if let Ok(metadata) = fs::metadata(&path) {
+                file.as_file().set_permissions(metadata.permissions())?;
+            }
+            file.persist(&path).map_err(|error| error.error)?;
+        } else {
+            file.persist_noclobber(&path).map_err(|error| error.error)?;
+        }
+        Ok(())
+    }
+
+    fn check_parent(&self) -> anyhow::Result<()> {
+        let parent = parent_of(&self.path);
+        if parent.is_dir() {
+            return Ok(());
+        }
+        let reason = if parent.exists() {
+            "is a file, expected a folder"
+        } else {
+            "does not exist"
+        };
+        bail!(
+            "cannot write {}: {} {reason}",
+            self.path.display(),
+            parent.display()
+        );
+    }
+}
+
+/// Makes a folder for output if it is not there.
+pub(crate) fn create_folder(path: &Path) -> anyhow::Result<()> {
+    if path.is_file() {
+        bail!(
+            "cannot write into {}: it is a file, expected a folder",
+            path.display()
+        );
+    }
+    fs::create_dir_all(path).with_context(|| format!("failed to create folder {}", path.display()))
+}
+
+/// Lets a write beyond `ulimit -f` fail with an error that can be reported and cleaned up after;
+/// the signal that comes with it would end the program on the spot.
+pub(crate) fn survive_file_size_limit() {
+    #[cfg(unix)]
+    {
+        let seen = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        // Without the handler the program is only less polite.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, seen);
+    }
+}
+
+fn already_there(path: &Path) -> anyhow::Error {
+    error_with_hint(
+        format!("{} exists already", path.display()),
+        "--force replaces it",
+    )
+}
+
+fn parent_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn is_regular(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".underdrawing-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As an ordinary new file: the user's umask applies to it.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(parent_of(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_in(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn reads_up_to_the_limit_and_no_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ten");
+        fs::write(&path, [7; 10]).unwrap();
+        assert_eq!(read(&path, 10).unwrap(), [7; 10]);
+        let error = read(&path, 9).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the file is too large: at most 9 bytes are read, found 10"
+        );
+        for max_bytes in [100, FIRST_BYTES, 10_000] {
+            let error = read_from(io::repeat(0), 0, max_bytes, |_| Ok(())).unwrap_err();
+            assert!(error.to_string().ends_with("found more"), "{error}");
+        }
+        let error = read_from(io::repeat(0), 0, u64::MAX - 1, |_| bail!("zeros")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "zeros",
+            "the check comes before the rest"
+        );
+    }
+
+    #[test]
+    fn never_replaces_without_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let first = OutputFile::new(&path, false, &Inputs::default()).unwrap();
+        let second = OutputFile::new(&path, false, &Inputs::default()).unwrap();
+        first.write(b"first").unwrap();
+        // Checked before the file was there, written after.
+        assert!(second.write(b"second").is_err());
+        assert!(OutputFile::new(&path, false, &Inputs::default()).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        OutputFile::new(&path, true, &Inputs::default())
+            .unwrap()
+            .write(b"third")
+            .unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(names_in(folder.path()), ["out"], "no temporary file stays");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn writes_through_links_and_keeps_permissions() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real"), folder.path().join("link"));
+        fs::write(&real, "old").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&real, &link).unwrap();
+        OutputFile::new(&link, true, &Inputs::default())
+            .unwrap()
+            .write(b"new")
+            .unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&real).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+        assert!(
+            OutputFile::new(&link, true, &Inputs::new([&*real])).is_err(),
+            "one file under two names"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn writes_into_a_device_instead_of_replacing_it() {
+        use std::os::unix::fs::FileTypeExt;
+        let null = Path::new("/dev/null");
+        OutputFile::new(null, false, &Inputs::default())
+            .unwrap()
+            .write(b"x")
+            .unwrap();
+        assert!(fs::metadata(null).unwrap().file_type().is_char_device());
+    }
+}

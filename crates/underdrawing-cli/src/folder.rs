@@ -1,0 +1,231 @@
+//! Folders of pictures: which files count, in which order, and what goes with what.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use underdrawing::FileFormat;
+
+use crate::output::{Ui, error_with_hint};
+
+/// Picture formats that people have in folders and that are not read. Skipping one would shift
+/// every pair after it, so a folder that holds one is refused.
+const NOT_READ: [&str; 7] = ["heic", "heif", "avif", "jxl", "jp2", "dng", "svg"];
+
+/// The pictures at `path`: itself if it is a file or `-`, else the folder's pictures by name.
+pub(crate) fn pictures_at(path: &Path, ui: &Ui) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let files =
+        files_in(path).with_context(|| format!("failed to read folder {}", path.display()))?;
+    let mut pictures = Vec::new();
+    for file in files {
+        let extension = extension_of(&file);
+        if NOT_READ.contains(&extension.as_str()) {
+            return Err(error_with_hint(
+                format!(
+                    "{} is not read: {}",
+                    file.display(),
+                    extension.to_uppercase()
+                ),
+                "convert it to PNG, or take it out of the folder",
+            ));
+        }
+        if FileFormat::of_extension(&extension).is_some() {
+            pictures.push(file);
+        } else {
+            ui.detail(format_args!(
+                "skipped {}: not a picture by its name",
+                file.display()
+            ));
+        }
+    }
+    if pictures.is_empty() {
+        bail!("{} holds no pictures", path.display());
+    }
+    Ok(pictures)
+}
+
+/// Whether secrets may be hidden more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    /// As many secrets as covers.
+    No,
+    /// Secrets start again from the first when they run out.
+    Cycle,
+}
+
+/// Covers and secrets by position.
+pub(crate) fn pairs(
+    covers: Vec<PathBuf>,
+    secrets: &[PathBuf],
+    reuse: Reuse,
+) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+    let (n_covers, n_secrets) = (covers.len(), secrets.len());
+    if n_secrets > n_covers {
+        bail!("{n_secrets} secrets do not fit {n_covers} covers: expected one cover a secret");
+    }
+    if n_secrets < n_covers && reuse == Reuse::No {
+        return Err(error_with_hint(
+            format!("{n_covers} covers and {n_secrets} secrets: expected as many of both"),
+            "--cycle uses the secrets again from the first when they run out",
+        ));
+    }
+    let secrets = secrets.iter().cycle().cloned();
+    Ok(covers.into_iter().zip(secrets).collect())
+}
+
+/// Pictures that take turns: cover, secret, cover, secret.
+pub(crate) fn alternating_pairs(pictures: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+    if !pictures.len().is_multiple_of(2) {
+        bail!(
+            "found {} pictures: expected an even number (cover, secret, cover, secret by name)",
+            pictures.len()
+        );
+    }
+    Ok(pictures
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect())
+}
+
+/// Where each of `inputs` goes in the folder `out`: its own name with the extension `.png`.
+pub(crate) fn png_names(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    let mut paths = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let name = input
+            .file_stem()
+            .with_context(|| format!("{} has no name", input.display()))?;
+        let mut name = name.to_owned();
+        name.push(".png");
+        let path = out.join(name);
+        if let Some(other) = taken.insert(path.clone(), input) {
+            bail!(
+                "{} and {} would both be written to {}",
+                other.display(),
+                input.display(),
+                path.display()
+            );
+        }
+        paths.push(path);
+    }
+    Ok(paths)
+}
+
+fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The extension in lower case, empty if there is none.
+pub(crate) fn extension_of(path: &Path) -> String {
+    path.extension()
+        .map(|extension| extension.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(names: &[&str]) -> Vec<PathBuf> {
+        names.iter().map(PathBuf::from).collect()
+    }
+
+    #[test]
+    fn pairs_by_position() {
+        let cases: [(&[&str], &[&str], Reuse, Result<&str, &str>); 5] = [
+            (&["a", "b"], &["x", "y"], Reuse::No, Ok("ax by")),
+            (&["a", "b", "c"], &["x", "y"], Reuse::Cycle, Ok("ax by cx")),
+            (
+                &["a", "b"],
+                &["x"],
+                Reuse::No,
+                Err("2 covers and 1 secrets"),
+            ),
+            (
+                &["a"],
+                &["x", "y"],
+                Reuse::No,
+                Err("2 secrets do not fit 1 covers"),
+            ),
+            (
+                &["a"],
+                &["x", "y"],
+                Reuse::Cycle,
+                Err("2 secrets do not fit 1 covers"),
+            ),
+        ];
+        for (covers, secrets, reuse, expected) in cases {
+            let found = pairs(paths(covers), &paths(secrets), reuse);
+            match expected {
+                Ok(expected) => {
+                    let names: Vec<_> = found
+                        .unwrap()
+                        .iter()
+                        .map(|(cover, secret)| format!("{}{}", cover.display(), secret.display()))
+                        .collect();
+                    assert_eq!(names.join(" "), expected);
+                }
+                Err(expected) => {
+                    let error = found.unwrap_err().to_string();
+                    assert!(error.starts_with(expected), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_an_odd_number_of_alternating_pictures() {
+        assert_eq!(
+            alternating_pairs(&paths(&["a", "b", "c", "d"]))
+                .unwrap()
+                .len(),
+            2
+        );
+        assert!(alternating_pairs(&paths(&["a", "b", "c"])).is_err());
+    }
+
+    #[test]
+    fn names_outputs_after_inputs_and_sees_collisions() {
+        let out = Path::new("out");
+        let named = png_names(&paths(&["in/a.jpg", "in/b.tar.gif"]), out).unwrap();
+        assert_eq!(named, paths(&["out/a.png", "out/b.tar.png"]));
+        let error = png_names(&paths(&["in/a.jpg", "in/a.png"]), out).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "in/a.jpg and in/a.png would both be written to out/a.png"
+        );
+    }
+
+    #[test]
+    fn lists_pictures_by_name_and_refuses_unread_formats() {
+        let folder = tempfile::tempdir().unwrap();
+        let ui = Ui::new(crate::output::Verbosity::Quiet);
+        for name in ["b.PNG", "a.jpg", "notes.txt", ".hidden.png"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let names: Vec<_> = pictures_at(folder.path(), &ui)
+            .unwrap()
+            .iter()
+            .map(|path| path.file_name().unwrap().to_owned())
+            .collect();
+        assert_eq!(names, ["a.jpg", "b.PNG"]);
+        fs::write(folder.path().join("c.heic"), "").unwrap();
+        let error = pictures_at(folder.path(), &ui).unwrap_err().to_string();
+        assert!(error.ends_with("c.heic is not read: HEIC"), "{error}");
+    }
+}

@@ -1,0 +1,201 @@
+//! What the user sees: data on stdout, everything else on stderr, and the exit status.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
+
+use crate::progress::Bar;
+
+/// Exit code when the command was misused or failed; the other two are [`ExitStatus`].
+pub(crate) const FAILED: u8 = 2;
+
+/// How a command that ran to its end came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    /// It did what was asked.
+    Done,
+    /// It ran, and the answer is no: below the wanted quality, nothing hidden found.
+    No,
+    /// Some of many failed; each was reported when it happened.
+    SomeFailed,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Done => ExitCode::SUCCESS,
+            ExitStatus::No => ExitCode::from(1),
+            ExitStatus::SomeFailed => ExitCode::from(FAILED),
+        }
+    }
+}
+
+/// How much is said on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Results, notes and a progress bar.
+    Normal,
+    /// Details of what is done, too.
+    Verbose,
+}
+
+/// The two streams and the progress bar that shares the terminal with them.
+pub(crate) struct Ui {
+    verbosity: Verbosity,
+    bars: MultiProgress,
+}
+
+impl Ui {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        // `stderr()` hides itself when stderr is not a terminal.
+        let target = match verbosity {
+            Verbosity::Quiet => ProgressDrawTarget::hidden(),
+            _ => ProgressDrawTarget::stderr(),
+        };
+        Self {
+            verbosity,
+            bars: MultiProgress::with_draw_target(target),
+        }
+    }
+
+    /// A line of data.
+    pub(crate) fn data(&self, line: impl Display) -> anyhow::Result<()> {
+        self.bars
+            .suspend(|| {
+                let mut stdout = io::stdout().lock();
+                writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+            })
+            .context("failed to write to stdout")
+    }
+
+    /// A line of data as one JSON object.
+    pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
+        let line = serde_json::to_string(value).context("failed to write JSON")?;
+        self.data(line)
+    }
+
+    /// Whether only errors are said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    /// What was done.
+    pub(crate) fn say(&self, message: impl Display) {
+        self.stderr(Verbosity::Normal, &message);
+    }
+
+    /// Something that happened to the user's pictures on the way.
+    pub(crate) fn note(&self, message: impl Display) {
+        self.stderr(Verbosity::Normal, &format_args!("note: {message}"));
+    }
+
+    /// Something only `--verbose` shows.
+    pub(crate) fn detail(&self, message: impl Display) {
+        self.stderr(Verbosity::Verbose, &message);
+    }
+
+    /// An error and, when we know it, the way out.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        self.stderr(Verbosity::Quiet, &format_args!("error: {error:#}"));
+        if let Some(hint) = hint_of(error) {
+            self.hint(hint);
+        }
+    }
+
+    /// Why the answer is no; said even when quiet, as an error is.
+    pub(crate) fn answer_no(&self, reason: impl Display) {
+        self.stderr(Verbosity::Quiet, &reason);
+    }
+
+    /// The way out.
+    pub(crate) fn hint(&self, hint: impl Display) {
+        self.stderr(Verbosity::Quiet, &format_args!("hint: {hint}"));
+    }
+
+    /// A bar for `len` steps; drawn on a terminal only.
+    pub(crate) fn bar(&self, len: u64, unit: &'static str) -> Bar {
+        Bar::new(&self.bars, len, unit)
+    }
+
+    fn stderr(&self, from: Verbosity, message: &dyn Display) {
+        if self.verbosity >= from {
+            // A stderr that is gone is no reason to fail.
+            let _ = self
+                .bars
+                .suspend(|| writeln!(io::stderr().lock(), "{message}"));
+        }
+    }
+}
+
+/// An error that knows the way out.
+#[derive(Debug)]
+struct WithHint {
+    message: String,
+    hint: String,
+}
+
+impl Display for WithHint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for WithHint {}
+
+/// An error with a `hint:` line under it.
+pub(crate) fn error_with_hint(
+    message: impl Into<String>,
+    hint: impl Into<String>,
+) -> anyhow::Error {
+    anyhow::Error::new(WithHint {
+        message: message.into(),
+        hint: hint.into(),
+    })
+}
+
+fn hint_of(error: &anyhow::Error) -> Option<&str> {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<WithHint>())
+        .map(|error| error.hint.as_str())
+}
+
+/// Whether the reader of our output went away (`| head`), which is no error.
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// A PSNR for people: `identical` where there is no difference to measure.
+pub(crate) fn decibels(psnr_db: Option<f64>) -> String {
+    psnr_db.map_or_else(|| "identical".to_owned(), |db| format!("{db:.2} dB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_hint_under_added_context() {
+        let error = error_with_hint("lossy", "use .png").context("failed to write x.jpg");
+        assert_eq!(format!("{error:#}"), "failed to write x.jpg: lossy");
+        assert_eq!(hint_of(&error), Some("use .png"));
+        assert_eq!(hint_of(&anyhow::anyhow!("plain")), None);
+    }
+
+    #[test]
+    fn tells_a_broken_pipe_from_other_failures() {
+        let io = |kind| anyhow::Error::new(io::Error::from(kind)).context("failed to write");
+        assert!(is_broken_pipe(&io(io::ErrorKind::BrokenPipe)));
+        assert!(!is_broken_pipe(&io(io::ErrorKind::StorageFull)));
+    }
+}

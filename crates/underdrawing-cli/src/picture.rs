@@ -1,0 +1,105 @@
+//! Pictures as the commands want them: read with a note on whatever was changed on the way.
+
+use std::fmt::{self, Display};
+use std::path::Path;
+
+use anyhow::Context;
+use underdrawing::{FileFormat, Limits, Picture, Pixels};
+
+use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
+use crate::folder::extension_of;
+use crate::output::{Ui, error_with_hint};
+
+/// What a picture is to the command that reads it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    /// Hidden in.
+    Cover,
+    /// Hidden.
+    Secret,
+    /// Revealed from.
+    Container,
+    /// Looked at.
+    Plain,
+}
+
+impl Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cover => "cover",
+            Self::Secret => "secret",
+            Self::Container => "container",
+            Self::Plain => "picture",
+        })
+    }
+}
+
+/// Reads and decodes a picture; conversions are noted.
+pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> {
+    let failed = || format!("failed to read {role} {}", display_name(path));
+    // What is no picture at all is not read to its end.
+    let is_picture = |first: &[u8]| Ok(FileFormat::of_bytes(first).map(drop)?);
+    let bytes = files::read_checked(path, MAX_PICTURE_BYTES, is_picture).with_context(failed)?;
+    let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
+    for conversion in &picture.conversions {
+        ui.note(format_args!("{role} {}: {conversion}", display_name(path)));
+    }
+    Ok(picture)
+}
+
+/// Reads a picture as plain RGB: transparency is laid on white, and noted.
+pub(crate) fn read_opaque(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Pixels> {
+    let (pixels, had_alpha) = read(path, role, ui)?.on_white();
+    if had_alpha {
+        ui.note(format_args!(
+            "{role} {}: transparency laid on white",
+            display_name(path)
+        ));
+    }
+    Ok(pixels)
+}
+
+/// The lossless format that an output's name asks for; PNG for standard output.
+pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFormat> {
+    if files::is_stream(path) {
+        return Ok(FileFormat::Png);
+    }
+    let extension = extension_of(path);
+    let png = path.with_extension("png");
+    match FileFormat::of_extension(&extension) {
+        Some(
+            format @ (FileFormat::Png
+            | FileFormat::Bmp
+            | FileFormat::Tiff
+            | FileFormat::Qoi
+            | FileFormat::WebP),
+        ) => Ok(format),
+        Some(format) => Err(error_with_hint(
+            format!(
+                "cannot write a {role} as {}: the format changes pixels, and what is hidden in \
+                 them is lost",
+                format.name()
+            ),
+            format!("use a lossless format: {}", png.display()),
+        )),
+        None => Err(error_with_hint(
+            format!(
+                "cannot tell the format of {}: expected .png, .tiff, .bmp, .qoi or .webp",
+                path.display()
+            ),
+            format!("try {}", png.display()),
+        )),
+    }
+}
+
+/// Encodes a picture and writes it.
+pub(crate) fn write(
+    picture: &Picture,
+    format: FileFormat,
+    output: &OutputFile,
+) -> anyhow::Result<()> {
+    let bytes = picture
+        .encode(format)
+        .with_context(|| format!("failed to write {}", output.display_name()))?;
+    output.write(&bytes)
+}

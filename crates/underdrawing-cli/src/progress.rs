@@ -1,0 +1,56 @@
+//! The progress bar: on a terminal only, gone when the work is done.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+/// A progress bar on stderr that clears itself when dropped.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    pub(crate) fn new(bars: &MultiProgress, len: u64, unit: &'static str) -> Self {
+        let style = ProgressStyle::with_template(
+            "{msg} {wide_bar:.cyan/blue} {pos}/{len} {prefix}, {eta} left",
+        )
+        .expect("the template is a constant that parses")
+        .progress_chars("=> ");
+        let bar = bars.add(ProgressBar::new(len).with_style(style).with_prefix(unit));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar }
+    }
+
+    /// What is worked on now.
+    pub(crate) fn message(&self, message: impl Into<String>) {
+        self.bar.set_message(message.into());
+    }
+
+    /// One step done.
+    pub(crate) fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// The work was at `position` already.
+    pub(crate) fn start_at(&self, position: u64) {
+        self.bar.set_position(position);
+        self.bar.reset_eta();
+    }
+
+    /// So many steps are done.
+    pub(crate) fn set_position(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
+    /// `done` of `total` steps done.
+    pub(crate) fn set(&self, done: usize, total: usize) {
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}

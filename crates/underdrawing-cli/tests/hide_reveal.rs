@@ -1,0 +1,404 @@
+//! `hide` and `reveal` on real files.
+
+mod common;
+
+use common::{Folder, keys, picture};
+use image::{ImageEncoder, codecs::png::PngEncoder};
+use underdrawing::{Comparison, FileFormat, Limits, Picture, RevealOptions, read_mark};
+
+const MODEL: &str = "--model model.safetensors";
+
+#[test]
+fn hides_and_reveals_through_a_file() {
+    let (folder, model) = Folder::with_model();
+    let cover = folder.picture("cover.png", 40, 30, 1);
+    folder.picture("secret.png", 25, 33, 2);
+    let ran = folder
+        .run(&format!(
+            "hide cover.png secret.png -o c.png --json {MODEL}"
+        ))
+        .done();
+    let container = folder.decoded("c.png").pixels;
+    let report = &ran.json()[0];
+    assert_eq!(
+        keys(report),
+        [
+            "container",
+            "container_psnr_db",
+            "cover",
+            "height",
+            "model",
+            "secret",
+            "secret_height",
+            "secret_turned",
+            "secret_width",
+            "width"
+        ]
+    );
+    assert_eq!(report["model"], model.id().to_string());
+    assert_eq!(
+        report["secret_turned"], true,
+        "an upright secret in a wide cover"
+    );
+    let psnr_db = Comparison::of(&cover, &container).unwrap().psnr_db;
+    assert_eq!(report["container_psnr_db"].as_f64(), psnr_db);
+
+    let ran = folder
+        .run(&format!("reveal c.png -o r.png --json {MODEL}"))
+        .done();
+    let report = &ran.json()[0];
+    assert_eq!(
+        keys(report),
+        ["container", "height", "model", "revealed", "width"]
+    );
+    let revealed = folder.decoded("r.png").pixels;
+    assert_eq!((revealed.width(), revealed.height()), (25, 33));
+    let expected = model.reveal(&container, &RevealOptions::default()).unwrap();
+    assert_eq!(revealed, expected);
+    assert_eq!(
+        folder.names(),
+        [
+            "c.png",
+            "cover.png",
+            "model.safetensors",
+            "r.png",
+            "secret.png"
+        ]
+    );
+}
+
+#[test]
+fn writes_every_lossless_format() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("cover.png", 20, 20, 1);
+    folder.picture("secret.png", 20, 20, 2);
+    for (name, format) in [
+        ("c.png", FileFormat::Png),
+        ("c.bmp", FileFormat::Bmp),
+        ("c.TIFF", FileFormat::Tiff),
+        ("c.qoi", FileFormat::Qoi),
+        ("c.webp", FileFormat::WebP),
+    ] {
+        folder
+            .run(&format!("hide cover.png secret.png -o {name} {MODEL}"))
+            .done();
+        assert_eq!(FileFormat::of_bytes(&folder.read(name)).unwrap(), format);
+        assert!(read_mark(&folder.decoded(name).pixels).is_some(), "{name}");
+        folder
+            .run(&format!("reveal {name} -o {name}.png {MODEL}"))
+            .done();
+    }
+}
+
+#[test]
+fn refuses_lossy_containers_with_the_way_out() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("cover.png", 20, 20, 1);
+    folder.picture("secret.png", 20, 20, 2);
+    let before = folder.names();
+    let ran = folder
+        .run(&format!("hide cover.png secret.png -o c.jpg {MODEL}"))
+        .failed("cannot write a container as JPEG");
+    assert!(
+        ran.stderr
+            .contains("\nhint: use a lossless format: c.png\n"),
+        "{ran:?}"
+    );
+    for name in ["c", "c.gif", "c.ppm", "c.heic"] {
+        let ran = folder.run(&format!("hide cover.png secret.png -o {name} {MODEL}"));
+        assert!(ran.failed("c").stderr.contains("hint: "), "{name}");
+    }
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
+        .write_image(
+            picture(20, 20, 1).data(),
+            20,
+            20,
+            image::ExtendedColorType::Rgb8,
+        )
+        .unwrap();
+    folder.write("photo.png", &jpeg);
+    folder
+        .run(&format!("reveal photo.png -o r.png {MODEL}"))
+        .failed("what was hidden in them is gone");
+    std::fs::remove_file(folder.path("photo.png")).unwrap();
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
+fn passes_transparency_and_colour_profile_on() {
+    let (folder, _) = Folder::with_model();
+    let alpha: Vec<u8> = (0..=255).cycle().take(20 * 30).collect();
+    let profile = b"not looked into".to_vec();
+    let cover = Picture {
+        alpha: Some(alpha.clone()),
+        icc_profile: Some(profile.clone()),
+        ..picture(20, 30, 1).into()
+    };
+    folder.png("cover.png", cover);
+    folder.picture("secret.png", 20, 30, 2);
+    folder
+        .run(&format!("hide cover.png secret.png -o c.png {MODEL}"))
+        .done();
+    let container = folder.decoded("c.png");
+    assert_eq!(container.alpha, Some(alpha.clone()));
+    assert_eq!(container.icc_profile, Some(profile));
+    let ran = folder
+        .run(&format!("hide cover.png secret.png -o c.qoi {MODEL}"))
+        .done();
+    assert!(
+        ran.stderr
+            .contains("QOI has no place for its colour profile"),
+        "{ran:?}"
+    );
+    assert_eq!(folder.decoded("c.qoi").alpha, Some(alpha));
+}
+
+#[test]
+fn says_what_it_changes() {
+    let (folder, _) = Folder::with_model();
+    let mut grey16 = Vec::new();
+    let samples: Vec<u8> = (0..2 * 32 * 24).map(|i| (i * 7 % 251) as u8).collect();
+    PngEncoder::new(&mut grey16)
+        .write_image(&samples, 32, 24, image::ExtendedColorType::L16)
+        .unwrap();
+    folder.write("cover.png", &grey16);
+    let alpha = Some(vec![100; 24 * 32]);
+    folder.png(
+        "secret.png",
+        Picture {
+            alpha,
+            ..picture(24, 32, 2).into()
+        },
+    );
+    folder.picture("small.png", 12, 5, 3);
+    let ran = folder
+        .run(&format!("hide cover.png secret.png -o c.png {MODEL}"))
+        .done();
+    for note in [
+        "note: cover cover.png: 16 bits a sample become 8\n",
+        "note: cover cover.png: grey becomes RGB\n",
+        "note: secret secret.png: transparency laid on white\n",
+        "note: secret secret.png: turned by 90 degrees for hiding; it comes back as 24x32\n",
+        "c.png: secret.png hidden in cover.png, container at ",
+    ] {
+        assert!(ran.stderr.contains(note), "{note}: {ran:?}");
+    }
+    assert_eq!(ran.stdout, "");
+    let ran = folder
+        .run(&format!("hide cover.png small.png -o d.png {MODEL}"))
+        .done();
+    let note = "note: secret small.png: resized to 32x24 for hiding; it comes back as 12x5\n";
+    assert!(ran.stderr.contains(note), "{ran:?}");
+    let ran = folder
+        .run(&format!(
+            "hide cover.png secret.png -o e.png --quiet {MODEL}"
+        ))
+        .done();
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn reads_and_writes_streams() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("cover.png", 20, 20, 1);
+    folder.picture("secret.png", 20, 20, 2);
+    folder
+        .run(&format!("hide cover.png secret.png -o c.png {MODEL}"))
+        .done();
+    let cover = folder.read("cover.png");
+    let ran = folder
+        .run_with_input(&format!("hide - secret.png -o - {MODEL}"), &cover)
+        .done();
+    assert_eq!(ran.bytes, folder.read("c.png"));
+    folder.run(&format!("reveal c.png -o r.png {MODEL}")).done();
+    let revealed = folder
+        .run_with_input(&format!("reveal - -o - {MODEL}"), &ran.bytes)
+        .done();
+    assert_eq!(revealed.bytes, folder.read("r.png"));
+    folder
+        .run_with_input(&format!("hide - - -o d.png {MODEL}"), &cover)
+        .failed("standard input can be read once");
+}
+
+#[test]
+fn hides_and_reveals_folders() {
+    let (folder, _) = Folder::with_model();
+    for (i, name) in ["b", "a", "c"].into_iter().enumerate() {
+        folder.picture(&format!("covers/{name}.png"), 24, 20, i);
+        folder.picture(&format!("secrets/s{name}.png"), 20 + i, 20, 9 + i);
+    }
+    folder.write("covers/readme.txt", "not a picture");
+    let ran = folder
+        .run(&format!(
+            "hide covers secrets -o out --sheet sheets --json {MODEL}"
+        ))
+        .done();
+    let pairs: Vec<_> = ran
+        .json()
+        .iter()
+        .map(|report| (report["cover"].clone(), report["secret"].clone()))
+        .collect();
+    let expected = ["a", "b", "c"].map(|name| {
+        (
+            format!("covers/{name}.png").into(),
+            format!("secrets/s{name}.png").into(),
+        )
+    });
+    assert_eq!(pairs, expected);
+    let ran = folder
+        .run(&format!("reveal out -o back --json {MODEL}"))
+        .done();
+    assert_eq!(ran.json().len(), 3);
+    assert_eq!(folder.decoded("back/b.png").pixels.width(), 20);
+    assert_eq!(folder.decoded("back/a.png").pixels.width(), 21);
+    for name in ["out/c.png", "sheets/a.png", "back/c.png"] {
+        assert!(folder.path(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn uses_secrets_again_only_when_asked() {
+    let (folder, _) = Folder::with_model();
+    for name in ["covers/1.png", "covers/2.png", "covers/3.png"] {
+        folder.picture(name, 16, 16, 1);
+    }
+    folder.picture("secrets/1.png", 16, 16, 2);
+    folder.picture("secrets/2.png", 17, 16, 3);
+    let before = folder.names();
+    let ran = folder
+        .run(&format!("hide covers secrets -o out {MODEL}"))
+        .failed("3 covers and 2 secrets");
+    assert!(ran.stderr.contains("hint: --cycle"), "{ran:?}");
+    assert_eq!(folder.names(), before);
+    folder
+        .run(&format!("hide covers secrets -o out --cycle {MODEL}"))
+        .done();
+    let width = |name| {
+        read_mark(&folder.decoded(name).pixels)
+            .unwrap()
+            .secret_width
+    };
+    assert_eq!(
+        [width("out/1.png"), width("out/2.png"), width("out/3.png")],
+        [16, 17, 16]
+    );
+    // One secret for all.
+    folder
+        .run(&format!("hide covers secrets/2.png -o one --cycle {MODEL}"))
+        .done();
+    folder
+        .run(&format!("hide covers/1.png secrets -o two {MODEL}"))
+        .failed("2 secrets");
+}
+
+#[test]
+fn goes_on_after_a_damaged_file_in_a_folder() {
+    let (folder, _) = Folder::with_model();
+    for name in ["covers/1.png", "covers/3.png", "secret.png"] {
+        folder.picture(name, 16, 16, 1);
+    }
+    folder.write("covers/2.png", "damaged");
+    let ran = folder.run(&format!("hide covers secret.png -o out --cycle {MODEL}"));
+    assert_eq!(ran.code, Some(2));
+    assert!(
+        ran.stderr
+            .contains("error: failed to read cover covers/2.png: "),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.ends_with("1 of 3 failed\n"), "{ran:?}");
+    assert!(folder.path("out/1.png").is_file() && folder.path("out/3.png").is_file());
+    assert!(!folder.path("out/2.png").exists());
+}
+
+#[test]
+fn a_plain_picture_is_answered_with_no() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("plain.png", 24, 20, 1);
+    let ran = folder.run(&format!("reveal plain.png -o r.png {MODEL}"));
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
+    assert!(ran.stderr.contains("nothing found in plain.png"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("hint: --size WxH [--model M]"),
+        "{ran:?}"
+    );
+    assert!(!folder.path("r.png").exists());
+    let ran = folder.run(&format!("reveal plain.png -o r.png --json {MODEL}"));
+    assert!(ran.json()[0]["revealed"].is_null());
+    folder
+        .run(&format!("reveal plain.png -o r.png --size 31x7 {MODEL}"))
+        .done();
+    let revealed = folder.decoded("r.png").pixels;
+    assert_eq!((revealed.width(), revealed.height()), (31, 7));
+}
+
+#[test]
+fn a_container_of_an_unknown_model_names_it() {
+    let (folder, model) = Folder::with_model();
+    let other = common::tiny_model(2);
+    folder.write("other.safetensors", other.to_bytes(Default::default()));
+    folder.picture("cover.png", 20, 20, 1);
+    folder
+        .run(&format!("hide cover.png cover.png -o c.png {MODEL}"))
+        .done();
+    for arguments in [
+        "reveal c.png -o r.png",
+        "reveal c.png -o r.png -m other.safetensors",
+    ] {
+        let ran = folder.run(arguments).failed(&model.id().to_string());
+        assert!(
+            ran.stderr
+                .contains("hint: give that model's file with --model"),
+            "{ran:?}"
+        );
+    }
+    let ran = folder
+        .run("reveal c.png -o r.png -m nosuch")
+        .failed("no model nosuch");
+    assert!(ran.stderr.contains("underdrawing models"), "{ran:?}");
+    assert!(!folder.path("r.png").exists());
+}
+
+#[test]
+fn tiles_change_no_more_than_a_grey_level() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("cover.png", 70, 50, 1);
+    folder.picture("secret.png", 70, 50, 2);
+    folder
+        .run(&format!("hide cover.png secret.png -o whole.png {MODEL}"))
+        .done();
+    folder
+        .run(&format!(
+            "hide cover.png secret.png -o tiled.png --tile-size 16 --threads 1 {MODEL}"
+        ))
+        .done();
+    let ran = folder.run("compare whole.png tiled.png --json").done();
+    assert!(
+        ran.json()[0]["max_difference"].as_u64().unwrap() <= 1,
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_sheet_shows_all_pictures() {
+    let (folder, _) = Folder::with_model();
+    folder.picture("cover.png", 40, 30, 1);
+    folder.picture("secret.png", 40, 30, 2);
+    folder
+        .run(&format!(
+            "hide cover.png secret.png -o c.png --sheet sheet.png {MODEL}"
+        ))
+        .done();
+    let sheet = Picture::decode(&folder.read("sheet.png"), &Limits::default())
+        .unwrap()
+        .pixels;
+    assert!(
+        sheet.width() > 3 * 40 && sheet.height() > 2 * 30,
+        "{sheet:?}"
+    );
+    folder
+        .run(&format!(
+            "hide cover.png secret.png -o d.png --sheet d.png {MODEL}"
+        ))
+        .failed("same path");
+}
