@@ -331,7 +331,7 @@ impl Trainer {
     /// The networks as they are, as a model.
     fn model(&self, figures: Option<&Validation>) -> Model {
         let training = TrainingRecord {
-            settings: serde_json::to_value(&self.config).expect("settings are plain values"),
+            config: serde_json::to_value(&self.config).expect("settings are plain values"),
             seed: self.config.seed,
             steps: self.state.step,
             quality: figures.map(|f| Quality {

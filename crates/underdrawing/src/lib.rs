@@ -12,6 +12,7 @@ mod model;
 mod model_file;
 pub mod net;
 mod pixels;
+pub mod pth;
 mod reveal;
 mod sheet;
 mod tile;

@@ -97,7 +97,10 @@ impl Pickle {
     }
 
     pub(super) fn sizes(&self, id: Id) -> Option<Vec<usize>> {
-        self.tuple(id)?.iter().map(|&item| self.size(item)).collect()
+        self.tuple(id)?
+            .iter()
+            .map(|&item| self.size(item))
+            .collect()
     }
 
     /// Everything that lies outside the pickle.
@@ -118,7 +121,7 @@ struct Machine<'a> {
     memo: BTreeMap<u32, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
     /// Runs one instruction; the result, if it was the last.
     fn step(&mut self) -> Result<Option<Id>, StateDictError> {
         let [code] = self.bytes()?;
@@ -309,7 +312,7 @@ impl Machine<'_> {
         utf8(line)
     }
 
-    fn take(&mut self, n: usize) -> Result<&[u8], StateDictError> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8], StateDictError> {
         let (taken, rest) = self
             .input
             .split_at_checked(n)

@@ -45,7 +45,11 @@ impl<'a> StateDict<'a> {
         let Value::Dict(entries) = pickle.root() else {
             return Err(StateDictError::Malformed("no dictionary of tensors"));
         };
-        let mut tensors = BTreeMap::new();
+        let mut dict = Self {
+            tensors: BTreeMap::new(),
+            storages,
+        };
+        let mut budget = bytes.len();
         for &(name, tensor) in entries {
             let name = pickle.text(name).ok_or(NO_TENSOR)?;
             if name.ends_with("num_batches_tracked") {
@@ -53,15 +57,24 @@ impl<'a> StateDict<'a> {
             }
             let name = name.strip_prefix("module.").unwrap_or(name);
             let tensor = StoredTensor::of(&pickle, tensor)?;
-            tensors.insert(name.to_owned(), tensor);
+            let n = dict.bytes(&tensor).ok_or(StateDictError::Truncated)?.len();
+            if n == 0 {
+                return Err(StateDictError::Malformed("an empty tensor"));
+            }
+            // Tensors may share a storage: together they must not outgrow the file.
+            budget = budget
+                .checked_sub(n)
+                .ok_or(StateDictError::Malformed("tensors larger than the file"))?;
+            dict.tensors.insert(name.to_owned(), tensor);
         }
-        Ok(Self { tensors, storages })
+        Ok(dict)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
     }
 
+    /// Shape of the tensor of this name, whose values are there.
     pub(super) fn shape(&self, name: &str) -> Result<&[usize], StateDictError> {
         match self.tensors.get(name) {
             Some(tensor) => Ok(&tensor.shape),
@@ -100,8 +113,9 @@ impl<'a> StateDict<'a> {
     }
 
     fn bytes(&self, tensor: &StoredTensor) -> Option<&[u8]> {
-        let n = n_values(&tensor.shape)?.checked_mul(4)?;
-        let start = tensor.offset.checked_mul(4)?;
+        let size = value_size(&tensor.class).ok()?;
+        let n = n_values(&tensor.shape)?.checked_mul(size)?;
+        let start = tensor.offset.checked_mul(size)?;
         let storage = self.storages.get(&tensor.storage)?;
         storage.get(start..)?.get(..n)
     }
@@ -165,7 +179,9 @@ fn is_contiguous(shape: &[usize], strides: &[usize]) -> bool {
 }
 
 fn n_values(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |n, &extent| n.checked_mul(extent))
+    shape
+        .iter()
+        .try_fold(1usize, |n, &extent| n.checked_mul(extent))
 }
 
 type Parts<'a> = (Pickle, BTreeMap<String, Cow<'a, [u8]>>);
@@ -266,9 +282,7 @@ fn storage_classes(pickle: &Pickle) -> Result<BTreeMap<&str, &str>, StateDictErr
 }
 
 fn next_storage<'a>(bytes: &mut &'a [u8], value_size: usize) -> Result<&'a [u8], StateDictError> {
-    let (n, rest) = bytes
-        .split_first_chunk()
-        .ok_or(StateDictError::Truncated)?;
+    let (n, rest) = bytes.split_first_chunk().ok_or(StateDictError::Truncated)?;
     let n = usize::try_from(u64::from_le_bytes(*n)).ok();
     let (storage, rest) = n
         .and_then(|n| n.checked_mul(value_size))
