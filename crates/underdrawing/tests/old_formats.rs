@@ -12,12 +12,12 @@ use underdrawing::{
 
 fn bytes(release: &str, name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/old");
-    fs::read(folder.join(release).join(name)).unwrap()
+    fs::read(folder.join(release).join(name)).expect("the file is committed")
 }
 
 fn pixels(release: &str, name: &str) -> Pixels {
     Picture::decode(&bytes(release, name), &Limits::default())
-        .unwrap()
+        .expect("it is a PNG")
         .pixels
 }
 

@@ -24,7 +24,7 @@ pub(crate) fn one_of_each() -> [Model; 3] {
 }
 
 fn untrained(architecture: Architecture) -> Model {
-    let device = Compute::Cpu.device().unwrap();
+    let device = Compute::Cpu.device().expect("the processor is there");
     let networks = architecture.init(11, &device);
     Model::new(architecture, networks, TrainingRecord::default())
 }
@@ -35,5 +35,5 @@ pub(crate) fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
         [3, 5, 7].map(|step| (step * (x + seed) + y * y / 2 + x * y / 4) as u8)
     })
-    .unwrap()
+    .expect("tests ask for small pictures")
 }
