@@ -129,12 +129,20 @@ fn exports_weights_and_imports_them_again() {
     folder.run("export 2018.safetensors -o weights").done();
     let line = "import weights/netH.pth weights/netR.pth -o";
     folder.run(&format!("{line} again.safetensors")).done();
-    assert_eq!(folder.read("again.safetensors"), folder.read("2018.safetensors"));
-    let ran = folder.run(&format!("{line} half.safetensors --half")).done();
+    assert_eq!(
+        folder.read("again.safetensors"),
+        folder.read("2018.safetensors")
+    );
+    let ran = folder
+        .run(&format!("{line} half.safetensors --half"))
+        .done();
     let half = folder.read("half.safetensors");
     assert!(half.len() < folder.read("again.safetensors").len() * 2 / 3);
     let id = Model::from_bytes(&half, Compute::Cpu).unwrap().id();
-    assert!(ran.stderr.contains(&id.to_string()), "the id of what was written: {ran:?}");
+    assert!(
+        ran.stderr.contains(&id.to_string()),
+        "the id of what was written: {ran:?}"
+    );
 }
 
 #[test]
@@ -150,13 +158,31 @@ fn refuses_the_wrong_weights() {
         ("import w/netR.pth w/netH.pth -o out", "netH"),
         ("import w/netH.pth truncated.pth -o out", "netR"),
         ("import model.safetensors w/netR.pth -o out", "netH"),
-        ("import w/netH.pth w/netR.pth -o w/netR.pth --force", "would be read and overwritten"),
-        ("import w/netH.pth w/netR.pth -o 2018.safetensors", "exists already"),
-        ("import w/nosuch.pth w/netR.pth -o out", "w/nosuch.pth: No such file"),
-        ("export model.safetensors -o out", "expected a model of the 2018 system"),
-        ("export w/netH.pth -o out", "failed to read model w/netH.pth"),
+        (
+            "import w/netH.pth w/netR.pth -o w/netR.pth --force",
+            "would be read and overwritten",
+        ),
+        (
+            "import w/netH.pth w/netR.pth -o 2018.safetensors",
+            "exists already",
+        ),
+        (
+            "import w/nosuch.pth w/netR.pth -o out",
+            "w/nosuch.pth: No such file",
+        ),
+        (
+            "export model.safetensors -o out",
+            "expected a model of the 2018 system",
+        ),
+        (
+            "export w/netH.pth -o out",
+            "failed to read model w/netH.pth",
+        ),
         ("export 2018.safetensors -o w", "w/netH.pth exists already"),
-        ("export 2018.safetensors -o 2018.safetensors", "it is a file, expected a folder"),
+        (
+            "export 2018.safetensors -o 2018.safetensors",
+            "it is a file, expected a folder",
+        ),
     ] {
         folder.run(arguments).failed(expected);
         assert_eq!(folder.names(), before, "{arguments}");
