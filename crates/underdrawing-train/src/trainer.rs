@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use underdrawing::net::{Init, Networks};
+use underdrawing::net::Networks;
 use underdrawing::{Compute, Model, Quality, TrainingRecord};
 
 use crate::adam::{Adam, AdamConfig, gradient_norm};
@@ -134,9 +134,7 @@ impl Trainer {
             .into());
         }
         let device = compute.device()?.autodiff();
-        let networks = config
-            .architecture()
-            .init(&mut Init::new(config.seed, &device));
+        let networks = config.architecture().init(config.seed, &device);
         let adam = Adam::new(AdamConfig {
             beta_1: config.beta_1,
             beta_2: config.beta_2,
@@ -333,16 +331,15 @@ impl Trainer {
     /// The networks as they are, as a model.
     fn model(&self, figures: Option<&Validation>) -> Model {
         let training = TrainingRecord {
-            settings: serde_json::to_value(&self.config).expect("settings are plain values"),
+            config: serde_json::to_value(&self.config).expect("settings are plain values"),
             seed: self.config.seed,
             steps: self.state.step,
             quality: figures.map(|f| Quality {
                 container_psnr_db: f.container_psnr_db,
                 revealed_psnr_db: f.revealed_psnr_db,
-                pairs: self.pairs.len() as u64,
             }),
         };
-        Model::new(self.config.architecture(), &self.networks, training)
+        Model::new(self.config.architecture(), self.networks.clone(), training)
     }
 }
 

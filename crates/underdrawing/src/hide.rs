@@ -14,9 +14,8 @@ pub const LEAST_SIDE: usize = 16;
 
 /// Side of the part of a tile that is kept, where nothing else is asked for.
 ///
-/// At the built-in lifting network's size a tile takes about 0.4 GB while it is computed, and its
-/// margins cost a third on top of a large picture; 512 would take a third of the memory and cost
-/// two thirds.
+/// For a lifting network of 6 blocks a tile's margins then cost a third on top of a large picture;
+/// 512 would take a third of the memory and cost two thirds.
 pub const DEFAULT_TILE_SIZE: usize = 1024;
 
 /// Smallest tile size: below it a tile is nearly all margin.
@@ -25,9 +24,10 @@ const LEAST_TILE_SIZE: usize = 16;
 /// How to hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HideOptions {
-    /// Side in pixels of the tiles that large pictures are processed in, at least 16. A change of
-    /// it moves a container's samples by a grey level at most. Networks that see more than a tile
-    /// (the U-Net) have their own.
+    /// Largest side in pixels of the tiles that large pictures are processed in, at least 16. A
+    /// change of it moves a container's samples by a grey level at most. Wide networks get smaller
+    /// tiles, so that memory stays bounded; those that see more than a tile (the U-Net) have tiles
+    /// of their own.
     pub tile_size: usize,
 }
 
@@ -314,9 +314,18 @@ mod tests {
         }
     }
 
+    /// The context of a network that looks at single pixels.
+    const AT_ONE_PIXEL: Context = Context::Radius {
+        radius: 0,
+        channels: 1,
+    };
+
     /// Contexts that bring tiles, padding and blending into play.
     const CONTEXTS: [Context; 3] = [
-        Context::Radius(5),
+        Context::Radius {
+            radius: 5,
+            channels: 1,
+        },
         Context::Blended { side: 24 },
         Context::Blended { side: 128 },
     ];
@@ -383,7 +392,7 @@ mod tests {
     fn an_odd_edge_stays_the_covers() {
         let network = Fake {
             hide: |_, secret| secret,
-            context: Context::Radius(0),
+            context: AT_ONE_PIXEL,
         };
         let (cover, secret) = (picture(33, 17, 1), picture(33, 17, 2));
         let container = hidden(&network, &cover, &secret);
@@ -415,7 +424,7 @@ mod tests {
                 }
                 cover
             },
-            context: Context::Radius(0),
+            context: AT_ONE_PIXEL,
         };
         let cover = picture(16, 16, 1);
         let container = hidden(&network, &cover, &cover);
@@ -439,7 +448,7 @@ mod tests {
     fn small_covers_and_tiles_are_refused() {
         let network = Fake {
             hide: |cover, _| cover,
-            context: Context::Radius(0),
+            context: AT_ONE_PIXEL,
         };
         let good = picture(16, 16, 1);
         for (cover, tile_size, message) in [
@@ -469,7 +478,7 @@ mod tests {
     fn marks_decide_who_may_reveal() {
         let network = Fake {
             hide: |cover, _| cover,
-            context: Context::Radius(0),
+            context: AT_ONE_PIXEL,
         };
         let container = hidden(&network, &picture(20, 16, 1), &picture(9, 31, 2));
         let mark = read_mark(&container).unwrap();

@@ -26,6 +26,6 @@ pub use metric::{Comparison, FloatComparison, MetricError};
 pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRecord};
 pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
+pub use pth::{PthError, StateDictError, export_2018, import_2018};
 pub use reveal::{RevealError, RevealOptions};
 pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
-pub use pth::{PthError, StateDictError, export_2018, import_2018};

@@ -1,6 +1,7 @@
 //! A model: networks, what they are, and how they were trained.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use burn::module::Module;
@@ -15,7 +16,7 @@ use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
 use crate::net::{
-    Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config, n_parameters,
+    self, Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config,
     named_tensors, with_tensors,
 };
 use crate::pixels::Pixels;
@@ -25,7 +26,10 @@ use crate::tile::{Context, Window};
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
 
-/// Side of the U-Net's tiles, that of its training pictures in 2018.
+/// Most channels that the width of a network may be, four times those of the 2018 system.
+const MOST_WIDTH: usize = 256;
+
+/// Side of the U-Net's tiles, as of the pictures that it was trained on.
 const UNET_TILE: usize = 256;
 
 /// Networks that hide and reveal, ready to run.
@@ -44,15 +48,16 @@ pub struct Model {
 /// The JSON is part of the model's id. So a field that is added later must be left out of it
 /// wherever it has the meaning of old files, or old containers are no longer recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind")]
 #[non_exhaustive]
 pub enum Architecture {
     /// The invertible network of this project.
+    #[serde(rename = "lifting")]
     Lifting(LiftingNetConfig),
-    /// U-Net and reveal network of the 2018 system.
+    /// The 2018 system: a U-Net hides, six convolutions reveal.
     #[serde(rename = "2018")]
     Unet2018(Pair2018Config),
-    /// The three networks of 2017.
+    /// The 2017 design of three networks.
     #[serde(rename = "2017")]
     Dense2017(Triple2017Config),
 }
@@ -62,7 +67,7 @@ pub enum Architecture {
 #[serde(default)]
 pub struct TrainingRecord {
     /// All settings of the training run, as the trainer writes them; null when unknown.
-    pub settings: serde_json::Value,
+    pub config: serde_json::Value,
     /// Seed of the run.
     pub seed: u64,
     /// Steps of the optimiser.
@@ -78,8 +83,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-    /// Pairs measured.
-    pub pairs: u64,
 }
 
 /// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
@@ -100,7 +103,7 @@ impl Model {
     #[must_use]
     pub fn new(
         architecture: Architecture,
-        networks: &Networks,
+        networks: Networks,
         mut training: TrainingRecord,
     ) -> Self {
         let networks = networks.valid();
@@ -112,7 +115,7 @@ impl Model {
             .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
             id: ModelId::of(&architecture, &mut tensors),
-            n_parameters: n_parameters(&networks),
+            n_parameters: net::n_parameters(&networks),
             architecture,
             networks,
             training,
@@ -134,7 +137,7 @@ impl Model {
         let training = serde_json::from_str(file.metadata(TRAINING_KEY)?)
             .map_err(|e| metadata_error(TRAINING_KEY, e))?;
         architecture.check()?;
-        let networks = architecture.init(&mut Init::unfilled(&compute.device()?));
+        let networks = architecture.build(&mut Init::unfilled(&compute.device()?));
         check_size(networks.num_params(), file.n_values())?;
         let mut problem = None;
         let networks = with_tensors(networks, &mut |name, shape| {
@@ -145,7 +148,7 @@ impl Model {
             return Err(error);
         }
         file.check_all_taken()?;
-        Ok(Self::new(architecture, &networks, training))
+        Ok(Self::new(architecture, networks, training))
     }
 
     /// The model as a file. What is read back from it has the same id in [`Precision::Full`]; in
@@ -304,9 +307,13 @@ impl fmt::Debug for Model {
 }
 
 impl Architecture {
-    /// Networks of this architecture with fresh parameters.
+    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
     #[must_use]
-    pub fn init(&self, init: &mut Init) -> Networks {
+    pub fn init(&self, seed: u64, device: &Device) -> Networks {
+        self.build(&mut Init::new(seed, device))
+    }
+
+    fn build(&self, init: &mut Init) -> Networks {
         match self {
             Self::Lifting(config) => Networks::Lifting(config.init(init)),
             Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
@@ -316,49 +323,38 @@ impl Architecture {
 
     /// Refuses sizes that no sensible model has, before anything is built from them.
     fn check(&self) -> Result<(), ModelError> {
-        let within = |name, least, found, most| {
-            if (least..=most).contains(&found) {
-                Ok(())
-            } else {
-                Err(ModelError::Architecture {
-                    name,
-                    found,
-                    least,
-                    most,
-                })
-            }
-        };
         match self {
-            // At the default tile size, 256 channels take 2 GB.
             Self::Lifting(config) => {
-                within("blocks", 1, config.blocks, 64)?;
-                within("width", 1, config.width, 256)
+                within("blocks", config.blocks, 1..=64)?;
+                within("width", config.width, 1..=MOST_WIDTH)
             }
             Self::Unet2018(Pair2018Config { hiding, reveal }) => {
-                within("hiding.depth", 2, hiding.depth, 10)?;
-                within("hiding.width", 1, hiding.width, 256)?;
-                within("reveal.width", 1, reveal.width, 256)
+                within("hiding.width", hiding.width, 1..=MOST_WIDTH)?;
+                within("hiding.depth", hiding.depth, 2..=10)?;
+                within("reveal.width", reveal.width, 1..=MOST_WIDTH)
             }
-            Self::Dense2017(config) => within("width", 1, config.width, 256),
+            Self::Dense2017(config) => within("width", config.width, 1..=MOST_WIDTH),
         }
     }
 
     /// What hiding and revealing see around a pixel.
     fn contexts(&self) -> (Context, Context) {
+        let context = |radius, channels| Context::Radius { radius, channels };
         match self {
             Self::Lifting(config) => {
-                let context = Context::Radius(config.receptive_radius());
-                (context, context)
+                // At half the size in both directions: features beside the twelve bands.
+                let channels = (config.width + 12).div_ceil(4);
+                let both = context(config.receptive_radius(), channels);
+                (both, both)
             }
-            Self::Unet2018(config) => (
-                Context::Blended {
-                    side: config.hiding.size_multiple().max(UNET_TILE),
-                },
-                Context::Radius(config.reveal.receptive_radius()),
-            ),
+            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
+                let side = UNET_TILE.next_multiple_of(hiding.size_multiple());
+                let revealing = context(reveal.receptive_radius(), 4 * reveal.width);
+                (Context::Blended { side }, revealing)
+            }
             Self::Dense2017(config) => (
-                Context::Radius(config.hide_radius()),
-                Context::Radius(config.reveal_radius()),
+                context(config.hide_radius(), 3 * config.width + 3),
+                context(config.reveal_radius(), 3 * config.width),
             ),
         }
     }
@@ -366,6 +362,23 @@ impl Architecture {
     fn to_json(self) -> String {
         serde_json::to_string(&self).expect("a configuration of numbers becomes JSON")
     }
+}
+
+/// Refuses a number out of bounds.
+fn within(
+    name: &'static str,
+    found: usize,
+    bounds: RangeInclusive<usize>,
+) -> Result<(), ModelError> {
+    if bounds.contains(&found) {
+        return Ok(());
+    }
+    Err(ModelError::Architecture {
+        name,
+        found,
+        least: *bounds.start(),
+        most: *bounds.end(),
+    })
 }
 
 /// Refuses an architecture that would take more memory than the file itself suggests.
@@ -445,35 +458,49 @@ impl FromStr for ModelId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{HidingNetConfig, RevealNetConfig};
 
-    /// A network that does much to a picture: fresh weights, the last layers scaled up.
-    fn lively(blocks: usize) -> Model {
-        let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width: 4 });
-        let networks = architecture.init(&mut Init::new(3, &Device::flex()));
+    /// Networks that do much to a picture: in each layer a deviation that keeps a signal's size,
+    /// less in the last ones.
+    fn lively(architecture: Architecture) -> Model {
+        let networks = architecture.init(3, &Device::flex());
         let tensors = named_tensors(&networks);
-        let mut tensors = tensors.into_iter();
-        let networks = networks.with_tensors(&mut |name, _| {
+        let mut tensors = tensors.iter();
+        let networks = with_tensors(networks, &mut |name, shape| {
+            let values = &tensors.next().expect("both visit the same tensors").values;
+            if shape.len() < 4 {
+                return values.clone();
+            }
+            let fan_in: usize = shape[1..].iter().product();
             let gain = if name.ends_with("last.weight") {
-                8.0
+                0.4
             } else {
-                1.0
+                1.4
             };
-            let tensor = tensors.next().expect("both visit the same tensors");
-            tensor.values.iter().map(|v| gain * v).collect()
+            let square = values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
+            let factor = gain / (fan_in as f32 * square).sqrt();
+            values.iter().map(|v| factor * v).collect()
         });
-        Model::new(architecture, &networks, TrainingRecord::default())
+        Model::new(architecture, networks, TrainingRecord::default())
     }
 
-    /// The same networks with another margin around tiles.
-    struct WithMargin<'a>(&'a Model, usize);
+    fn lifting(blocks: usize) -> Architecture {
+        Architecture::Lifting(LiftingNetConfig { blocks, width: 4 })
+    }
 
-    impl Network for WithMargin<'_> {
+    /// The same networks with another context; one that is blended stays.
+    struct Within<'a>(&'a Model, Context);
+
+    impl Network for Within<'_> {
         fn hiding_context(&self) -> Context {
-            Context::Radius(self.1)
+            match self.0.hiding_context() {
+                Context::Radius { .. } => self.1,
+                blended => blended,
+            }
         }
 
         fn revealing_context(&self) -> Context {
-            Context::Radius(self.1)
+            self.1
         }
 
         fn hide(&self, cover: Window, secret: Window) -> Window {
@@ -518,35 +545,105 @@ mod tests {
 
     #[test]
     fn tiles_agree_with_the_whole_picture() {
-        let model = lively(2);
-        let whole = both(&model, model.id(), 1024);
-        let tiled = both(&model, model.id(), 24);
-        assert!(largest_difference(&whole.0, &tiled.0) <= 1);
-        assert!(largest_difference(&whole.1, &tiled.1) <= 1);
-
-        let narrow = both(&WithMargin(&model, 8), model.id(), 24);
-        assert!(
-            largest_difference(&whole.0, &narrow.0) > 1,
-            "a margin of 8 must not do"
-        );
-        assert!(
-            largest_difference(&whole.1, &narrow.1) > 1,
-            "a margin of 8 must not do"
-        );
+        struct Case {
+            architecture: Architecture,
+            too_narrow: usize,
+            /// The U-Net's tiles are blended, so they differ.
+            hides_exactly: bool,
+        }
+        for case in [
+            Case {
+                architecture: lifting(2),
+                too_narrow: 8,
+                hides_exactly: true,
+            },
+            Case {
+                architecture: Architecture::Unet2018(Pair2018Config {
+                    hiding: HidingNetConfig { width: 2, depth: 2 },
+                    reveal: RevealNetConfig { width: 4 },
+                }),
+                too_narrow: 2,
+                hides_exactly: false,
+            },
+            Case {
+                architecture: Architecture::Dense2017(Triple2017Config { width: 4 }),
+                too_narrow: 2,
+                hides_exactly: true,
+            },
+        ] {
+            let model = lively(case.architecture);
+            let whole = both(&model, model.id(), 1024);
+            let tiled = both(&model, model.id(), 24);
+            let radius = case.too_narrow;
+            let narrow = Within(
+                &model,
+                Context::Radius {
+                    radius,
+                    channels: 1,
+                },
+            );
+            let narrow = both(&narrow, model.id(), 24);
+            if case.hides_exactly {
+                assert!(
+                    largest_difference(&whole.0, &tiled.0) <= 1,
+                    "{model:?} hides"
+                );
+                let narrow = largest_difference(&whole.0, &narrow.0);
+                assert!(
+                    narrow > 1,
+                    "{model:?} hides: a margin of {radius} must not do"
+                );
+            }
+            assert!(
+                largest_difference(&whole.1, &tiled.1) <= 1,
+                "{model:?} reveals"
+            );
+            let narrow = largest_difference(&whole.1, &narrow.1);
+            assert!(
+                narrow > 1,
+                "{model:?} reveals: a margin of {radius} must not do"
+            );
+        }
     }
 
     #[test]
     fn the_id_follows_parameters_and_architecture() {
-        let model = lively(1);
-        assert_eq!(model.id(), lively(1).id());
-        assert_ne!(model.id(), lively(2).id());
+        let model = lively(lifting(1));
+        assert_eq!(model.id(), lively(lifting(1)).id());
+        assert_ne!(model.id(), lively(lifting(2)).id());
         let mut first = true;
-        let networks = model.networks().clone().with_tensors(&mut |_, shape| {
+        let networks = with_tensors(model.networks().clone(), &mut |_, shape| {
             let value = if std::mem::take(&mut first) { 1.0 } else { 0.0 };
             vec![value; shape.iter().product()]
         });
-        let other = Model::new(*model.architecture(), &networks, TrainingRecord::default());
+        let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
+    }
+
+    /// The JSON goes into every id: it must not change.
+    #[test]
+    fn architectures_are_written_as_the_format_says() {
+        for (architecture, json) in [
+            (
+                Architecture::Lifting(LiftingNetConfig::default()),
+                r#"{"kind":"lifting","blocks":6,"width":32}"#,
+            ),
+            (
+                Architecture::Unet2018(Pair2018Config::default()),
+                r#"{"kind":"2018","hiding":{"width":64,"depth":7},"reveal":{"width":64}}"#,
+            ),
+            (
+                Architecture::Dense2017(Triple2017Config::default()),
+                r#"{"kind":"2017","width":50}"#,
+            ),
+        ] {
+            assert_eq!(architecture.to_json(), json);
+            assert_eq!(
+                serde_json::from_str::<Architecture>(json).unwrap(),
+                architecture
+            );
+            architecture.check().unwrap();
+        }
     }
 
     #[test]
@@ -557,12 +654,5 @@ mod tests {
         for text in ["", "0001", "+0010203fcfdfeff", "00010203fcfdfefg"] {
             assert!(text.parse::<ModelId>().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn the_shipped_size_is_counted() {
-        let architecture = Architecture::Lifting(LiftingNetConfig::default());
-        let networks = architecture.init(&mut Init::unfilled(&Device::flex()));
-        assert_eq!(n_parameters(&named_tensors(&networks)), 256_044);
     }
 }

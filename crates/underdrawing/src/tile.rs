@@ -22,13 +22,30 @@ pub(crate) struct Area {
 pub(crate) enum Context {
     /// At most so many pixels on each side. With a margin of as many the tiles agree with the
     /// whole picture exactly, up to the order of additions.
-    Radius(usize),
+    Radius {
+        /// Pixels on each side.
+        radius: usize,
+        /// Channels of the network's widest layer, counted at the picture's size.
+        channels: usize,
+    },
     /// More than a tile holds, as a U-Net does. All tiles are squares of this side, overlap by a
     /// quarter and fade into each other.
     Blended {
         /// Side of the squares.
         side: usize,
     },
+}
+
+/// Most floats in one layer of a tile: 64 MiB. While a tile is computed about six layers live.
+const MOST_LAYER_FLOATS: usize = 16 << 20;
+
+/// Smallest of the tile sizes that are chosen for wide networks.
+const LEAST_CHOSEN_TILE: usize = 64;
+
+/// Side of the part that is kept of the largest tile whose layers are not too large.
+fn largest_tile(radius: usize, channels: usize) -> usize {
+    let side = (MOST_LAYER_FLOATS / channels).isqrt();
+    side.saturating_sub(2 * radius).max(LEAST_CHOSEN_TILE)
 }
 
 /// A picture to be painted tile by tile.
@@ -40,7 +57,8 @@ pub(crate) struct Tiling {
     pub(crate) height: usize,
     /// What the network needs around a pixel.
     pub(crate) context: Context,
-    /// Side of the part of a tile that is kept; the squares of [`Context::Blended`] have their own.
+    /// Largest side of the part of a tile that is kept; wide networks get smaller tiles, and the
+    /// squares of [`Context::Blended`] have their own.
     pub(crate) tile_size: usize,
 }
 
@@ -54,20 +72,24 @@ impl Tiling {
         progress: &mut dyn FnMut(usize, usize),
     ) {
         match self.context {
-            Context::Radius(radius) => self.run_with_margin(radius, paint, keep, progress),
+            Context::Radius { radius, channels } => {
+                let tile = self.tile_size.min(largest_tile(radius, channels));
+                self.run_with_margin(tile, radius, paint, keep, progress);
+            }
             Context::Blended { side } => self.run_blended(side, paint, keep, progress),
         }
     }
 
     fn run_with_margin(
         &self,
+        tile: usize,
         radius: usize,
         paint: &mut dyn FnMut(Area) -> Window,
         keep: &mut dyn FnMut(usize, usize, &Window),
         progress: &mut dyn FnMut(usize, usize),
     ) {
-        let rows = Stretch::split(self.height, self.tile_size, radius);
-        let columns = Stretch::split(self.width, self.tile_size, radius);
+        let rows = Stretch::split(self.height, tile, radius);
+        let columns = Stretch::split(self.width, tile, radius);
         let total = rows.len() * columns.len();
         for (i, row) in rows.iter().enumerate() {
             for (j, column) in columns.iter().enumerate() {
@@ -381,13 +403,32 @@ mod tests {
         (copy, tiles)
     }
 
+    fn radius(radius: usize) -> Context {
+        Context::Radius {
+            radius,
+            channels: 1,
+        }
+    }
+
+    #[test]
+    fn wide_networks_get_small_tiles() {
+        for (of, expected) in [
+            ((78, 11), 1078),
+            ((6, 256), 244),
+            ((10, 153), 311),
+            ((900, 256), 64),
+        ] {
+            assert_eq!(largest_tile(of.0, of.1), expected, "{of:?}");
+        }
+    }
+
     #[test]
     fn a_network_that_copies_gives_the_picture_back() {
         for (width, height) in [(16, 16), (34, 70), (100, 18), (2, 2)] {
             for context in [
-                Context::Radius(0),
-                Context::Radius(7),
-                Context::Radius(300),
+                radius(0),
+                radius(7),
+                radius(300),
                 Context::Blended { side: 8 },
                 Context::Blended { side: 32 },
                 Context::Blended { side: 128 },
@@ -395,8 +436,8 @@ mod tests {
                 copied(width, height, context, 16);
             }
         }
-        assert_eq!(copied(34, 70, Context::Radius(0), 16).1, 3 * 5);
-        assert_eq!(copied(34, 70, Context::Radius(0), usize::MAX).1, 1);
+        assert_eq!(copied(34, 70, radius(0), 16).1, 3 * 5);
+        assert_eq!(copied(34, 70, radius(0), usize::MAX).1, 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use underdrawing::net::{Init, LiftingNetConfig};
+use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
     Architecture, Compute, FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord,
 };
@@ -221,8 +221,8 @@ pub(crate) fn tiny_model(seed: u64) -> Model {
         width: 4,
     });
     let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(seed, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+    let networks = architecture.init(seed, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 impl Folder {

@@ -23,7 +23,7 @@ pub fn named_tensors<M: Module>(module: &M) -> Vec<NamedTensor> {
     collector.tensors
 }
 
-/// Names and shapes of [`named_tensors`], without their values.
+/// Names and shapes of [`named_tensors`]; parameters that are not filled yet stay so.
 #[must_use]
 pub fn named_shapes<M: Module>(module: &M) -> Vec<(String, Vec<usize>)> {
     let mut shapes = Shapes::default();
@@ -127,7 +127,7 @@ impl ModuleVisitor for Shapes {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let shape = param.val().dims().to_vec();
+        let shape = param.lazy_shape().dims::<D>().to_vec();
         self.shapes.push((self.path.name(), shape));
     }
 }

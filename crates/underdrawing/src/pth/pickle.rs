@@ -121,7 +121,7 @@ struct Machine<'a> {
     memo: BTreeMap<u32, Id>,
 }
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
     /// Runs one instruction; the result, if it was the last.
     fn step(&mut self) -> Result<Option<Id>, StateDictError> {
         let [code] = self.bytes()?;
@@ -307,12 +307,13 @@ impl Machine<'_> {
 
     fn line(&mut self) -> Result<String, StateDictError> {
         let end = self.input.iter().position(|&byte| byte == b'\n');
-        let line = self.take(end.ok_or(StateDictError::Truncated)?)?.to_vec(); let line = Box::leak(line.into_boxed_slice());
+        let line = self.take(end.ok_or(StateDictError::Truncated)?)?.to_vec();
+        let line = Box::leak(line.into_boxed_slice());
         self.bytes::<1>()?;
         utf8(line)
     }
 
-    fn take(&mut self, n: usize) -> Result<&[u8], StateDictError> {
+    fn take(&mut self, n: usize) -> Result<&'a [u8], StateDictError> {
         let (taken, rest) = self
             .input
             .split_at_checked(n)

@@ -142,7 +142,7 @@ fn wrong_files_are_named_with_the_reason() {
                 all.push(NamedTensor {
                     name: "main.16.bias".into(),
                     ..all[1].clone()
-                })
+                });
             }),
             "tensor `main.16.bias` is not one of this network",
         ),
