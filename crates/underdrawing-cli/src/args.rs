@@ -48,7 +48,7 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, help_heading = "General options")]
     quiet: bool,
 
-    /// Say more: the model used, skipped files, times
+    /// Say more: which model is used, which files are skipped
     #[arg(
         short,
         long,

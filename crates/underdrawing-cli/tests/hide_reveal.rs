@@ -129,7 +129,8 @@ fn refuses_lossy_containers_with_the_way_out() {
 fn passes_transparency_and_colour_profile_on() {
     let (folder, _) = Folder::with_model();
     let alpha: Vec<u8> = (0..=255).cycle().take(20 * 30).collect();
-    let profile = b"not looked into".to_vec();
+    let mut profile = vec![0; 128];
+    profile[16..20].copy_from_slice(b"RGB ");
     let cover = Picture {
         alpha: Some(alpha.clone()),
         icc_profile: Some(profile.clone()),

@@ -167,16 +167,24 @@ pub(crate) fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     .unwrap()
 }
 
-/// A PNG that says it is `width` by `height` and holds no pixels.
+/// A PNG that says it is `width` by `height` and holds hardly any pixels.
 pub(crate) fn png_header(width: u32, height: u32) -> Vec<u8> {
-    let mut header = b"IHDR".to_vec();
+    let mut header = Vec::new();
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
     header.extend([8, 2, 0, 0, 0]);
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
-    png.extend(&header);
-    png.extend(crc32(&header).to_be_bytes());
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(png_chunk(b"IHDR", &header));
+    png.extend(png_chunk(b"IDAT", &[0; 20]));
     png
+}
+
+fn png_chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let named = [name, content].concat();
+    let mut chunk = u32::try_from(content.len()).unwrap().to_be_bytes().to_vec();
+    chunk.extend(&named);
+    chunk.extend(crc32(&named).to_be_bytes());
+    chunk
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
