@@ -337,7 +337,6 @@ impl Trainer {
             quality: figures.map(|f| Quality {
                 container_psnr_db: f.container_psnr_db,
                 revealed_psnr_db: f.revealed_psnr_db,
-                pairs: self.pairs.len() as u64,
             }),
         };
         Model::new(self.config.architecture(), self.networks.clone(), training)

@@ -307,7 +307,8 @@ impl<'a> Machine<'a> {
 
     fn line(&mut self) -> Result<String, StateDictError> {
         let end = self.input.iter().position(|&byte| byte == b'\n');
-        let line = self.take(end.ok_or(StateDictError::Truncated)?)?;
+        let line = self.take(end.ok_or(StateDictError::Truncated)?)?.to_vec();
+        let line = Box::leak(line.into_boxed_slice());
         self.bytes::<1>()?;
         utf8(line)
     }
