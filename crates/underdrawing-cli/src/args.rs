@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// Measure hiding and revealing over many pairs
     Eval(EvalArgs),
     /// Train networks on your own pictures
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Hide and reveal a bundled photograph and show the result
     Demo(DemoArgs),
     /// List the built-in models

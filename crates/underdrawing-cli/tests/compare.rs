@@ -8,8 +8,7 @@ use underdrawing::{Comparison, Picture};
 /// `a.png`, and `b.png` which differs from it by 2 in every sample.
 fn two_pictures() -> Folder {
     let folder = Folder::new();
-    let a = folder.picture("a.png", 24, 20, 1);
-    let mut b = a.clone();
+    let mut b = folder.picture("a.png", 24, 20, 1);
     b.data_mut().iter_mut().for_each(|sample| *sample += 2);
     folder.png("b.png", b.into());
     folder

@@ -29,7 +29,7 @@ fn check(name: &str, text: &str) {
     let text = lines.join("\n") + "\n";
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/help/{name}.txt"));
     if std::env::var_os("UPDATE_HELP").is_some() {
-        fs::write(&path, &text).unwrap();
+        fs::write(&path, &text).expect("the folder is there");
     }
     let reviewed = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(

@@ -68,6 +68,18 @@ fn hides_and_reveals_through_a_file() {
 }
 
 #[test]
+fn needs_no_model_named_to_reveal_well() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 96, 64, 1);
+    folder.picture("secret.png", 96, 64, 2);
+    folder.run("hide cover.png secret.png -o c.png").done();
+    folder.run("reveal c.png -o r.png").done();
+    for line in ["cover.png c.png", "secret.png r.png"] {
+        folder.run(&format!("compare {line} --min-psnr 25")).done();
+    }
+}
+
+#[test]
 fn writes_every_lossless_format() {
     let (folder, _) = Folder::with_model();
     folder.picture("cover.png", 20, 20, 1);

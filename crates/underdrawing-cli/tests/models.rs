@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Folder, keys};
-use underdrawing::net::{HidingNetConfig, Init, Pair2018Config, RevealNetConfig};
+use underdrawing::net::{HidingNetConfig, Pair2018Config, RevealNetConfig};
 use underdrawing::{Architecture, Compute, Model, Precision, TrainingRecord};
 
 #[test]
@@ -92,6 +92,7 @@ fn refuses_to_inspect_what_is_neither() {
 fn lists_models_one_a_line() {
     let folder = Folder::new();
     let ran = folder.run("models --json").done();
+    assert!(!ran.json().is_empty(), "a model is built in");
     for model in ran.json() {
         assert_eq!(
             keys(&model),
@@ -116,9 +117,9 @@ fn small_2018() -> Model {
         reveal: RevealNetConfig { width: 2 },
     };
     let architecture = Architecture::Unet2018(config);
-    let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(3, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+    let device = Compute::Cpu.device().expect("the processor is there");
+    let networks = architecture.init(3, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 #[test]

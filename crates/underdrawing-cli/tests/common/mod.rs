@@ -1,5 +1,6 @@
 //! A folder with files in it, and the program run there.
-#![allow(dead_code)] // each test file uses its part
+// Each test file uses its part, and helpers of tests may panic as tests do.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Write;

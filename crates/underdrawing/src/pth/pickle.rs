@@ -307,8 +307,7 @@ impl<'a> Machine<'a> {
 
     fn line(&mut self) -> Result<String, StateDictError> {
         let end = self.input.iter().position(|&byte| byte == b'\n');
-        let line = self.take(end.ok_or(StateDictError::Truncated)?)?.to_vec();
-        let line = Box::leak(line.into_boxed_slice());
+        let line = self.take(end.ok_or(StateDictError::Truncated)?)?;
         self.bytes::<1>()?;
         utf8(line)
     }
