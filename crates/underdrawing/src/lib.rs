@@ -69,3 +69,8 @@ pub use pixels::{Limits, Pixels, PixelsError};
 pub use pth::{PthError, StateDictError, export_2018, import_2018};
 pub use reveal::{RevealError, RevealOptions};
 pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
+
+/// The README's code, compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
