@@ -92,7 +92,7 @@ mod tests {
         assert!((factor(0) - 0.1).abs() < 1e-3);
         assert!((factor(500) - 0.5).abs() < 1e-9);
         assert!(factor(999) < 1e-5);
-        assert!(factor(10) > factor(9) && factor(10) > factor(11));
+        assert!(factor(9) > factor(8) && factor(9) > factor(10));
     }
 
     #[test]
