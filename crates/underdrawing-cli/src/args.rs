@@ -48,7 +48,7 @@ pub(crate) struct Cli {
     #[arg(short, long, global = true, help_heading = "General options")]
     quiet: bool,
 
-    /// Say more: the model used, skipped files, times
+    /// Say more: which model is used, which files are skipped
     #[arg(
         short,
         long,
@@ -82,7 +82,7 @@ pub(crate) enum Command {
     /// Measure hiding and revealing over many pairs
     Eval(EvalArgs),
     /// Train networks on your own pictures
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Hide and reveal a bundled photograph and show the result
     Demo(DemoArgs),
     /// List the built-in models

@@ -147,30 +147,16 @@ mod tests {
 
     #[test]
     fn pairs_by_position() {
-        let cases: [(&[&str], &[&str], Reuse, Result<&str, &str>); 5] = [
-            (&["a", "b"], &["x", "y"], Reuse::No, Ok("ax by")),
-            (&["a", "b", "c"], &["x", "y"], Reuse::Cycle, Ok("ax by cx")),
-            (
-                &["a", "b"],
-                &["x"],
-                Reuse::No,
-                Err("2 covers and 1 secrets"),
-            ),
-            (
-                &["a"],
-                &["x", "y"],
-                Reuse::No,
-                Err("2 secrets do not fit 1 covers"),
-            ),
-            (
-                &["a"],
-                &["x", "y"],
-                Reuse::Cycle,
-                Err("2 secrets do not fit 1 covers"),
-            ),
+        let cases = [
+            ("a b", "x y", Reuse::No, Ok("ax by")),
+            ("a b c", "x y", Reuse::Cycle, Ok("ax by cx")),
+            ("a b", "x", Reuse::No, Err("2 covers and 1 secrets")),
+            ("a", "x y", Reuse::No, Err("2 secrets do not fit 1")),
+            ("a", "x y", Reuse::Cycle, Err("2 secrets do not fit 1")),
         ];
         for (covers, secrets, reuse, expected) in cases {
-            let found = pairs(paths(covers), &paths(secrets), reuse);
+            let split = |names: &str| names.split(' ').map(PathBuf::from).collect::<Vec<_>>();
+            let found = pairs(split(covers), &split(secrets), reuse);
             match expected {
                 Ok(expected) => {
                     let names: Vec<_> = found

@@ -29,7 +29,7 @@ fn damaged_pictures() {
     let folder = folder();
     let png = folder.read("cover.png");
     folder.write("truncated.png", &png[..png.len() / 2]);
-    let mut corrupt = png.clone();
+    let mut corrupt = png;
     let middle = corrupt.len() / 2;
     corrupt[middle..middle + 40].fill(0x5a);
     folder.write("corrupt.png", &corrupt);
@@ -85,7 +85,7 @@ fn damaged_models() {
     let mut huge = model.clone();
     huge[..8].fill(0xff);
     folder.write("huge.safetensors", &huge);
-    let mut nan = model.clone();
+    let mut nan = model;
     let end = nan.len();
     nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     folder.write("nan.safetensors", &nan);

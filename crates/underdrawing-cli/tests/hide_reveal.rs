@@ -68,6 +68,18 @@ fn hides_and_reveals_through_a_file() {
 }
 
 #[test]
+fn needs_no_model_named_to_reveal_well() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 96, 64, 1);
+    folder.picture("secret.png", 96, 64, 2);
+    folder.run("hide cover.png secret.png -o c.png").done();
+    folder.run("reveal c.png -o r.png").done();
+    for line in ["cover.png c.png", "secret.png r.png"] {
+        folder.run(&format!("compare {line} --min-psnr 25")).done();
+    }
+}
+
+#[test]
 fn writes_every_lossless_format() {
     let (folder, _) = Folder::with_model();
     folder.picture("cover.png", 20, 20, 1);
@@ -129,7 +141,8 @@ fn refuses_lossy_containers_with_the_way_out() {
 fn passes_transparency_and_colour_profile_on() {
     let (folder, _) = Folder::with_model();
     let alpha: Vec<u8> = (0..=255).cycle().take(20 * 30).collect();
-    let profile = b"not looked into".to_vec();
+    let mut profile = vec![0; 128];
+    profile[16..20].copy_from_slice(b"RGB ");
     let cover = Picture {
         alpha: Some(alpha.clone()),
         icc_profile: Some(profile.clone()),

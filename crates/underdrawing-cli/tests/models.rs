@@ -3,6 +3,8 @@
 mod common;
 
 use common::{Folder, keys};
+use underdrawing::net::{HidingNetConfig, Pair2018Config, RevealNetConfig};
+use underdrawing::{Architecture, Compute, Model, Precision, TrainingRecord};
 
 #[test]
 fn inspects_a_model() {
@@ -90,6 +92,7 @@ fn refuses_to_inspect_what_is_neither() {
 fn lists_models_one_a_line() {
     let folder = Folder::new();
     let ran = folder.run("models --json").done();
+    assert!(!ran.json().is_empty(), "a model is built in");
     for model in ran.json() {
         assert_eq!(
             keys(&model),
@@ -104,5 +107,85 @@ fn lists_models_one_a_line() {
         );
         let text = folder.run("models").done().stdout;
         assert!(text.contains(model["id"].as_str().unwrap()), "{text}");
+    }
+}
+
+/// A 2018 system of the smallest width.
+fn small_2018() -> Model {
+    let config = Pair2018Config {
+        hiding: HidingNetConfig { width: 2, depth: 3 },
+        reveal: RevealNetConfig { width: 2 },
+    };
+    let architecture = Architecture::Unet2018(config);
+    let device = Compute::Cpu.device().expect("the processor is there");
+    let networks = architecture.init(3, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
+}
+
+#[test]
+fn exports_weights_and_imports_them_again() {
+    let folder = Folder::new();
+    let model = small_2018();
+    folder.write("2018.safetensors", model.to_bytes(Precision::Full));
+    folder.run("export 2018.safetensors -o weights").done();
+    let line = "import weights/netH.pth weights/netR.pth -o";
+    folder.run(&format!("{line} again.safetensors")).done();
+    assert_eq!(
+        folder.read("again.safetensors"),
+        folder.read("2018.safetensors")
+    );
+    let ran = folder
+        .run(&format!("{line} half.safetensors --half"))
+        .done();
+    let half = folder.read("half.safetensors");
+    assert!(half.len() < folder.read("again.safetensors").len() * 2 / 3);
+    let id = Model::from_bytes(&half, Compute::Cpu).unwrap().id();
+    assert!(
+        ran.stderr.contains(&id.to_string()),
+        "the id of what was written: {ran:?}"
+    );
+}
+
+#[test]
+fn refuses_the_wrong_weights() {
+    let (folder, _) = Folder::with_model();
+    folder.write("2018.safetensors", small_2018().to_bytes(Precision::Full));
+    folder.run("export 2018.safetensors -o w").done();
+    let mut truncated = folder.read("w/netR.pth");
+    truncated.truncate(truncated.len() / 2);
+    folder.write("truncated.pth", truncated);
+    let before = folder.names();
+    for (arguments, expected) in [
+        ("import w/netR.pth w/netH.pth -o out", "netH"),
+        ("import w/netH.pth truncated.pth -o out", "netR"),
+        ("import model.safetensors w/netR.pth -o out", "netH"),
+        (
+            "import w/netH.pth w/netR.pth -o w/netR.pth --force",
+            "would be read and overwritten",
+        ),
+        (
+            "import w/netH.pth w/netR.pth -o 2018.safetensors",
+            "exists already",
+        ),
+        (
+            "import w/nosuch.pth w/netR.pth -o out",
+            "w/nosuch.pth: No such file",
+        ),
+        (
+            "export model.safetensors -o out",
+            "expected a model of the 2018 system",
+        ),
+        (
+            "export w/netH.pth -o out",
+            "failed to read model w/netH.pth",
+        ),
+        ("export 2018.safetensors -o w", "w/netH.pth exists already"),
+        (
+            "export 2018.safetensors -o 2018.safetensors",
+            "it is a file, expected a folder",
+        ),
+    ] {
+        folder.run(arguments).failed(expected);
+        assert_eq!(folder.names(), before, "{arguments}");
     }
 }

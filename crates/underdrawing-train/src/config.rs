@@ -81,7 +81,7 @@ pub struct TrainConfig {
     pub size: usize,
     /// How pictures become squares.
     pub fit: Fit,
-    /// Passes over the training pictures.
+    /// Passes over the training pictures, where `steps` is 0.
     pub epochs: u64,
     /// Steps in all; 0 leaves it to `epochs`.
     pub steps: u64,
@@ -138,8 +138,8 @@ impl Preset {
                 batch_size: 12,
                 size: 96,
                 fit: Fit::Crop,
-                epochs: 30,
-                steps: 0,
+                epochs: 0,
+                steps: 8000,
                 learning_rate: 1.5e-3,
                 schedule: Schedule::Cosine,
                 warmup_steps: 100,
@@ -168,6 +168,7 @@ impl Preset {
                 size: 256,
                 fit: Fit::Squeeze,
                 epochs: 100,
+                steps: 0,
                 learning_rate: 1e-3,
                 schedule: Schedule::Plateau,
                 warmup_steps: 0,
@@ -327,10 +328,14 @@ impl TrainSettings {
     /// When a value makes no sense; the text names it and what was expected.
     pub fn resolve(&self) -> Result<TrainConfig, ConfigError> {
         let preset = self.preset.unwrap_or(Preset::Default);
-        let said = Self {
+        let mut said = Self {
             preset: None,
             ..self.clone()
         };
+        // Whoever says epochs and no steps means epochs, whatever the preset counts in.
+        if said.epochs.is_some() && said.steps.is_none() {
+            said.steps = Some(0);
+        }
         let config: TrainConfig = overlay(&preset.config(), &said);
         config.check()?;
         Ok(config)
@@ -529,6 +534,15 @@ mod tests {
             let settings: TrainSettings = toml::from_str(&text).unwrap();
             assert_eq!(settings.resolve().unwrap(), preset.config());
         }
+    }
+
+    #[test]
+    fn epochs_beat_the_steps_of_a_preset() {
+        let settings = TrainSettings {
+            epochs: Some(2),
+            ..TrainSettings::default()
+        };
+        assert_eq!(settings.resolve().unwrap().total_steps(25), 2 * 3);
     }
 
     #[test]

@@ -331,13 +331,12 @@ impl Trainer {
     /// The networks as they are, as a model.
     fn model(&self, figures: Option<&Validation>) -> Model {
         let training = TrainingRecord {
-            settings: serde_json::to_value(&self.config).expect("settings are plain values"),
+            config: serde_json::to_value(&self.config).expect("settings are plain values"),
             seed: self.config.seed,
             steps: self.state.step,
             quality: figures.map(|f| Quality {
                 container_psnr_db: f.container_psnr_db,
                 revealed_psnr_db: f.revealed_psnr_db,
-                pairs: self.pairs.len() as u64,
             }),
         };
         Model::new(self.config.architecture(), self.networks.clone(), training)

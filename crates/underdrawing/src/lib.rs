@@ -1,5 +1,44 @@
-//! Hides a full-size picture inside another picture and reveals it again.
+//! Hides a full-size picture inside another picture and reveals it again, from the file that was
+//! written.
+//!
+//! ```
+//! use underdrawing::{Compute, HideOptions, Model, Pixels, RevealOptions, built_in_models};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cover = Pixels::from_fn(64, 48, |x, y| [4 * x as u8, 5 * y as u8, 90])?;
+//! let secret = Pixels::from_fn(40, 50, |x, y| [200, 5 * y as u8, 6 * x as u8])?;
+//! let model = Model::from_bytes(built_in_models()[0].bytes, Compute::Cpu)?;
+//! let container = model.hide(&cover, &secret, &HideOptions::default())?;
+//! let revealed = model.reveal(&container, &RevealOptions::default())?;
+//! assert_eq!((revealed.width(), revealed.height()), (40, 50));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Words
+//! - **cover**: the picture that is shown;
+//! - **secret**: the picture that is hidden;
+//! - **container**: the cover with the secret inside, in 8 bits as a file holds it;
+//! - **revealed**: what comes back out of the container.
+//!
+//! # How it works
+//! A [`Model`] is networks and their architecture. [`Model::hide`] brings the secret to the cover's
+//! size, runs the hiding network over overlapping tiles, rounds to 8 bits and writes a mark of 18
+//! bytes into the least significant bits: the secret's own size, whether it was turned, and the
+//! model's id. [`Model::reveal`] reads the mark, runs the reveal network, and undoes turn and size.
+//! [`Picture`] decodes files and encodes lossless ones, [`Comparison`] measures.
+//!
+//! # Limits
+//! Hiding is not encryption: with the same model anybody can reveal. A container must stay as it
+//! is; JPEG, resizing and filters destroy what is hidden. The crate does no I/O: it takes and gives
+//! bytes and pixels.
+//!
+//! # Features
+//! `autodiff` (default): gradients, for training. `wgpu`, `cuda`: [`Compute::Gpu`].
 
+#![warn(clippy::disallowed_methods)]
+
+mod architecture;
 mod built_in;
 mod compute;
 mod fit;
@@ -12,19 +51,26 @@ mod model;
 mod model_file;
 pub mod net;
 mod pixels;
-pub mod pth;
+mod pth;
 mod reveal;
 mod sheet;
 mod tile;
 
+pub use architecture::Architecture;
 pub use built_in::{BuiltInModel, built_in_model, built_in_models};
 pub use compute::{Compute, ComputeError};
 pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, TileSizeError};
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
 pub use mark::{Mark, read_mark};
 pub use metric::{Comparison, FloatComparison, MetricError};
-pub use model::{Architecture, Model, ModelId, ModelIdError, Quality, TrainingRecord};
+pub use model::{Model, ModelId, ModelIdError, Quality, TrainingRecord};
 pub use model_file::{ModelError, Precision};
 pub use pixels::{Limits, Pixels, PixelsError};
+pub use pth::{PthError, StateDictError, export_2018, import_2018};
 pub use reveal::{RevealError, RevealOptions};
-pub use sheet::{SheetColumn, contact_sheet, training_sheet};
+pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
+
+/// The README's code, compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,7 +1,6 @@
 //! A model: networks, what they are, and how they were trained.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use burn::module::Module;
@@ -10,27 +9,19 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::architecture::Architecture;
 use crate::compute::Compute;
 use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
-use crate::net::{
-    self, Init, LiftingNetConfig, NamedTensor, Networks, Pair2018Config, Triple2017Config,
-    named_tensors, with_tensors,
-};
+use crate::net::{self, Init, NamedTensor, Networks, named_tensors, with_tensors};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
 
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
-
-/// Most channels that the width of a network may be, four times those of the 2018 system.
-const MOST_WIDTH: usize = 256;
-
-/// Side of the U-Net's tiles, as of the pictures that it was trained on.
-const UNET_TILE: usize = 256;
 
 /// Networks that hide and reveal, ready to run.
 #[derive(Clone)]
@@ -41,25 +32,6 @@ pub struct Model {
     id: ModelId,
     n_parameters: usize,
     device: Device,
-}
-
-/// What a model is built of. A model file holds it as JSON.
-///
-/// The JSON is part of the model's id. So a field that is added later must be left out of it
-/// wherever it has the meaning of old files, or old containers are no longer recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind")]
-#[non_exhaustive]
-pub enum Architecture {
-    /// The invertible network of this project.
-    #[serde(rename = "lifting")]
-    Lifting(LiftingNetConfig),
-    /// The 2018 system: a U-Net hides, six convolutions reveal.
-    #[serde(rename = "2018")]
-    Unet2018(Pair2018Config),
-    /// The 2017 design of three networks.
-    #[serde(rename = "2017")]
-    Dense2017(Triple2017Config),
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -306,81 +278,6 @@ impl fmt::Debug for Model {
     }
 }
 
-impl Architecture {
-    /// Networks of this architecture with fresh parameters; equal seeds give equal ones.
-    #[must_use]
-    pub fn init(&self, seed: u64, device: &Device) -> Networks {
-        self.build(&mut Init::new(seed, device))
-    }
-
-    fn build(&self, init: &mut Init) -> Networks {
-        match self {
-            Self::Lifting(config) => Networks::Lifting(config.init(init)),
-            Self::Unet2018(config) => Networks::Unet2018(config.init(init)),
-            Self::Dense2017(config) => Networks::Dense2017(config.init(init)),
-        }
-    }
-
-    /// Refuses sizes that no sensible model has, before anything is built from them.
-    fn check(&self) -> Result<(), ModelError> {
-        match self {
-            Self::Lifting(config) => {
-                within("blocks", config.blocks, 1..=64)?;
-                within("width", config.width, 1..=MOST_WIDTH)
-            }
-            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
-                within("hiding.width", hiding.width, 1..=MOST_WIDTH)?;
-                within("hiding.depth", hiding.depth, 2..=10)?;
-                within("reveal.width", reveal.width, 1..=MOST_WIDTH)
-            }
-            Self::Dense2017(config) => within("width", config.width, 1..=MOST_WIDTH),
-        }
-    }
-
-    /// What hiding and revealing see around a pixel.
-    fn contexts(&self) -> (Context, Context) {
-        let context = |radius, channels| Context::Radius { radius, channels };
-        match self {
-            Self::Lifting(config) => {
-                // At half the size in both directions: features beside the twelve bands.
-                let channels = (config.width + 12).div_ceil(4);
-                let both = context(config.receptive_radius(), channels);
-                (both, both)
-            }
-            Self::Unet2018(Pair2018Config { hiding, reveal }) => {
-                let side = UNET_TILE.next_multiple_of(hiding.size_multiple());
-                let revealing = context(reveal.receptive_radius(), 4 * reveal.width);
-                (Context::Blended { side }, revealing)
-            }
-            Self::Dense2017(config) => (
-                context(config.hide_radius(), 3 * config.width + 3),
-                context(config.reveal_radius(), 3 * config.width),
-            ),
-        }
-    }
-
-    fn to_json(self) -> String {
-        serde_json::to_string(&self).expect("a configuration of numbers becomes JSON")
-    }
-}
-
-/// Refuses a number out of bounds.
-fn within(
-    name: &'static str,
-    found: usize,
-    bounds: RangeInclusive<usize>,
-) -> Result<(), ModelError> {
-    if bounds.contains(&found) {
-        return Ok(());
-    }
-    Err(ModelError::Architecture {
-        name,
-        found,
-        least: *bounds.start(),
-        most: *bounds.end(),
-    })
-}
-
 /// Refuses an architecture that would take more memory than the file itself suggests.
 fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> {
     if of_architecture > MOST_PARAMETERS {
@@ -458,7 +355,9 @@ impl FromStr for ModelId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{HidingNetConfig, RevealNetConfig};
+    use crate::net::{
+        HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+    };
 
     /// Networks that do much to a picture: in each layer a deviation that keeps a signal's size,
     /// less in the last ones.
@@ -618,32 +517,6 @@ mod tests {
         });
         let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
-    }
-
-    /// The JSON goes into every id: it must not change.
-    #[test]
-    fn architectures_are_written_as_the_format_says() {
-        for (architecture, json) in [
-            (
-                Architecture::Lifting(LiftingNetConfig::default()),
-                r#"{"kind":"lifting","blocks":6,"width":32}"#,
-            ),
-            (
-                Architecture::Unet2018(Pair2018Config::default()),
-                r#"{"kind":"2018","hiding":{"width":64,"depth":7},"reveal":{"width":64}}"#,
-            ),
-            (
-                Architecture::Dense2017(Triple2017Config::default()),
-                r#"{"kind":"2017","width":50}"#,
-            ),
-        ] {
-            assert_eq!(architecture.to_json(), json);
-            assert_eq!(
-                serde_json::from_str::<Architecture>(json).unwrap(),
-                architecture
-            );
-            architecture.check().unwrap();
-        }
     }
 
     #[test]

@@ -146,7 +146,7 @@ fn panels([label_a, label_b]: [&str; 2], a: &Pixels, b: &Pixels) -> Vec<Panel> {
 }
 
 /// Absolute differences times 10, up to 255; `None` when the sizes differ.
-fn amplified_difference(a: &Pixels, b: &Pixels) -> Option<Pixels> {
+pub fn amplified_difference(a: &Pixels, b: &Pixels) -> Option<Pixels> {
     if (a.width(), a.height()) != (b.width(), b.height()) {
         return None;
     }

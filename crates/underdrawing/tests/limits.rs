@@ -6,10 +6,17 @@ use common::model;
 use serde_json::{Value, json};
 use underdrawing::{Compute, Model, ModelError, Precision};
 
+/// Length of the header of a model file.
+fn header_length(bytes: &[u8]) -> usize {
+    let length = bytes.first_chunk().expect("a model file has a length");
+    u64::from_le_bytes(*length) as usize
+}
+
 /// The file with its header changed.
 fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
-    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let length = header_length(bytes);
+    let mut header: Value =
+        serde_json::from_slice(&bytes[8..8 + length]).expect("a header is JSON");
     change(&mut header);
     let header = header.to_string();
     let mut changed = (header.len() as u64).to_le_bytes().to_vec();
@@ -19,7 +26,7 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 }
 
 fn error(bytes: &[u8]) -> String {
-    let error = Model::from_bytes(bytes, Compute::Cpu).unwrap_err();
+    let error = Model::from_bytes(bytes, Compute::Cpu).expect_err("a damaged file");
     match std::error::Error::source(&error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
@@ -44,7 +51,7 @@ fn every_truncated_file_is_refused() {
 fn flipped_bits_give_an_error_or_a_model() {
     let model = model(1, 1);
     let bytes = model.to_bytes(Precision::Half);
-    let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header = 8 + header_length(&bytes);
     let mut refused = 0;
     for i in (0..header).chain((header..bytes.len()).step_by(5)) {
         let mut flipped = bytes.clone();

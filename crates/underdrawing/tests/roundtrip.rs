@@ -4,37 +4,39 @@ mod common;
 
 use std::sync::LazyLock;
 
-use common::{model, picture};
+use common::{model, one_of_each, picture};
 use proptest::prelude::*;
 use underdrawing::{Compute, HideOptions, Model, Precision, RevealOptions, read_mark};
 
-static MODEL: LazyLock<Model> = LazyLock::new(|| model(1, 4));
+static MODELS: LazyLock<[Model; 3]> = LazyLock::new(one_of_each);
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_size_comes_back_in_its_own_size(
+        which in 0usize..3,
         cover in (16usize..=70, 16usize..=70),
         secret in (1usize..=70, 1usize..=70),
         tile_size in 16usize..=80,
         seed in 0usize..100,
     ) {
+        let model = &MODELS[which];
         let (cover, secret) = (picture(cover.0, cover.1, seed), picture(secret.0, secret.1, seed + 1));
-        let container = MODEL.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        let container = model.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
         prop_assert_eq!((container.width(), container.height()), (cover.width(), cover.height()));
 
         let mark = read_mark(&container).expect("the mark is readable");
         prop_assert_eq!((mark.secret_width, mark.secret_height), (secret.width(), secret.height()));
-        prop_assert_eq!(mark.model, MODEL.id());
+        prop_assert_eq!(mark.model, model.id());
 
-        let revealed = MODEL.reveal(&container, &RevealOptions { tile_size, size: None }).unwrap();
+        let revealed = model.reveal(&container, &RevealOptions { tile_size, size: None }).unwrap();
         prop_assert_eq!((revealed.width(), revealed.height()), (secret.width(), secret.height()));
 
-        let again = MODEL.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        let again = model.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
         prop_assert_eq!(again, container, "the same arguments give the same container");
 
-        let pair = MODEL.float_pair(&cover, &secret).unwrap();
+        let pair = model.float_pair(&cover, &secret).unwrap();
         prop_assert_eq!(pair.container.len(), cover.data().len());
         prop_assert_eq!(pair.revealed.len(), secret.data().len());
     }
@@ -46,9 +48,9 @@ proptest! {
         seed in 0usize..100,
     ) {
         let container = picture(container.0, container.1, seed);
-        prop_assert!(MODEL.reveal(&container, &RevealOptions::default()).is_err());
+        prop_assert!(MODELS[0].reveal(&container, &RevealOptions::default()).is_err());
         let options = RevealOptions { size: Some(size), ..RevealOptions::default() };
-        let revealed = MODEL.reveal(&container, &options).unwrap();
+        let revealed = MODELS[0].reveal(&container, &options).unwrap();
         prop_assert_eq!((revealed.width(), revealed.height()), size);
     }
 
@@ -70,10 +72,22 @@ proptest! {
 }
 
 #[test]
+fn models_of_every_architecture_come_back_from_their_files() {
+    for model in MODELS.iter() {
+        for precision in [Precision::Full, Precision::Half] {
+            let bytes = model.to_bytes(precision);
+            let read = Model::from_bytes(&bytes, Compute::Cpu).unwrap();
+            assert_eq!(read.architecture(), model.architecture());
+            assert_eq!(read.to_bytes(precision), bytes, "{model:?}");
+        }
+    }
+}
+
+#[test]
 fn progress_counts_the_tiles() {
     let (cover, secret) = (picture(64, 40, 1), picture(9, 9, 2));
     let mut steps = Vec::new();
-    let container = MODEL
+    let container = MODELS[0]
         .hide_with_progress(
             &cover,
             &secret,
@@ -85,7 +99,7 @@ fn progress_counts_the_tiles() {
         .unwrap();
     assert_eq!(steps, [(1, 4), (2, 4), (3, 4), (4, 4)]);
     steps.clear();
-    MODEL
+    MODELS[0]
         .reveal_with_progress(&container, &RevealOptions::default(), &mut |done, total| {
             steps.push((done, total));
         })

@@ -23,7 +23,7 @@ impl ImportArgs {
             .with_context(|| format!("failed to import {hiding_name} and {reveal_name}"))?;
         let model = Model::new(
             Architecture::Unet2018(config),
-            &Networks::Unet2018(pair),
+            Networks::Unet2018(pair),
             TrainingRecord::default(),
         );
         let precision = if self.half {

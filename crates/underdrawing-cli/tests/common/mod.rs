@@ -1,69 +1,70 @@
 //! A folder with files in it, and the program run there.
-#![allow(dead_code)] // each test file uses its part
+// Each test file uses its part, and helpers of tests may panic as tests do.
+#![allow(dead_code, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use underdrawing::net::{Init, LiftingNetConfig};
+use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
     Architecture, Compute, FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord,
 };
 
 /// A temporary folder, which is also the program's working folder.
-pub struct Folder {
+pub(crate) struct Folder {
     root: tempfile::TempDir,
 }
 
 /// What the program did.
 #[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
     /// Standard output as it came.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Folder {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             root: tempfile::tempdir().unwrap(),
         }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    pub fn read(&self, name: &str) -> Vec<u8> {
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.path(name)).unwrap()
     }
 
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
     /// Writes a PNG of smooth colours that differ with `seed`.
-    pub fn picture(&self, name: &str, width: usize, height: usize, seed: usize) -> Pixels {
+    pub(crate) fn picture(&self, name: &str, width: usize, height: usize, seed: usize) -> Pixels {
         let pixels = picture(width, height, seed);
         self.png(name, pixels.clone().into());
         pixels
     }
 
-    pub fn png(&self, name: &str, picture: Picture) {
+    pub(crate) fn png(&self, name: &str, picture: Picture) {
         self.write(name, picture.encode(FileFormat::Png).unwrap());
     }
 
-    pub fn decoded(&self, name: &str) -> Picture {
+    pub(crate) fn decoded(&self, name: &str) -> Picture {
         Picture::decode(&self.read(name), &Limits::default()).unwrap()
     }
 
     /// Every file and folder in it, sorted.
-    pub fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         list(self.root.path(), self.root.path(), &mut names);
         names.sort();
@@ -71,11 +72,11 @@ impl Folder {
     }
 
     /// Runs `underdrawing` with arguments separated by spaces.
-    pub fn run(&self, arguments: &str) -> Ran {
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
         self.run_with_input(arguments, b"")
     }
 
-    pub fn run_with_input(&self, arguments: &str, input: &[u8]) -> Ran {
+    pub(crate) fn run_with_input(&self, arguments: &str, input: &[u8]) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_underdrawing"));
         command.args(arguments.split_whitespace());
         self.finish(command, input)
@@ -83,7 +84,7 @@ impl Folder {
 
     /// Runs a line of `sh` in which `$U` is the program.
     #[cfg(unix)]
-    pub fn shell(&self, line: &str) -> Ran {
+    pub(crate) fn shell(&self, line: &str) -> Ran {
         let mut command = Command::new("sh");
         command.args(["-c", line]);
         command.env("U", env!("CARGO_BIN_EXE_underdrawing"));
@@ -114,7 +115,7 @@ impl Folder {
 impl Ran {
     /// Exit code 0 and nothing on stderr that looks like a failure.
     #[track_caller]
-    pub fn done(self) -> Self {
+    pub(crate) fn done(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:?}");
         assert!(!self.stderr.contains("error:"), "{self:?}");
         self
@@ -122,7 +123,7 @@ impl Ran {
 
     /// Exit code 2, no data, one `error:` line, and `expected` somewhere in it.
     #[track_caller]
-    pub fn failed(self, expected: &str) -> Self {
+    pub(crate) fn failed(self, expected: &str) -> Self {
         assert_eq!(self.code, Some(2), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         assert_eq!(self.stderr.matches("error: ").count(), 1, "{self:?}");
@@ -136,7 +137,7 @@ impl Ran {
 
     /// The lines of standard output, each parsed.
     #[track_caller]
-    pub fn json(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn json(&self) -> Vec<serde_json::Value> {
         self.stdout
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -146,7 +147,7 @@ impl Ran {
 
 /// The keys of an object, as they are sorted by the parser.
 #[track_caller]
-pub fn keys(value: &serde_json::Value) -> Vec<&str> {
+pub(crate) fn keys(value: &serde_json::Value) -> Vec<&str> {
     value
         .as_object()
         .unwrap()
@@ -156,7 +157,7 @@ pub fn keys(value: &serde_json::Value) -> Vec<&str> {
 }
 
 /// Smooth colours that differ with `seed`.
-pub fn picture(width: usize, height: usize, seed: usize) -> Pixels {
+pub(crate) fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
         let wave = |k: usize| {
             let angle = (x * (k + 1) + y * (3 - k) + 40 * seed * (k + 1)) as f64 / 17.0;
@@ -167,16 +168,24 @@ pub fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     .unwrap()
 }
 
-/// A PNG that says it is `width` by `height` and holds no pixels.
-pub fn png_header(width: u32, height: u32) -> Vec<u8> {
-    let mut header = b"IHDR".to_vec();
+/// A PNG that says it is `width` by `height` and holds hardly any pixels.
+pub(crate) fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut header = Vec::new();
     header.extend(width.to_be_bytes());
     header.extend(height.to_be_bytes());
     header.extend([8, 2, 0, 0, 0]);
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
-    png.extend(&header);
-    png.extend(crc32(&header).to_be_bytes());
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(png_chunk(b"IHDR", &header));
+    png.extend(png_chunk(b"IDAT", &[0; 20]));
     png
+}
+
+fn png_chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    let named = [name, content].concat();
+    let mut chunk = u32::try_from(content.len()).unwrap().to_be_bytes().to_vec();
+    chunk.extend(&named);
+    chunk.extend(crc32(&named).to_be_bytes());
+    chunk
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -207,19 +216,19 @@ fn list(root: &Path, folder: &Path, names: &mut Vec<String>) {
 }
 
 /// A tiny model with random parameters: what it hides looks poor, and is hidden all the same.
-pub fn tiny_model(seed: u64) -> Model {
+pub(crate) fn tiny_model(seed: u64) -> Model {
     let architecture = Architecture::Lifting(LiftingNetConfig {
         blocks: 1,
         width: 4,
     });
     let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(seed, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+    let networks = architecture.init(seed, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 impl Folder {
     /// A folder with a tiny model in `model.safetensors`.
-    pub fn with_model() -> (Self, Model) {
+    pub(crate) fn with_model() -> (Self, Model) {
         let folder = Self::new();
         let model = tiny_model(1);
         folder.write("model.safetensors", model.to_bytes(Precision::Full));

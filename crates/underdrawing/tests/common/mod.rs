@@ -1,21 +1,39 @@
 //! Small models and pictures for tests.
 
-use underdrawing::net::{Init, LiftingNetConfig};
+use underdrawing::net::{
+    HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+};
 use underdrawing::{Architecture, Compute, Model, Pixels, TrainingRecord};
 
 /// An untrained lifting network.
-pub fn model(blocks: usize, width: usize) -> Model {
-    let architecture = Architecture::Lifting(LiftingNetConfig { blocks, width });
-    let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(&mut Init::new(11, &device));
-    Model::new(architecture, &networks, TrainingRecord::default())
+pub(crate) fn model(blocks: usize, width: usize) -> Model {
+    untrained(Architecture::Lifting(LiftingNetConfig { blocks, width }))
+}
+
+/// An untrained model of each architecture.
+#[allow(dead_code)] // not every test file uses it
+pub(crate) fn one_of_each() -> [Model; 3] {
+    [
+        model(1, 4),
+        untrained(Architecture::Unet2018(Pair2018Config {
+            hiding: HidingNetConfig { width: 1, depth: 2 },
+            reveal: RevealNetConfig { width: 1 },
+        })),
+        untrained(Architecture::Dense2017(Triple2017Config { width: 1 })),
+    ]
+}
+
+fn untrained(architecture: Architecture) -> Model {
+    let device = Compute::Cpu.device().expect("the processor is there");
+    let networks = architecture.init(11, &device);
+    Model::new(architecture, networks, TrainingRecord::default())
 }
 
 /// A picture with some texture.
 #[allow(dead_code)] // not every test file uses it
-pub fn picture(width: usize, height: usize, seed: usize) -> Pixels {
+pub(crate) fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
         [3, 5, 7].map(|step| (step * (x + seed) + y * y / 2 + x * y / 4) as u8)
     })
-    .unwrap()
+    .expect("tests ask for small pictures")
 }

@@ -1,0 +1,218 @@
+//! Whole runs on small pictures: that networks learn, and that a run can be stopped, resumed and
+//! saved from harm.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use tempfile::TempDir;
+use underdrawing::{Compute, FileFormat, Model, Picture, Pixels};
+use underdrawing_train::{
+    Event, NetworkKind, Preset, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings,
+    Trainer, Validation,
+};
+
+/// A folder with training and validation pictures of soft random colours.
+struct Workplace {
+    folder: TempDir,
+}
+
+impl Workplace {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, n) in [("train", 8), ("val", 4)] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            for i in 0..n {
+                let pixels = Pixels::from_fn(24, 20, |x, y| {
+                    let wave = |k: usize| {
+                        let phase = (x * (i + 2) + y * (k + 1) * (i % 3 + 1)) as f32 * 0.11;
+                        (128.0 + 100.0 * (phase + (i * k) as f32).sin()) as u8
+                    };
+                    [wave(1), wave(2), wave(3)]
+                })
+                .unwrap();
+                let png = Picture::from(pixels).encode(FileFormat::Png).unwrap();
+                fs::write(folder.path().join(name).join(format!("{i}.png")), png).unwrap();
+            }
+        }
+        Self { folder }
+    }
+
+    fn paths(&self, out: &str) -> RunPaths {
+        RunPaths {
+            train: self.folder.path().join("train"),
+            val: self.folder.path().join("val"),
+            out: self.folder.path().join(out),
+        }
+    }
+}
+
+fn small(steps: u64) -> TrainConfig {
+    TrainConfig {
+        width: 8,
+        depth: 2,
+        batch_size: 4,
+        size: 16,
+        steps,
+        learning_rate: 4e-3,
+        warmup_steps: 5,
+        validate_every: 20,
+        sheet_every: 20,
+        checkpoint_every: 0,
+        ..Preset::Default.config()
+    }
+}
+
+/// Runs until `stop_at` steps are done; the validations on the way.
+fn run(trainer: &mut Trainer, stop_at: u64) -> Vec<Validation> {
+    let mut validations = Vec::new();
+    trainer
+        .run(|event| {
+            match event {
+                Event::Validated(figures) => validations.push(figures),
+                Event::Step { step, .. } if step == stop_at => return ControlFlow::Break(()),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    validations
+}
+
+fn last_model(paths: &RunPaths) -> Model {
+    let bytes = fs::read(paths.out.join("last.safetensors")).unwrap();
+    Model::from_bytes(&bytes, Compute::Cpu).unwrap()
+}
+
+#[test]
+fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
+    let place = Workplace::new();
+    let paths = place.paths("run");
+    let mut trainer = Trainer::start(small(60), &paths, Compute::Cpu).unwrap();
+    let validations = run(&mut trainer, u64::MAX);
+    let (first, last) = (validations[0], validations[validations.len() - 1]);
+    let sum = |v: &Validation| v.container_mse + v.revealed_mse;
+    assert!(sum(&last) < 0.7 * sum(&first), "{first:?} {last:?}");
+    assert!(
+        last.container_psnr_db > 18.0 && last.revealed_psnr_db > 12.0,
+        "{last:?}"
+    );
+
+    for file in [
+        "config.toml",
+        "run.toml",
+        "events.jsonl",
+        "curves.svg",
+        "learning-rate.svg",
+        "last.checkpoint",
+        "sheets/0000060.png",
+    ] {
+        assert!(paths.out.join(file).exists(), "{file} is missing");
+    }
+    let model = last_model(&paths);
+    assert_eq!((model.training().steps, model.training().seed), (60, 1));
+    // The settings in the folder repeat the run.
+    let text = fs::read_to_string(paths.out.join("config.toml")).unwrap();
+    let settings: TrainSettings = toml::from_str(&text).unwrap();
+    assert_eq!(settings.resolve().unwrap(), small(60));
+}
+
+#[test]
+fn a_resumed_run_ends_in_the_same_model_as_one_that_never_stopped() {
+    for network in [NetworkKind::Lifting, NetworkKind::Unet2018] {
+        let config = TrainConfig {
+            network,
+            depth: 2,
+            reveal_width: 4,
+            schedule: Schedule::Plateau,
+            ..small(30)
+        };
+        let place = Workplace::new();
+        let (whole, stopped) = (place.paths("whole"), place.paths("stopped"));
+        run(
+            &mut Trainer::start(config.clone(), &whole, Compute::Cpu).unwrap(),
+            u64::MAX,
+        );
+        run(
+            &mut Trainer::start(config, &stopped, Compute::Cpu).unwrap(),
+            13,
+        );
+        assert_eq!(last_model(&stopped).training().steps, 13);
+        assert_ne!(last_model(&stopped).id(), last_model(&whole).id());
+        run(
+            &mut Trainer::resume(&stopped.out, Compute::Cpu).unwrap(),
+            u64::MAX,
+        );
+        assert_eq!(
+            last_model(&stopped).id(),
+            last_model(&whole).id(),
+            "{network:?}"
+        );
+    }
+}
+
+#[test]
+fn a_run_is_not_started_over_another() {
+    let place = Workplace::new();
+    let paths = place.paths("run");
+    Trainer::start(small(5), &paths, Compute::Cpu).unwrap();
+    let error = Trainer::start(small(5), &paths, Compute::Cpu)
+        .err()
+        .unwrap();
+    assert!(matches!(error, TrainError::RunExists(_)), "{error}");
+}
+
+#[test]
+fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
+    let place = Workplace::new();
+    let paths = place.paths("run");
+    run(
+        &mut Trainer::start(small(200), &paths, Compute::Cpu).unwrap(),
+        20,
+    );
+    let checkpoint = paths.out.join("last.checkpoint");
+    let good = fs::read(&checkpoint).unwrap();
+    // The same run with a learning rate that no network survives.
+    let config = paths.out.join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("learning_rate = 0.004", "learning_rate = 0.9");
+    let text = text.replace("clip_norm = 1.0", "clip_norm = 0.0");
+    fs::write(&config, text).unwrap();
+    let error = Trainer::resume(&paths.out, Compute::Cpu)
+        .unwrap()
+        .run(|_| ControlFlow::Continue(()))
+        .unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("last.checkpoint"), "{error}");
+    assert!(
+        fs::read(&checkpoint).unwrap() == good,
+        "the checkpoint changed"
+    );
+}
+
+#[test]
+fn folders_that_cannot_be_trained_on_are_named() {
+    let place = Workplace::new();
+    let missing = RunPaths {
+        train: place.folder.path().join("nothing"),
+        ..place.paths("run")
+    };
+    let error = Trainer::start(small(5), &missing, Compute::Cpu)
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("nothing"), "{error}");
+    let too_few = TrainConfig {
+        batch_size: 10,
+        ..small(5)
+    };
+    let error = Trainer::start(too_few, &place.paths("run"), Compute::Cpu)
+        .err()
+        .unwrap();
+    assert!(
+        error
+            .to_string()
+            .ends_with("holds 8 readable pictures: expected at least 10"),
+        "{error}"
+    );
+    assert!(!Path::new(&place.paths("run").out).exists());
+}

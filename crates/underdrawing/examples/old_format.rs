@@ -1,0 +1,67 @@
+//! Writes the files that `tests/old_formats.rs` reads, once a release:
+//! `cargo run --release -p underdrawing --example old_format -- testdata/old/VERSION`
+
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
+
+use underdrawing::net::{LiftingNetConfig, named_tensors, with_tensors};
+use underdrawing::{
+    Architecture, Compute, FileFormat, HideOptions, Model, Picture, Pixels, Precision, Quality,
+    RevealOptions, TrainingRecord,
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = env::args().nth(1).ok_or("expected a folder")?;
+    let folder = Path::new(&folder);
+    fs::create_dir_all(folder)?;
+
+    let architecture = Architecture::Lifting(LiftingNetConfig {
+        blocks: 1,
+        width: 4,
+    });
+    // Fresh networks change next to nothing; stronger last layers make the files worth comparing.
+    let networks = architecture.init(/* seed */ 2018, &Compute::Cpu.device()?);
+    let tensors = named_tensors(&networks);
+    let mut tensors = tensors.iter();
+    let networks = with_tensors(networks, &mut |name, _| {
+        let gain = if name.ends_with("last.weight") {
+            8.0
+        } else {
+            1.0
+        };
+        let values = tensors.next().map_or(&[][..], |tensor| &tensor.values);
+        values.iter().map(|value| gain * value).collect()
+    });
+    let training = TrainingRecord {
+        config: serde_json::json!({"note": "untrained"}),
+        seed: 2018,
+        steps: 0,
+        quality: Some(Quality {
+            container_psnr_db: 34.5,
+            revealed_psnr_db: 3.25,
+        }),
+    };
+    let model = Model::new(architecture, networks, training).to_bytes(Precision::Half);
+    fs::write(folder.join("model.safetensors"), &model)?;
+
+    let model = Model::from_bytes(&model, Compute::Cpu)?;
+    let cover = Pixels::from_fn(45, 32, |x, y| [5 * x as u8, 7 * y as u8, (x * y / 6) as u8])?;
+    let secret = Pixels::from_fn(21, 33, |x, y| {
+        [(x * y / 3) as u8, 11 * x as u8, 7 * y as u8]
+    })?;
+    let container = model.hide(&cover, &secret, &HideOptions::default())?;
+    let revealed = model.reveal(&container, &RevealOptions::default())?;
+    for (name, pixels) in [("container.png", container), ("revealed.png", revealed)] {
+        let picture = Picture {
+            format: FileFormat::Png,
+            pixels,
+            alpha: None,
+            icc_profile: None,
+            lossy: false,
+            conversions: Vec::new(),
+        };
+        fs::write(folder.join(name), picture.encode(FileFormat::Png)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! Model files and containers of every release stay readable. `testdata/old/README.md` says how
+//! the files were made.
+
+use std::fs;
+use std::path::PathBuf;
+
+use underdrawing::net::LiftingNetConfig;
+use underdrawing::{
+    Architecture, Comparison, Compute, Limits, Mark, Model, ModelId, Picture, Pixels,
+    RevealOptions, read_mark,
+};
+
+fn bytes(release: &str, name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/old");
+    fs::read(folder.join(release).join(name)).expect("the file is committed")
+}
+
+fn pixels(release: &str, name: &str) -> Pixels {
+    Picture::decode(&bytes(release, name), &Limits::default())
+        .expect("it is a PNG")
+        .pixels
+}
+
+#[test]
+fn files_of_0_1_0_open_and_reveal_the_same() {
+    let model = Model::from_bytes(&bytes("0.1.0", "model.safetensors"), Compute::Cpu).unwrap();
+    let id: ModelId = "c66a05e6c55b2296".parse().unwrap();
+    assert_eq!(model.id(), id, "the id is in every container");
+    let architecture = Architecture::Lifting(LiftingNetConfig {
+        blocks: 1,
+        width: 4,
+    });
+    assert_eq!(model.architecture(), &architecture);
+    let training = model.training();
+    assert_eq!(training.config["note"], "untrained");
+    assert_eq!((training.seed, training.steps), (2018, 0));
+    let quality = training.quality.unwrap();
+    assert_eq!(
+        (quality.container_psnr_db, quality.revealed_psnr_db),
+        (34.5, 3.25)
+    );
+
+    let container = pixels("0.1.0", "container.png");
+    let mark = Mark {
+        secret_width: 21,
+        secret_height: 33,
+        turned: true,
+        model: id,
+    };
+    assert_eq!(read_mark(&container), Some(mark));
+    let revealed = model.reveal(&container, &RevealOptions::default()).unwrap();
+    let comparison = Comparison::of(&revealed, &pixels("0.1.0", "revealed.png")).unwrap();
+    assert!(comparison.max_difference <= 1, "{comparison:?}");
+}
