@@ -8,7 +8,7 @@ use std::sync::Arc;
 use burn::module::Module;
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use underdrawing::net::Networks;
+use underdrawing::net::{Networks, n_parameters};
 use underdrawing::{Compute, Model, Quality, TrainingRecord};
 
 use crate::adam::{Adam, AdamConfig, gradient_norm};
@@ -181,7 +181,7 @@ impl Trainer {
             steps_per_epoch: self.config.steps_per_epoch(self.dataset.len()),
             pictures: self.dataset.len(),
             validation_pairs: self.pairs.len(),
-            parameters: self.networks.num_params(),
+            parameters: n_parameters(&self.networks),
         })?;
         let batch_size = self.config.batch_size;
         let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
