@@ -34,6 +34,8 @@ impl Bar {
     /// The work was at `position` already.
     pub(crate) fn start_at(&self, position: u64) {
         self.bar.set_position(position);
+        // Makes the bar take note of the position, so that the time left is not estimated from it.
+        self.bar.set_length(self.bar.length().unwrap_or(position));
         self.bar.reset_eta();
     }
 

@@ -160,8 +160,38 @@ impl ModelReport {
             self.id,
             self.parameters,
             self.bytes,
-            self.architecture,
+            describe(&self.architecture),
             serde_json::to_string_pretty(&self.training)?.replace('\n', "\n  ")
         ))
+    }
+}
+
+/// The fields of an architecture as words: `lifting, blocks 6, width 32`.
+fn describe(architecture: &serde_json::Value) -> String {
+    let Some(fields) = architecture.as_object() else {
+        return architecture.to_string();
+    };
+    let mut words = Vec::new();
+    for (name, value) in fields {
+        match value {
+            serde_json::Value::String(kind) if name == "kind" => words.insert(0, kind.clone()),
+            serde_json::Value::Object(_) => words.push(format!("{name} ({})", describe(value))),
+            _ => words.push(format!("{name} {value}")),
+        }
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn describes_architectures_in_words() {
+        let nested = serde_json::json!({
+            "kind": "2018", "hiding": {"width": 64, "depth": 7}, "reveal": {"width": 64},
+        });
+        let words = describe(&nested);
+        assert_eq!(words, "2018, hiding (depth 7, width 64), reveal (width 64)");
     }
 }

@@ -47,13 +47,8 @@ impl ModelsArgs {
             }
             let default = if i == 0 { " (default)" } else { "" };
             ui.data(format_args!(
-                "{:width$}  {}  {} with {} parameters{default}\n{:width$}  {}",
-                report.name,
-                report.id,
-                report.architecture,
-                report.parameters,
-                "",
-                report.description
+                "{:width$}  {}  {} parameters{default}\n{:width$}  {}",
+                report.name, report.id, report.parameters, "", report.description
             ))?;
         }
         Ok(ExitStatus::Done)

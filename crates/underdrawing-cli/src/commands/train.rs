@@ -92,6 +92,7 @@ struct Show<'a> {
     bar: Option<Bar>,
     /// When the first step of this call began, and which it was.
     since: (Instant, u64),
+    pictures_per_step: f64,
     /// Smoothed mean square errors, container and revealed.
     smoothed: Option<(f64, f64)>,
     /// Why standard output cannot be written.
@@ -106,6 +107,7 @@ impl<'a> Show<'a> {
             out,
             bar: None,
             since: (Instant::now(), 0),
+            pictures_per_step: 0.0,
             smoothed: None,
             failed: None,
         }
@@ -119,6 +121,7 @@ impl<'a> Show<'a> {
             Event::Started {
                 first_step,
                 steps,
+                steps_per_epoch,
                 pictures,
                 validation_pairs,
                 parameters,
@@ -132,6 +135,8 @@ impl<'a> Show<'a> {
                 bar.start_at(*first_step);
                 self.bar = Some(bar);
                 self.since = (Instant::now(), *first_step);
+                // All but the last step of a pass take a whole batch of it.
+                self.pictures_per_step = *pictures as f64 / *steps_per_epoch as f64;
             }
             Event::Step {
                 step,
@@ -167,10 +172,10 @@ impl<'a> Show<'a> {
         let seconds = since.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
             bar.message(format!(
-                "container {:.2} dB, revealed {:.2} dB, {:.1} steps/s",
+                "container {:.2} dB, revealed {:.2} dB, {:.0} pictures/s",
                 decibels_of_mse(container),
                 decibels_of_mse(revealed),
-                (step - first_step) as f64 / seconds.max(1e-3)
+                self.pictures_per_step * (step - first_step) as f64 / seconds.max(1e-3)
             ));
             bar.set_position(step);
         }

@@ -9,9 +9,14 @@ const NAME_WIDTH: usize = 28;
 /// Two lines of headings.
 pub(super) fn header() -> String {
     let columns = format!("{:>7} {:>8} {:>7} {:>7}", "dB", "(float)", "SSIM", "APD");
+    let groups = format!(
+        "{:NAME_WIDTH$}  {:^32}  {:^32}",
+        "", "container", "revealed"
+    );
     format!(
-        "{:NAME_WIDTH$}  {:^32}  {:^32}\n{:NAME_WIDTH$}  {columns}  {columns}",
-        "", "container", "revealed", "pair"
+        "{}\n{:NAME_WIDTH$}  {columns}  {columns}",
+        groups.trim_end(),
+        "pair"
     )
 }
 

@@ -1,0 +1,115 @@
+//! `train`: a run of a few steps, stopped, resumed, and refused.
+
+mod common;
+
+use common::Folder;
+
+const TINY: &str = "--train train --val val --size 16 --batch-size 4 --width 4 --depth 1 \
+                    --sheet-every 0 --validate-every 2";
+
+fn pictures() -> Folder {
+    let folder = Folder::new();
+    for i in 0..6 {
+        folder.picture(&format!("train/{i}.png"), 24, 20, i);
+    }
+    for i in 0..2 {
+        folder.picture(&format!("val/{i}.png"), 20, 24, 10 + i);
+    }
+    folder.write("train/damaged.png", "damaged");
+    folder
+}
+
+#[test]
+fn trains_and_resumes() {
+    let folder = pictures();
+    let ran = folder
+        .run(&format!("train {TINY} --out run --steps 4 --json"))
+        .done();
+    let events = ran.json();
+    let named = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    assert_eq!(named("started"), 1);
+    assert_eq!(named("step"), 4);
+    assert_eq!(named("validated"), 2);
+    assert_eq!(events.last().unwrap()["event"], "finished");
+    assert!(ran.stderr.contains("step 4: container "), "{ran:?}");
+    assert!(ran.stderr.contains("skipped train/damaged.png"), "{ran:?}");
+    // What it made is a model that hides.
+    folder
+        .run("hide train/1.png train/2.png -o c.png --model run/best.safetensors")
+        .done();
+    // A finished run has nothing left to do.
+    let ran = folder.run("train --resume run").done();
+    assert!(ran.stderr.contains("done after 4 steps"), "{ran:?}");
+}
+
+#[test]
+fn flags_go_before_the_settings_file() {
+    let folder = pictures();
+    folder.write("run.toml", "steps = 3\nwidth = 8\n");
+    let line = "train --config run.toml --out run --quiet";
+    let ran = folder.run(&format!("{line} {TINY} --seed 5")).done();
+    assert_eq!(ran.stderr, "");
+    let config = String::from_utf8(folder.read("run/config.toml")).unwrap();
+    for setting in ["steps = 3", "width = 4", "seed = 5"] {
+        assert!(
+            config.lines().any(|line| line == setting),
+            "{setting} in {config}"
+        );
+    }
+    folder.write("wrong.toml", "stepps = 3");
+    folder
+        .run(&format!("train --config wrong.toml --out other {TINY}"))
+        .failed("stepps");
+}
+
+#[test]
+fn refuses_runs_that_cannot_be() {
+    let folder = pictures();
+    folder.write("empty/readme.txt", "");
+    folder
+        .run(&format!("train {TINY} --out run --steps 1"))
+        .done();
+    let before = folder.names();
+    for (arguments, expected) in [
+        (format!("train {TINY} --out run"), "run already holds a run"),
+        (
+            "train --resume nosuch".to_owned(),
+            "failed to resume nosuch",
+        ),
+        (
+            "train --resume run --seed 2".to_owned(),
+            "a resumed run keeps its settings",
+        ),
+        (
+            "train --train empty --val val --out new".to_owned(),
+            "empty",
+        ),
+        (
+            format!("train {TINY} --out new --learning-rate=-1"),
+            "learning_rate",
+        ),
+    ] {
+        folder.run(&arguments).failed(expected);
+        assert_eq!(folder.names(), before, "{arguments}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_saves_and_can_be_resumed() {
+    let folder = pictures();
+    let line = format!("train {TINY} --out run --steps 100000");
+    // Interrupted when the first validation was reported.
+    let ran = folder.shell(&format!(
+        "\"$U\" {line} 2>log & pid=$!; \
+         until grep -q 'step 2:' log; do sleep 0.05; done; kill -INT $pid; wait $pid"
+    ));
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let log = String::from_utf8(folder.read("log")).unwrap();
+    assert!(log.contains("stopped and saved at step "), "{log}");
+    assert!(
+        log.ends_with("hint: underdrawing train --resume run goes on\n"),
+        "{log}"
+    );
+    assert!(folder.path("run/last.checkpoint").is_file());
+}
