@@ -8,6 +8,8 @@ use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
 use underdrawing::net::NamedTensor;
 
+use crate::checkpoint::Values;
+
 /// What stays the same during a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdamConfig {
@@ -81,12 +83,7 @@ impl Adam {
     }
 
     /// Restores what [`Adam::to_tensors`] gave, after `steps` steps.
-    pub(crate) fn restore(
-        &mut self,
-        steps: u64,
-        mut tensors: BTreeMap<String, Vec<f32>>,
-        device: &Device,
-    ) {
+    pub(crate) fn restore(&mut self, steps: u64, mut tensors: Values, device: &Device) {
         let names: Vec<String> = tensors
             .keys()
             .filter_map(|key| key.strip_prefix("adam.mean.").map(str::to_owned))

@@ -79,10 +79,7 @@ pub(crate) fn network_tensors(networks: &Networks) -> Vec<NamedTensor> {
 }
 
 /// The networks with a checkpoint's values; the text says what is wrong with them.
-pub(crate) fn restore(
-    networks: Networks,
-    tensors: &BTreeMap<String, Vec<f32>>,
-) -> Result<Networks, String> {
+pub(crate) fn restore(networks: Networks, tensors: &Values) -> Result<Networks, String> {
     let mut wrong = None;
     let restored = with_tensors(networks, &mut |name, shape| {
         let n: usize = shape.iter().product();
@@ -97,6 +94,9 @@ pub(crate) fn restore(
     });
     wrong.map_or(Ok(restored), Err)
 }
+
+/// The numbers of named tensors.
+pub(crate) type Values = BTreeMap<String, Vec<f32>>;
 
 /// Key of the state in the file's metadata.
 const STATE_KEY: &str = "underdrawing.checkpoint";
@@ -175,7 +175,7 @@ pub(crate) fn save(
 }
 
 /// Loads what [`save`] wrote.
-pub(crate) fn load(path: &Path) -> Result<(State, BTreeMap<String, Vec<f32>>), CheckpointError> {
+pub(crate) fn load(path: &Path) -> Result<(State, Values), CheckpointError> {
     let bytes = read_file(path)?;
     let wrong = |reason: String| CheckpointError::Content {
         path: path.to_owned(),

@@ -205,7 +205,7 @@ impl Dataset {
             enlarged = resized(picture, scale(picture.width()), scale(picture.height()));
             (&enlarged, size)
         };
-        let mut below = |n: usize| (u64::from(random.next_u32()) * n as u64 >> 32) as usize;
+        let mut below = |n: usize| ((u64::from(random.next_u32()) * n as u64) >> 32) as usize;
         let left = below(source.width() - side + 1);
         let top = below(source.height() - side + 1);
         let flips = below(8);
@@ -240,7 +240,7 @@ fn permutation(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
     random.set_stream(epoch);
     let mut order: Vec<usize> = (0..n).collect();
     for i in (1..n).rev() {
-        let j = (u128::from(random.next_u64()) * (i as u128 + 1) >> 64) as usize;
+        let j = ((u128::from(random.next_u64()) * (i as u128 + 1)) >> 64) as usize;
         order.swap(i, j);
     }
     order

@@ -4,7 +4,6 @@
 //! `last.checkpoint` (to resume from), `last.safetensors` and `best.safetensors` (models),
 //! `curves.svg`, `learning-rate.svg`, `sheets/STEP.png`.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::path::{Path, PathBuf};
 use underdrawing::net::NamedTensor;
 use underdrawing::{FileFormat, Model, Picture, Precision, SheetColumn, training_sheet};
 
-use crate::checkpoint::{self, CheckpointError, State, read_file, write_whole};
+use crate::checkpoint::{self, CheckpointError, State, Values, read_file, write_whole};
 use crate::config::{RunPaths, TrainConfig};
 use crate::curves;
 use crate::event::Event;
@@ -102,9 +101,7 @@ impl RunFolder {
     }
 
     /// `None` before the first checkpoint.
-    pub(crate) fn load_checkpoint(
-        &self,
-    ) -> Result<Option<(State, BTreeMap<String, Vec<f32>>)>, CheckpointError> {
+    pub(crate) fn load_checkpoint(&self) -> Result<Option<(State, Values)>, CheckpointError> {
         if !self.last().exists() {
             return Ok(None);
         }
