@@ -1,7 +1,7 @@
 """Checks that PyTorch takes exported weights: `weights_only=True`, then a strict load.
 
-    underdrawing export model.safetensors netH.pth netR.pth
-    python tools/reference/check_export.py netH.pth netR.pth [originalH.pth originalR.pth]
+    underdrawing export model.safetensors -o DIR
+    python tools/reference/check_export.py DIR/netH.pth DIR/netR.pth [originalH.pth originalR.pth]
 
 With the files that were imported as third and fourth argument, every weight must be the same, bit
 for bit.

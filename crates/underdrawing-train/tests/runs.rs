@@ -1,6 +1,8 @@
 //! Whole runs on small pictures: that networks learn, and that a run can be stopped, resumed and
 //! saved from harm.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
