@@ -102,7 +102,7 @@ pub(crate) trait ConvBackend: Backend {
 }
 
 #[cfg(any(feature = "wgpu", feature = "cuda"))]
-impl<R: burn::backend::cubecl::CubeRuntime> ConvBackend for burn::backend::cubecl::CubeBackend<R> {}
+impl ConvBackend for burn::backend::Cube {}
 
 impl ConvBackend for Flex {
     fn conv3x3(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, slope: f32) -> FlexTensor {
