@@ -1,6 +1,6 @@
 //! Models inside the library.
 
-use crate::model::ModelId;
+use crate::model_id::ModelId;
 
 /// A model file inside the library.
 #[derive(Debug)]

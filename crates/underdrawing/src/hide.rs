@@ -5,7 +5,7 @@ use thiserror::Error;
 use crate::fit::{Fit, turns};
 use crate::floats::Floats;
 use crate::mark::{Mark, nearest_with_bit};
-use crate::model::ModelId;
+use crate::model_id::ModelId;
 use crate::pixels::Pixels;
 use crate::tile::{Context, Sample, Source, Tiling, Window};
 

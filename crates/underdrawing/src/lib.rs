@@ -49,6 +49,7 @@ mod mark;
 mod metric;
 mod model;
 mod model_file;
+mod model_id;
 pub mod net;
 mod pixels;
 mod pth;
@@ -63,8 +64,9 @@ pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE,
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
 pub use mark::{Mark, read_mark};
 pub use metric::{Comparison, FloatComparison, MetricError};
-pub use model::{Model, ModelId, ModelIdError, Quality, TrainingRecord};
+pub use model::{Model, Quality, TrainingRecord};
 pub use model_file::{ModelError, Precision};
+pub use model_id::{ModelId, ModelIdError};
 pub use pixels::{Limits, Pixels, PixelsError};
 pub use pth::{PthError, StateDictError, export_2018, import_2018};
 pub use reveal::{RevealError, RevealOptions};

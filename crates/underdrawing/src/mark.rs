@@ -4,7 +4,7 @@
 //! revealing needs nothing but the picture; file metadata would be stripped on the way. Each bit
 //! is the lowest bit of one sample. Byte by byte in `docs/format.md`, section 2.
 
-use crate::model::ModelId;
+use crate::model_id::ModelId;
 use crate::pixels::{Limits, Pixels};
 
 /// The newest version of the mark that this code reads, and the one it writes.

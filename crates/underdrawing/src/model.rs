@@ -1,13 +1,10 @@
 //! A model: networks, what they are, and how they were trained.
 
 use std::fmt;
-use std::str::FromStr;
 
 use burn::module::Module;
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use crate::architecture::Architecture;
 use crate::compute::Compute;
@@ -15,7 +12,8 @@ use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
-use crate::net::{self, Init, NamedTensor, Networks, named_tensors, with_tensors};
+use crate::model_id::ModelId;
+use crate::net::{self, Init, Networks, named_tensors, with_tensors};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
@@ -55,19 +53,6 @@ pub struct Quality {
     pub container_psnr_db: f64,
     /// Revealed picture against secret, dB.
     pub revealed_psnr_db: f64,
-}
-
-/// What tells one model from another: the first 8 bytes of the SHA-256 of its architecture and all
-/// its parameters. Printed as 16 hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ModelId([u8; 8]);
-
-/// Why a text is no model id.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[error("`{found}` is not a model id: expected 16 hexadecimal digits")]
-pub struct ModelIdError {
-    /// The text.
-    pub found: String,
 }
 
 impl Model {
@@ -296,62 +281,6 @@ fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> 
     Ok(())
 }
 
-impl ModelId {
-    /// `docs/format.md`, section 1.4.
-    fn of(architecture: &Architecture, tensors: &mut [NamedTensor]) -> Self {
-        tensors.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut hash = Sha256::new();
-        hash.update(architecture.to_json());
-        for tensor in tensors {
-            hash.update(&tensor.name);
-            for value in &tensor.values {
-                hash.update(value.to_le_bytes());
-            }
-        }
-        let mut id = [0; 8];
-        id.copy_from_slice(&hash.finalize()[..8]);
-        Self(id)
-    }
-
-    /// The id of these 8 bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 8]) -> Self {
-        Self(bytes)
-    }
-
-    /// Its 8 bytes.
-    #[must_use]
-    pub const fn to_bytes(self) -> [u8; 8] {
-        self.0
-    }
-}
-
-impl fmt::Display for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", u64::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for ModelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ModelId({self})")
-    }
-}
-
-impl FromStr for ModelId {
-    type Err = ModelIdError;
-
-    fn from_str(text: &str) -> Result<Self, ModelIdError> {
-        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let value = u64::from_str_radix(text, 16).ok().filter(|_| digits);
-        value
-            .map(|value| Self(value.to_be_bytes()))
-            .ok_or_else(|| ModelIdError {
-                found: text.to_owned(),
-            })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -517,15 +446,5 @@ mod tests {
         });
         let other = Model::new(*model.architecture(), networks, TrainingRecord::default());
         assert_ne!(model.id(), other.id());
-    }
-
-    #[test]
-    fn ids_are_written_and_read_as_text() {
-        let id = ModelId::from_bytes([0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff]);
-        assert_eq!(id.to_string(), "00010203fcfdfeff");
-        assert_eq!("00010203fcfdfeff".parse(), Ok(id));
-        for text in ["", "0001", "+0010203fcfdfeff", "00010203fcfdfefg"] {
-            assert!(text.parse::<ModelId>().is_err(), "{text}");
-        }
     }
 }

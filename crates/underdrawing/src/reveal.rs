@@ -8,7 +8,7 @@ use crate::hide::{
     write_rounded,
 };
 use crate::mark::{self, Mark, NewerMark};
-use crate::model::ModelId;
+use crate::model_id::ModelId;
 use crate::pixels::{Limits, Pixels, PixelsError};
 
 /// How to reveal.
