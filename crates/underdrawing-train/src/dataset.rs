@@ -10,14 +10,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use underdrawing::{Limits, Picture, Pixels};
+use underdrawing::{FileFormat, Limits, Picture, Pixels};
 
 use crate::config::Fit;
-
-/// File name extensions that are taken for pictures.
-const EXTENSIONS: [&str; 9] = [
-    "png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "gif", "qoi",
-];
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +56,7 @@ pub(crate) fn list_pictures(folder: &Path, at_least: usize) -> Result<Vec<PathBu
             let extension = entry.extension().and_then(|e| e.to_str());
             if entry.is_dir() {
                 folders.push(entry);
-            } else if extension
-                .is_some_and(|e| EXTENSIONS.contains(&e.to_ascii_lowercase().as_str()))
-            {
+            } else if extension.and_then(FileFormat::of_extension).is_some() {
                 paths.push(entry);
             }
         }
@@ -220,7 +213,8 @@ impl Dataset {
     }
 }
 
-fn resized(picture: &Pixels, width: usize, height: usize) -> Pixels {
+/// A picture of the size that training asks for.
+pub(crate) fn resized(picture: &Pixels, width: usize, height: usize) -> Pixels {
     picture
         .resized(width, height)
         .expect("training squares are within the limits")
@@ -322,7 +316,7 @@ mod tests {
             })
             .unwrap();
             let picture = Picture::from(pixels);
-            let bytes = picture.encode(underdrawing::FileFormat::Png).unwrap();
+            let bytes = picture.encode(FileFormat::Png).unwrap();
             std::fs::write(folder.path().join(format!("{i}.png")), bytes).unwrap();
         }
         folder

@@ -199,8 +199,11 @@ impl Trainer {
             }
             self.after_step(steps, &mut report)?;
         }
-        self.save_last(&mut report)?;
-        self.folder.draw_curves()?;
+        if self.state.step < steps {
+            // The last step has saved already.
+            self.save_last(&mut report)?;
+            self.folder.draw_curves()?;
+        }
         report.tell(Event::Finished {
             step: self.state.step,
             stopped: self.state.step < steps,

@@ -8,7 +8,7 @@ use underdrawing::net::Networks;
 use underdrawing::{Comparison, Pixels, SheetColumn};
 
 use crate::config::{Fit, TrainConfig};
-use crate::dataset::{push_planes, read_picture};
+use crate::dataset::{push_planes, read_picture, resized};
 use crate::event::Validation;
 
 /// Longest side that validation looks at; larger pictures lose their borders.
@@ -42,8 +42,8 @@ pub(crate) fn read_pairs(paths: &[PathBuf], config: &TrainConfig) -> Vec<Pair> {
         .filter_map(|pair| Some((read_picture(&pair[0])?, read_picture(&pair[1])?)))
         .map(|(cover, secret)| match config.fit {
             Fit::Squeeze => Pair {
-                cover: fitted(&cover, config.size, config.size),
-                secret: fitted(&secret, config.size, config.size),
+                cover: resized(&cover, config.size, config.size),
+                secret: resized(&secret, config.size, config.size),
             },
             Fit::Crop => {
                 let side = |a: usize, b: usize| (a.min(b).min(LONGEST) & !1).max(2);
@@ -56,12 +56,6 @@ pub(crate) fn read_pairs(paths: &[PathBuf], config: &TrainConfig) -> Vec<Pair> {
             }
         })
         .collect()
-}
-
-fn fitted(picture: &Pixels, width: usize, height: usize) -> Pixels {
-    picture
-        .resized(width, height)
-        .expect("training squares are within the limits")
 }
 
 fn centre(picture: &Pixels, width: usize, height: usize) -> Pixels {

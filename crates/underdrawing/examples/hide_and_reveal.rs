@@ -30,13 +30,6 @@ fn read(path: &str) -> Result<Pixels, Box<dyn Error>> {
 }
 
 fn write(path: &str, pixels: Pixels) -> Result<(), Box<dyn Error>> {
-    let picture = Picture {
-        format: FileFormat::Png,
-        pixels,
-        alpha: None,
-        icc_profile: None,
-        lossy: false,
-        conversions: Vec::new(),
-    };
+    let picture = Picture::from(pixels);
     Ok(fs::write(path, picture.encode(FileFormat::Png)?)?)
 }

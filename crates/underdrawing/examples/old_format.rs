@@ -53,14 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let container = model.hide(&cover, &secret, &HideOptions::default())?;
     let revealed = model.reveal(&container, &RevealOptions::default())?;
     for (name, pixels) in [("container.png", container), ("revealed.png", revealed)] {
-        let picture = Picture {
-            format: FileFormat::Png,
-            pixels,
-            alpha: None,
-            icc_profile: None,
-            lossy: false,
-            conversions: Vec::new(),
-        };
+        let picture = Picture::from(pixels);
         fs::write(folder.join(name), picture.encode(FileFormat::Png)?)?;
     }
     Ok(())
