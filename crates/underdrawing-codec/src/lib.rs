@@ -1,0 +1,24 @@
+//! A picture codec made for being hidden: the most picture in a given number of bytes.
+//!
+//! It knows nothing of hiding. A coded picture is a list of segments, byte strings of known
+//! length: the first holds what the whole picture needs, each further one a stripe of rows, so that
+//! stripes can be decoded by threads of their own and a damaged one leaves the others whole.
+//!
+//! Every bit is decided by integers (or by plain multiply and add of floats, in the encoder alone),
+//! so that the same picture gives the same bytes on every machine and with any number of threads.
+
+mod picture;
+
+pub use picture::{Picture, PictureError};
+
+/// How much work goes into fewer bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Effort {
+    /// Tables and counters only.
+    Fast,
+    /// In between.
+    Normal,
+    /// The strongest models.
+    #[default]
+    Best,
+}

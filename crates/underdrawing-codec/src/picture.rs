@@ -1,0 +1,112 @@
+//! Pictures in memory: 8-bit samples, grey or RGB.
+
+use thiserror::Error;
+
+/// Most pixels of a picture, as many as a decoder ever allocates for.
+pub const MAX_PIXELS: u64 = 120_000_000;
+
+/// Longest side in pixels.
+pub const MAX_SIDE: usize = 32_768;
+
+/// A picture: 8-bit samples, interleaved, row by row from the top left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    channels: usize,
+    samples: Vec<u8>,
+}
+
+/// Why a buffer is not a picture.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// A side is zero or too large.
+    #[error(
+        "a picture of {width}x{height}: expected sides of 1 to {MAX_SIDE} and at most {MAX_PIXELS} pixels"
+    )]
+    Size {
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+    },
+    /// Neither grey nor RGB.
+    #[error("{found} samples a pixel: expected 1 or 3")]
+    Channels {
+        /// Samples a pixel found.
+        found: usize,
+    },
+    /// The buffer's length does not fit the size.
+    #[error("a buffer of {found} samples: expected {expected}")]
+    Length {
+        /// Samples that size and channels ask for.
+        expected: usize,
+        /// Samples there.
+        found: usize,
+    },
+}
+
+impl Picture {
+    /// Takes `channels * width * height` samples, interleaved; `channels` is 1 (grey) or 3 (RGB).
+    ///
+    /// # Errors
+    /// When a side is zero or too large, or the buffer has another length.
+    pub fn new(
+        width: usize,
+        height: usize,
+        channels: usize,
+        samples: Vec<u8>,
+    ) -> Result<Self, PictureError> {
+        let pixels = (width as u64).saturating_mul(height as u64);
+        if pixels == 0 || pixels > MAX_PIXELS || width.max(height) > MAX_SIDE {
+            return Err(PictureError::Size { width, height });
+        }
+        if channels != 1 && channels != 3 {
+            return Err(PictureError::Channels { found: channels });
+        }
+        let expected = channels * width * height;
+        if samples.len() != expected {
+            return Err(PictureError::Length {
+                expected,
+                found: samples.len(),
+            });
+        }
+        Ok(Self {
+            width,
+            height,
+            channels,
+            samples,
+        })
+    }
+
+    /// Columns.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Samples a pixel: 1 or 3.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// The samples, interleaved.
+    #[must_use]
+    pub fn samples(&self) -> &[u8] {
+        &self.samples
+    }
+
+    /// The buffer itself.
+    #[must_use]
+    pub fn into_samples(self) -> Vec<u8> {
+        self.samples
+    }
+}
