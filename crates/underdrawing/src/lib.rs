@@ -40,6 +40,7 @@
 
 mod architecture;
 mod built_in;
+mod coded;
 mod compute;
 mod fit;
 mod floats;

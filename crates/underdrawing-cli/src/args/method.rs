@@ -1,0 +1,96 @@
+//! How to hide: `--method` and what belongs to the coded one.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+const METHOD: &str = "Method";
+const PASSWORD: &str = "Password";
+
+/// How to hide.
+#[derive(Debug, Args)]
+pub(crate) struct MethodArgs {
+    /// How to hide
+    ///
+    /// Default: coded, or network when --model is given. Coded leaves both pictures about ten
+    /// decibels better and can ask for a password; network is the method of the published systems,
+    /// with models of your own. `reveal` finds out by itself.
+    #[arg(long, value_enum, help_heading = METHOD)]
+    pub(crate) method: Option<Method>,
+
+    /// Coded: how much work goes into the code
+    #[arg(long, value_enum, help_heading = METHOD)]
+    pub(crate) effort: Option<Effort>,
+
+    /// Coded: what the two pictures share between them
+    #[arg(long, value_enum, group = "rate", help_heading = METHOD)]
+    pub(crate) balance: Option<Balance>,
+
+    /// Coded: quality of the container in dB; the rest goes to the revealed picture
+    #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
+    pub(crate) container_db: Option<f64>,
+
+    /// Coded: quality of the revealed picture in dB; the rest goes to the container
+    #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
+    pub(crate) revealed_db: Option<f64>,
+}
+
+impl MethodArgs {
+    /// The first flag given that only the coded method has.
+    pub(crate) fn coded_flag(&self) -> Option<&'static str> {
+        [
+            (self.effort.is_some(), "--effort"),
+            (self.balance.is_some(), "--balance"),
+            (self.container_db.is_some(), "--container-db"),
+            (self.revealed_db.is_some(), "--revealed-db"),
+        ]
+        .into_iter()
+        .find_map(|(given, flag)| given.then_some(flag))
+    }
+}
+
+/// Ways to hide a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Method {
+    /// A compressed secret in the cover's samples
+    Coded,
+    /// Trained networks
+    Network,
+}
+
+/// How much work goes into the code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Effort {
+    /// A fraction of a second a megapixel
+    Fast,
+    /// In between
+    Normal,
+    /// The best pictures; the default
+    Best,
+}
+
+/// What container and revealed picture share between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Balance {
+    /// The container at 49.9 dB, the rest to the revealed picture; the default
+    Container,
+    /// Both at the same quality
+    Equal,
+}
+
+/// Where the password comes from, for the coded method.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Ask for a password at the terminal
+    ///
+    /// Without a password anybody with this program can reveal. The environment variable
+    /// UNDERDRAWING_PASSWORD, when it is set, is a password, too.
+    #[arg(long, conflicts_with = "password_file", help_heading = PASSWORD)]
+    pub(crate) password: bool,
+
+    /// Read the password from a file; `-` reads standard input
+    ///
+    /// A line break at its end is not part of the password.
+    #[arg(long, value_name = "FILE", help_heading = PASSWORD)]
+    pub(crate) password_file: Option<PathBuf>,
+}

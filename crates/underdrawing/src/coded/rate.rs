@@ -1,0 +1,239 @@
+//! How many bytes the secret gets, and what the cover pays for them.
+
+use underdrawing_codec::{Coded, EncodeError, Encoder, Picture, n_stripes};
+
+use crate::pixels::Pixels;
+
+use super::channel::assured_capacity;
+use super::hide::{CodedHideError, CodedOptions, CodedRate};
+use super::key::TAG_BYTES;
+use super::layout::directory_bytes;
+use super::mix::{Costs, Mix};
+use super::preamble;
+
+/// Below this quality a secret larger than its cover is reduced in size, so that what is coded is
+/// better: 32 dB.
+const LEAST_MSE_DB: f64 = 32.0;
+
+/// Share of a side that a reduction keeps: steps of 0.7 in area.
+const REDUCTION: f64 = 0.84;
+
+/// A mix with fewer bits is worth its header when it leaves this share of them unused.
+const WORTH_SHRINKING: f64 = 0.99;
+
+/// Encodings at most before container and revealed picture count as equal.
+const EQUAL_ROUNDS: usize = 4;
+
+/// As near as equal qualities have to be, in dB.
+const EQUAL_WITHIN_DB: f64 = 0.05;
+
+/// A secret that fits its cover.
+pub(super) struct Fitted {
+    pub(super) coded: Coded,
+    /// Width and height of the coded picture.
+    pub(super) size: (usize, usize),
+    pub(super) mix: Mix,
+}
+
+/// Codes the secret so that it fits.
+pub(super) fn fit(
+    cover: &Pixels,
+    secret: &Pixels,
+    options: &CodedOptions<'_>,
+) -> Result<Fitted, CodedHideError> {
+    let job = Job {
+        cover,
+        secret,
+        costs: Costs::of(cover),
+        options,
+    };
+    match options.rate {
+        CodedRate::Ternary => job.at_mix(Mix::TERNARY),
+        CodedRate::ContainerDb(db) => {
+            job.at_mix(Mix::within_error(mse_of_decibels(db)?, &job.costs))
+        }
+        CodedRate::RevealedDb(db) => job.at_quality(db),
+        CodedRate::Equal => job.equal(),
+    }
+}
+
+/// PSNR in dB of a mean square error in grey levels.
+pub(super) fn decibels_of_mse(mse: f64) -> f64 {
+    10.0 * (255.0 * 255.0 / mse).log10()
+}
+
+fn mse_of_decibels(db: f64) -> Result<f64, CodedHideError> {
+    if db.is_finite() && db > 0.0 {
+        Ok(255.0 * 255.0 / 10.0_f64.powf(db / 10.0))
+    } else {
+        Err(CodedHideError::Decibels { found: db })
+    }
+}
+
+/// The secret for the codec: one plane if it is grey throughout.
+pub(super) fn coding_picture(secret: &Pixels) -> Picture {
+    let (width, height) = (secret.width(), secret.height());
+    let (pixels, _) = secret.data().as_chunks::<3>();
+    let grey = pixels.iter().all(|[r, g, b]| r == g && g == b);
+    let (channels, samples) = if grey {
+        (1, pixels.iter().map(|[grey, _, _]| *grey).collect())
+    } else {
+        (3, secret.data().to_vec())
+    };
+    Picture::new(width, height, channels, samples)
+        .expect("the codec's limits are those of pixels")
+}
+
+/// Samples of a cover that hold the payload.
+pub(super) fn payload_samples(cover: &Pixels) -> usize {
+    cover.data().len().saturating_sub(preamble::SAMPLES)
+}
+
+/// Bytes around coded segments: their directory, and a seal each and for the directory.
+pub(super) fn overhead(n_segments: usize) -> usize {
+    directory_bytes(n_segments) + TAG_BYTES * (1 + n_segments)
+}
+
+struct Job<'a> {
+    cover: &'a Pixels,
+    secret: &'a Pixels,
+    costs: Costs,
+    options: &'a CodedOptions<'a>,
+}
+
+impl Job<'_> {
+    /// The best picture that the mix has room for.
+    fn at_mix(&self, mix: Mix) -> Result<Fitted, CodedHideError> {
+        let mut size = (self.secret.width(), self.secret.height());
+        loop {
+            let smallest = size == (1, 1);
+            match self.encode(&self.encoder(size), size, mix) {
+                Ok(coded) if smallest || self.is_good(&coded, size) => {
+                    return Ok(self.fitted(coded, size, mix));
+                }
+                Err(_) if smallest => return Err(self.too_small(mix)),
+                _ => size = reduced(size),
+            }
+        }
+    }
+
+    /// The secret at a quality, in the fewest bytes.
+    fn at_quality(&self, db: f64) -> Result<Fitted, CodedHideError> {
+        let size = (self.secret.width(), self.secret.height());
+        let coded = self
+            .encoder(size)
+            .encode_to_mse(mse_of_decibels(db)?)
+            .map_err(|_| self.too_small(Mix::HIGHEST))?;
+        let needed = needed(&coded);
+        let Some(mix) = self.least_mix(needed) else {
+            return Err(CodedHideError::RevealedDb {
+                asked_db: db,
+                needed,
+                most: assured_capacity(payload_samples(self.cover), Mix::HIGHEST),
+            });
+        };
+        Ok(Fitted { coded, size, mix })
+    }
+
+    /// Both pictures at one quality, at the secret's own size; where the cover is too small for
+    /// that, the ternary mix decides.
+    fn equal(&self) -> Result<Fitted, CodedHideError> {
+        let size = (self.secret.width(), self.secret.height());
+        let encoder = self.encoder(size);
+        let curve = encoder.estimate();
+        // What the codec does better or worse than its estimate, as a factor.
+        let mut correction = 1.0;
+        let mut best: Option<(f64, Fitted)> = None;
+        for _ in 0..EQUAL_ROUNDS {
+            let crossing = Mix::least(|mix| {
+                correction * curve.mse_at(self.budget(size, mix)) <= self.costs.mse(mix)
+            });
+            let mix = crossing.unwrap_or(Mix::HIGHEST);
+            let Ok(coded) = self.encode(&encoder, size, mix) else {
+                break;
+            };
+            if coded.mse == 0.0 {
+                return Ok(self.fitted(coded, size, mix));
+            }
+            let off = (decibels_of_mse(coded.mse) - decibels_of_mse(self.costs.mse(mix))).abs();
+            correction = coded.mse / curve.mse_at(self.budget(size, mix));
+            if best.as_ref().is_none_or(|(least, _)| off < *least) {
+                best = Some((off, Fitted { coded, size, mix }));
+            }
+            if off < EQUAL_WITHIN_DB {
+                break;
+            }
+        }
+        match best {
+            Some((_, fitted)) => Ok(fitted),
+            None => self.at_mix(Mix::TERNARY),
+        }
+    }
+
+    fn encoder(&self, size: (usize, usize)) -> Encoder {
+        let secret = self
+            .secret
+            .resized(size.0, size.1)
+            .expect("a reduced picture is within the limits");
+        Encoder::new(&coding_picture(&secret), self.options.effort)
+    }
+
+    fn encode(
+        &self,
+        encoder: &Encoder,
+        size: (usize, usize),
+        mix: Mix,
+    ) -> Result<Coded, EncodeError> {
+        encoder.encode_to_bytes(self.budget(size, mix))
+    }
+
+    /// Bytes for the segments of a picture.
+    fn budget(&self, size: (usize, usize), mix: Mix) -> usize {
+        let n_segments = 1 + n_stripes(size.0, size.1);
+        assured_capacity(payload_samples(self.cover), mix).saturating_sub(overhead(n_segments))
+    }
+
+    /// Whether the coded picture may stay as it is: a secret that is no larger than its cover is
+    /// never reduced for its quality.
+    fn is_good(&self, coded: &Coded, size: (usize, usize)) -> bool {
+        size.0 * size.1 <= self.cover.width() * self.cover.height()
+            || coded.mse == 0.0
+            || decibels_of_mse(coded.mse) >= LEAST_MSE_DB
+    }
+
+    /// With no more bits than it takes.
+    fn fitted(&self, coded: Coded, size: (usize, usize), mix: Mix) -> Fitted {
+        let needed = needed(&coded);
+        let room = assured_capacity(payload_samples(self.cover), mix);
+        let mix = if (needed as f64) < WORTH_SHRINKING * room as f64 {
+            self.least_mix(needed).unwrap_or(mix)
+        } else {
+            mix
+        };
+        Fitted { coded, size, mix }
+    }
+
+    fn least_mix(&self, needed: usize) -> Option<Mix> {
+        let n_samples = payload_samples(self.cover);
+        Mix::least(|mix| assured_capacity(n_samples, mix) >= needed)
+    }
+
+    fn too_small(&self, mix: Mix) -> CodedHideError {
+        CodedHideError::CoverTooSmall {
+            width: self.cover.width(),
+            height: self.cover.height(),
+            bytes: assured_capacity(payload_samples(self.cover), mix),
+        }
+    }
+}
+
+/// Bytes of the sealed payload.
+fn needed(coded: &Coded) -> usize {
+    let bytes: usize = coded.segments.iter().map(Vec::len).sum();
+    bytes + overhead(coded.segments.len())
+}
+
+fn reduced(size: (usize, usize)) -> (usize, usize) {
+    let side = |n: usize| ((n as f64 * REDUCTION) as usize).max(1);
+    (side(size.0), side(size.1))
+}
