@@ -7,7 +7,10 @@
 //! Every bit is decided by integers (or by plain multiply and add of floats, in the encoder alone),
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
+mod bands;
 mod picture;
+mod simd;
+mod wavelet;
 
 pub use picture::{Picture, PictureError};
 
