@@ -7,6 +7,8 @@
 //! Every bit is decided by integers (or by plain multiply and add of floats, in the encoder alone),
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
+#[allow(dead_code, unused_imports)] // Until the models use all of it.
+mod entropy;
 mod picture;
 
 pub use picture::{Picture, PictureError};
