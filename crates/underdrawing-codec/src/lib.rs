@@ -8,6 +8,8 @@
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
 mod bands;
+#[allow(dead_code, unused_imports)] // Until the models use all of it.
+mod entropy;
 mod picture;
 mod simd;
 mod wavelet;
