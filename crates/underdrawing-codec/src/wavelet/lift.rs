@@ -146,6 +146,9 @@ mod tests {
     fn the_low_band_keeps_the_mean_times_1_23() {
         let mut halves = vec![0; 32];
         forward_line(&[8000; 32], &mut halves);
-        assert!(halves[..16].iter().all(|&v| (v - 9841).abs() <= 3), "{halves:?}");
+        assert!(
+            halves[..16].iter().all(|&v| (v - 9841).abs() <= 3),
+            "{halves:?}"
+        );
     }
 }
