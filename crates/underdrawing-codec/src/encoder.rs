@@ -86,6 +86,10 @@ impl<'p> Encoder<'p> {
     /// # Errors
     /// When nothing fits.
     pub fn encode_to_bytes(&self, budget: usize) -> Result<Coded, EncodeError> {
+        Ok(self.finish(self.fitting(budget)?))
+    }
+
+    fn fitting(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
         let mut best = self.attempt(high, LAMBDA);
         if best.len() > budget {
@@ -104,7 +108,7 @@ impl<'p> Encoder<'p> {
                 low = coded.quantised.step;
             }
         }
-        Ok(self.finish(best))
+        Ok(best)
     }
 
     /// The fewest bytes with a mean squared error of at most `mse` squared grey levels.
@@ -135,6 +139,12 @@ impl<'p> Encoder<'p> {
             quantised: best,
             segments,
         }))
+    }
+
+    /// The multiples of the step that a budget buys, for fitting tables to.
+    #[cfg(feature = "fit")]
+    pub(crate) fn multiples(&self, budget: usize) -> Result<Vec<Part>, EncodeError> {
+        Ok(self.fitting(budget)?.quantised.parts)
     }
 
     fn quantise(&self, step: u32, lambda: u32) -> Quantised {
