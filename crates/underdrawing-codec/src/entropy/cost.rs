@@ -1,0 +1,101 @@
+//! What a bit costs, from integers alone.
+
+use super::BitCoder;
+
+/// One bit of cost: costs are in 1/65536 bit.
+pub(crate) const COST_ONE: u32 = 1 << 16;
+
+/// `-log2(64 i / 65536)` in [`COST_ONE`]ths; only the upper half is asked for.
+static COSTS: [u32; 1025] = costs();
+
+/// Sums the cost of bits and writes nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counter {
+    /// Sum in 1/65536 bit.
+    pub(crate) cost: u64,
+}
+
+impl Counter {
+    /// The sum in bits.
+    pub(crate) fn bits(&self) -> f64 {
+        self.cost as f64 / f64::from(COST_ONE)
+    }
+}
+
+impl BitCoder for Counter {
+    #[inline(always)]
+    fn code(&mut self, bit: bool, chance: u16) -> bool {
+        let likelihood = if bit {
+            u32::from(chance)
+        } else {
+            65536 - u32::from(chance)
+        };
+        self.cost += u64::from(cost(likelihood));
+        bit
+    }
+}
+
+/// Cost in 1/65536 bit of what has the chance `likelihood` / 65536, 1 to 65535.
+#[inline(always)]
+pub(crate) fn cost(likelihood: u32) -> u32 {
+    // Small chances are scaled up first: a table of equal steps is coarse there.
+    let shift = likelihood.leading_zeros().saturating_sub(16);
+    let scaled = likelihood << shift;
+    let (step, within) = ((scaled >> 6) as usize & 1023, scaled & 63);
+    let above = COSTS[step + 1];
+    above + (((COSTS[step] - above) * (64 - within)) >> 6) + (shift << 16)
+}
+
+const fn costs() -> [u32; 1025] {
+    let mut table = [0; 1025];
+    let mut i = 1;
+    while i <= 1024 {
+        table[i] = (16 << 16) - log2(64 * i as u64);
+        i += 1;
+    }
+    table
+}
+
+/// `log2(x)` in 1/65536, rounded down; `x` is at least 1. Bit by bit: squaring doubles the logarithm.
+const fn log2(x: u64) -> u32 {
+    let whole = x.ilog2();
+    let mut mantissa = x << (31 - whole); // In [2^31, 2^32): 1 to 2 with 31 fraction bits.
+    let mut result = whole;
+    let mut bit = 0;
+    while bit < 16 {
+        mantissa = (mantissa * mantissa) >> 31;
+        result <<= 1;
+        if mantissa >> 32 != 0 {
+            result += 1;
+            mantissa >>= 1;
+        }
+        bit += 1;
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn costs_are_logarithms() {
+        for likelihood in 1..65536 {
+            let exact = -(f64::from(likelihood) / 65536.0).log2();
+            let found = f64::from(cost(likelihood)) / 65536.0;
+            assert!(
+                (found - exact).abs() < 0.0001,
+                "{likelihood}: {found} {exact}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fair_bit_costs_one() {
+        let mut counter = Counter::default();
+        for i in 0..1000 {
+            counter.code(i % 2 == 0, 32768);
+        }
+        assert!((counter.bits() - 1000.0).abs() < 2.0);
+    }
+}

@@ -1,0 +1,237 @@
+//! A binary range coder without carries.
+//!
+//! `low` and `high` are the ends, both included, of what is left of the interval [0, 2^64). Their
+//! common leading bytes are written as soon as there are any. Straddling a byte's border makes the
+//! interval small for a while, which with 64 bits costs nothing that can be measured.
+
+use super::BitCoder;
+
+/// Writes bits.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    low: u64,
+    high: u64,
+    bytes: Vec<u8>,
+}
+
+/// Reads bits. Past the end of its bytes it reads zeros, so that any bytes decode to something.
+#[derive(Debug)]
+pub(crate) struct Decoder<'a> {
+    low: u64,
+    high: u64,
+    value: u64,
+    rest: &'a [u8],
+}
+
+/// Where an interval is cut: up to and including this is a one.
+///
+/// With an interval of fewer than 2^16 values this is `low`; both parts then still have a value.
+#[inline(always)]
+fn middle(low: u64, high: u64, chance: u16) -> u64 {
+    low + ((high - low) >> 16) * u64::from(chance)
+}
+
+impl Encoder {
+    pub(crate) fn new() -> Self {
+        Self {
+            low: 0,
+            high: u64::MAX,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Bytes written so far; up to eight more follow.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Ends with the fewest bytes that a decoder, which reads zeros after them, takes for a number
+    /// inside the interval.
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        for kept in 0..=8 {
+            let below = u64::MAX.checked_shr(8 * kept).unwrap_or(0);
+            let Some(up) = self.low.checked_add(below) else {
+                continue;
+            };
+            let number = up & !below;
+            if number <= self.high {
+                self.bytes
+                    .extend_from_slice(&number.to_be_bytes()[..kept as usize]);
+                break;
+            }
+        }
+        while self.bytes.last() == Some(&0) {
+            self.bytes.pop();
+        }
+        self.bytes
+    }
+}
+
+impl BitCoder for Encoder {
+    #[inline(always)]
+    fn code(&mut self, bit: bool, chance: u16) -> bool {
+        let middle = middle(self.low, self.high, chance);
+        if bit {
+            self.high = middle;
+        } else {
+            self.low = middle + 1;
+        }
+        while (self.low ^ self.high) >> 56 == 0 {
+            self.bytes.push((self.high >> 56) as u8);
+            self.low <<= 8;
+            self.high = self.high << 8 | 0xff;
+        }
+        bit
+    }
+}
+
+impl<'a> Decoder<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let mut decoder = Self {
+            low: 0,
+            high: u64::MAX,
+            value: 0,
+            rest: bytes,
+        };
+        for _ in 0..8 {
+            decoder.shift_in();
+        }
+        decoder
+    }
+
+    #[inline(always)]
+    fn shift_in(&mut self) {
+        let (byte, rest) = self.rest.split_first().unwrap_or((&0, &[]));
+        self.rest = rest;
+        self.value = self.value << 8 | u64::from(*byte);
+    }
+}
+
+impl BitCoder for Decoder<'_> {
+    #[inline(always)]
+    fn code(&mut self, _: bool, chance: u16) -> bool {
+        let middle = middle(self.low, self.high, chance);
+        let bit = self.value <= middle;
+        if bit {
+            self.high = middle;
+        } else {
+            self.low = middle + 1;
+        }
+        while (self.low ^ self.high) >> 56 == 0 {
+            self.low <<= 8;
+            self.high = self.high << 8 | 0xff;
+            self.shift_in();
+        }
+        bit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Counter;
+    use super::*;
+
+    /// Bits and their chances: from a linear congruential generator, skewed in all degrees.
+    fn sequence(n: usize, seed: u64) -> Vec<(bool, u16)> {
+        let mut state = seed;
+        let mut next = move || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as u32
+        };
+        (0..n)
+            .map(|_| {
+                let chance = ((next() & 0xffff) >> (next() % 16)).clamp(1, 65535) as u16;
+                let chance = if next() & 1 == 0 {
+                    chance
+                } else {
+                    (65536 - u32::from(chance)) as u16
+                };
+                (next() & 0xffff < u32::from(chance), chance)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn bits_come_back_at_the_cost_that_was_counted() {
+        for (n, seed) in [(0, 1), (1, 2), (7, 3), (1000, 4), (60_000, 5)] {
+            let bits = sequence(n, seed);
+            let mut encoder = Encoder::new();
+            let mut counter = Counter::default();
+            for &(bit, chance) in &bits {
+                encoder.code(bit, chance);
+                counter.code(bit, chance);
+            }
+            let bytes = encoder.finish();
+            let spent = (8 * bytes.len()) as f64;
+            assert!((spent - counter.bits()).abs() < 10.0 + 1e-4 * spent);
+            let mut decoder = Decoder::new(&bytes);
+            for &(bit, chance) in &bits {
+                assert_eq!(decoder.code(false, chance), bit);
+            }
+        }
+    }
+
+    #[test]
+    fn the_unlikely_comes_back_too() {
+        // Always the branch of the least chance: the interval shrinks as fast as it can.
+        for value in [false, true] {
+            let chance = if value { 1 } else { 65535 };
+            let mut encoder = Encoder::new();
+            for _ in 0..1000 {
+                encoder.code(value, chance);
+            }
+            let bytes = encoder.finish();
+            let mut decoder = Decoder::new(&bytes);
+            assert!((0..1000).all(|_| decoder.code(!value, chance) == value));
+        }
+    }
+
+    #[test]
+    fn a_straddling_interval_of_one_step_still_codes_both() {
+        // The narrowest interval there can be: two neighbours on both sides of a byte's border.
+        for bit in [false, true] {
+            let (low, high) = ((1 << 56) - 1, 1 << 56);
+            let mut encoder = Encoder {
+                low,
+                high,
+                bytes: Vec::new(),
+            };
+            encoder.code(bit, 65535);
+            let written = encoder.bytes.clone();
+            assert_eq!(written.len(), 8);
+            let mut decoder = Decoder {
+                low,
+                high,
+                value: u64::from_be_bytes(written.try_into().unwrap()),
+                rest: &[],
+            };
+            assert_eq!(decoder.code(!bit, 65535), bit);
+        }
+    }
+
+    #[test]
+    fn every_truncation_decodes_to_something() {
+        let bits = sequence(3000, 6);
+        let mut encoder = Encoder::new();
+        for &(bit, chance) in &bits {
+            encoder.code(bit, chance);
+        }
+        let bytes = encoder.finish();
+        for end in 0..bytes.len() {
+            let mut decoder = Decoder::new(&bytes[..end]);
+            let same = bits
+                .iter()
+                .take_while(|&&(bit, chance)| decoder.code(false, chance) == bit)
+                .count();
+            for &(_, chance) in &bits {
+                decoder.code(false, chance);
+            }
+            // What lies before the cut by more than the register is read as it was written.
+            if end == bytes.len() / 2 {
+                assert!(same > bits.len() / 4 && same < bits.len());
+            }
+        }
+    }
+}
