@@ -1,11 +1,15 @@
 //! The command line's grammar and its help texts.
 
+mod method;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::output::Verbosity;
+
+pub(crate) use method::{Balance, Effort, Method, MethodArgs, PasswordArgs};
 
 const CLI_EXAMPLES: &str = "\
 Examples:
@@ -15,12 +19,14 @@ Examples:
       Hide portrait.jpg in beach.jpg. postcard.png looks like beach.jpg.
   underdrawing reveal postcard.png -o portrait-again.png
       Get the portrait back from the file.
+  underdrawing hide beach.jpg portrait.jpg -o postcard.png --password
+      Ask for a password, without which nothing is revealed.
 
 Words: a SECRET is hidden in a COVER; the result is the CONTAINER, which looks like the cover; what \
 comes out of it is the REVEALED picture.
 
-Anybody with this program can reveal: hiding is not encryption. The container must stay in a \
-lossless format: saving it as JPEG, resizing it or sending it through a messenger that does either \
+Without a password anybody with this program can reveal. The container must stay in a lossless \
+format: saving it as JPEG, resizing it or sending it through a messenger that does either \
 destroys what is hidden.
 
 Exit status: 0 done; 1 ran, and the answer is no (below the wanted quality, nothing hidden found); \
@@ -77,6 +83,8 @@ pub(crate) enum Command {
     Hide(HideArgs),
     /// Reveal the picture hidden in a container
     Reveal(RevealArgs),
+    /// Say what a cover holds, before hiding
+    Capacity(CapacityArgs),
     /// Measure how much two pictures differ
     Compare(CompareArgs),
     /// Measure hiding and revealing over many pairs
@@ -109,13 +117,20 @@ Examples:
       Hide every picture of secrets/ in one of covers/, paired by name.
   cat beach.jpg | underdrawing hide - portrait.jpg -o - > postcard.png
 
-The secret may have any size: it is turned and resized to the cover for hiding, and comes back in \
-its own size. The larger the cover, the less is lost.")]
+  underdrawing hide beach.jpg portrait.jpg -o postcard.png --method network
+      With the built-in networks instead of the codec.
+
+The secret may have any size and comes back in it. The larger the cover, the less is lost; \
+`underdrawing capacity` says how much.
+
+Methods: coded, the default, compresses the secret and puts it into the cover's samples, by one \
+grey level at most; the same grain everywhere, whatever the secret, and a password if you like. \
+Network is what the published systems do: trained networks paint the secret into the cover.")]
 pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
     ///
-    /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM, from 16x16 up. Its transparency
-    /// and colour profile go to the container untouched.
+    /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM. Its transparency and colour
+    /// profile go to the container untouched.
     pub(crate) cover: PathBuf,
 
     /// Picture to hide, or a folder of them; `-` reads standard input
@@ -146,6 +161,8 @@ pub(crate) struct HideArgs {
     #[command(flatten)]
     pub(crate) method: MethodArgs,
     #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+    #[command(flatten)]
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
@@ -159,11 +176,15 @@ pub(crate) struct HideArgs {
 Examples:
   underdrawing reveal postcard.png -o portrait.png
   underdrawing reveal containers/ -o revealed/
+  underdrawing reveal postcard.png -o portrait.png --password-file secret.txt
+  underdrawing reveal damaged.png -o portrait.png --salvage
+      Reveal what is left of a container of the coded method that was changed.
   underdrawing reveal damaged.png -o portrait.png --size 800x600
-      Reveal from a container whose mark was damaged; --size says how large the secret was.
+      Reveal from a container of the network method whose mark was damaged; --size says how large \
+the secret was.
 
-The container carries a mark: the secret's own size and the model that hid it, so that neither has \
-to be named. Without a readable mark, reveal exits with 1.")]
+How it was hidden need not be said: a container of the network method carries a mark, and one of \
+the coded method opens with its password, or without one. When nothing opens, reveal exits with 1.")]
 pub(crate) struct RevealArgs {
     /// Container to reveal from, or a folder of them; `-` reads standard input
     ///
@@ -184,12 +205,41 @@ pub(crate) struct RevealArgs {
     #[arg(long, value_name = "WxH")]
     pub(crate) size: Option<Size>,
 
+    /// Reveal what is intact of a damaged container of the coded method
+    ///
+    /// Without it a container that was changed is refused. Needs its first rows and the secret's
+    /// first part intact.
+    #[arg(long, conflicts_with = "size")]
+    pub(crate) salvage: bool,
+
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) compute: ComputeArgs,
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `capacity`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  underdrawing capacity beach.jpg
+  underdrawing capacity beach.jpg portrait.jpg
+
+For the coded method at its default rate. The figures are estimates from a part of the secret, \
+made in a fraction of the time that hiding takes.")]
+pub(crate) struct CapacityArgs {
+    /// Picture to hide in; `-` reads standard input
+    pub(crate) cover: PathBuf,
+
+    /// Picture to hide
+    pub(crate) secret: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 }
@@ -226,11 +276,12 @@ pub(crate) struct CompareArgs {
 #[command(after_help = "\
 Examples:
   underdrawing eval kodak/
+  underdrawing eval kodak/ --method network
   underdrawing eval --model run/best.safetensors --covers covers/ --secrets secrets/ --json
 
 Each pair is hidden, the container written as PNG, read back and revealed; the 8-bit figures are \
-measured on those pictures. The float figures beside them are what the networks gave before \
-rounding, which is what papers print and no file contains. Each picture's PSNR is averaged in dB; \
+measured on those pictures. The float figures beside them, of the network method, are what the \
+networks gave before rounding, which is what papers print and no file contains. Each picture's PSNR is averaged in dB; \
 identical pictures count as 100 dB.")]
 pub(crate) struct EvalArgs {
     /// Folder whose pictures, sorted by name, are cover, secret, cover, secret
@@ -323,6 +374,8 @@ pub(crate) struct DemoArgs {
 
     #[command(flatten)]
     pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) method: MethodArgs,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     #[command(flatten)]
@@ -444,21 +497,6 @@ pub(crate) struct ReportArgs {
     /// Print results as JSON on standard output, one object a line
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
-}
-
-/// How to hide.
-#[derive(Debug, Args)]
-pub(crate) struct MethodArgs {
-    /// How to hide
-    #[arg(long, value_enum, default_value_t = Method::Network, help_heading = MODEL)]
-    pub(crate) method: Method,
-}
-
-/// Ways to hide a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Method {
-    /// Trained networks
-    Network,
 }
 
 /// Which networks.

@@ -1,5 +1,6 @@
 //! The commands, one a file: each an `impl` of `run` for its arguments.
 
+mod capacity;
 mod compare;
 mod demo;
 mod eval;
@@ -20,7 +21,7 @@ use crate::files::is_stream;
 use crate::output::{ExitStatus, Ui, is_broken_pipe};
 
 /// How far the work on one picture is: called with done and total.
-type OnProgress<'a> = dyn FnMut(usize, usize) + 'a;
+pub(crate) type OnProgress<'a> = dyn FnMut(usize, usize) + 'a;
 
 /// Refuses `-` for more than one input.
 fn at_most_one_stream(paths: &[&Path]) -> anyhow::Result<()> {

@@ -94,11 +94,7 @@ impl MethodArgs {
         self.hider(model, compute, None, || Ok(None), ui)
     }
 
-    fn chosen(
-        &self,
-        model: &ModelArgs,
-        password_source: Option<&str>,
-    ) -> anyhow::Result<Method> {
+    fn chosen(&self, model: &ModelArgs, password_source: Option<&str>) -> anyhow::Result<Method> {
         let default = if model.model.is_some() {
             Method::Network
         } else {
@@ -163,9 +159,7 @@ impl Hider {
     pub(crate) fn reveal(&self, container: &Pixels) -> anyhow::Result<Pixels> {
         match self {
             Self::Network(network) => Ok(network.model.reveal(container, &network.reveal)?),
-            Self::Coded(coded) => {
-                Ok(reveal_coded(container, coded.key(), Salvage::No)?.revealed)
-            }
+            Self::Coded(coded) => Ok(reveal_coded(container, coded.key(), Salvage::No)?.revealed),
         }
     }
 

@@ -5,8 +5,10 @@ mod commands;
 mod compute;
 mod files;
 mod folder;
+mod hider;
 mod models;
 mod output;
+mod password;
 mod picture;
 mod progress;
 
@@ -35,6 +37,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<ExitStatus> {
     match command {
         Command::Hide(args) => args.run(ui),
         Command::Reveal(args) => args.run(ui),
+        Command::Capacity(args) => args.run(ui),
         Command::Compare(args) => args.run(ui),
         Command::Eval(args) => args.run(ui),
         Command::Train(args) => args.run(ui),

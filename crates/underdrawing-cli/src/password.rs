@@ -32,8 +32,9 @@ impl PasswordArgs {
         let password = if self.password {
             Some(ask(confirm)?)
         } else if let Some(path) = &self.password_file {
-            let bytes = files::read(path, MAX_BYTES)
-                .with_context(|| format!("failed to read the password file {}", display_name(path)))?;
+            let bytes = files::read(path, MAX_BYTES).with_context(|| {
+                format!("failed to read the password file {}", display_name(path))
+            })?;
             Some(without_line_break(Zeroizing::new(bytes)))
         } else {
             env::var_os(VARIABLE).map(|value| Zeroizing::new(value.into_encoded_bytes()))

@@ -72,6 +72,12 @@ pub fn n_segments(first: &[u8]) -> Result<usize, DecodeError> {
     Ok(1 + Cut::new(header.width, header.height).n_stripes())
 }
 
+/// Number of stripes, the segments after the first, of a picture of this size.
+#[must_use]
+pub fn n_stripes(width: usize, height: usize) -> usize {
+    Cut::new(width, height).n_stripes()
+}
+
 /// Decodes a picture from its segments. A missing stripe (`None`) leaves its rows without fine
 /// detail.
 ///

@@ -25,7 +25,7 @@ mod simd;
 mod step;
 mod wavelet;
 
-pub use decoder::{DecodeError, DecodeLimits, Decoded, decode, n_segments};
+pub use decoder::{DecodeError, DecodeLimits, Decoded, decode, n_segments, n_stripes};
 pub use encoder::{Coded, EncodeError, Encoder};
 pub use header::HeaderError;
 pub use picture::{MAX_PIXELS, MAX_SIDE, Picture, PictureError};

@@ -17,5 +17,7 @@ mod reveal;
 pub use capacity::{Capacity, capacity};
 pub use hide::{CodedContainer, CodedHideError, CodedOptions, CodedRate, hide_coded};
 pub use key::CodedKey;
-pub use reveal::{CodedRevealError, CodedRevealed, Salvage, reveal_coded};
+pub use reveal::{
+    CodedRevealError, CodedRevealed, CodedSummary, Salvage, inspect_coded, reveal_coded,
+};
 pub use underdrawing_codec::Effort;

@@ -60,6 +60,11 @@ mod tile;
 
 pub use architecture::Architecture;
 pub use built_in::{BuiltInModel, built_in_model, built_in_models};
+pub use coded::{
+    Capacity, CodedContainer, CodedHideError, CodedKey, CodedOptions, CodedRate, CodedRevealError,
+    CodedRevealed, CodedSummary, Effort, Salvage, capacity, hide_coded, inspect_coded,
+    reveal_coded,
+};
 pub use compute::{Compute, ComputeError};
 pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, TileSizeError};
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};

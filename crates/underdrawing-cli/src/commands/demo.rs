@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, FileFormat, Limits, Model, Picture, Pixels, SheetColumn, amplified_difference,
+    Comparison, FileFormat, Limits, Picture, Pixels, SheetColumn, amplified_difference,
     contact_sheet,
 };
 
 use crate::args::DemoArgs;
 use crate::files::{Inputs, OutputFile, create_folder};
+use crate::hider::{Details, Hider};
 use crate::output::{ExitStatus, Ui, decibels};
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
@@ -21,7 +22,8 @@ const SECRET: &[u8] = include_bytes!("../../demo/secret.png");
 #[derive(Serialize)]
 struct Report {
     folder: String,
-    model: String,
+    #[serde(flatten)]
+    details: Details,
     container_psnr_db: Option<f64>,
     revealed_psnr_db: Option<f64>,
     container_ssim: f64,
@@ -30,18 +32,18 @@ struct Report {
 
 impl DemoArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let model = self.model.load(self.compute.start()?, ui)?;
+        let hider = self.method.open_hider(&self.model, &self.compute, ui)?;
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
-        let container = self.hide(&model, &cover, &secret, ui)?;
-        let revealed = model.reveal(&container, &self.compute.reveal_options())?;
+        let (container, details) = self.hide(&hider, &cover, &secret, ui)?;
+        let revealed = hider.reveal(&container)?;
         let sheet = contact_sheet(&SheetColumn {
             cover: &cover,
             container: &container,
             secret: &secret,
             revealed: &revealed,
         });
-        let report = self.report(&model, [&cover, &secret, &container, &revealed])?;
+        let report = self.report(details, [&cover, &secret, &container, &revealed])?;
         let difference = amplified_difference(&cover, &container)
             .context("the container has another size than the cover")?;
         for (name, pixels) in [
@@ -59,24 +61,20 @@ impl DemoArgs {
     /// The container as it comes back from the file.
     fn hide(
         &self,
-        model: &Model,
+        hider: &Hider,
         cover: &Pixels,
         secret: &Pixels,
         ui: &Ui,
-    ) -> anyhow::Result<Pixels> {
+    ) -> anyhow::Result<(Pixels, Details)> {
         let bar = ui.bar(1, "tiles");
         bar.message("hiding");
-        let container = model.hide_with_progress(
-            cover,
-            secret,
-            &self.compute.hide_options(),
-            &mut |done, total| bar.set(done, total),
-        )?;
-        let bytes = Picture::from(container).encode(FileFormat::Png)?;
+        let hidden = hider.hide(cover, secret, &mut |done, total| bar.set(done, total))?;
+        let bytes = Picture::from(hidden.container).encode(FileFormat::Png)?;
         let path = self.write("container.png", &bytes)?;
         let written =
             fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
-        Ok(Picture::decode(&written, &Limits::default())?.pixels)
+        let container = Picture::decode(&written, &Limits::default())?.pixels;
+        Ok((container, hidden.details))
     }
 
     /// Writes a file of the demo; one that is there with the same content is no reason to stop, so
@@ -92,14 +90,14 @@ impl DemoArgs {
 
     fn report(
         &self,
-        model: &Model,
+        details: Details,
         [cover, secret, container, revealed]: [&Pixels; 4],
     ) -> anyhow::Result<Report> {
         let hidden = Comparison::of(cover, container)?;
         let found = Comparison::of(secret, revealed)?;
         Ok(Report {
             folder: self.output.display().to_string(),
-            model: model.id().to_string(),
+            details,
             container_psnr_db: hidden.psnr_db,
             revealed_psnr_db: found.psnr_db,
             container_ssim: hidden.ssim,

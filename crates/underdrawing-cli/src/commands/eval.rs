@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use underdrawing::{Comparison, FileFormat, FloatComparison, Limits, Model, Picture, Pixels};
+use underdrawing::{Comparison, FileFormat, FloatComparison, Limits, Picture, Pixels};
 
-use crate::args::{ComputeArgs, EvalArgs};
+use crate::args::EvalArgs;
 use crate::files::display_name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
+use crate::hider::Hider;
 use crate::output::{ExitStatus, Ui};
 use crate::picture::{self, Role};
 
@@ -47,10 +48,8 @@ impl EvalArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let mut pairs = self.pairs(ui)?;
         pairs.truncate(self.limit.unwrap_or(usize::MAX));
-        let model = self.model.load(self.compute.start()?, ui)?;
         let judge = Judge {
-            model: &model,
-            compute: &self.compute,
+            hider: self.method.open_hider(&self.model, &self.compute, ui)?,
             folder: tempfile::tempdir().context("failed to create a temporary folder")?,
         };
         if !self.report.json {
@@ -130,13 +129,12 @@ impl EvalArgs {
 }
 
 /// Hides, writes, reads back, reveals and measures.
-struct Judge<'a> {
-    model: &'a Model,
-    compute: &'a ComputeArgs,
+struct Judge {
+    hider: Hider,
     folder: tempfile::TempDir,
 }
 
-impl Judge<'_> {
+impl Judge {
     fn figures(&self, cover: &Path, secret: &Path, ui: &Ui) -> anyhow::Result<Figures> {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
         // The cover's transparency takes no part: hide passes it on untouched.
@@ -146,33 +144,31 @@ impl Judge<'_> {
         Ok(Figures {
             container: Comparison::of(&cover, &container)?.into(),
             revealed: Comparison::of(&secret, &revealed)?.into(),
-            float: Some(self.float(&cover, &secret).with_context(failed)?),
+            float: self.float(&cover, &secret).with_context(failed)?,
         })
     }
 
     /// Container and revealed picture, both as a user gets them: from a written PNG.
     fn through_a_file(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Pixels, Pixels)> {
         let path = self.folder.path().join("container.png");
-        let container = self
-            .model
-            .hide(cover, secret, &self.compute.hide_options())?;
+        let container = self.hider.hide(cover, secret, &mut |_, _| ())?.container;
         let written = Picture::from(container).encode(FileFormat::Png)?;
         fs::write(&path, written).context("failed to write a temporary file")?;
         let read = fs::read(&path).context("failed to read a temporary file")?;
         let container = Picture::decode(&read, &Limits::default())?.pixels;
-        let revealed = self
-            .model
-            .reveal(&container, &self.compute.reveal_options())?;
+        let revealed = self.hider.reveal(&container)?;
         Ok((container, revealed))
     }
 
-    /// What the networks gave before rounding, as (container, revealed).
-    fn float(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Quality, Quality)> {
-        let pair = self.model.float_pair(cover, secret)?;
-        Ok((
+    /// What networks gave before rounding, as (container, revealed).
+    fn float(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<Option<(Quality, Quality)>> {
+        let Some(pair) = self.hider.float_pair(cover, secret)? else {
+            return Ok(None);
+        };
+        Ok(Some((
             FloatComparison::of(&pair.container, cover)?.into(),
             FloatComparison::of(&pair.revealed, secret)?.into(),
-        ))
+        )))
     }
 }
 

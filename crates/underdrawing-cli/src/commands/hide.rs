@@ -6,20 +6,20 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{
-    Comparison, FileFormat, Model, Picture, Pixels, SheetColumn, contact_sheet, read_mark,
-};
+use underdrawing::{Comparison, FileFormat, Picture, Pixels, SheetColumn, contact_sheet};
 
 use super::{OnProgress, for_each};
 use crate::args::HideArgs;
 use crate::files::{OutputFile, display_name};
+use crate::hider::{Details, Hider};
 use crate::output::{ExitStatus, Ui, decibels};
+use crate::password::Confirm;
 use crate::picture::{self, Role};
 use job::Job;
 
 /// The line of `--json`.
 #[derive(Serialize)]
-struct Report {
+struct Report<'a> {
     cover: String,
     secret: String,
     container: String,
@@ -27,51 +27,59 @@ struct Report {
     height: usize,
     secret_width: usize,
     secret_height: usize,
-    secret_turned: bool,
-    model: String,
     container_psnr_db: Option<f64>,
+    #[serde(flatten)]
+    details: &'a Details,
 }
 
-/// The pictures of one job after hiding.
-struct Hidden {
+/// The pictures of one job after hiding, and what the method says.
+struct Done {
     cover: Pixels,
     secret: Pixels,
     container: Pixels,
+    details: Details,
 }
 
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let jobs = self.jobs(ui)?;
-        let model = self.model.load(self.compute.start()?, ui)?;
+        let hider = self.hider(ui)?;
+        hider.note(ui);
         for_each(
             &jobs,
             ui,
             |job| job.container.display_name(),
             |job, on_progress| {
-                let hidden = self.hide(job, &model, on_progress, ui)?;
+                let done = self.hide(job, &hider, on_progress, ui)?;
                 if let Some(sheet) = &job.sheet {
-                    self.write_sheet(sheet, &model, &hidden)?;
+                    write_sheet(sheet, &hider, &done)?;
                 }
-                self.report(job, &model, &hidden, ui)?;
+                self.report(job, &done, ui)?;
                 Ok(ExitStatus::Done)
             },
         )
+    }
+
+    fn hider(&self, ui: &Ui) -> anyhow::Result<Hider> {
+        let password = || self.password.read(Confirm::Yes);
+        let source = self.password.source();
+        self.method
+            .hider(&self.model, &self.compute, source, password, ui)
     }
 
     /// Reads, hides and writes.
     fn hide(
         &self,
         job: &Job,
-        model: &Model,
+        hider: &Hider,
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
-    ) -> anyhow::Result<Hidden> {
+    ) -> anyhow::Result<Done> {
         let cover = picture::read(&job.cover, Role::Cover, ui)?;
         let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
-        let options = self.compute.hide_options();
-        let pixels = model
-            .hide_with_progress(&cover.pixels, &secret, &options, on_progress)
+        let hidden = hider
+            .hide(&cover.pixels, &secret, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;
         if cover.icc_profile.is_some() && matches!(job.format, FileFormat::Bmp | FileFormat::Qoi) {
             let format = job.format;
@@ -82,56 +90,46 @@ impl HideArgs {
         let container = Picture {
             alpha: cover.alpha,
             icc_profile: cover.icc_profile,
-            ..Picture::from(pixels)
+            ..Picture::from(hidden.container)
         };
         picture::write(&container, job.format, &job.container)?;
-        Ok(Hidden {
+        Ok(Done {
             cover: cover.pixels,
             secret,
             container: container.pixels,
+            details: hidden.details,
         })
     }
 
-    fn write_sheet(
-        &self,
-        output: &OutputFile,
-        model: &Model,
-        hidden: &Hidden,
-    ) -> anyhow::Result<()> {
-        let revealed = model.reveal(&hidden.container, &self.compute.reveal_options())?;
-        let sheet = contact_sheet(&SheetColumn {
-            cover: &hidden.cover,
-            container: &hidden.container,
-            secret: &hidden.secret,
-            revealed: &revealed,
-        });
-        let format = picture::lossless_format(output.path(), "sheet")?;
-        picture::write(&Picture::from(sheet), format, output)
-    }
-
-    fn report(&self, job: &Job, model: &Model, hidden: &Hidden, ui: &Ui) -> anyhow::Result<()> {
+    fn report(&self, job: &Job, done: &Done, ui: &Ui) -> anyhow::Result<()> {
         if ui.is_quiet() && !self.report.json {
             return Ok(());
         }
-        let secret_turned = read_mark(&hidden.container).is_some_and(|mark| mark.turned);
-        note_changed_secret(&job.secret, hidden, secret_turned, ui);
-        let container_psnr_db = Comparison::of(&hidden.cover, &hidden.container)?.psnr_db;
+        note_changed_secret(&job.secret, done, ui);
+        let container_psnr_db = Comparison::of(&done.cover, &done.container)?.psnr_db;
         if self.report.json {
             return ui.json(&Report {
                 cover: display_name(&job.cover),
                 secret: display_name(&job.secret),
                 container: job.container.display_name(),
-                width: hidden.container.width(),
-                height: hidden.container.height(),
-                secret_width: hidden.secret.width(),
-                secret_height: hidden.secret.height(),
-                secret_turned,
-                model: model.id().to_string(),
+                width: done.container.width(),
+                height: done.container.height(),
+                secret_width: done.secret.width(),
+                secret_height: done.secret.height(),
                 container_psnr_db,
+                details: &done.details,
             });
         }
+        let expected = match &done.details {
+            Details::Coded {
+                coded_psnr_db: Some(db),
+                ..
+            } => format!(", the secret at {db:.2} dB"),
+            Details::Coded { .. } => ", the secret without loss".to_owned(),
+            Details::Network { .. } => String::new(),
+        };
         ui.say(format_args!(
-            "{}: {} hidden in {}, container at {}",
+            "{}: {} hidden in {}, container at {}{expected}",
             job.container.display_name(),
             display_name(&job.secret),
             display_name(&job.cover),
@@ -141,23 +139,48 @@ impl HideArgs {
     }
 }
 
-/// Says when the secret was turned or resized to fit the cover.
-fn note_changed_secret(path: &Path, hidden: &Hidden, turned: bool, ui: &Ui) {
-    let (width, height) = (hidden.secret.width(), hidden.secret.height());
-    let cover = (hidden.cover.width(), hidden.cover.height());
-    let upright = if turned {
-        (height, width)
-    } else {
-        (width, height)
-    };
-    let change = match (turned, upright == cover) {
-        (false, true) => return,
-        (true, true) => "turned by 90 degrees".to_owned(),
-        (false, false) => format!("resized to {}x{}", cover.0, cover.1),
-        (true, false) => format!(
-            "turned by 90 degrees and resized to {}x{}",
-            cover.0, cover.1
-        ),
+fn write_sheet(output: &OutputFile, hider: &Hider, done: &Done) -> anyhow::Result<()> {
+    let sheet = contact_sheet(&SheetColumn {
+        cover: &done.cover,
+        container: &done.container,
+        secret: &done.secret,
+        revealed: &hider.reveal(&done.container)?,
+    });
+    let format = picture::lossless_format(output.path(), "sheet")?;
+    picture::write(&Picture::from(sheet), format, output)
+}
+
+/// Says when the secret was turned or resized for hiding.
+fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
+    let (width, height) = (done.secret.width(), done.secret.height());
+    let change = match &done.details {
+        Details::Network { secret_turned, .. } => {
+            let cover = (done.cover.width(), done.cover.height());
+            let upright = if *secret_turned {
+                (height, width)
+            } else {
+                (width, height)
+            };
+            match (secret_turned, upright == cover) {
+                (false, true) => return,
+                (true, true) => "turned by 90 degrees".to_owned(),
+                (false, false) => format!("resized to {}x{}", cover.0, cover.1),
+                (true, false) => format!(
+                    "turned by 90 degrees and resized to {}x{}",
+                    cover.0, cover.1
+                ),
+            }
+        }
+        Details::Coded {
+            coded_width,
+            coded_height,
+            ..
+        } => {
+            if (*coded_width, *coded_height) == (width, height) {
+                return;
+            }
+            format!("too large for this cover, reduced to {coded_width}x{coded_height}")
+        }
     };
     ui.note(format_args!(
         "secret {}: {change} for hiding; it comes back as {width}x{height}",

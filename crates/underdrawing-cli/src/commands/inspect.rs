@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{Compute, FileFormat, Limits, Model, Picture, TrainingRecord, read_mark};
+use underdrawing::{
+    CodedKey, Compute, FileFormat, Limits, Model, Picture, TrainingRecord, inspect_coded, read_mark,
+};
 
 use crate::args::InspectArgs;
 use crate::files::{self, MAX_MODEL_BYTES, MAX_PICTURE_BYTES, display_name};
@@ -26,7 +28,20 @@ struct PictureReport {
     icc_profile: bool,
     lossy: bool,
     conversions: Vec<String>,
+    /// The network method's mark.
     mark: Option<MarkReport>,
+    /// What the coded method hid without a password.
+    coded: Option<CodedReport>,
+}
+
+#[derive(Serialize)]
+struct CodedReport {
+    secret_width: usize,
+    secret_height: usize,
+    bytes: usize,
+    parts: usize,
+    /// Parts that were not changed since hiding.
+    intact: usize,
 }
 
 #[derive(Serialize)]
@@ -88,6 +103,15 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
             secret_turned: mark.turned,
             model: mark.model.to_string(),
         }),
+        coded: inspect_coded(&picture.pixels, CodedKey::Public)
+            .ok()
+            .map(|summary| CodedReport {
+                secret_width: summary.secret_width,
+                secret_height: summary.secret_height,
+                bytes: summary.bytes,
+                parts: summary.parts,
+                intact: summary.intact,
+            }),
     }
 }
 
@@ -134,8 +158,16 @@ impl PictureReport {
                 .iter()
                 .map(|conversion| format!("  on reading: {conversion}")),
         );
-        lines.push(match &self.mark {
-            Some(mark) => format!(
+        lines.push(self.hidden());
+        lines.join("\n")
+    }
+}
+
+impl PictureReport {
+    /// What is hidden in it, as far as anybody can tell.
+    fn hidden(&self) -> String {
+        if let Some(mark) = &self.mark {
+            return format!(
                 "  hidden in it: a picture of {}x{}{}, by model {}",
                 mark.secret_width,
                 mark.secret_height,
@@ -145,10 +177,16 @@ impl PictureReport {
                     ""
                 },
                 mark.model
-            ),
-            None => "  no readable mark: a plain picture, or a damaged container".to_owned(),
-        });
-        lines.join("\n")
+            );
+        }
+        if let Some(coded) = &self.coded {
+            return format!(
+                "  hidden in it: a picture of {}x{}, coded in {} bytes without a password, {} of \
+                 {} parts intact",
+                coded.secret_width, coded.secret_height, coded.bytes, coded.intact, coded.parts
+            );
+        }
+        "  nothing found that opens without a password".to_owned()
     }
 }
 

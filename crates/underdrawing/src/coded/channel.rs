@@ -108,9 +108,7 @@ impl Channel {
 pub(super) fn assured_capacity(n_samples: usize, mix: Mix) -> usize {
     let lengths = (0..n_samples.div_ceil(BLOCK)).map(|block| BLOCK.min(n_samples - block * BLOCK));
     if mix.share == 0 {
-        return lengths
-            .map(|n| digits::uniform_capacity(mix.low, n))
-            .sum();
+        return lengths.map(|n| digits::uniform_capacity(mix.low, n)).sum();
     }
     let deviation = mix.deviation() * (n_samples as f64).sqrt();
     let ends = digits::MOST_LOST_BITS * lengths.count() as u64;
@@ -158,8 +156,14 @@ mod tests {
     fn bytes_come_back_from_any_samples() {
         for mix in [
             Mix::TERNARY,
-            Mix { low: 1, share: 2000 },
-            Mix { low: 3, share: 30_000 },
+            Mix {
+                low: 1,
+                share: 2000,
+            },
+            Mix {
+                low: 3,
+                share: 30_000,
+            },
             Mix { low: 15, share: 0 },
         ] {
             for n in [0, 1, 100, BLOCK, BLOCK + 1, 3 * BLOCK + 777] {
@@ -169,7 +173,11 @@ mod tests {
                 let mut samples = cover.clone();
                 channel.embed(&mut samples, &bytes);
                 assert_eq!(channel.extract(&samples), bytes, "{mix:?} {n}");
-                let largest = cover.iter().zip(&samples).map(|(a, b)| a.abs_diff(*b)).max();
+                let largest = cover
+                    .iter()
+                    .zip(&samples)
+                    .map(|(a, b)| a.abs_diff(*b))
+                    .max();
                 assert!(largest <= Some(mix.low + 1), "{mix:?} {n}");
             }
         }
@@ -181,7 +189,10 @@ mod tests {
         let mut samples = vec![100; 5000];
         channel.embed(&mut samples, &bytes(channel.capacity()));
         let other = Channel::new(5000, Mix::TERNARY, key(2)).extract(&samples);
-        let equal = other.iter().zip(bytes(other.len())).filter(|(a, b)| *a == b);
+        let equal = other
+            .iter()
+            .zip(bytes(other.len()))
+            .filter(|(a, b)| *a == b);
         assert!(equal.count() < other.len() / 20);
     }
 

@@ -114,10 +114,7 @@ fn divide(state: u64, radix: u8) -> (u64, u8) {
         3 => (state / 3, (state % 3) as u8),
         5 => (state / 5, (state % 5) as u8),
         7 => (state / 7, (state % 7) as u8),
-        _ => (
-            state / u64::from(radix),
-            (state % u64::from(radix)) as u8,
-        ),
+        _ => (state / u64::from(radix), (state % u64::from(radix)) as u8),
     }
 }
 

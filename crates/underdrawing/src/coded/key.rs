@@ -207,8 +207,10 @@ mod tests {
 
     #[test]
     fn another_password_or_salt_opens_nothing() {
-        let sealed = Keys::derive(CodedKey::Password(b"right"), &[1; 17], Cost::TEST).seal(3, b"part");
-        let open = |key, salt, number| Keys::derive(key, &[salt; 17], Cost::TEST).open(number, &sealed);
+        let sealed =
+            Keys::derive(CodedKey::Password(b"right"), &[1; 17], Cost::TEST).seal(3, b"part");
+        let open =
+            |key, salt, number| Keys::derive(key, &[salt; 17], Cost::TEST).open(number, &sealed);
         let right = CodedKey::Password(b"right");
         assert_eq!(open(right, 1, 3).as_deref(), Some(&b"part"[..]));
         assert_eq!(open(right, 2, 3), None);
@@ -220,7 +222,8 @@ mod tests {
 
     #[test]
     fn salts_depend_on_password_cover_and_payload() {
-        let of = |key, cover: &[u8], payload: &[&[u8]]| salt(key, cover, b"mix", payload, Cost::TEST);
+        let of =
+            |key, cover: &[u8], payload: &[&[u8]]| salt(key, cover, b"mix", payload, Cost::TEST);
         let key = CodedKey::Password(b"a");
         let one = of(key, b"cover", &[b"pay", b"load"]);
         assert_eq!(one, of(key, b"cover", &[b"pay", b"load"]));

@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn headers_come_back_and_unknown_ones_are_newer() {
         let header = Header {
-            mix: Mix {
-                low: 3,
-                share: 777,
-            },
+            mix: Mix { low: 3, share: 777 },
             directory: 70_000,
         };
         let bytes = header.to_bytes();

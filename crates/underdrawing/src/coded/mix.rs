@@ -74,7 +74,9 @@ impl Mix {
     /// The mix of the most bits whose mean square error is at most `mse` in a cover.
     pub(super) fn within_error(mse: f64, costs: &Costs) -> Self {
         let above = Self::least(|mix| costs.mse(mix) > mse);
-        above.map_or(Self::HIGHEST, |above| Self::at(above.index().saturating_sub(1)))
+        above.map_or(Self::HIGHEST, |above| {
+            Self::at(above.index().saturating_sub(1))
+        })
     }
 
     /// Mixes by rising bits.

@@ -33,7 +33,10 @@ pub(super) fn read_salt(samples: &[u8]) -> Option<Salt> {
     let mut salt = [0; SALT_BYTES];
     let digits = samples.get(..SALT_SAMPLES)?.chunks_exact(DIGITS_A_BYTE);
     for (byte, digits) in salt.iter_mut().zip(digits) {
-        *byte = digits.iter().rev().fold(0, |sum, sample| 3 * sum + sample % 3);
+        *byte = digits
+            .iter()
+            .rev()
+            .fold(0, |sum, sample| 3 * sum + sample % 3);
     }
     Some(salt)
 }

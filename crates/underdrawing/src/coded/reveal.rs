@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use thiserror::Error;
-use underdrawing_codec::{DecodeError, Decoded, Picture, decode};
+use underdrawing_codec::{DecodeError, DecodeLimits, Decoded, Picture, decode};
 
 use crate::pixels::Pixels;
 
@@ -93,8 +93,41 @@ pub(super) fn reveal_at_cost(
         return Err(damaged(&directory, &parts));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
-    let decoded = decode(&segments).map_err(CodedRevealError::Code)?;
+    let decoded = decode(&segments, DecodeLimits::default()).map_err(CodedRevealError::Code)?;
     Ok(restore(decoded, directory.own))
+}
+
+/// What a container of the coded method says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodedSummary {
+    /// The secret's own width in pixels.
+    pub secret_width: usize,
+    /// The secret's own height in pixels.
+    pub secret_height: usize,
+    /// Bytes of the coded secret.
+    pub bytes: usize,
+    /// Parts that the secret is sealed in.
+    pub parts: usize,
+    /// Parts that were not changed since.
+    pub intact: usize,
+}
+
+/// What `container` says of itself under `key`, without decoding the secret.
+///
+/// # Errors
+/// When nothing opens or the list of parts is lost; damaged parts are no error here.
+pub fn inspect_coded(
+    container: &Pixels,
+    key: CodedKey<'_>,
+) -> Result<CodedSummary, CodedRevealError> {
+    let (directory, parts) = open(container.data(), key, Cost::VERSION_1)?;
+    Ok(CodedSummary {
+        secret_width: directory.own.0,
+        secret_height: directory.own.1,
+        bytes: directory.segments.iter().map(|&n| n as usize).sum(),
+        parts: parts.len(),
+        intact: parts.iter().flatten().count(),
+    })
 }
 
 /// The directory, and the coded segments that are intact.
@@ -118,8 +151,7 @@ fn open(
     let directory = keys
         .open(0, directory)
         .ok_or(CodedRevealError::DirectoryLost)?;
-    let directory =
-        Directory::from_bytes(&directory).map_err(|Newer| CodedRevealError::Newer)?;
+    let directory = Directory::from_bytes(&directory).map_err(|Newer| CodedRevealError::Newer)?;
     let mut parts = Vec::with_capacity(directory.segments.len());
     for (i, &length) in directory.segments.iter().enumerate() {
         let (sealed, after) = rest

@@ -1,0 +1,63 @@
+//! `capacity`: what a cover holds, before hiding.
+
+use serde::Serialize;
+use underdrawing::{Capacity, capacity};
+
+use crate::args::CapacityArgs;
+use crate::commands::at_most_one_stream;
+use crate::files::display_name;
+use crate::output::{ExitStatus, Ui};
+use crate::picture::{self, Role};
+
+/// The line of `--json`.
+#[derive(Serialize)]
+struct Report {
+    cover: String,
+    secret: Option<String>,
+    bytes: usize,
+    bits_per_pixel: f64,
+    container_psnr_db: f64,
+    /// Null without a secret.
+    revealed_psnr_db: Option<f64>,
+}
+
+impl CapacityArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let secret_path = self.secret.as_deref();
+        at_most_one_stream(
+            &[Some(&*self.cover), secret_path]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+        )?;
+        let cover = picture::read(&self.cover, Role::Cover, ui)?.pixels;
+        let secret = secret_path
+            .map(|path| picture::read_opaque(path, Role::Secret, ui))
+            .transpose()?;
+        let expected = capacity(&cover, secret.as_ref());
+        if self.report.json {
+            ui.json(&Report {
+                cover: display_name(&self.cover),
+                secret: secret_path.map(display_name),
+                bytes: expected.bytes,
+                bits_per_pixel: expected.bits_per_pixel,
+                container_psnr_db: expected.container_psnr_db,
+                revealed_psnr_db: expected.revealed_psnr_db,
+            })?;
+        } else {
+            ui.data(lines(&display_name(&self.cover), &expected))?;
+        }
+        Ok(ExitStatus::Done)
+    }
+}
+
+fn lines(cover: &str, expected: &Capacity) -> String {
+    let mut text = format!(
+        "{cover}: room for {} bytes, {:.2} bits a pixel\n  container at about {:.1} dB",
+        expected.bytes, expected.bits_per_pixel, expected.container_psnr_db
+    );
+    if let Some(db) = expected.revealed_psnr_db {
+        text.push_str(&format!("\n  secret at about {db:.1} dB"));
+    }
+    text
+}
