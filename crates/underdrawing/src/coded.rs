@@ -13,6 +13,8 @@ mod mix;
 mod preamble;
 mod rate;
 mod reveal;
+#[cfg(test)]
+mod tests;
 
 pub use capacity::{Capacity, capacity};
 pub use hide::{CodedContainer, CodedHideError, CodedOptions, CodedRate, hide_coded};

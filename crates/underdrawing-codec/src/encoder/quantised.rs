@@ -13,6 +13,7 @@ use crate::step;
 use rayon::prelude::*;
 
 /// Multiples of a step, for all parts.
+#[derive(Clone)]
 pub(super) struct Quantised {
     pub(super) step: u32,
     /// The whole-picture part first; stripes have their rows of level 3 too.
@@ -30,9 +31,6 @@ impl Quantised {
         effort: Effort,
     ) -> Self {
         let rates = fast::rates();
-        // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the
-        // search wants 16 times that.
-        let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
         let mut parts: Vec<Part> = coefficients
             .par_iter()
             .map(|part| quantise_part(part, step, lambda, &rates))
@@ -53,6 +51,55 @@ impl Quantised {
         }
     }
 
+    /// Bytes that the fast model would take for the coefficients.
+    pub(super) fn fast_bytes(&self) -> f64 {
+        let bits: Vec<f64> = self
+            .parts
+            .par_iter()
+            .map(|part| {
+                let mut counter = entropy::Counter::default();
+                fast::code_part(&mut counter, Machine::SIXTY_FOUR, &mut part.clone());
+                counter.bits()
+            })
+            .collect();
+        bits.iter().sum::<f64>() / 8.0
+    }
+
+    /// Multiples other than zero.
+    pub(super) fn n_nonzero(&self) -> usize {
+        let planes = self.parts.par_iter().flat_map(|part| &part.planes);
+        planes
+            .map(|plane| plane.iter().filter(|&&n| n != 0).count())
+            .sum()
+    }
+
+    /// Quantises and codes some parts again, at another price.
+    pub(super) fn again(
+        &mut self,
+        encoder: &Encoder,
+        which: &[usize],
+        lambda: u32,
+    ) -> Vec<Vec<u8>> {
+        let rates = fast::rates();
+        let (whole, models) = (&self.parts[0], self.models);
+        let found: Vec<(Part, Vec<u8>)> = which
+            .par_iter()
+            .map(|&i| {
+                let mut part = quantise_part(&encoder.parts[i], self.step, lambda, &rates);
+                for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
+                    encoder.cut.copy_context(i - 1, whole, plane);
+                }
+                let bytes = code_part(models, &part);
+                (part, bytes)
+            })
+            .collect();
+        let (parts, segments): (Vec<Part>, Vec<Vec<u8>>) = found.into_iter().unzip();
+        for (&i, part) in which.iter().zip(parts) {
+            self.parts[i] = part;
+        }
+        segments
+    }
+
     /// The segments.
     pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
         let header = Header {
@@ -66,11 +113,7 @@ impl Quantised {
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
-            .map(|part| {
-                let mut coder = entropy::Encoder::new();
-                fast::code_part(&mut coder, Machine::EIGHT, &mut part.clone());
-                coder.finish()
-            })
+            .map(|part| code_part(self.models, part))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);
@@ -80,8 +123,22 @@ impl Quantised {
     }
 }
 
+fn code_part(models: Models, part: &Part) -> Vec<u8> {
+    let mut coder = entropy::Encoder::new();
+    let mut part = part.clone(); // The models write what they code back.
+    match models {
+        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
+            fast::code_part(&mut coder, Machine::SIXTY_FOUR, &mut part);
+        }
+    }
+    coder.finish()
+}
+
 /// Chooses the multiples of one part.
-fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
+fn quantise_part(part: &Part, step: u32, lambda: u32, rates: &Rates) -> Part {
+    // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the search
+    // wants 16 times that.
+    let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
     let around = Around::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
@@ -118,7 +175,7 @@ fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
             multiples.clear();
             multiples.resize(line.len(), 0);
             search(
-                Machine::EIGHT,
+                Machine::SIXTY_FOUR,
                 &line,
                 &classes,
                 rates,

@@ -1,6 +1,6 @@
 //! What to expect of a cover, and of a secret in it, without hiding anything.
 
-use underdrawing_codec::n_stripes;
+use underdrawing_codec::{Effort, RateCurve, n_stripes};
 
 use crate::pixels::Pixels;
 
@@ -35,6 +35,9 @@ pub fn capacity(cover: &Pixels, secret: Option<&Pixels>) -> Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / pixels,
         container_psnr_db: rate::decibels_of_mse(Costs::of(cover).mse(mix)),
-        revealed_psnr_db: None,
+        revealed_psnr_db: secret.map(|secret| {
+            let curve = RateCurve::of(&rate::coding_picture(secret), Effort::default());
+            rate::decibels_of_mse(curve.mse_at(bytes))
+        }),
     }
 }

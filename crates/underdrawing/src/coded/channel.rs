@@ -103,6 +103,18 @@ impl Channel {
     }
 }
 
+#[cfg(test)]
+impl Channel {
+    /// The radices of `n` samples.
+    pub(super) fn radices(&self, n: usize) -> Vec<u8> {
+        (0..n.div_ceil(BLOCK))
+            .flat_map(|block| {
+                plan(self.mix, &self.key, block, BLOCK.min(n - block * BLOCK)).radices
+            })
+            .collect()
+    }
+}
+
 /// Bytes that a channel of `n_samples` holds under any key, but for one in millions: what the mix
 /// gives on average, less six standard deviations and what blocks lose at their ends.
 pub(super) fn assured_capacity(n_samples: usize, mix: Mix) -> usize {

@@ -55,6 +55,16 @@ pub(super) fn read_header(samples: &[u8], keys: &Keys) -> Result<Header, Closed>
 
 /// Changes the first [`SAMPLES`] samples to hold salt and header.
 pub(super) fn write(samples: &mut [u8], salt: &Salt, header: Header, keys: &Keys) {
+    write_bytes(samples, salt, &header.to_bytes(), keys);
+}
+
+/// As [`write`], with any header.
+pub(super) fn write_bytes(
+    samples: &mut [u8],
+    salt: &Salt,
+    header: &[u8; HEADER_BYTES],
+    keys: &Keys,
+) {
     let (salt_samples, rest) = samples.split_at_mut(SALT_SAMPLES);
     for (samples, byte) in salt_samples.chunks_exact_mut(DIGITS_A_BYTE).zip(salt) {
         debug_assert!(*byte < SALT_BYTE_END);
@@ -64,7 +74,7 @@ pub(super) fn write(samples: &mut [u8], salt: &Salt, header: Header, keys: &Keys
             byte /= 3;
         }
     }
-    let sealed = keys.seal_header(&header.to_bytes());
+    let sealed = keys.seal_header(header);
     channel(keys).embed(&mut rest[..HEADER_SAMPLES], &sealed);
 }
 

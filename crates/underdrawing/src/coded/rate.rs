@@ -13,7 +13,10 @@ use super::preamble;
 
 /// Below this quality a secret larger than its cover is reduced in size, so that what is coded is
 /// better: 32 dB.
-const LEAST_MSE_DB: f64 = 32.0;
+const LEAST_DB: f64 = 32.0;
+
+/// What the estimate of a rate is off by at most, or nearly.
+const ESTIMATE_WITHIN_DB: f64 = 3.0;
 
 /// Share of a side that a reduction keeps: steps of 0.7 in area.
 const REDUCTION: f64 = 0.84;
@@ -112,6 +115,10 @@ impl Job<'_> {
             let smallest = size == (1, 1);
             let secret = self.picture(size);
             let encoder = Encoder::new(&secret, self.options.effort);
+            if !smallest && self.is_hopeless(&encoder, size, mix) {
+                size = reduced(size);
+                continue;
+            }
             match encoder.encode_to_bytes(self.budget(size, mix)) {
                 Ok(coded) if smallest || self.is_good(&coded, size) => {
                     return Ok(self.fitted(coded, size, mix));
@@ -204,12 +211,20 @@ impl Job<'_> {
         assured_capacity(payload_samples(self.cover), mix).saturating_sub(overhead(n_segments))
     }
 
-    /// Whether the coded picture may stay as it is: a secret that is no larger than its cover is
-    /// never reduced for its quality.
+    /// Whether the coded picture may stay as it is.
     fn is_good(&self, coded: &Coded, size: (usize, usize)) -> bool {
-        size.0 * size.1 <= self.cover.width() * self.cover.height()
-            || coded.mse == 0.0
-            || decibels_of_mse(coded.mse) >= LEAST_MSE_DB
+        !self.may_be_reduced(size) || coded.mse == 0.0 || decibels_of_mse(coded.mse) >= LEAST_DB
+    }
+
+    /// Whether the estimate says that the picture would be far from good, which saves coding it.
+    fn is_hopeless(&self, encoder: &Encoder<'_>, size: (usize, usize), mix: Mix) -> bool {
+        let expected = encoder.estimate().mse_at(self.budget(size, mix));
+        self.may_be_reduced(size) && decibels_of_mse(expected) < LEAST_DB - ESTIMATE_WITHIN_DB
+    }
+
+    /// A secret that is no larger than its cover is never reduced for its quality.
+    fn may_be_reduced(&self, size: (usize, usize)) -> bool {
+        size.0 * size.1 > self.cover.width() * self.cover.height()
     }
 
     /// With no more bits than it takes.
