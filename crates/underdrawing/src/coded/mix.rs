@@ -192,7 +192,7 @@ mod tests {
             let mix = of_bits(bits).unwrap();
             assert!((0.0..1e-3).contains(&(mix.bits() - bits)), "{bits}");
         }
-        assert_eq!(of_bits(3_f64.log2()), Some(Mix::TERNARY));
+        assert_eq!(of_bits(digits::bits(3)), Some(Mix::TERNARY));
         assert_eq!(of_bits(0.0), Some(Mix { low: 1, share: 0 }));
         assert_eq!(of_bits(4.0), None);
     }

@@ -67,7 +67,7 @@ fn hides_and_reveals_at_every_effort() {
         let hidden = hide(&cover, &secret, &options);
         assert!(db(&cover, &hidden.container) > 49.5);
         let revealed = reveal(&hidden.container, options.key).unwrap();
-        assert_eq!(revealed.blurred_rows, []);
+        assert!(revealed.blurred_rows.is_empty());
         let measured = db(&secret, &revealed.revealed);
         let stated = hidden.coded_psnr_db.unwrap();
         assert!((measured - stated).abs() < 1e-6, "{measured} {stated}");

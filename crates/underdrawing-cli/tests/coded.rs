@@ -1,0 +1,208 @@
+//! The coded method on real files: `--method coded`, passwords, damage, `capacity`.
+
+mod common;
+
+use common::{Folder, keys};
+use underdrawing::Comparison;
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.picture("cover.png", 90, 70, 1);
+    folder.picture("secret.png", 61, 83, 2);
+    folder
+}
+
+#[test]
+fn hides_and_reveals_through_a_file() {
+    let folder = folder();
+    let ran = folder
+        .run("hide cover.png secret.png -o c.png --effort fast --json")
+        .done();
+    let report = &ran.json()[0];
+    assert_eq!(
+        keys(report),
+        [
+            "coded_bytes",
+            "coded_height",
+            "coded_psnr_db",
+            "coded_width",
+            "container",
+            "container_psnr_db",
+            "cover",
+            "height",
+            "method",
+            "password",
+            "secret",
+            "secret_height",
+            "secret_width",
+            "width"
+        ]
+    );
+    assert_eq!(report["method"], "coded");
+    assert_eq!(report["password"], false);
+    assert!(
+        ran.stderr
+            .contains("note: without a password anybody with this program can reveal"),
+        "{ran:?}"
+    );
+    let ran = folder.run("reveal c.png -o r.png --json").done();
+    assert_eq!(ran.json()[0]["method"], "coded");
+    let measured = Comparison::of(
+        &folder.decoded("secret.png").pixels,
+        &folder.decoded("r.png").pixels,
+    );
+    let psnr_db = measured.unwrap().psnr_db;
+    let stated = report["coded_psnr_db"].as_f64();
+    assert!((psnr_db.unwrap_or(99.0) - stated.unwrap_or(99.0)).abs() < 1e-6);
+    folder.run("compare cover.png c.png --min-psnr 49").done();
+}
+
+#[test]
+fn a_password_opens_and_nothing_else_does() {
+    let folder = folder();
+    folder.write("word.txt", "correct horse\n");
+    folder.write("wrong.txt", "correct mule\n");
+    folder
+        .run("hide cover.png secret.png -o c.png --password-file word.txt")
+        .done();
+    for (flags, message) in [
+        ("", "hint: --password asks for one"),
+        ("--password-file wrong.txt", "the password is wrong"),
+    ] {
+        let ran = folder.run(&format!("reveal c.png -o r.png {flags}"));
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(message), "{ran:?}");
+        assert!(!folder.path("r.png").exists());
+    }
+    folder
+        .run("reveal c.png -o r.png --password-file word.txt")
+        .done();
+    let ran = folder.run_with_input("reveal c.png -o r2.png --password-file -", b"correct horse");
+    ran.done();
+    assert_eq!(
+        folder.decoded("r.png").pixels,
+        folder.decoded("r2.png").pixels
+    );
+    let ran = folder.run("inspect c.png").done();
+    assert!(ran.stdout.contains("nothing found that opens"), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_environment_may_hold_the_password() {
+    let folder = folder();
+    let line = "UNDERDRAWING_PASSWORD=word $U hide cover.png secret.png -o c.png --effort fast && \
+                UNDERDRAWING_PASSWORD=word $U reveal c.png -o r.png";
+    folder.shell(line).done();
+    let ran = folder.run("reveal c.png -o r2.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+}
+
+#[test]
+fn without_a_terminal_a_prompt_is_an_error_or_fails() {
+    let folder = folder();
+    folder.write("empty.txt", "\n");
+    folder
+        .run("hide cover.png secret.png -o c.png --password-file empty.txt")
+        .failed("the password is empty");
+    folder
+        .run("hide cover.png secret.png -o c.png --password-file none.txt")
+        .failed("failed to read the password file none.txt");
+}
+
+#[test]
+fn methods_keep_their_flags_apart() {
+    let folder = folder();
+    folder.write("word.txt", "word");
+    for (flags, message) in [
+        (
+            "--method network --password-file word.txt",
+            "--password-file gives a password, and the network method has none",
+        ),
+        (
+            "--method network --effort fast",
+            "--effort goes with the coded method",
+        ),
+        (
+            "--model lifting-1 --balance equal",
+            "--balance goes with the coded method",
+        ),
+        (
+            "--method coded --model lifting-1",
+            "--model goes with the network method",
+        ),
+        ("--container-db 45 --balance equal", "cannot be used with"),
+    ] {
+        folder
+            .run(&format!("hide cover.png secret.png -o c.png {flags}"))
+            .failed(message);
+    }
+}
+
+#[test]
+fn a_changed_container_is_refused_and_salvaged_when_asked() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 512, 600, 1);
+    folder.picture("secret.png", 512, 600, 2);
+    // So much detail is asked for that the stripes hold most of the secret.
+    folder
+        .run("hide cover.png secret.png -o c.png --effort fast --container-db 45")
+        .done();
+    let mut container = folder.decoded("c.png");
+    let n = container.pixels.data().len();
+    container.pixels.data_mut()[n / 2] ^= 1;
+    folder.png("damaged.png", container);
+    let ran = folder.run("reveal damaged.png -o r.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("was changed after hiding"), "{ran:?}");
+    assert!(!folder.path("r.png").exists());
+    if ran.stderr.contains("hint: --salvage") {
+        let ran = folder.run("reveal damaged.png -o r.png --salvage").done();
+        assert!(ran.stderr.contains("lack their details"), "{ran:?}");
+        assert_eq!(folder.decoded("r.png").pixels.height(), 600);
+    }
+}
+
+#[test]
+fn a_secret_too_large_is_reduced_with_a_note() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 24, 24, 1);
+    folder.picture("secret.png", 500, 400, 2);
+    let ran = folder
+        .run("hide cover.png secret.png -o c.png --effort fast")
+        .done();
+    assert!(
+        ran.stderr.contains("too large for this cover, reduced to"),
+        "{ran:?}"
+    );
+    folder.run("reveal c.png -o r.png").done();
+    assert_eq!(folder.decoded("r.png").pixels.width(), 500);
+    folder.picture("tiny.png", 5, 5, 1);
+    folder
+        .run("hide tiny.png secret.png -o t.png")
+        .failed("a cover of 5x5 is too small for this secret");
+}
+
+#[test]
+fn capacity_foretells_what_hide_does() {
+    let folder = folder();
+    let expected = folder.run("capacity cover.png secret.png --json").done();
+    let expected = &expected.json()[0];
+    let hidden = folder
+        .run("hide cover.png secret.png -o c.png --json")
+        .done();
+    let hidden = &hidden.json()[0];
+    let near = |a: &serde_json::Value, b: &serde_json::Value, within: f64| {
+        let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap_or(100.0));
+        assert!((a - b).abs() < within, "{a} {b}");
+    };
+    near(
+        &expected["container_psnr_db"],
+        &hidden["container_psnr_db"],
+        0.5,
+    );
+    assert!(hidden["coded_bytes"].as_u64() <= expected["bytes"].as_u64());
+    let ran = folder.run("capacity cover.png").done();
+    assert!(ran.stdout.contains("bits a pixel"), "{ran:?}");
+    assert!(!ran.stdout.contains("secret at"), "{ran:?}");
+}
