@@ -37,7 +37,7 @@ impl Quantised {
         };
         let mut parts: Vec<Part> = coefficients
             .par_iter()
-            .map(|part| quantise_part(part, models.machine(), (step, lambda), &rates))
+            .map(|part| quantise_part(part, models.machine(), (step, lambda), rates))
             .collect();
         let (whole, stripes) = parts.split_at_mut(1);
         stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
@@ -87,7 +87,7 @@ impl Quantised {
         let found: Vec<(Part, Vec<u8>)> = which
             .par_iter()
             .map(|&i| {
-                let mut part = quantise_part(&encoder.parts[i], models.machine(), price, &rates);
+                let mut part = quantise_part(&encoder.parts[i], models.machine(), price, rates);
                 for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
                     encoder.cut.copy_context(i - 1, whole, plane);
                 }
