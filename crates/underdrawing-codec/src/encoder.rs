@@ -1,6 +1,7 @@
 //! A picture to segments.
 
 mod curve;
+mod guess;
 mod quantised;
 mod rate;
 

@@ -8,6 +8,7 @@ use crate::part::Part;
 use crate::quantise::{MAX_MULTIPLE, Machine, RATED, Rates, index, multiple};
 use crate::simd::with_simd;
 use context::{Around, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights};
+use std::sync::OnceLock;
 use tables::CHANCES;
 
 /// Bits of an index that have counters of their own: "is it larger than i?"
@@ -155,7 +156,12 @@ pub(crate) fn magnitude(n: i32) -> i32 {
 }
 
 /// What indices cost on average, by class, for the encoder's search.
-pub(crate) fn rates() -> Rates {
+pub(crate) fn rates() -> &'static Rates {
+    static RATES: OnceLock<Rates> = OnceLock::new();
+    RATES.get_or_init(average_rates)
+}
+
+fn average_rates() -> Rates {
     let in_256ths = |chance: u32| (cost(chance.clamp(1, 65535)) >> 8) as i32;
     let mut table = [[[0; RATED]; 2]; N_CLASSES];
     for (rows, chances) in table.iter_mut().zip(&CHANCES) {

@@ -1,6 +1,6 @@
 //! Finds the step that fills a budget, or that just keeps an error.
 
-use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, usual_ratio};
+use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
 
 /// Full codings at most. The ratio to the fast model's size is learned from the first, so the
@@ -63,7 +63,7 @@ impl Encoder<'_> {
         let mends = self.cut.n_stripes() >= MIN_STRIPES;
         let mut best: Option<Attempt> = None;
         let mut ratio = usual_ratio(self.effort);
-        let mut step = self.estimate().step_at(budget as f64);
+        let mut step = guess::step_for(&self.parts, budget as f64);
         let allowance = budget / SLACK;
         let mut margin = allowance / 2;
         for round in 0..MAX_ROUNDS {
