@@ -36,9 +36,11 @@ fn writes_all_pictures_and_says_where_to_look() {
             "container_psnr_db",
             "container_ssim",
             "folder",
+            "method",
             "model",
             "revealed_psnr_db",
-            "revealed_ssim"
+            "revealed_ssim",
+            "secret_turned"
         ]
     );
     let ran = folder

@@ -27,6 +27,7 @@ fn hides_and_reveals_through_a_file() {
             "container_psnr_db",
             "cover",
             "height",
+            "method",
             "model",
             "secret",
             "secret_height",
@@ -49,7 +50,14 @@ fn hides_and_reveals_through_a_file() {
     let report = &ran.json()[0];
     assert_eq!(
         keys(report),
-        ["container", "height", "model", "revealed", "width"]
+        [
+            "container",
+            "height",
+            "method",
+            "model",
+            "revealed",
+            "width"
+        ]
     );
     let revealed = folder.decoded("r.png").pixels;
     assert_eq!((revealed.width(), revealed.height()), (25, 33));
