@@ -8,8 +8,9 @@ use std::path::Path;
 
 use common::Folder;
 
-const COMMANDS: [&str; 10] = [
-    "hide", "reveal", "compare", "eval", "train", "demo", "models", "inspect", "import", "export",
+const COMMANDS: [&str; 11] = [
+    "hide", "reveal", "capacity", "compare", "eval", "train", "demo", "models", "inspect", "import",
+    "export",
 ];
 
 #[test]

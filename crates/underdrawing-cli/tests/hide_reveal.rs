@@ -340,7 +340,7 @@ fn a_plain_picture_is_answered_with_no() {
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
     assert!(ran.stderr.contains("nothing found in plain.png"), "{ran:?}");
     assert!(
-        ran.stderr.contains("hint: --size WxH [--model M]"),
+        ran.stderr.contains("--size WxH [--model M] reveals"),
         "{ran:?}"
     );
     assert!(!folder.path("r.png").exists());

@@ -42,6 +42,7 @@ fn inspects_a_picture_and_a_container() {
         keys(report),
         [
             "alpha",
+            "coded",
             "conversions",
             "file",
             "format",
