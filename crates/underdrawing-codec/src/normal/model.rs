@@ -17,7 +17,7 @@ const INPUTS: usize = 8;
 
 /// What counters remember: bits of the slow part, shift of the quick one.
 const LIMIT: u8 = 250;
-const RATE: u32 = 5;
+const RATE: u32 = 6;
 
 /// Speed of the mixing weights, in 1/1024.
 const MIXING_RATE: i32 = 2;
