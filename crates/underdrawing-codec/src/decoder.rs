@@ -1,10 +1,10 @@
 //! Segments to a picture.
 
 use crate::entropy::Decoder;
-use crate::header::{Header, HeaderError, Models};
+use crate::header::{Header, HeaderError};
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::{Picture, fast, planes};
+use crate::{Picture, planes};
 use rayon::prelude::*;
 use std::ops::Range;
 use thiserror::Error;
@@ -125,7 +125,9 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    decode_part(header.models, first, &mut whole);
+    header
+        .models
+        .code_part(&mut Decoder::new(first), &mut whole);
     let stripes: Vec<Part> = stripes
         .par_iter()
         .enumerate()
@@ -135,19 +137,12 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
                 for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
                     cut.copy_context(i, whole, plane);
                 }
-                decode_part(header.models, bytes, &mut stripe);
+                header
+                    .models
+                    .code_part(&mut Decoder::new(bytes), &mut stripe);
             }
             stripe
         })
         .collect();
     std::iter::once(whole).chain(stripes).collect()
-}
-
-fn decode_part(models: Models, bytes: &[u8], part: &mut Part) {
-    let mut decoder = Decoder::new(bytes);
-    match models {
-        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
-            fast::code_part(&mut decoder, models.machine(), part);
-        }
-    }
 }

@@ -17,6 +17,8 @@ mod fast;
 #[cfg(feature = "fit")]
 pub mod fit;
 mod header;
+mod models;
+mod normal;
 mod part;
 mod picture;
 mod planes;

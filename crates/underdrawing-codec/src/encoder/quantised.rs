@@ -5,7 +5,8 @@ use crate::Effort;
 use crate::entropy;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
-use crate::header::{Header, Models};
+use crate::header::Header;
+use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::quantise::{Machine, Rates, TARGET_BITS, search};
 use crate::simd::with_simd;
@@ -31,10 +32,7 @@ impl Quantised {
         effort: Effort,
     ) -> Self {
         let rates = fast::rates();
-        let models = match effort {
-            Effort::Fast => Models::Fast,
-            Effort::Normal | Effort::Best => Models::Normal,
-        };
+        let models = Models::of(effort);
         let mut parts: Vec<Part> = coefficients
             .par_iter()
             .map(|part| quantise_part(part, models.machine(), (step, lambda), rates))
@@ -127,12 +125,7 @@ impl Quantised {
 
 fn code_part(models: Models, part: &Part) -> Vec<u8> {
     let mut coder = entropy::Encoder::new();
-    let mut part = part.clone(); // The models write what they code back.
-    match models {
-        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
-            fast::code_part(&mut coder, models.machine(), &mut part);
-        }
-    }
+    models.code_part(&mut coder, &mut part.clone()); // The models write what they code back.
     coder.finish()
 }
 

@@ -83,10 +83,12 @@ impl Encoder<'_> {
             if length <= budget && length + allowance >= budget {
                 return Ok(attempt);
             }
-            if mends && length.abs_diff(budget) <= budget / MENDABLE {
-                if let Some(mended) = self.mend(&attempt, budget) {
-                    return Ok(mended);
-                }
+            let near = length.abs_diff(budget) <= budget / MENDABLE;
+            if mends
+                && near
+                && let Some(mended) = self.mend(&attempt, budget)
+            {
+                return Ok(mended);
             }
             if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
                 best = Some(attempt);
