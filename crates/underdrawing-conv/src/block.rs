@@ -29,8 +29,8 @@ pub(crate) struct Grid {
 pub(crate) struct Block {
     pub(crate) picture: usize,
     /// First row and column, in tiles.
-    top: usize,
-    left: usize,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
     /// Extent, in tiles.
     rows: usize,
     pub(crate) cols: usize,
@@ -231,7 +231,7 @@ pub(crate) struct Tiles {
 
 impl Tiles {
     #[inline(always)]
-    fn get(&self, idx: usize) -> usize {
+    pub(crate) fn get(&self, idx: usize) -> usize {
         let [row, col] = [idx / self.cols, idx % self.cols];
         self.start + TILE * (row * self.steps[0] + col * self.steps[1])
     }

@@ -125,9 +125,9 @@ impl Phase {
             let operands = Operands {
                 depth,
                 a: &self.weights[start * depth..][..rows * depth],
-                a_step: rows,
+                a_at: |k| k * rows,
                 a_row: |r| r,
-                a_last: rows - 1,
+                a_last: (rows * depth).saturating_sub(1),
                 b: &line[q..],
                 b_at: |k: usize| offsets[k] as usize,
                 b_last: self.last_offset,
@@ -291,9 +291,9 @@ fn correlate_band<S: Simd>(
                 let operands = Operands {
                     depth,
                     a: &line[q..],
-                    a_step: 1,
+                    a_at: |k| k,
                     a_row: |r: usize| row_offsets[r],
-                    a_last: row_offsets.into_iter().max().unwrap_or(0),
+                    a_last: depth - 1 + row_offsets.into_iter().max().unwrap_or(0),
                     b: &slopes[q * width + o * S::LANES..],
                     b_at: |k| k * width,
                     b_last: (depth - 1) * width,

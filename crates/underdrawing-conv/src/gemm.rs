@@ -10,18 +10,19 @@ use crate::simd::Simd;
 /// Vectors that a full register tile is wide.
 pub(crate) const VECS: usize = 2;
 
-/// The operands of a register tile. Element `(k, r)` of `a` is at `k * a_step + a_row(r)`, the
+/// The operands of a register tile. Element `(k, r)` of `a` is at `a_at(k) + a_row(r)`, the
 /// vector of `b` for `k` starts at `b_at(k)`.
 #[derive(Clone, Copy)]
-pub(crate) struct Operands<'a, R, B> {
+pub(crate) struct Operands<'a, A, R, B> {
     /// Values of `k`.
     pub(crate) depth: usize,
     /// The numbers that are broadcast.
     pub(crate) a: &'a [f32],
-    pub(crate) a_step: usize,
+    /// Offset of a `k`.
+    pub(crate) a_at: A,
     /// Offset of a row.
     pub(crate) a_row: R,
-    /// The largest of the offsets.
+    /// The largest sum of the two.
     pub(crate) a_last: usize,
     /// The numbers that are read as vectors.
     pub(crate) b: &'a [f32],
@@ -36,7 +37,12 @@ pub(crate) struct Operands<'a, R, B> {
 pub(crate) fn tile<S: Simd, const VECS: usize>(
     simd: S,
     rows: usize,
-    operands: Operands<'_, impl Fn(usize) -> usize, impl Fn(usize) -> usize>,
+    operands: Operands<
+        '_,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+    >,
     c: &mut [f32],
     c_row: usize,
     add: bool,
@@ -59,7 +65,12 @@ pub(crate) fn tile<S: Simd, const VECS: usize>(
 #[inline(always)]
 fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     simd: S,
-    operands: Operands<'_, impl Fn(usize) -> usize, impl Fn(usize) -> usize>,
+    operands: Operands<
+        '_,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+    >,
     c: &mut [f32],
     c_row: usize,
     add: bool,
@@ -67,7 +78,7 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     let Operands {
         depth,
         a,
-        a_step,
+        a_at,
         a_row,
         a_last,
         b,
@@ -75,7 +86,7 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
         b_last,
     } = operands;
     let width = VECS * S::LANES;
-    assert!(depth == 0 || (depth - 1) * a_step + a_last < a.len());
+    assert!(depth == 0 || a_last < a.len());
     assert!(depth == 0 || b_last + width <= b.len());
     assert!((ROWS - 1) * c_row + width <= c.len());
 
@@ -89,7 +100,7 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
             }
         }
     }
-    let mut a = a.as_ptr();
+    let a = a.as_ptr();
     let b = b.as_ptr();
     for k in 0..depth {
         let mut vectors = [simd.zero(); VECS];
@@ -99,14 +110,13 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
             vectors[v] = unsafe { simd.load(b.add(b_at(k) + v * S::LANES)) };
         }
         for r in 0..ROWS {
-            debug_assert!(a_row(r) <= a_last);
-            // SAFETY: the largest offset in the last step is inside `a`, as asserted.
-            let scalar = simd.splat(unsafe { *a.add(a_row(r)) });
+            debug_assert!(a_at(k) + a_row(r) <= a_last);
+            // SAFETY: the element of the largest offset is inside `a`, as asserted.
+            let scalar = simd.splat(unsafe { *a.add(a_at(k)).add(a_row(r)) });
             for v in 0..VECS {
                 sums[r][v] = simd.fma(scalar, vectors[v], sums[r][v]);
             }
         }
-        a = a.wrapping_add(a_step);
     }
     for r in 0..ROWS {
         for v in 0..VECS {

@@ -1,6 +1,7 @@
 //! All passes against sums in double precision, by every method, on every instruction set of this
 //! machine.
 
+mod plan;
 mod reference;
 
 use reference::{Reference, assert_close, assert_close_to_scale, largest, noise};

@@ -17,7 +17,7 @@
 //! each phase of the output goes through 2 to 4 on its own.
 
 mod gradient;
-mod weights;
+pub(crate) mod weights;
 
 pub(crate) use gradient::backward_weight;
 
@@ -61,7 +61,7 @@ fn convolve_by<S: Simd, T: Transforms>(
     activation: Activation,
     y: &mut [f32],
 ) {
-    let shape = Shape::new::<S>(transforms, pass);
+    let shape = Shape::new::<S>(pass);
     let mut bias = vec![0.0; shape.pitch_out];
     if let Some(b) = b {
         bias[..b.len()].copy_from_slice(b);
@@ -115,21 +115,21 @@ fn convolve_by<S: Simd, T: Transforms>(
 }
 
 /// How a pass lies in scratch.
-struct Shape {
+pub(crate) struct Shape {
     pass: Pass,
-    grid: Grid,
+    pub(crate) grid: Grid,
     /// From a pixel of the input to the next, with the channels last, and of the output.
-    pitch_in: usize,
-    pitch_out: usize,
+    pub(crate) pitch_in: usize,
+    pub(crate) pitch_out: usize,
     /// Numbers that a product sums over: the channels of all phases.
-    depth: usize,
+    pub(crate) depth: usize,
     /// The input in the products' domain, and the output.
-    left: Domain,
-    right: Domain,
+    pub(crate) left: Domain,
+    pub(crate) right: Domain,
 }
 
 impl Shape {
-    fn new<S: Simd>(_: impl Transforms, pass: &Pass) -> Self {
+    pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
         let grid = Grid::new::<S>(pass);
         let pitch_in = pass.from.channels.next_multiple_of(S::LANES);
         let pitch_out = pass.to.channels.next_multiple_of(S::LANES);
@@ -204,51 +204,65 @@ impl Shape {
 
     /// The products of some tiles: `left` times `weights` to `right`.
     #[inline(always)]
-    fn multiply<S: Simd, T: Transforms>(
+    pub(crate) fn multiply<S: Simd, T: Transforms>(
         &self,
         simd: S,
-        _: T,
+        transforms: T,
         tiles: usize,
         left: &[f32],
         weights: &[f32],
         right: &mut [f32],
     ) {
+        for (o, panel) in self.panels::<S, T>(weights) {
+            let right = &mut right[o..];
+            self.multiply_panel(simd, transforms, tiles, left, panel, right, self.right);
+        }
+    }
+
+    /// The weights' panels and their first output channels.
+    #[inline(always)]
+    pub(crate) fn panels<'a, S: Simd, T: Transforms>(
+        &self,
+        weights: &'a [f32],
+    ) -> impl Iterator<Item = (usize, &'a [f32])> + use<'a, S, T> {
+        let panel_len = T::PRODUCTS * self.depth * VECS * S::LANES;
+        weights
+            .chunks(panel_len)
+            .enumerate()
+            .map(|(panel, weights)| (panel * VECS * S::LANES, weights))
+    }
+
+    /// The products of some tiles and a panel's output channels.
+    #[inline(always)]
+    pub(crate) fn multiply_panel<S: Simd, T: Transforms>(
+        &self,
+        simd: S,
+        _: T,
+        tiles: usize,
+        left: &[f32],
+        panel: &[f32],
+        right: &mut [f32],
+        domain: Domain,
+    ) {
         let depth = self.depth;
-        for o in (0..self.pitch_out).step_by(VECS * S::LANES) {
-            let width = (self.pitch_out - o).min(VECS * S::LANES);
-            let panel = &weights[T::PRODUCTS * depth * o..][..T::PRODUCTS * depth * width];
-            for (product, b) in panel.chunks_exact(depth * width).enumerate() {
-                for (start, rows) in even_parts(tiles, S::ROWS) {
-                    let operands = Operands {
-                        depth,
-                        a: &left[product * self.left.plane + start * self.left.pitch..],
-                        a_step: 1,
-                        a_row: |r| r * self.left.pitch,
-                        a_last: (rows - 1) * self.left.pitch,
-                        b,
-                        b_at: |k| k * width,
-                        b_last: (depth - 1) * width,
-                    };
-                    let c = &mut right[product * self.right.plane + start * self.right.pitch + o..];
-                    if width == S::LANES {
-                        tile::<S, 1>(
-                            simd,
-                            rows,
-                            operands,
-                            c,
-                            self.right.pitch,
-                            /* add */ false,
-                        );
-                    } else {
-                        tile::<S, VECS>(
-                            simd,
-                            rows,
-                            operands,
-                            c,
-                            self.right.pitch,
-                            /* add */ false,
-                        );
-                    }
+        let width = panel.len() / (T::PRODUCTS * depth);
+        for (product, b) in panel.chunks_exact(depth * width).enumerate() {
+            for (start, rows) in even_parts(tiles, S::ROWS) {
+                let operands = Operands {
+                    depth,
+                    a: &left[product * self.left.plane + start * self.left.pitch..],
+                    a_at: |k| k,
+                    a_row: |r| r * self.left.pitch,
+                    a_last: depth - 1 + (rows - 1) * self.left.pitch,
+                    b,
+                    b_at: |k| k * width,
+                    b_last: (depth - 1) * width,
+                };
+                let c = &mut right[product * domain.plane + start * domain.pitch..];
+                if width == S::LANES {
+                    tile::<S, 1>(simd, rows, operands, c, domain.pitch, /* add */ false);
+                } else {
+                    tile::<S, VECS>(simd, rows, operands, c, domain.pitch, /* add */ false);
                 }
             }
         }

@@ -42,7 +42,7 @@ fn backward_by<S: Simd, T: Transforms>(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    let shape = Shape::new::<S>(transforms, pass);
+    let shape = Shape::new::<S>(pass);
     let grid = shape.grid;
     let sums = Sums::new(&shape);
     let items = pass.n * grid.per_picture();
@@ -176,9 +176,9 @@ impl Sums {
                     let operands = Operands {
                         depth: tiles,
                         a: &a[product * rows_from.plane + row..],
-                        a_step: rows_from.pitch,
+                        a_at: |k| k * rows_from.pitch,
                         a_row: |r| r,
-                        a_last: tile_rows - 1,
+                        a_last: (tiles - 1) * rows_from.pitch + tile_rows - 1,
                         b: &b[product * lanes_from.plane + lane..],
                         b_at: |k| k * lanes,
                         b_last: (tiles - 1) * lanes,

@@ -15,7 +15,7 @@ const MAX_LANES: usize = 16;
 
 /// The weights of a phase of the result as the products read them: panels of `VECS` vectors of
 /// output channels, in each `[product][depth][output channel]`.
-pub(super) fn transform<S: Simd, T: Transforms>(
+pub(crate) fn transform<S: Simd, T: Transforms>(
     simd: S,
     transforms: T,
     shape: &Shape,
