@@ -1,15 +1,11 @@
 //! The steps of Winograd's convolution before and after the products, a block of tiles at a time.
 
-use crate::Conv3x3;
+use crate::activation::Activation;
 use crate::layout::{Run, Shared, gather, scatter};
+use crate::pass::{Pass, Side};
 use crate::simd::{Simd, Vectors, VectorsMut};
-use crate::transform;
+use crate::transform::{TILE, Transforms};
 
-/// Products of a tile, a channel of the input and one of the output.
-pub(crate) const PRODUCTS: usize = 36;
-
-/// Side of a tile.
-const SIDE: usize = 4;
 /// Bytes of scratch that a block's tiles should fit: half of a level-2 cache.
 const BLOCK_BYTES: usize = 600 << 10;
 /// Tiles of a block, at least: with fewer, reading the weights takes longer than the products.
@@ -17,7 +13,7 @@ const MIN_TILES: usize = 28;
 /// Tiles of a block, at most.
 const MAX_TILES: usize = 56;
 
-/// How the pictures are cut into tiles, and those into rectangular blocks.
+/// How the common grid of a pass is cut into tiles, and those into rectangular blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
     /// Tiles of a picture.
@@ -31,21 +27,23 @@ pub(crate) struct Grid {
 /// A rectangle of tiles.
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
-    picture: usize,
+    pub(crate) picture: usize,
     /// First row and column, in tiles.
-    top: usize,
-    left: usize,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
     /// Extent, in tiles.
     rows: usize,
-    cols: usize,
+    pub(crate) cols: usize,
 }
 
 impl Grid {
-    pub(crate) fn new<S: Simd>(shape: &Conv3x3) -> Self {
-        let (rows, cols) = (shape.height.div_ceil(SIDE), shape.width.div_ceil(SIDE));
-        let channels = (shape.c_in + shape.c_out).next_multiple_of(S::LANES);
+    pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
+        let (rows, cols) = (pass.rows().div_ceil(TILE), pass.cols().div_ceil(TILE));
+        let c_in = pass.from.channels * pass.from.step * pass.from.step;
+        let channels = (c_in + pass.to.channels).next_multiple_of(S::LANES);
+        let products = (TILE + pass.taps - 1).pow(2);
         // Three halves: of pixels there are half as many as of products.
-        let tile_bytes = channels * PRODUCTS * size_of::<f32>() * 3 / 2;
+        let tile_bytes = channels * products * size_of::<f32>() * 3 / 2;
         let limit = (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES);
         let block_cols = cols.div_ceil(limit);
         let block_rows = rows.div_ceil((limit / cols.div_ceil(block_cols)).max(1));
@@ -83,23 +81,14 @@ impl Grid {
     }
 
     /// The largest block.
-    fn largest(&self) -> Block {
-        let (rows, cols) = (
-            self.rows.div_ceil(self.block_rows),
-            self.cols.div_ceil(self.block_cols),
-        );
+    pub(crate) fn largest(&self) -> Block {
         Block {
             picture: 0,
             top: 0,
             left: 0,
-            rows,
-            cols,
+            rows: self.rows.div_ceil(self.block_rows),
+            cols: self.cols.div_ceil(self.block_cols),
         }
-    }
-
-    /// Pixels of the largest block.
-    pub(crate) fn pixels(&self, border: usize) -> usize {
-        self.largest().height(border) * self.largest().width(border)
     }
 
     /// From a product to the next, for the largest block with `pitch` channels. A cache line more
@@ -109,118 +98,172 @@ impl Grid {
     }
 }
 
+/// A rectangle of pixels of one side's pictures. It may reach beyond them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    picture: usize,
+    top: isize,
+    left: isize,
+    height: usize,
+    pub(crate) width: usize,
+}
+
+impl Window {
+    pub(crate) fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+}
+
 impl Block {
     pub(crate) fn tiles(&self) -> usize {
         self.rows * self.cols
     }
 
-    /// Rows of pixels.
-    pub(crate) fn height(&self, border: usize) -> usize {
-        self.rows * SIDE + 2 * border
+    /// What the block reads.
+    pub(crate) fn read(&self, pass: &Pass) -> Window {
+        let start = |tile: usize| (tile * TILE * pass.from.step) as isize + pass.start();
+        Window {
+            picture: self.picture,
+            top: start(self.top),
+            left: start(self.left),
+            height: pass.reach(self.rows * TILE),
+            width: pass.reach(self.cols * TILE),
+        }
     }
 
-    /// Columns of pixels.
-    pub(crate) fn width(&self, border: usize) -> usize {
-        self.cols * SIDE + 2 * border
+    /// What the block writes.
+    pub(crate) fn written(&self, pass: &Pass) -> Window {
+        let tile = TILE * pass.to.step;
+        Window {
+            picture: self.picture,
+            top: (self.top * tile) as isize,
+            left: (self.left * tile) as isize,
+            height: self.rows * tile,
+            width: self.cols * tile,
+        }
     }
 }
 
-/// Copies a block's pixels and those around it to `pixels[row][column][channel]`. What is outside
-/// of the picture is zero.
+/// Columns of a window before the picture and inside it.
+fn inside(start: isize, extent: usize, size: usize) -> (usize, usize) {
+    let before = ((-start).max(0) as usize).min(extent);
+    let end = (size as isize - start).clamp(before as isize, extent as isize) as usize;
+    (before, end - before)
+}
+
+/// Copies a window to `pixels[row][column][channel]`. What is outside of the picture is zero.
 #[inline(always)]
-pub(crate) fn gather_block<S: Simd>(
+pub(crate) fn gather_window<S: Simd>(
     simd: S,
-    shape: &Conv3x3,
+    side: Side,
     src: &[f32],
-    channels: usize,
-    block: Block,
-    border: usize,
+    window: Window,
     pixels: &mut [f32],
 ) {
+    let channels = side.channels;
     let pitch = channels.next_multiple_of(S::LANES);
-    let plane = shape.height * shape.width;
-    let picture = &src[block.picture * channels * plane..][..channels * plane];
-    let width = block.width(border);
-    // Columns of zeros on the left, of the picture, and of zeros on the right.
-    let left = border.saturating_sub(block.left * SIDE);
-    let first = (block.left * SIDE).saturating_sub(border);
-    let count = (shape.width - first).min(width - left);
-    for (row, line) in pixels
-        .chunks_exact_mut(width * pitch)
-        .take(block.height(border))
-        .enumerate()
-    {
-        let row = block.top * SIDE + row;
-        if row < border || row - border >= shape.height {
+    let plane = side.height * side.width;
+    let picture = &src[window.picture * channels * plane..][..channels * plane];
+    let (before, count) = inside(window.left, window.width, side.width);
+    let first = window.left + before as isize;
+    let lines = pixels.chunks_exact_mut(window.width * pitch);
+    for (row, line) in lines.take(window.height).enumerate() {
+        let row = window.top + row as isize;
+        if row < 0 || row >= side.height as isize || count == 0 {
             line.fill(0.0);
             continue;
         }
-        let start = (row - border) * shape.width + first;
-        line[..left * pitch].fill(0.0);
-        gather(
-            simd,
-            picture,
-            Run {
-                start,
-                count,
-                plane,
-                channels,
-            },
-            &mut line[left * pitch..],
-            pitch,
-        );
-        line[(left + count) * pitch..].fill(0.0);
-    }
-}
-
-/// The opposite of [`gather_block`], without a border.
-///
-/// # Safety
-/// No other thread may use this block's pixels of `y` meanwhile.
-#[inline(always)]
-pub(crate) unsafe fn scatter_block<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    block: Block,
-    pixels: &[f32],
-    y: Shared<'_>,
-) {
-    let channels = shape.c_out;
-    let pitch = channels.next_multiple_of(S::LANES);
-    let plane = shape.height * shape.width;
-    let (top, left, width) = (block.top * SIDE, block.left * SIDE, block.width(0));
-    let count = width.min(shape.width - left);
-    for row in 0..block.height(0).min(shape.height - top) {
-        let start = block.picture * channels * plane + (top + row) * shape.width + left;
         let run = Run {
-            start,
+            start: (row * side.width as isize + first) as usize,
             count,
             plane,
             channels,
         };
-        // SAFETY: the run is in the block, which the caller vouches for.
-        unsafe { scatter(simd, &pixels[row * width * pitch..], pitch, y, run) };
+        line[..before * pitch].fill(0.0);
+        gather(simd, picture, run, &mut line[before * pitch..], pitch);
+        line[(before + count) * pitch..].fill(0.0);
     }
 }
 
-/// Pixels of the input, with a border, to `[36][tile][channel]`.
+/// The opposite of [`gather_window`], for what is inside of the picture.
+///
+/// # Safety
+/// No other thread may use the window's pixels of `dst` meanwhile.
 #[inline(always)]
-pub(crate) fn transform_input<S: Simd>(
+pub(crate) unsafe fn scatter_window<S: Simd>(
     simd: S,
-    block: Block,
+    side: Side,
+    window: Window,
     pixels: &[f32],
-    pitch: usize,
-    products: &mut [f32],
-    plane: usize,
+    dst: Shared<'_>,
 ) {
-    let line = block.width(/* border */ 1) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let x = Vectors::<S, 6>::new(&pixels[first + c..], line, pitch);
-            let products = &mut products[idx * pitch + c..];
-            let mut products = VectorsMut::<S, 6>::new(products, 6 * plane, plane);
-            transform::input(
+    let channels = side.channels;
+    let pitch = channels.next_multiple_of(S::LANES);
+    let plane = side.height * side.width;
+    let (_, height) = inside(window.top, window.height, side.height);
+    let (_, count) = inside(window.left, window.width, side.width);
+    let (top, left) = (window.top as usize, window.left as usize);
+    for row in 0..height {
+        let run = Run {
+            start: window.picture * channels * plane + (top + row) * side.width + left,
+            count,
+            plane,
+            channels,
+        };
+        let pixels = &pixels[row * window.width * pitch..];
+        // SAFETY: the run is in the window, which the caller vouches for.
+        unsafe { scatter(simd, pixels, pitch, dst, run) };
+    }
+}
+
+/// Where the tiles of one phase lie among pixels with the channels last.
+#[derive(Clone, Copy)]
+pub(crate) struct Tiles {
+    /// The first tile's first pixel.
+    pub(crate) start: usize,
+    /// From a row or column of the phase to the next, in numbers.
+    pub(crate) steps: [usize; 2],
+    /// Tiles of a row.
+    pub(crate) cols: usize,
+    /// Tiles.
+    pub(crate) count: usize,
+}
+
+impl Tiles {
+    #[inline(always)]
+    pub(crate) fn get(&self, idx: usize) -> usize {
+        let [row, col] = [idx / self.cols, idx % self.cols];
+        self.start + TILE * (row * self.steps[0] + col * self.steps[1])
+    }
+}
+
+/// A block in the products' domain: `[product][tile][channel]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Domain {
+    /// From a tile to the next.
+    pub(crate) pitch: usize,
+    /// From a product to the next.
+    pub(crate) plane: usize,
+}
+
+/// Pixels of the input to the products' domain, `channels` of them.
+#[inline(always)]
+pub(crate) fn transform_input<S: Simd, T: Transforms>(
+    simd: S,
+    _: T,
+    pixels: &[f32],
+    tiles: Tiles,
+    channels: usize,
+    products: &mut [f32],
+    domain: Domain,
+) {
+    for idx in 0..tiles.count {
+        for c in (0..channels).step_by(S::LANES) {
+            let x = Vectors::<S>::new(&pixels[tiles.get(idx) + c..], T::PATCH, tiles.steps);
+            let products = &mut products[idx * domain.pitch + c..];
+            let steps = [T::PATCH * domain.plane, domain.plane];
+            let mut products = VectorsMut::<S>::new(products, T::PATCH, steps);
+            T::input(
                 simd,
                 #[inline(always)]
                 |row, col| x.get(simd, row, col),
@@ -231,24 +274,24 @@ pub(crate) fn transform_input<S: Simd>(
     }
 }
 
-/// Pixels of the output's gradient to `[36][tile][channel]`.
+/// Pixels of the output's gradient to the products' domain.
 #[inline(always)]
-pub(crate) fn transform_slopes<S: Simd>(
+pub(crate) fn transform_slopes<S: Simd, T: Transforms>(
     simd: S,
-    block: Block,
+    _: T,
     pixels: &[f32],
-    pitch: usize,
+    tiles: Tiles,
+    channels: usize,
     products: &mut [f32],
-    plane: usize,
+    domain: Domain,
 ) {
-    let line = block.width(/* border */ 0) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let dy = Vectors::<S, 4>::new(&pixels[first + c..], line, pitch);
-            let products = &mut products[idx * pitch + c..];
-            let mut products = VectorsMut::<S, 6>::new(products, 6 * plane, plane);
-            transform::output_transposed(
+    for idx in 0..tiles.count {
+        for c in (0..channels).step_by(S::LANES) {
+            let dy = Vectors::<S>::new(&pixels[tiles.get(idx) + c..], TILE, tiles.steps);
+            let products = &mut products[idx * domain.pitch + c..];
+            let steps = [T::PATCH * domain.plane, domain.plane];
+            let mut products = VectorsMut::<S>::new(products, T::PATCH, steps);
+            T::output_transposed(
                 simd,
                 #[inline(always)]
                 |row, col| dy.get(simd, row, col),
@@ -259,31 +302,34 @@ pub(crate) fn transform_slopes<S: Simd>(
     }
 }
 
-/// `[36][tile][channel]` to pixels of the output.
+/// The products' domain to pixels of the output, with bias and activation.
 #[inline(always)]
-pub(crate) fn transform_output<S: Simd>(
+pub(crate) fn transform_output<S: Simd, T: Transforms>(
     simd: S,
-    block: Block,
+    _: T,
     products: &[f32],
-    plane: usize,
+    domain: Domain,
     bias: &[f32],
+    activation: Activation,
     pixels: &mut [f32],
+    tiles: Tiles,
 ) {
-    let pitch = bias.len();
-    let line = block.width(/* border */ 0) * pitch;
-    for idx in 0..block.tiles() {
-        let first = idx / block.cols * SIDE * line + idx % block.cols * SIDE * pitch;
-        for c in (0..pitch).step_by(S::LANES) {
-            let products = &products[idx * pitch + c..];
-            let products = Vectors::<S, 6>::new(products, 6 * plane, plane);
-            let mut y = VectorsMut::<S, 4>::new(&mut pixels[first + c..], line, pitch);
-            let bias = Vectors::<S, 1>::new(&bias[c..], 0, 0).get(simd, 0, 0);
-            transform::output(
+    for idx in 0..tiles.count {
+        for c in (0..bias.len()).step_by(S::LANES) {
+            let products = &products[idx * domain.pitch + c..];
+            let steps = [T::PATCH * domain.plane, domain.plane];
+            let products = Vectors::<S>::new(products, T::PATCH, steps);
+            let mut y = VectorsMut::<S>::new(&mut pixels[tiles.get(idx) + c..], TILE, tiles.steps);
+            let bias = Vectors::<S>::new(&bias[c..], 1, [0, 0]).get(simd, 0, 0);
+            T::output(
                 simd,
                 #[inline(always)]
                 |row, col| products.get(simd, row, col),
                 #[inline(always)]
-                |row, col, sum| y.set(simd, row, col, simd.add(sum, bias)),
+                |row, col, sum| {
+                    let sum = activation.apply(simd, simd.add(sum, bias));
+                    y.set(simd, row, col, sum);
+                },
             );
         }
     }

@@ -1,40 +1,48 @@
 //! The one micro-kernel: a register tile of a matrix product, for all methods and passes.
 //!
 //! `c[r][j] += sum over k of a[k][r] * b[k][j]`, with `r` up to [`Simd::ROWS`] and `j` one or two
-//! vectors wide. The strides are free, so that the same loop serves a direct convolution (where
-//! `k` runs over channels and the nine taps), its weight gradient (where the rows are taps) and
-//! the products in Winograd's domain.
+//! vectors wide. Where the operands lie is free, so that the same loop serves a direct convolution
+//! (where `k` runs over channels and taps), its weight gradient (where the rows do) and the
+//! products in Winograd's domain.
 
 use crate::simd::Simd;
 
 /// Vectors that a full register tile is wide.
 pub(crate) const VECS: usize = 2;
 
-/// The operands of a register tile. Element `(k, r)` of `a` is at `k * a_step + a_row(r)`; the
-/// vector of `b` for `k = group * TAPS + tap` starts at `group * b_step + b_tap(tap)`.
+/// The operands of a register tile. Element `(k, r)` of `a` is at `a_at(k) + a_row(r)`, the
+/// vector of `b` for `k` starts at `b_at(k)`.
 #[derive(Clone, Copy)]
-pub(crate) struct Operands<'a, R, T> {
-    /// Values of `group`.
+pub(crate) struct Operands<'a, A, R, B> {
+    /// Values of `k`.
     pub(crate) depth: usize,
     /// The numbers that are broadcast.
     pub(crate) a: &'a [f32],
-    pub(crate) a_step: usize,
-    /// Offset of a row, growing with it.
+    /// Offset of a `k`.
+    pub(crate) a_at: A,
+    /// Offset of a row.
     pub(crate) a_row: R,
+    /// The largest sum of the two.
+    pub(crate) a_last: usize,
     /// The numbers that are read as vectors.
     pub(crate) b: &'a [f32],
-    pub(crate) b_step: usize,
-    /// Offset of a tap, growing with it.
-    pub(crate) b_tap: T,
+    pub(crate) b_at: B,
+    /// The largest of the starts.
+    pub(crate) b_last: usize,
 }
 
 /// Computes a tile of `rows` rows and `VECS` vectors. Adds to what `c` has if `add`, otherwise
 /// overwrites it. `rows` is at most [`Simd::ROWS`].
 #[inline(always)]
-pub(crate) fn tile<S: Simd, const VECS: usize, const TAPS: usize>(
+pub(crate) fn tile<S: Simd, const VECS: usize>(
     simd: S,
     rows: usize,
-    operands: Operands<'_, impl Fn(usize) -> usize, impl Fn(usize) -> usize>,
+    operands: Operands<
+        '_,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+    >,
     c: &mut [f32],
     c_row: usize,
     add: bool,
@@ -42,10 +50,10 @@ pub(crate) fn tile<S: Simd, const VECS: usize, const TAPS: usize>(
     macro_rules! by_rows {
         ($($small:literal)*; $($large:literal)*) => {
             match rows {
-                $($small => fixed_tile::<S, $small, VECS, TAPS>(simd, operands, c, c_row, add),)*
+                $($small => fixed_tile::<S, $small, VECS>(simd, operands, c, c_row, add),)*
                 // The test on a constant keeps tiles that can't be reached out of the binary.
                 $($large if S::ROWS >= $large => {
-                    fixed_tile::<S, $large, VECS, TAPS>(simd, operands, c, c_row, add);
+                    fixed_tile::<S, $large, VECS>(simd, operands, c, c_row, add);
                 })*
                 _ => unreachable!("a tile of {rows} rows, at most {}", S::ROWS),
             }
@@ -55,9 +63,14 @@ pub(crate) fn tile<S: Simd, const VECS: usize, const TAPS: usize>(
 }
 
 #[inline(always)]
-fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize, const TAPS: usize>(
+fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     simd: S,
-    operands: Operands<'_, impl Fn(usize) -> usize, impl Fn(usize) -> usize>,
+    operands: Operands<
+        '_,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+        impl Fn(usize) -> usize,
+    >,
     c: &mut [f32],
     c_row: usize,
     add: bool,
@@ -65,18 +78,16 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize, const TAPS: usize>(
     let Operands {
         depth,
         a,
-        a_step,
+        a_at,
         a_row,
+        a_last,
         b,
-        b_step,
-        b_tap,
+        b_at,
+        b_last,
     } = operands;
-    if depth == 0 {
-        return;
-    }
     let width = VECS * S::LANES;
-    assert!((depth * TAPS - 1) * a_step + a_row(ROWS - 1) < a.len());
-    assert!((depth - 1) * b_step + b_tap(TAPS - 1) + width <= b.len());
+    assert!(depth == 0 || a_last < a.len());
+    assert!(depth == 0 || b_last + width <= b.len());
     assert!((ROWS - 1) * c_row + width <= c.len());
 
     let c = c.as_mut_ptr();
@@ -89,25 +100,23 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize, const TAPS: usize>(
             }
         }
     }
-    let mut a = a.as_ptr();
-    let mut b = b.as_ptr();
-    for _ in 0..depth {
-        for tap in 0..TAPS {
-            let mut vectors = [simd.zero(); VECS];
-            for v in 0..VECS {
-                // SAFETY: the last vector of the last tap and group is inside `b`, as asserted.
-                vectors[v] = unsafe { simd.load(b.add(b_tap(tap) + v * S::LANES)) };
-            }
-            for r in 0..ROWS {
-                // SAFETY: the last row of the last step is inside `a`, as asserted.
-                let scalar = simd.splat(unsafe { *a.add(a_row(r)) });
-                for v in 0..VECS {
-                    sums[r][v] = simd.fma(scalar, vectors[v], sums[r][v]);
-                }
-            }
-            a = a.wrapping_add(a_step);
+    let a = a.as_ptr();
+    let b = b.as_ptr();
+    for k in 0..depth {
+        let mut vectors = [simd.zero(); VECS];
+        debug_assert!(b_at(k) <= b_last);
+        for v in 0..VECS {
+            // SAFETY: the vector of the largest start is inside `b`, as asserted.
+            vectors[v] = unsafe { simd.load(b.add(b_at(k) + v * S::LANES)) };
         }
-        b = b.wrapping_add(b_step);
+        for r in 0..ROWS {
+            debug_assert!(a_at(k) + a_row(r) <= a_last);
+            // SAFETY: the element of the largest offset is inside `a`, as asserted.
+            let scalar = simd.splat(unsafe { *a.add(a_at(k)).add(a_row(r)) });
+            for v in 0..VECS {
+                sums[r][v] = simd.fma(scalar, vectors[v], sums[r][v]);
+            }
+        }
     }
     for r in 0..ROWS {
         for v in 0..VECS {

@@ -174,6 +174,17 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Writes a vector from `start` on.
+    ///
+    /// # Safety
+    /// No other thread may use these numbers meanwhile.
+    #[inline(always)]
+    pub(crate) unsafe fn store<S: Simd>(&self, simd: S, start: usize, v: S::V) {
+        assert!(start + S::LANES <= self.len);
+        // SAFETY: inside the slice, as asserted, and alone, as the caller vouches.
+        unsafe { simd.store(self.start.add(start), v) }
+    }
+
     /// A part of the slice.
     ///
     /// # Safety

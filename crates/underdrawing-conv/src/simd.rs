@@ -6,8 +6,20 @@
 //! instructions enabled; called outside of it they are correct and slow.
 
 #[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::*;
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
 use std::marker::PhantomData;
+
+use crate::path::{self, Path};
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use avx512::Avx512;
+pub(crate) use portable::Portable;
 
 /// The instruction sets that this build has kernels for and this processor runs.
 #[derive(Clone, Copy, Debug)]
@@ -22,29 +34,37 @@ pub(crate) enum Isa {
 impl Isa {
     /// The fastest instruction set of this processor.
     pub(crate) fn detect() -> Self {
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = Avx512::detect() {
-                return Self::Avx512(simd);
-            }
-            if let Some(simd) = Avx2::detect() {
-                return Self::Avx2(simd);
-            }
+        let mut paths = Path::ALL.into_iter().filter_map(Self::of);
+        paths.next().expect("the portable path is always there")
+    }
+
+    /// The instruction set to use: the fastest, or what [`force_path`] has said.
+    ///
+    /// [`force_path`]: crate::force_path
+    pub(crate) fn chosen() -> Self {
+        match path::forced() {
+            Some(path) => Self::of(path).expect("a forced path is available"),
+            None => Self::detect(),
         }
-        Self::Portable(Portable)
+    }
+
+    /// The instruction set of a path, if this processor has it.
+    pub(crate) fn of(path: Path) -> Option<Self> {
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => Avx512::detect().map(Self::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => Avx2::detect().map(Self::Avx2),
+            #[cfg(not(target_arch = "x86_64"))]
+            Path::Avx512 | Path::Avx2 => None,
+            Path::Portable => Some(Self::Portable(Portable)),
+        }
     }
 
     /// Every instruction set of this processor, the fastest first.
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
-        let mut all = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        {
-            all.extend(Avx512::detect().map(Self::Avx512));
-            all.extend(Avx2::detect().map(Self::Avx2));
-        }
-        all.push(Self::Portable(Portable));
-        all
+        Path::ALL.into_iter().filter_map(Self::of).collect()
     }
 }
 
@@ -84,6 +104,10 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger of the two, lane by lane; `b` where either is not a number.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `f` of each lane. `f` should be free of branches: it is left to the compiler to vectorise.
+    fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V;
     /// `a * b + c`, rounded once where the instruction set can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
@@ -108,21 +132,23 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>);
 }
 
-/// `N` x `N` vectors in memory.
+/// `side` x `side` vectors in memory.
 #[derive(Clone, Copy)]
-pub(crate) struct Vectors<'a, S, const N: usize> {
+pub(crate) struct Vectors<'a, S> {
     numbers: &'a [f32],
+    side: usize,
     row_step: usize,
     col_step: usize,
     simd: PhantomData<S>,
 }
 
-impl<'a, S: Simd, const N: usize> Vectors<'a, S, N> {
+impl<'a, S: Simd> Vectors<'a, S> {
     #[inline(always)]
-    pub(crate) fn new(numbers: &'a [f32], row_step: usize, col_step: usize) -> Self {
-        assert!((N - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+    pub(crate) fn new(numbers: &'a [f32], side: usize, [row_step, col_step]: [usize; 2]) -> Self {
+        assert!((side - 1) * (row_step + col_step) + S::LANES <= numbers.len());
         Self {
             numbers,
+            side,
             row_step,
             col_step,
             simd: PhantomData,
@@ -133,27 +159,33 @@ impl<'a, S: Simd, const N: usize> Vectors<'a, S, N> {
     /// and so is that they are inside.
     #[inline(always)]
     pub(crate) fn get(&self, simd: S, row: usize, col: usize) -> S::V {
-        assert!(row < N && col < N);
+        assert!(row < self.side && col < self.side);
         let start = row * self.row_step + col * self.col_step;
         // SAFETY: the last vector is inside the slice, as asserted by `new`.
         unsafe { simd.load(self.numbers.as_ptr().add(start)) }
     }
 }
 
-/// `N` x `N` vectors in memory, to write.
-pub(crate) struct VectorsMut<'a, S, const N: usize> {
+/// `side` x `side` vectors in memory, to write.
+pub(crate) struct VectorsMut<'a, S> {
     numbers: &'a mut [f32],
+    side: usize,
     row_step: usize,
     col_step: usize,
     simd: PhantomData<S>,
 }
 
-impl<'a, S: Simd, const N: usize> VectorsMut<'a, S, N> {
+impl<'a, S: Simd> VectorsMut<'a, S> {
     #[inline(always)]
-    pub(crate) fn new(numbers: &'a mut [f32], row_step: usize, col_step: usize) -> Self {
-        assert!((N - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+    pub(crate) fn new(
+        numbers: &'a mut [f32],
+        side: usize,
+        [row_step, col_step]: [usize; 2],
+    ) -> Self {
+        assert!((side - 1) * (row_step + col_step) + S::LANES <= numbers.len());
         Self {
             numbers,
+            side,
             row_step,
             col_step,
             simd: PhantomData,
@@ -163,7 +195,7 @@ impl<'a, S: Simd, const N: usize> VectorsMut<'a, S, N> {
     /// Writes a vector.
     #[inline(always)]
     pub(crate) fn set(&mut self, simd: S, row: usize, col: usize, v: S::V) {
-        assert!(row < N && col < N);
+        assert!(row < self.side && col < self.side);
         let start = row * self.row_step + col * self.col_step;
         // SAFETY: the last vector is inside the slice, as asserted by `new`.
         unsafe { simd.store(self.numbers.as_mut_ptr().add(start), v) }
@@ -188,302 +220,4 @@ impl Rows<*const f32> {
         // SAFETY: a row that exists, in the allocation as the caller vouches.
         unsafe { self.start.add(row.min(self.count - 1) * self.pitch) }
     }
-}
-
-/// Plain loops over four numbers, left to the compiler to vectorise.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Portable;
-
-impl Portable {
-    #[inline(always)]
-    fn zip(a: [f32; 4], b: [f32; 4], f: impl Fn(f32, f32) -> f32) -> [f32; 4] {
-        [f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])]
-    }
-}
-
-impl Simd for Portable {
-    type V = [f32; 4];
-    const LANES: usize = 4;
-    const ROWS: usize = 6;
-
-    #[inline(always)]
-    fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        f()
-    }
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        [0.0; 4]
-    }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        [x; 4]
-    }
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        Self::zip(a, b, |a, b| a + b)
-    }
-    #[inline(always)]
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        Self::zip(a, b, |a, b| a - b)
-    }
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        Self::zip(a, b, |a, b| a * b)
-    }
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // `mul_add` is a slow library call where the target has no such instruction.
-        if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
-            let mut sum = c;
-            for lane in 0..4 {
-                sum[lane] = a[lane].mul_add(b[lane], c[lane]);
-            }
-            sum
-        } else {
-            self.add(self.mul(a, b), c)
-        }
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for four readable numbers; no alignment is assumed.
-        unsafe { p.cast::<[f32; 4]>().read_unaligned() }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for four writable numbers; no alignment is assumed.
-        unsafe { p.cast::<[f32; 4]>().write_unaligned(v) }
-    }
-    #[inline(always)]
-    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
-        for row in 0..4 {
-            for col in 0..dst.count {
-                // SAFETY: inside the two blocks that the caller vouches for.
-                unsafe { *dst.start.add(col * dst.pitch + row) = *src.get(row).add(col) };
-            }
-        }
-    }
-}
-
-/// AVX2 with FMA: 16 registers of 8 numbers.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx2(());
-
-#[cfg(target_arch = "x86_64")]
-impl Avx2 {
-    fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self(()))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Simd for Avx2 {
-    type V = __m256;
-    const LANES: usize = 8;
-    const ROWS: usize = 6;
-
-    #[inline(always)]
-    fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx2,fma")]
-        fn enabled<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        // SAFETY: the token says that the processor has AVX2 and FMA.
-        unsafe { enabled(f) }
-    }
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_setzero_ps() }
-    }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has FMA.
-        unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for eight readable numbers; no alignment is assumed.
-        unsafe { _mm256_loadu_ps(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for eight writable numbers; no alignment is assumed.
-        unsafe { _mm256_storeu_ps(p, v) }
-    }
-    #[inline(always)]
-    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
-        // SAFETY: the caller vouches for the two blocks, the token for AVX2.
-        unsafe {
-            // quads[g][j], half h: column 4h + j of rows 4g .. 4g + 4.
-            let mut quads = [[_mm256_setzero_ps(); 4]; 2];
-            for (g, quad) in quads.iter_mut().enumerate() {
-                let row = |i: usize| _mm256_loadu_ps(src.get(4 * g + i));
-                let (low01, high01) = unpack_256(row(0), row(1));
-                let (low23, high23) = unpack_256(row(2), row(3));
-                let pairs = [(low01, low23), (high01, high23)];
-                for (j, (a, b)) in pairs.into_iter().enumerate() {
-                    let (a, b) = (_mm256_castps_pd(a), _mm256_castps_pd(b));
-                    quad[2 * j] = _mm256_castpd_ps(_mm256_unpacklo_pd(a, b));
-                    quad[2 * j + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(a, b));
-                }
-            }
-            for j in 0..4 {
-                let (a, b) = (quads[0][j], quads[1][j]);
-                let halves = [
-                    _mm256_permute2f128_ps::<0x20>(a, b),
-                    _mm256_permute2f128_ps::<0x31>(a, b),
-                ];
-                for (h, half) in halves.into_iter().enumerate() {
-                    if 4 * h + j < dst.count {
-                        _mm256_storeu_ps(dst.start.add((4 * h + j) * dst.pitch), half);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// # Safety
-/// The processor must have AVX2.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-unsafe fn unpack_256(a: __m256, b: __m256) -> (__m256, __m256) {
-    // SAFETY: the caller vouches for AVX2.
-    unsafe { (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)) }
-}
-
-/// AVX-512: 32 registers of 16 numbers.
-#[cfg(target_arch = "x86_64")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Avx512(());
-
-#[cfg(target_arch = "x86_64")]
-impl Avx512 {
-    fn detect() -> Option<Self> {
-        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma")).then_some(Self(()))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl Simd for Avx512 {
-    type V = __m512;
-    const LANES: usize = 16;
-    const ROWS: usize = 14;
-
-    #[inline(always)]
-    fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx512f,avx2,fma")]
-        fn enabled<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        // SAFETY: the token says that the processor has AVX-512, which includes AVX2.
-        unsafe { enabled(f) }
-    }
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_setzero_ps() }
-    }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_fmadd_ps(a, b, c) }
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for 16 readable numbers; no alignment is assumed.
-        unsafe { _mm512_loadu_ps(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for 16 writable numbers; no alignment is assumed.
-        unsafe { _mm512_storeu_ps(p, v) }
-    }
-    #[inline(always)]
-    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
-        // SAFETY: the caller vouches for the two blocks, the token for AVX-512.
-        unsafe {
-            // quads[g][j], quarter q: column 4q + j of rows 4g .. 4g + 4.
-            let mut quads = [[_mm512_setzero_ps(); 4]; 4];
-            for (g, quad) in quads.iter_mut().enumerate() {
-                let row = |i: usize| _mm512_loadu_ps(src.get(4 * g + i));
-                let (low01, high01) = unpack_512(row(0), row(1));
-                let (low23, high23) = unpack_512(row(2), row(3));
-                let pairs = [(low01, low23), (high01, high23)];
-                for (j, (a, b)) in pairs.into_iter().enumerate() {
-                    let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
-                    quad[2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-                    quad[2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-                }
-            }
-            for j in 0..4 {
-                let [a, b, c, d] = [quads[0][j], quads[1][j], quads[2][j], quads[3][j]];
-                let even_ab = _mm512_shuffle_f32x4::<0x88>(a, b); // a0 a2 b0 b2
-                let even_cd = _mm512_shuffle_f32x4::<0x88>(c, d);
-                let odd_ab = _mm512_shuffle_f32x4::<0xdd>(a, b); // a1 a3 b1 b3
-                let odd_cd = _mm512_shuffle_f32x4::<0xdd>(c, d);
-                let quarters = [
-                    _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd),
-                    _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd),
-                    _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd),
-                    _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd),
-                ];
-                for (q, quarter) in quarters.into_iter().enumerate() {
-                    if 4 * q + j < dst.count {
-                        _mm512_storeu_ps(dst.start.add((4 * q + j) * dst.pitch), quarter);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// # Safety
-/// The processor must have AVX-512.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-unsafe fn unpack_512(a: __m512, b: __m512) -> (__m512, __m512) {
-    // SAFETY: the caller vouches for AVX-512.
-    unsafe { (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)) }
 }

@@ -1,319 +1,268 @@
-//! Winograd's convolution F(4x4, 3x3): a quarter of the multiplications of the direct one.
+//! Winograd's convolution F(4x4, r x r): 36 products of a tile instead of 144 for kernels of 3x3,
+//! 25 instead of 64 for the 2x2 that a 4x4 kernel of stride 2 comes down to.
 //!
-//! The output is cut into tiles of 4x4 pixels, each of which depends on 6x6 pixels of the input.
-//! After the transforms (see [`crate::transform`]) the convolution is 36 independent matrix
-//! products, tiles x input channels x output channels (Lavin and Gray, "Fast algorithms for
+//! The output is cut into tiles of 4x4 pixels, each of which depends on a patch of the input. After
+//! the transforms (see [`crate::transform`]) the convolution is one matrix product for each number
+//! of a patch, tiles x input channels x output channels (Lavin and Gray, "Fast algorithms for
 //! convolutional neural networks", 2016). A thread takes a block of tiles at a time through all
 //! steps, so that what is between them stays in its level-2 cache:
 //!
 //! 1. the pixels of the block, with a border of zeros, to a layout with the channels last;
-//! 2. transform to `[36][tile][c_in]`;
-//! 3. 36 products, to `[36][tile][c_out]`;
+//! 2. transform to `[product][tile][c_in]`;
+//! 3. the products, to `[product][tile][c_out]`;
 //! 4. transform to pixels with the channels last;
 //! 5. back to NCHW.
 //!
-//! The gradient of the weights transforms both pictures and sums the products over the tiles; the
-//! sums are transformed once at the end.
+//! With steps of 2 (see [`crate::pass`]) each phase of the input is a channel of its own in 2, and
+//! each phase of the output goes through 2 to 4 on its own.
+
+mod gradient;
+pub(crate) mod weights;
+
+pub(crate) use gradient::backward_weight;
 
 use rayon::prelude::*;
 
+use crate::activation::Activation;
 use crate::block::{
-    Grid, PRODUCTS, gather_block, scatter_block, transform_input, transform_output,
-    transform_slopes,
+    Block, Domain, Grid, Tiles, gather_window, scatter_window, transform_input, transform_output,
 };
+use crate::conv::Weights;
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::Shared;
+use crate::pass::Pass;
 use crate::scratch;
-use crate::simd::{Simd, Vectors, VectorsMut};
-use crate::transform;
-use crate::{Conv3x3, Weights};
+use crate::simd::Simd;
+use crate::transform::{Three, Transforms, Two};
 
-/// Partial sums of a weight gradient. It decides the order of the summation, so it must not
-/// depend on the number of threads.
-const PARTIAL_SUMS: usize = 8;
-/// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
-const PARTIAL_TILES: usize = 96;
-
-/// `y = conv(x, w) + b`
+/// `y = activation(conv(x, w) + b)`
 pub(crate) fn convolve<S: Simd>(
     simd: S,
-    shape: &Conv3x3,
+    pass: &Pass,
     x: &[f32],
     w: Weights<'_>,
     b: Option<&[f32]>,
+    activation: Activation,
     y: &mut [f32],
 ) {
-    let grid = Grid::new::<S>(shape);
-    let pitch_in = shape.c_in.next_multiple_of(S::LANES);
-    let pitch_out = shape.c_out.next_multiple_of(S::LANES);
-    let mut bias = vec![0.0; pitch_out];
+    match pass.taps {
+        2 => convolve_by(simd, Two, pass, x, w, b, activation, y),
+        _ => convolve_by(simd, Three, pass, x, w, b, activation, y),
+    }
+}
+
+fn convolve_by<S: Simd, T: Transforms>(
+    simd: S,
+    transforms: T,
+    pass: &Pass,
+    x: &[f32],
+    w: Weights<'_>,
+    b: Option<&[f32]>,
+    activation: Activation,
+    y: &mut [f32],
+) {
+    let shape = Shape::new::<S>(pass);
+    let mut bias = vec![0.0; shape.pitch_out];
     if let Some(b) = b {
-        bias[..shape.c_out].copy_from_slice(b);
+        bias[..b.len()].copy_from_slice(b);
     }
     let y = Shared::new(y);
-    let pixels_in = grid.pixels(/* border */ 1) * pitch_in;
-    let pixels_out = grid.pixels(/* border */ 0) * pitch_out;
-    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
+    let largest = shape.grid.largest();
     let lens = [
-        pixels_in.max(pixels_out),
-        PRODUCTS * plane_in,
-        PRODUCTS * plane_out,
+        largest.read(pass).pixels() * shape.pitch_in,
+        T::PRODUCTS * shape.left.plane,
+        T::PRODUCTS * shape.right.plane,
+        largest.written(pass).pixels() * shape.pitch_out,
     ];
-    let convolve_block = |item: usize, weights: &[f32], memory: [&mut [f32]; 3]| {
+    let phase_len = T::PRODUCTS * shape.depth * shape.pitch_out;
+    let convolve_block = |item: usize, weights: &[f32], memory: [&mut [f32]; 4]| {
         simd.run(
             #[inline(always)]
             || {
-                let block = grid.get(item);
-                let [pixels, left, right] = memory;
-                gather_block(
-                    simd, shape, x, shape.c_in, block, /* border */ 1, pixels,
-                );
-                transform_input(simd, block, pixels, pitch_in, left, plane_in);
-                multiply(simd, shape, grid, block.tiles(), left, weights, right);
-                transform_output(simd, block, right, plane_out, &bias, pixels);
+                let block = shape.grid.get(item);
+                let [pixels, left, right, results] = memory;
+                gather_window(simd, pass.from, x, block.read(pass), pixels);
+                let weights = weights.chunks_exact(phase_len);
+                for (to_phase, weights) in pass.phases_to().zip(weights) {
+                    shape.enter(simd, transforms, block, to_phase, pixels, left);
+                    shape.multiply(simd, transforms, block.tiles(), left, weights, right);
+                    let tiles = shape.tiles_written(block, to_phase);
+                    transform_output(
+                        simd,
+                        transforms,
+                        right,
+                        shape.right,
+                        &bias,
+                        activation,
+                        results,
+                        tiles,
+                    );
+                }
                 // SAFETY: no other item has this block.
-                unsafe { scatter_block(simd, shape, block, pixels, y) };
+                unsafe { scatter_window(simd, pass.to, block.written(pass), results, y) };
             },
         );
     };
-    scratch::with([PRODUCTS * shape.c_in * pitch_out], |[weights]| {
-        transform_weights(simd, shape, w, weights);
+    scratch::with([pass.phases_to().count() * phase_len], |[weights]| {
+        for (to_phase, weights) in pass.phases_to().zip(weights.chunks_exact_mut(phase_len)) {
+            weights::transform(simd, transforms, &shape, w, to_phase, weights);
+        }
         let weights = &*weights;
-        (0..shape.n * grid.per_picture())
+        (0..pass.n * shape.grid.per_picture())
             .into_par_iter()
             .for_each(|item| scratch::with(lens, |memory| convolve_block(item, weights, memory)));
     });
 }
 
-/// The 36 products of a block: `left` times `weights` to `right`.
-#[inline(always)]
-fn multiply<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    grid: Grid,
-    tiles: usize,
-    left: &[f32],
-    weights: &[f32],
-    right: &mut [f32],
-) {
-    let pitch_in = shape.c_in.next_multiple_of(S::LANES);
-    let pitch_out = shape.c_out.next_multiple_of(S::LANES);
-    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
-    for o in (0..pitch_out).step_by(VECS * S::LANES) {
-        let width = (pitch_out - o).min(VECS * S::LANES);
-        let panel = &weights[PRODUCTS * shape.c_in * o..][..PRODUCTS * shape.c_in * width];
-        for (product, b) in panel.chunks_exact(shape.c_in * width).enumerate() {
-            for (start, rows) in even_parts(tiles, S::ROWS) {
-                let operands = Operands {
-                    depth: shape.c_in,
-                    a: &left[product * plane_in + start * pitch_in..],
-                    a_step: 1,
-                    a_row: |r| r * pitch_in,
-                    b,
-                    b_step: width,
-                    b_tap: |_| 0,
-                };
-                let c = &mut right[product * plane_out + start * pitch_out + o..];
-                if width == S::LANES {
-                    tile::<S, 1, 1>(simd, rows, operands, c, pitch_out, /* add */ false);
-                } else {
-                    tile::<S, VECS, 1>(simd, rows, operands, c, pitch_out, /* add */ false);
-                }
-            }
+/// How a pass lies in scratch.
+pub(crate) struct Shape {
+    pass: Pass,
+    pub(crate) grid: Grid,
+    /// From a pixel of the input to the next, with the channels last, and of the output.
+    pub(crate) pitch_in: usize,
+    pub(crate) pitch_out: usize,
+    /// Numbers that a product sums over: the channels of all phases.
+    pub(crate) depth: usize,
+    /// The input in the products' domain, and the output.
+    pub(crate) left: Domain,
+    pub(crate) right: Domain,
+}
+
+impl Shape {
+    pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
+        let grid = Grid::new::<S>(pass);
+        let pitch_in = pass.from.channels.next_multiple_of(S::LANES);
+        let pitch_out = pass.to.channels.next_multiple_of(S::LANES);
+        let phases = pass.phases_from().count();
+        // Between phases the channels that don't exist are summed, with weights of zero.
+        let depth = if phases == 1 {
+            pass.from.channels
+        } else {
+            phases * pitch_in
+        };
+        let domain = |pitch: usize| Domain {
+            pitch,
+            plane: grid.plane(pitch),
+        };
+        Self {
+            pass: *pass,
+            grid,
+            pitch_in,
+            pitch_out,
+            depth,
+            left: domain(phases * pitch_in),
+            right: domain(pitch_out),
         }
     }
-}
 
-/// The transformed weights as [`multiply`] reads them: panels of `VECS` vectors of output
-/// channels, in each `[36][c_in][output channel]`.
-fn transform_weights<S: Simd>(simd: S, shape: &Conv3x3, w: Weights<'_>, weights: &mut [f32]) {
-    let panel_len = PRODUCTS * shape.c_in * VECS * S::LANES;
-    weights
-        .par_chunks_mut(panel_len)
-        .enumerate()
-        .for_each(|(panel, weights)| {
-            simd.run(
-                #[inline(always)]
-                || {
-                    let plane = weights.len() / PRODUCTS;
-                    let width = plane / shape.c_in;
-                    let mut taps = [0.0; 9 * 16];
-                    for i in 0..shape.c_in {
-                        for lane_start in (0..width).step_by(S::LANES) {
-                            for tap in 0..9 {
-                                for lane in 0..S::LANES {
-                                    let o = panel * VECS * S::LANES + lane_start + lane;
-                                    taps[tap * S::LANES + lane] = if o < shape.c_out {
-                                        w.get(i, o, tap)
-                                    } else {
-                                        0.0
-                                    };
-                                }
-                            }
-                            let taps = Vectors::<S, 3>::new(&taps, 3 * S::LANES, S::LANES);
-                            let weights = &mut weights[i * width + lane_start..];
-                            let mut weights = VectorsMut::<S, 6>::new(weights, 6 * plane, plane);
-                            transform::weight(
-                                simd,
-                                #[inline(always)]
-                                |row, col| taps.get(simd, row, col),
-                                #[inline(always)]
-                                |row, col, weight| weights.set(simd, row, col, weight),
-                            );
-                        }
-                    }
-                },
+    /// Transforms what a block reads for a phase of the result.
+    #[inline(always)]
+    fn enter<S: Simd, T: Transforms>(
+        &self,
+        simd: S,
+        transforms: T,
+        block: Block,
+        to_phase: [usize; 2],
+        pixels: &[f32],
+        left: &mut [f32],
+    ) {
+        let pass = &self.pass;
+        let line = block.read(pass).width * self.pitch_in;
+        for (idx, [row, col]) in pass.phases_from().enumerate() {
+            let [down, right] = to_phase.map(|phase| pass.delay(phase));
+            let tiles = Tiles {
+                start: (row + down) * line + (col + right) * self.pitch_in,
+                steps: [pass.from.step * line, pass.from.step * self.pitch_in],
+                cols: block.cols,
+                count: block.tiles(),
+            };
+            let left = &mut left[idx * self.pitch_in..];
+            transform_input(
+                simd,
+                transforms,
+                pixels,
+                tiles,
+                self.pitch_in,
+                left,
+                self.left,
             );
-        });
-}
-
-/// The gradient of the weights.
-pub(crate) fn backward_weight<S: Simd>(
-    simd: S,
-    shape: &Conv3x3,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-) {
-    let Conv3x3 { c_in, c_out, .. } = *shape;
-    let grid = Grid::new::<S>(shape);
-    let [pitch_in, pitch_out] = [c_in, c_out].map(|c| c.next_multiple_of(S::LANES));
-    // The lanes of the vectors are the channels that fill them better.
-    let swap = c_in * pitch_out > c_out * pitch_in;
-    let (rows, lanes) = if swap {
-        (c_out, pitch_in)
-    } else {
-        (c_in, pitch_out)
-    };
-
-    let items = shape.n * grid.per_picture();
-    let tiles = shape.n * grid.tiles();
-    let chunks = items.min(PARTIAL_SUMS).min(tiles.div_ceil(PARTIAL_TILES));
-    let sums_len = PRODUCTS * rows * lanes;
-    let pixels_len = grid.pixels(/* border */ 1) * pitch_in.max(pitch_out);
-    let (plane_in, plane_out) = (grid.plane(pitch_in), grid.plane(pitch_out));
-    let lens = [pixels_len, PRODUCTS * plane_in, PRODUCTS * plane_out];
-    let correlate_block = |item: usize, memory: [&mut [f32]; 3], sums: &mut [f32], add: bool| {
-        simd.run(
-            #[inline(always)]
-            || {
-                let block = grid.get(item);
-                let [pixels, left, right] = memory;
-                gather_block(simd, shape, x, c_in, block, /* border */ 1, pixels);
-                transform_input(simd, block, pixels, pitch_in, left, plane_in);
-                gather_block(simd, shape, dy, c_out, block, /* border */ 0, pixels);
-                transform_slopes(simd, block, pixels, pitch_out, right, plane_out);
-                let left = Side {
-                    numbers: left,
-                    pitch: pitch_in,
-                    plane: plane_in,
-                };
-                let right = Side {
-                    numbers: right,
-                    pitch: pitch_out,
-                    plane: plane_out,
-                };
-                let (a, b) = if swap { (right, left) } else { (left, right) };
-                accumulate(simd, block.tiles(), a, rows, b, sums, add);
-            },
-        );
-    };
-    scratch::with(
-        [chunks * sums_len, rows * 9 * lanes],
-        |[partial_sums, taps]| {
-            partial_sums
-                .par_chunks_exact_mut(sums_len)
-                .enumerate()
-                .for_each(|(chunk, sums)| {
-                    let first = chunk * items / chunks;
-                    for item in first..(chunk + 1) * items / chunks {
-                        scratch::with(lens, |memory| {
-                            correlate_block(item, memory, sums, item > first);
-                        });
-                    }
-                });
-            taps.par_chunks_exact_mut(9 * lanes)
-                .enumerate()
-                .for_each(|(row, taps)| {
-                    simd.run(
-                        #[inline(always)]
-                        || add_up(simd, partial_sums, rows, row, taps),
-                    );
-                });
-            for (o, dw) in dw.chunks_exact_mut(9 * c_in).enumerate() {
-                for (i, dw) in dw.chunks_exact_mut(9).enumerate() {
-                    let (row, lane) = if swap { (o, i) } else { (i, o) };
-                    for (tap, dw) in dw.iter_mut().enumerate() {
-                        *dw = taps[(row * 9 + tap) * lanes + lane];
-                    }
-                }
-            }
-        },
-    );
-}
-
-/// A row's taps, `[9][lanes]`, from partial sums, each `[36][rows][lanes]`.
-#[inline(always)]
-fn add_up<S: Simd>(simd: S, partial_sums: &[f32], rows: usize, row: usize, taps: &mut [f32]) {
-    let lanes = taps.len() / 9;
-    let plane = rows * lanes;
-    let first = row * lanes;
-    for lane in (0..lanes).step_by(S::LANES) {
-        let sums = |row: usize, col: usize| {
-            let mut total = simd.zero();
-            for sums in partial_sums.chunks_exact(PRODUCTS * plane) {
-                let sums = &sums[first + lane..];
-                total = simd.add(
-                    total,
-                    Vectors::<S, 6>::new(sums, 6 * plane, plane).get(simd, row, col),
-                );
-            }
-            total
-        };
-        let mut taps = VectorsMut::<S, 3>::new(&mut taps[lane..], 3 * lanes, lanes);
-        transform::weight_transposed(simd, sums, |row, col, tap| taps.set(simd, row, col, tap));
+        }
     }
-}
 
-/// A block in the products' domain: `[36][tile][channel]`.
-#[derive(Clone, Copy)]
-struct Side<'a> {
-    numbers: &'a [f32],
-    /// From a tile to the next.
-    pitch: usize,
-    /// From a product to the next.
-    plane: usize,
-}
+    /// Where a phase of the result lies among the pixels that a block writes.
+    #[inline(always)]
+    fn tiles_written(&self, block: Block, to_phase: [usize; 2]) -> Tiles {
+        let step = self.pass.to.step;
+        let line = block.written(&self.pass).width * self.pitch_out;
+        Tiles {
+            start: to_phase[0] * line + to_phase[1] * self.pitch_out,
+            steps: [step * line, step * self.pitch_out],
+            cols: block.cols,
+            count: block.tiles(),
+        }
+    }
 
-/// A block's part of `sums[36][rows][b.pitch]`: the products of `a` and `b`, over the tiles.
-#[inline(always)]
-fn accumulate<S: Simd>(
-    simd: S,
-    tiles: usize,
-    a: Side<'_>,
-    rows: usize,
-    b: Side<'_>,
-    sums: &mut [f32],
-    add: bool,
-) {
-    let lanes = b.pitch;
-    for product in 0..PRODUCTS {
-        for lane in (0..lanes).step_by(VECS * S::LANES) {
-            for (row, tile_rows) in even_parts(rows, S::ROWS) {
+    /// The products of some tiles: `left` times `weights` to `right`.
+    #[inline(always)]
+    pub(crate) fn multiply<S: Simd, T: Transforms>(
+        &self,
+        simd: S,
+        transforms: T,
+        tiles: usize,
+        left: &[f32],
+        weights: &[f32],
+        right: &mut [f32],
+    ) {
+        for (o, panel) in self.panels::<S, T>(weights) {
+            let right = &mut right[o..];
+            self.multiply_panel(simd, transforms, tiles, left, panel, right, self.right);
+        }
+    }
+
+    /// The weights' panels and their first output channels.
+    #[inline(always)]
+    pub(crate) fn panels<'a, S: Simd, T: Transforms>(
+        &self,
+        weights: &'a [f32],
+    ) -> impl Iterator<Item = (usize, &'a [f32])> + use<'a, S, T> {
+        let panel_len = T::PRODUCTS * self.depth * VECS * S::LANES;
+        weights
+            .chunks(panel_len)
+            .enumerate()
+            .map(|(panel, weights)| (panel * VECS * S::LANES, weights))
+    }
+
+    /// The products of some tiles and a panel's output channels.
+    #[inline(always)]
+    pub(crate) fn multiply_panel<S: Simd, T: Transforms>(
+        &self,
+        simd: S,
+        _: T,
+        tiles: usize,
+        left: &[f32],
+        panel: &[f32],
+        right: &mut [f32],
+        domain: Domain,
+    ) {
+        let depth = self.depth;
+        let width = panel.len() / (T::PRODUCTS * depth);
+        for (product, b) in panel.chunks_exact(depth * width).enumerate() {
+            for (start, rows) in even_parts(tiles, S::ROWS) {
                 let operands = Operands {
-                    depth: tiles,
-                    a: &a.numbers[product * a.plane + row..],
-                    a_step: a.pitch,
-                    a_row: |r| r,
-                    b: &b.numbers[product * b.plane + lane..],
-                    b_step: lanes,
-                    b_tap: |_| 0,
+                    depth,
+                    a: &left[product * self.left.plane + start * self.left.pitch..],
+                    a_at: |k| k,
+                    a_row: |r| r * self.left.pitch,
+                    a_last: depth - 1 + (rows - 1) * self.left.pitch,
+                    b,
+                    b_at: |k| k * width,
+                    b_last: (depth - 1) * width,
                 };
-                let sums = &mut sums[(product * rows + row) * lanes + lane..];
-                if lanes - lane == S::LANES {
-                    tile::<S, 1, 1>(simd, tile_rows, operands, sums, lanes, add);
+                let c = &mut right[product * domain.plane + start * domain.pitch..];
+                if width == S::LANES {
+                    tile::<S, 1>(simd, rows, operands, c, domain.pitch, /* add */ false);
                 } else {
-                    tile::<S, VECS, 1>(simd, tile_rows, operands, sums, lanes, add);
+                    tile::<S, VECS>(simd, rows, operands, c, domain.pitch, /* add */ false);
                 }
             }
         }

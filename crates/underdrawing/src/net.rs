@@ -3,7 +3,6 @@
 mod batch_norm;
 mod conv;
 mod dense2017;
-mod haar;
 mod init;
 mod lifting;
 mod ops;

@@ -33,6 +33,12 @@ impl Conv3x3 {
         Self { weight, bias }
     }
 
+    /// Weight `[c_out, c_in, 3, 3]` and bias `[c_out]`.
+    #[must_use]
+    pub(crate) fn values(&self) -> (Tensor<4>, Tensor<1>) {
+        (self.weight.val(), self.bias.val())
+    }
+
     /// `x` `[n, c_in, h, w]` to `[n, c_out, h, w]`.
     #[must_use]
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {

@@ -5,7 +5,7 @@
 //! width 64 (pinned by a test), 48.5 GMAC at 256x256. Differs from it: nothing.
 
 use burn::prelude::*;
-use burn::tensor::activation::{relu, sigmoid};
+use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
 
 use super::batch_norm::BatchNorm;
@@ -75,7 +75,7 @@ impl RevealNet {
     #[must_use]
     pub fn forward(&self, container: Tensor<4>) -> Tensor<4> {
         let features = self.layers.iter().fold(container, |x, layer| {
-            relu(layer.norm.forward(layer.conv.forward(x)))
+            layer.norm.forward_relu(layer.conv.forward(x))
         }); // [n, width, h, w]
         sigmoid(self.last.forward(features))
     }

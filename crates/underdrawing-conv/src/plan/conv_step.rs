@@ -1,0 +1,243 @@
+//! A convolution inside of a plan.
+
+use super::builder::ConvDraft;
+use super::memory::{Buffers, Memory, Place, Read, Spot};
+use super::{rows, tiles};
+use crate::activation::Activation;
+use crate::conv::{Conv, Weights};
+use crate::layout::Shared;
+use crate::pass::Pass;
+use crate::simd::Simd;
+use crate::transform::TILE;
+
+/// A convolution with its weights as the kernels read them.
+pub(super) struct ConvStep {
+    from: Place,
+    add: Option<Place>,
+    to: Vec<(Place, Activation)>,
+    /// The convolution, or what is transposed if `doubling`. Without sizes.
+    conv: Conv,
+    doubling: bool,
+    bias: Vec<f32>,
+    method: Method,
+    weights: Vec<f32>,
+}
+
+/// How it is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// See [`rows`].
+    Rows,
+    /// See [`tiles`].
+    Tiles,
+}
+
+impl Method {
+    /// The faster method.
+    fn of(pass: &Pass) -> Self {
+        let c_in = pass.from.channels * pass.from.step * pass.from.step;
+        let n_tiles = pass.rows().div_ceil(TILE) * pass.cols().div_ceil(TILE);
+        let has_transforms = pass.taps == 2 || pass.taps == 3;
+        if has_transforms && c_in >= 8 && n_tiles >= 12 {
+            Self::Tiles
+        } else {
+            Self::Rows
+        }
+    }
+}
+
+impl ConvStep {
+    /// `size` is that of the plan's inputs that the step should be fast for.
+    pub(super) fn new<S: Simd>(
+        simd: S,
+        draft: ConvDraft,
+        places: &[Place],
+        size: [usize; 2],
+    ) -> Self {
+        let from = places[draft.from].clone();
+        let (conv, weights) = draft.spread(&from);
+        let mut bias = draft.bias;
+        bias.resize(draft.c_out.next_multiple_of(S::LANES), 0.0);
+        let place = |node: usize| places[node].clone();
+        let mut step = Self {
+            add: draft.add.map(place),
+            to: draft
+                .to
+                .into_iter()
+                .map(|(node, activation)| (place(node), activation))
+                .collect(),
+            doubling: draft.doubling,
+            bias,
+            method: Method::Rows,
+            weights: Vec::new(),
+            conv,
+            from,
+        };
+        let level = if step.doubling {
+            &step.to[0].0
+        } else {
+            &step.from
+        }
+        .level;
+        let pass = step.pass(1, size.map(|side| (side >> level).max(1)));
+        let map = if step.doubling {
+            conv.map_back()
+        } else {
+            conv.map()
+        };
+        let weights = Weights {
+            numbers: &weights,
+            map,
+        };
+        step.method = Method::of(&pass);
+        step.weights = match step.method {
+            Method::Rows => rows::pack::<S>(&pass, weights),
+            Method::Tiles => tiles::pack(simd, &pass, weights),
+        };
+        step
+    }
+
+    /// The pass for pictures of `outer` height and width on the larger side.
+    fn pass(&self, n: usize, outer: [usize; 2]) -> Pass {
+        let conv = Conv {
+            n,
+            height: outer[0],
+            width: outer[1],
+            ..self.conv
+        };
+        if self.doubling {
+            conv.pass_back()
+        } else {
+            conv.pass()
+        }
+    }
+
+    /// What it reads, for the border.
+    pub(super) fn read(&self) -> Read {
+        Read {
+            level: self.from.level,
+            pass: self.pass(1, [0, 0]),
+        }
+    }
+
+    pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
+        let from = buffers.spot(&self.from);
+        let spots: Vec<Spot> = self
+            .to
+            .iter()
+            .map(|(place, _)| buffers.spot(place))
+            .collect();
+        let outer = if self.doubling { spots[0] } else { from };
+        let pass = self.pass(from.n, [outer.height, outer.width]);
+
+        let mut taken: Vec<(usize, Memory)> = Vec::new();
+        for (place, _) in &self.to {
+            if taken.iter().all(|(buffer, _)| *buffer != place.buffer) {
+                taken.push((place.buffer, buffers.take(place.buffer)));
+            }
+        }
+        let shared: Vec<(usize, Shared<'_>)> = taken
+            .iter_mut()
+            .map(|(buffer, memory)| (*buffer, memory.shared()))
+            .collect();
+        let targets = self
+            .to
+            .iter()
+            .zip(spots)
+            .map(|((place, activation), spot)| {
+                let mut found = shared.iter().filter(|(buffer, _)| *buffer == place.buffer);
+                Target {
+                    numbers: found.next().expect("each target's buffer was taken").1,
+                    spot,
+                    activation: *activation,
+                }
+            });
+        let sink = Sink {
+            targets: targets.collect(),
+            add: self
+                .add
+                .as_ref()
+                .map(|place| (buffers.get(place.buffer), buffers.spot(place))),
+            bias: &self.bias,
+        };
+        let source = Source {
+            numbers: buffers.get(self.from.buffer),
+            spot: from,
+        };
+        match self.method {
+            Method::Rows => rows::run(simd, &pass, source, &self.weights, &sink),
+            Method::Tiles => tiles::run(simd, &pass, source, &self.weights, &sink),
+        }
+        drop(sink);
+        for (buffer, memory) in taken {
+            buffers.put(buffer, memory);
+        }
+    }
+}
+
+/// What a convolution reads.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) numbers: &'a [f32],
+    pub(super) spot: Spot,
+}
+
+/// Where a result goes.
+struct Target<'a> {
+    numbers: Shared<'a>,
+    spot: Spot,
+    activation: Activation,
+}
+
+/// What is done with the sums of a convolution.
+pub(super) struct Sink<'a> {
+    targets: Vec<Target<'a>>,
+    /// Added behind the first target's activation.
+    add: Option<(&'a [f32], Spot)>,
+    bias: &'a [f32],
+}
+
+/// A pixel of a result.
+#[derive(Clone, Copy)]
+pub(super) struct Pixel {
+    pub(super) picture: usize,
+    pub(super) row: usize,
+    pub(super) col: usize,
+}
+
+impl Sink<'_> {
+    /// Height and width of the result.
+    pub(super) fn size(&self) -> [usize; 2] {
+        [self.targets[0].spot.height, self.targets[0].spot.width]
+    }
+
+    /// Writes a vector of sums, those of the channels from `c` on, of a pixel inside of the result.
+    ///
+    /// # Safety
+    /// No other thread may use these channels of this pixel meanwhile.
+    #[inline(always)]
+    pub(super) unsafe fn put<S: Simd>(&self, simd: S, pixel: Pixel, c: usize, sums: S::V) {
+        let Pixel { picture, row, col } = pixel;
+        debug_assert!(
+            [row, col]
+                .iter()
+                .zip(self.size())
+                .all(|(at, size)| *at < size)
+        );
+        let bias = &self.bias[c..][..S::LANES];
+        // SAFETY: the slice has as many numbers as a vector.
+        let sums = simd.add(sums, unsafe { simd.load(bias.as_ptr()) });
+        for (idx, target) in self.targets.iter().enumerate() {
+            let mut result = target.activation.apply(simd, sums);
+            if let (0, Some((numbers, spot))) = (idx, &self.add) {
+                let other =
+                    &numbers[spot.at(picture, row as isize, col as isize) + c..][..S::LANES];
+                // SAFETY: the slice has as many numbers as a vector.
+                result = simd.add(result, unsafe { simd.load(other.as_ptr()) });
+            }
+            let at = target.spot.at(picture, row as isize, col as isize) + c;
+            // SAFETY: the caller vouches that it is alone.
+            unsafe { target.numbers.store(simd, at, result) };
+        }
+    }
+}

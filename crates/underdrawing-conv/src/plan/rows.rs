@@ -1,0 +1,217 @@
+//! The convolution as it is written, inside of a plan: a matrix product of pixels x (taps,
+//! channels) x output channels that reads the pixels where they lie.
+//!
+//! For the first layer, which has three channels, for 1x1 kernels, and for layers of few pixels
+//! and many channels: there the threads divide the output channels and each weight is read once.
+
+use rayon::prelude::*;
+
+use super::conv_step::{Pixel, Sink, Source};
+use crate::conv::Weights;
+use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::pass::{Pass, WeightIdx};
+use crate::scratch;
+use crate::simd::Simd;
+
+/// Pixels that a thread takes through all output channels at a time.
+const PART_PIXELS: usize = 112;
+/// Numbers summed at a time, so that the weights of a panel stay in the level-1 cache meanwhile.
+const PART_DEPTH: usize = 256;
+/// More than [`Simd::ROWS`] of any instruction set.
+const MAX_ROWS: usize = 16;
+
+/// Weights for [`run`]: for each phase of the result, panels of `VECS` vectors of output channels,
+/// in each `[phase][tap][c_in][output channel]`.
+pub(super) fn pack<S: Simd>(pass: &Pass, w: Weights<'_>) -> Vec<f32> {
+    let mut packed = Vec::new();
+    for to_phase in pass.phases_to() {
+        for (start, width) in panels::<S>(pass) {
+            for from_phase in pass.phases_from() {
+                for tap in 0..pass.taps * pass.taps {
+                    for from in 0..pass.from.channels {
+                        packed.extend((start..start + width).map(|to| {
+                            let idx = WeightIdx {
+                                to_phase,
+                                from_phase,
+                                from,
+                                to,
+                                tap: [tap / pass.taps, tap % pass.taps],
+                            };
+                            if to < pass.to.channels {
+                                w.numbers[w.map.get(idx)]
+                            } else {
+                                0.0
+                            }
+                        }));
+                    }
+                }
+            }
+        }
+    }
+    packed
+}
+
+/// First channels and widths of the panels.
+fn panels<S: Simd>(pass: &Pass) -> Vec<(usize, usize)> {
+    let channels = pass.to.channels.next_multiple_of(S::LANES);
+    (0..channels)
+        .step_by(VECS * S::LANES)
+        .map(|start| (start, (channels - start).min(VECS * S::LANES)))
+        .collect()
+}
+
+/// Computes a pass.
+pub(super) fn run<S: Simd>(
+    simd: S,
+    pass: &Pass,
+    source: Source<'_>,
+    weights: &[f32],
+    sink: &Sink<'_>,
+) {
+    let offsets = offsets(pass, source);
+    let mut rest = weights;
+    let mut panels_of_phases = Vec::new();
+    for phase in pass.phases_to() {
+        for (start, width) in panels::<S>(pass) {
+            let (weights, after) = rest.split_at(offsets.len() * width);
+            rest = after;
+            panels_of_phases.push(Panel {
+                phase,
+                start,
+                width,
+                weights,
+            });
+        }
+    }
+    let pixels = pass.n * pass.rows() * pass.cols();
+    let compute = |first: usize, count: usize, panel: &Panel<'_>| {
+        scratch::with([count * panel.width], |[sums]| {
+            simd.run(
+                #[inline(always)]
+                || panel.compute(simd, pass, source, &offsets, first, sums, sink),
+            );
+        });
+    };
+    if pixels > 4 * PART_PIXELS {
+        (0..pixels.div_ceil(PART_PIXELS))
+            .into_par_iter()
+            .for_each(|part| {
+                let first = part * PART_PIXELS;
+                for panel in &panels_of_phases {
+                    compute(first, PART_PIXELS.min(pixels - first), panel);
+                }
+            });
+    } else {
+        panels_of_phases
+            .par_iter()
+            .for_each(|panel| compute(0, pixels, panel));
+    }
+}
+
+/// Where what is summed lies, from the first tap on.
+fn offsets(pass: &Pass, source: Source<'_>) -> Vec<u32> {
+    let spot = source.spot;
+    let step = pass.from.step;
+    let mut offsets = Vec::with_capacity(step * step * pass.taps * pass.taps * pass.from.channels);
+    for [row, col] in pass.phases_from() {
+        for tap in 0..pass.taps * pass.taps {
+            let down = tap / pass.taps * step + row;
+            let right = tap % pass.taps * step + col;
+            let start = (down * spot.row + right * spot.pixel) as u32;
+            offsets.extend(start..start + pass.from.channels as u32);
+        }
+    }
+    offsets
+}
+
+/// Some output channels of a phase of the result.
+struct Panel<'a> {
+    phase: [usize; 2],
+    start: usize,
+    width: usize,
+    weights: &'a [f32],
+}
+
+impl Panel<'_> {
+    /// Computes pixels from `first` on, as many as there is room for in `sums`.
+    #[inline(always)]
+    fn compute<S: Simd>(
+        &self,
+        simd: S,
+        pass: &Pass,
+        source: Source<'_>,
+        offsets: &[u32],
+        first: usize,
+        sums: &mut [f32],
+        sink: &Sink<'_>,
+    ) {
+        let width = self.width;
+        let pixels = sums.len() / width;
+        sums.fill(0.0);
+        for (depth_start, depth) in even_parts(offsets.len(), PART_DEPTH) {
+            let offsets = &offsets[depth_start..][..depth];
+            let last_offset = offsets.last().map_or(0, |last| *last as usize);
+            for (start, rows) in even_parts(pixels, S::ROWS) {
+                let mut row_starts = [0; MAX_ROWS];
+                for (r, row_start) in row_starts.iter_mut().enumerate().take(rows) {
+                    *row_start = self.read(pass, source, first + start + r);
+                }
+                let operands = Operands {
+                    depth,
+                    a: source.numbers,
+                    a_at: |k: usize| offsets[k] as usize,
+                    a_row: |r: usize| row_starts[r],
+                    a_last: last_offset + row_starts.into_iter().max().unwrap_or(0),
+                    b: &self.weights[depth_start * width..],
+                    b_at: |k| k * width,
+                    b_last: depth.saturating_sub(1) * width,
+                };
+                let sums = &mut sums[start * width..];
+                if width == S::LANES {
+                    tile::<S, 1>(simd, rows, operands, sums, width, /* add */ true);
+                } else {
+                    tile::<S, VECS>(simd, rows, operands, sums, width, /* add */ true);
+                }
+            }
+        }
+        let [height, sink_width] = sink.size();
+        for (idx, sums) in sums.chunks_exact(width).enumerate() {
+            let Pixel { picture, row, col } = pixel(pass, first + idx);
+            let pixel = Pixel {
+                picture,
+                row: row * pass.to.step + self.phase[0],
+                col: col * pass.to.step + self.phase[1],
+            };
+            if pixel.row >= height || pixel.col >= sink_width {
+                continue;
+            }
+            for lane in (0..width).step_by(S::LANES) {
+                let sums = &sums[lane..][..S::LANES];
+                // SAFETY: the slice has as many numbers as a vector, and these channels of this
+                // pixel are this thread's.
+                unsafe { sink.put(simd, pixel, self.start + lane, simd.load(sums.as_ptr())) };
+            }
+        }
+    }
+
+    /// Where the first tap of a pixel lies.
+    #[inline(always)]
+    fn read(&self, pass: &Pass, source: Source<'_>, idx: usize) -> usize {
+        let Pixel { picture, row, col } = pixel(pass, idx);
+        let at = |axis: usize, position: usize| {
+            (position * pass.from.step) as isize + pass.first[self.phase[axis]]
+        };
+        source.spot.at(picture, at(0, row), at(1, col))
+    }
+}
+
+/// A pixel of the common grid.
+#[inline(always)]
+fn pixel(pass: &Pass, idx: usize) -> Pixel {
+    let (rows, cols) = (pass.rows(), pass.cols());
+    Pixel {
+        picture: idx / cols / rows,
+        row: idx / cols % rows,
+        col: idx % cols,
+    }
+}

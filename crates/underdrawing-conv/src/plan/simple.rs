@@ -1,0 +1,136 @@
+//! The steps of a plan that aren't convolutions.
+
+use rayon::prelude::*;
+
+use super::memory::{Buffers, Place, Spot};
+use crate::activation::{exp, tanh};
+use crate::layout::{Run, Shared, gather, scatter};
+use crate::simd::Simd;
+
+/// Brings an input into the layout.
+pub(super) fn enter<S: Simd>(simd: S, buffers: &mut Buffers, input: &[f32], to: &Place) {
+    let channels = to.extent;
+    each_row(buffers, to, |_, spot, picture, row, line| {
+        let area = spot.height * spot.width;
+        let input = &input[picture * channels * area..][..channels * area];
+        let run = Run {
+            start: row * spot.width,
+            count: spot.width,
+            plane: area,
+            channels,
+        };
+        simd.run(
+            #[inline(always)]
+            || gather(simd, input, run, line, spot.pixel),
+        );
+    });
+}
+
+/// Copies maps.
+pub(super) fn copy(buffers: &mut Buffers, from: &Place, to: &Place) {
+    let from_spot = buffers.spot(from);
+    let extent = from.extent;
+    each_row(buffers, to, |buffers, spot, picture, row, line| {
+        let numbers = &buffers.get(from.buffer)[from_spot.at(picture, row as isize, 0)..];
+        let pixels = numbers.chunks(from_spot.pixel);
+        for (to, from) in line.chunks_mut(spot.pixel).zip(pixels) {
+            to[..extent].copy_from_slice(&from[..extent]);
+        }
+    });
+}
+
+/// Brings maps into NCHW.
+pub(super) fn leave<S: Simd>(simd: S, buffers: &Buffers, from: &Place, output: &mut [f32]) {
+    let spot = buffers.spot(from);
+    let area = spot.height * spot.width;
+    let channels = from.channels();
+    assert_eq!(
+        output.len(),
+        spot.n * channels * area,
+        "length of an output"
+    );
+    let output = Shared::new(output);
+    (0..spot.n * spot.height).into_par_iter().for_each(|item| {
+        let (picture, row) = (item / spot.height, item % spot.height);
+        let pixels = &buffers.get(from.buffer)[spot.at(picture, row as isize, 0)..];
+        let mut first = 0;
+        for (start, count) in &from.parts {
+            let run = Run {
+                start: (picture * channels + first) * area + row * spot.width,
+                count: spot.width,
+                plane: area,
+                channels: *count,
+            };
+            simd.run(
+                #[inline(always)]
+                || {
+                    // SAFETY: each item has another row.
+                    unsafe { scatter(simd, &pixels[*start..], spot.pixel, output, run) };
+                },
+            );
+            first += count;
+        }
+    });
+}
+
+/// See [`super::PlanBuilder::couple`].
+pub(super) struct Couple {
+    pub(super) state: Place,
+    pub(super) update: Place,
+    pub(super) inverse: bool,
+    pub(super) to: Place,
+}
+
+impl Couple {
+    pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
+        let spots = [&self.state, &self.update].map(|place| buffers.spot(place));
+        let channels = self.state.extent;
+        each_row(buffers, &self.to, |buffers, spot, picture, row, line| {
+            let [state, update] = [0, 1].map(|i| {
+                let buffer = [&self.state, &self.update][i].buffer;
+                &buffers.get(buffer)[spots[i].at(picture, row as isize, 0)..]
+            });
+            simd.run(
+                #[inline(always)]
+                || {
+                    for col in 0..spot.width {
+                        let state = &state[col * spots[0].pixel..];
+                        let update = &update[col * spots[1].pixel..];
+                        let to = &mut line[col * spot.pixel..];
+                        for c in 0..channels {
+                            let log_scale = tanh(update[c]);
+                            let shift = update[channels + c];
+                            to[c] = if self.inverse {
+                                (state[c] - shift) * exp(-log_scale)
+                            } else {
+                                state[c] * exp(log_scale) + shift
+                            };
+                        }
+                    }
+                },
+            );
+        });
+    }
+}
+
+/// Calls `f` for each row of each picture of `to`, with what else there is, the maps' spot, the
+/// picture, the row, and the row's numbers from the first channel of the maps on.
+fn each_row(
+    buffers: &mut Buffers,
+    to: &Place,
+    f: impl Fn(&Buffers, Spot, usize, usize, &mut [f32]) + Sync,
+) {
+    let spot = buffers.spot(to);
+    let mut memory = buffers.take(to.buffer);
+    let shared = memory.shared();
+    let others = &*buffers;
+    (0..spot.n * spot.height).into_par_iter().for_each(|item| {
+        let (picture, row) = (item / spot.height, item % spot.height);
+        let start = spot.at(picture, row as isize, 0);
+        let len = spot.width * spot.pixel - to.offset;
+        // SAFETY: each item has another row.
+        let line = unsafe { shared.part(start, len) };
+        f(others, spot, picture, row, line);
+    });
+    buffers.put(to.buffer, memory);
+}

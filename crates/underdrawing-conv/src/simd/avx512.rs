@@ -1,0 +1,130 @@
+use std::arch::x86_64::*;
+
+use super::{Rows, Simd};
+
+/// AVX-512: 32 registers of 16 numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    pub(crate) fn detect() -> Option<Self> {
+        (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("fma")).then_some(Self(()))
+    }
+}
+
+impl Simd for Avx512 {
+    type V = __m512;
+    const LANES: usize = 16;
+    const ROWS: usize = 14;
+
+    #[inline(always)]
+    fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx512f,avx2,fma")]
+        fn enabled<R>(f: impl FnOnce() -> R) -> R {
+            f()
+        }
+        // SAFETY: the token says that the processor has AVX-512, which includes AVX2.
+        unsafe { enabled(f) }
+    }
+    #[inline(always)]
+    fn zero(self) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_setzero_ps() }
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_set1_ps(x) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V {
+        let mut numbers = [0.0; Self::LANES];
+        // SAFETY: the array has as many numbers as a vector.
+        unsafe { self.store(numbers.as_mut_ptr(), v) };
+        for x in &mut numbers {
+            *x = f(*x);
+        }
+        // SAFETY: as above.
+        unsafe { self.load(numbers.as_ptr()) }
+    }
+    #[inline(always)]
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        // SAFETY: the token says that the processor has AVX-512.
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    unsafe fn load(self, p: *const f32) -> Self::V {
+        // SAFETY: the caller vouches for 16 readable numbers; no alignment is assumed.
+        unsafe { _mm512_loadu_ps(p) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut f32, v: Self::V) {
+        // SAFETY: the caller vouches for 16 writable numbers; no alignment is assumed.
+        unsafe { _mm512_storeu_ps(p, v) }
+    }
+    #[inline(always)]
+    unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
+        // SAFETY: the caller vouches for the two blocks, the token for AVX-512.
+        unsafe {
+            // quads[g][j], quarter q: column 4q + j of rows 4g .. 4g + 4.
+            let mut quads = [[_mm512_setzero_ps(); 4]; 4];
+            for (g, quad) in quads.iter_mut().enumerate() {
+                let row = |i: usize| _mm512_loadu_ps(src.get(4 * g + i));
+                let (low01, high01) = unpack_512(row(0), row(1));
+                let (low23, high23) = unpack_512(row(2), row(3));
+                let pairs = [(low01, low23), (high01, high23)];
+                for (j, (a, b)) in pairs.into_iter().enumerate() {
+                    let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+                    quad[2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+                    quad[2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+                }
+            }
+            for j in 0..4 {
+                let [a, b, c, d] = [quads[0][j], quads[1][j], quads[2][j], quads[3][j]];
+                let even_ab = _mm512_shuffle_f32x4::<0x88>(a, b); // a0 a2 b0 b2
+                let even_cd = _mm512_shuffle_f32x4::<0x88>(c, d);
+                let odd_ab = _mm512_shuffle_f32x4::<0xdd>(a, b); // a1 a3 b1 b3
+                let odd_cd = _mm512_shuffle_f32x4::<0xdd>(c, d);
+                let quarters = [
+                    _mm512_shuffle_f32x4::<0x88>(even_ab, even_cd),
+                    _mm512_shuffle_f32x4::<0x88>(odd_ab, odd_cd),
+                    _mm512_shuffle_f32x4::<0xdd>(even_ab, even_cd),
+                    _mm512_shuffle_f32x4::<0xdd>(odd_ab, odd_cd),
+                ];
+                for (q, quarter) in quarters.into_iter().enumerate() {
+                    if 4 * q + j < dst.count {
+                        _mm512_storeu_ps(dst.start.add((4 * q + j) * dst.pitch), quarter);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// The processor must have AVX-512.
+#[inline(always)]
+unsafe fn unpack_512(a: __m512, b: __m512) -> (__m512, __m512) {
+    // SAFETY: the caller vouches for AVX-512.
+    unsafe { (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)) }
+}

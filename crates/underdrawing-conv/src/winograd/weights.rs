@@ -1,0 +1,88 @@
+//! Weights in the products' domain.
+
+use rayon::prelude::*;
+
+use super::Shape;
+use crate::conv::Weights;
+use crate::gemm::VECS;
+use crate::pass::WeightIdx;
+use crate::simd::{Simd, Vectors, VectorsMut};
+use crate::transform::Transforms;
+
+/// The most taps of a kernel, and the most lanes of a vector.
+const MAX_TAPS: usize = 9;
+const MAX_LANES: usize = 16;
+
+/// The weights of a phase of the result as the products read them: panels of `VECS` vectors of
+/// output channels, in each `[product][depth][output channel]`.
+pub(crate) fn transform<S: Simd, T: Transforms>(
+    simd: S,
+    transforms: T,
+    shape: &Shape,
+    w: Weights<'_>,
+    to_phase: [usize; 2],
+    weights: &mut [f32],
+) {
+    let panel_len = T::PRODUCTS * shape.depth * VECS * S::LANES;
+    weights
+        .par_chunks_mut(panel_len)
+        .enumerate()
+        .for_each(|(panel, weights)| {
+            let first = panel * VECS * S::LANES;
+            simd.run(
+                #[inline(always)]
+                || transform_panel(simd, transforms, shape, w, to_phase, first, weights),
+            );
+        });
+}
+
+/// The panel of the output channels from `first` on.
+#[inline(always)]
+fn transform_panel<S: Simd, T: Transforms>(
+    simd: S,
+    _: T,
+    shape: &Shape,
+    w: Weights<'_>,
+    to_phase: [usize; 2],
+    first: usize,
+    weights: &mut [f32],
+) {
+    let pass = &shape.pass;
+    let plane = weights.len() / T::PRODUCTS;
+    let width = plane / shape.depth;
+    let mut taps = [0.0; MAX_TAPS * MAX_LANES];
+    for i in 0..shape.depth {
+        let (phase, from) = (i / shape.pitch_in, i % shape.pitch_in);
+        let from_phase = [phase / pass.from.step, phase % pass.from.step];
+        for lane_start in (0..width).step_by(S::LANES) {
+            for tap in 0..T::TAPS * T::TAPS {
+                for lane in 0..S::LANES {
+                    let to = first + lane_start + lane;
+                    let idx = WeightIdx {
+                        to_phase,
+                        from_phase,
+                        from,
+                        to,
+                        tap: [tap / T::TAPS, tap % T::TAPS],
+                    };
+                    let exists = from < pass.from.channels && to < pass.to.channels;
+                    taps[tap * S::LANES + lane] = if exists {
+                        w.numbers[w.map.get(idx)]
+                    } else {
+                        0.0
+                    };
+                }
+            }
+            let taps = Vectors::<S>::new(&taps, T::TAPS, [T::TAPS * S::LANES, S::LANES]);
+            let weights = &mut weights[i * width + lane_start..];
+            let mut weights = VectorsMut::<S>::new(weights, T::PATCH, [T::PATCH * plane, plane]);
+            T::weight(
+                simd,
+                #[inline(always)]
+                |row, col| taps.get(simd, row, col),
+                #[inline(always)]
+                |row, col, weight| weights.set(simd, row, col, weight),
+            );
+        }
+    }
+}
