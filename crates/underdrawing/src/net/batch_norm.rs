@@ -10,6 +10,7 @@ use burn::tensor::module::batch_norm;
 
 use super::init::Init;
 use super::ops::batch_norm_train;
+use super::params::values_of;
 
 /// Added to the variance.
 const EPSILON: f64 = 1e-5;
@@ -54,6 +55,15 @@ impl BatchNorm {
     #[must_use]
     pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
         self.run(x, /* activate */ true)
+    }
+
+    /// Scale and shift of each channel by the running statistics, for a convolution before it to
+    /// take over.
+    pub(crate) fn scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
+        let (mean, variance) = (self.running_mean.value(), self.running_var.value());
+        let scale = self.weight.val() / (variance + EPSILON).sqrt();
+        let shift = self.bias.val() - mean * scale.clone();
+        (values_of(scale), values_of(shift))
     }
 
     fn run(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {

@@ -8,8 +8,10 @@
 // Without automatic differentiation nobody reads what the way back would need.
 #![cfg_attr(not(feature = "autodiff"), allow(dead_code))]
 
+mod activation;
+mod adam;
 mod batch_norm;
-mod conv3x3;
+mod conv;
 mod coupling;
 mod flex;
 mod function;
@@ -22,8 +24,10 @@ mod tests;
 
 use burn::prelude::*;
 
+pub(crate) use activation::{rectified, rectified_leaky};
+pub use adam::{AdamFactors, AdamState, adam_step};
 pub(crate) use batch_norm::batch_norm_train;
-pub(crate) use conv3x3::{conv3x3, conv3x3_leaky};
+pub(crate) use conv::{conv, doubling};
 pub(crate) use coupling::{couple, uncouple};
 pub(crate) use function::{Change, changed, in_parts};
 pub(crate) use haar::{haar, inverse_haar};

@@ -2,11 +2,12 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::{FlexTensor, Layout};
+use burn::prelude::Shape;
 use burn::tensor::{Bytes, DType};
 use rayon::prelude::*;
 
 /// Values that a thread takes at a time in element-wise loops.
-const CHUNK: usize = 1 << 14;
+pub(super) const CHUNK: usize = 1 << 14;
 
 /// The tensor with its values in order and without gaps.
 pub(super) fn contiguous(t: FlexTensor) -> FlexTensor {
@@ -34,6 +35,16 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Fle
     FlexTensor::new(
         Bytes::from_elems(values),
         Layout::contiguous(shape.into()),
+        DType::F32,
+    )
+}
+
+/// The same for a shape of any rank.
+#[cfg(feature = "autodiff")]
+pub(super) fn tensor_of(values: Vec<f32>, shape: &[usize]) -> FlexTensor {
+    FlexTensor::new(
+        Bytes::from_elems(values),
+        Layout::contiguous(Shape::from(shape.to_vec())),
         DType::F32,
     )
 }

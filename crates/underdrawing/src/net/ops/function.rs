@@ -7,10 +7,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
 use rayon::prelude::*;
-use underdrawing_conv::Conv3x3 as Kernel;
+use underdrawing_conv::{Activation, Conv, Kernel};
 
 use super::coupling::{couple_value, uncouple_value};
-use super::flex::{contiguous, dims, floats, tensor, unshared};
+use super::flex::{CHUNK, contiguous, dims, floats, tensor, unshared};
 
 /// Largest side of a part. With its margins, a part's features of the built-in model take 12 MB:
 /// they fit a level-3 cache, and the margins cost 6 % more arithmetic.
@@ -196,12 +196,13 @@ impl Function<'_> {
         let [first, middle, last] = self.layers;
         let (width, c_out) = (first.1.len(), last.1.len());
         let area = part.rows.len() * part.columns.len();
-        let kernel = |c_in: usize, c_out: usize| Kernel {
+        let conv = |c_in: usize, c_out: usize| Conv {
             n: 1,
             c_in,
             c_out,
             height: part.rows.len(),
             width: part.columns.len(),
+            kernel: Kernel::same(3),
         };
         let len = (width + c + width.max(c_out)) * area;
         if scratch.len() < len {
@@ -210,13 +211,14 @@ impl Function<'_> {
         let (both, features) = scratch[..len].split_at_mut((width + c) * area);
         let (more, x) = both.split_at_mut(width * area);
         copy_part(source, [h, w], part, x);
+        let leaky = Activation::LeakyRelu(self.slope);
         let features_of = &mut features[..width * area];
-        kernel(c, width).forward(x, first.0, Some(first.1), features_of);
-        self.activate(features_of);
-        kernel(width, width).forward(features_of, middle.0, Some(middle.1), more);
-        self.activate_and_add(more, features_of);
+        conv(c, width).forward(x, first.0, Some(first.1), leaky, features_of);
+        conv(width, width).forward(features_of, middle.0, Some(middle.1), leaky, more);
+        add(more, features_of);
         let update = &mut features[..c_out * area];
-        kernel(width + c, c_out).forward(both, last.0, Some(last.1), update);
+        let none = Activation::None;
+        conv(width + c, c_out).forward(both, last.0, Some(last.1), none, update);
         let changed = Changed {
             target,
             update,
@@ -230,30 +232,17 @@ impl Function<'_> {
             Change::Uncouple => changed.each(|x, [t, b]| uncouple_value(x, t, b)),
         }
     }
-
-    fn activate(&self, values: &mut [f32]) {
-        let slope = self.slope;
-        values.par_chunks_mut(CHUNK).for_each(|values| {
-            for v in values {
-                *v = v.max(*v * slope);
-            }
-        });
-    }
-
-    /// Activates, then adds what is there already activated.
-    fn activate_and_add(&self, values: &mut [f32], terms: &[f32]) {
-        let slope = self.slope;
-        let pairs = values.par_chunks_mut(CHUNK).zip(terms.par_chunks(CHUNK));
-        pairs.for_each(|(values, terms)| {
-            for (v, term) in values.iter_mut().zip(terms) {
-                *v = v.max(*v * slope) + term;
-            }
-        });
-    }
 }
 
-/// Values that a thread takes at a time.
-const CHUNK: usize = 1 << 14;
+/// Adds `terms` to `values`.
+fn add(values: &mut [f32], terms: &[f32]) {
+    let pairs = values.par_chunks_mut(CHUNK).zip(terms.par_chunks(CHUNK));
+    pairs.for_each(|(values, terms)| {
+        for (v, term) in values.iter_mut().zip(terms) {
+            *v += term;
+        }
+    });
+}
 
 /// Copies a part, margins included, of each channel.
 fn copy_part(source: &[f32], [h, w]: [usize; 2], part: Part, to: &mut [f32]) {

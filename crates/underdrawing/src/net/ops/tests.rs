@@ -205,3 +205,40 @@ fn inference_agrees_with_the_definitions() {
         );
     }
 }
+
+#[test]
+fn plans_agree_with_the_definitions() {
+    let device = Device::flex();
+    let Networks::Unet2018(pair) = lively(UNET, &device) else {
+        panic!("a pair of networks of 2018");
+    };
+    let [n, h, w] = [2, 16, 24];
+    let (cover, secret) = (
+        pictures([n, h, w], 1, &device),
+        pictures([n, h, w], 2, &device),
+    );
+    let expected = by_definition(|| {
+        vec![
+            (
+                "container".to_owned(),
+                values(pair.hide(cover.clone(), secret.clone())),
+            ),
+            ("revealed".to_owned(), values(pair.reveal(cover.clone()))),
+        ]
+    });
+    let (cover, secret) = (values(cover), values(secret));
+    let mut found = [vec![0.0; n * 3 * h * w], vec![0.0; n * 3 * h * w]];
+    let [container, revealed] = &mut found;
+    pair.hiding
+        .plan([h, w])
+        .run(n, [h, w], &[&cover, &secret], &mut [container]);
+    pair.reveal
+        .plan([h, w])
+        .run(n, [h, w], &[&cover], &mut [revealed]);
+    let [container, revealed] = found;
+    let found = vec![
+        ("container".to_owned(), container),
+        ("revealed".to_owned(), revealed),
+    ];
+    assert_close("plans", &found, &expected, TOLERANCE);
+}
