@@ -1,5 +1,6 @@
 //! Writes the files that `tests/old_formats.rs` reads, once a release:
 //! `cargo run --release -p underdrawing --example old_format -- testdata/old/VERSION`
+//! Files that are there stay as they are.
 
 use std::error::Error;
 use std::path::Path;
@@ -7,15 +8,60 @@ use std::{env, fs};
 
 use underdrawing::net::{LiftingNetConfig, named_tensors, with_tensors};
 use underdrawing::{
-    Architecture, Compute, FileFormat, HideOptions, Model, Picture, Pixels, Precision, Quality,
-    RevealOptions, TrainingRecord,
+    Architecture, CodedKey, CodedOptions, Compute, Effort, FileFormat, HideOptions, Model, Picture,
+    Pixels, Precision, Quality, RevealOptions, Salvage, TrainingRecord, hide_coded, reveal_coded,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args().nth(1).ok_or("expected a folder")?;
     let folder = Path::new(&folder);
     fs::create_dir_all(folder)?;
+    if !folder.join("model.safetensors").exists() {
+        network(folder)?;
+    }
+    for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
+        coded(folder, effort)?;
+    }
+    Ok(())
+}
 
+/// A container of each kind that the coded method makes: with loss and without, in colour and
+/// grey, with a password and without.
+fn coded(folder: &Path, effort: Effort) -> Result<(), Box<dyn Error>> {
+    let cover = Pixels::from_fn(60, 40, |x, y| [4 * x as u8, 6 * y as u8, (x * y / 9) as u8])?;
+    let colours = Pixels::from_fn(61, 45, |x, y| {
+        [(x * y / 3) as u8, (11 * x) as u8, (x * x + 7 * y) as u8]
+    })?;
+    let grey = Pixels::from_fn(50, 60, |x, y| [(x * x / 5 + 3 * y) as u8; 3])?;
+    let flat = Pixels::from_fn(30, 20, |x, _| [if x < 9 { 200 } else { 40 }, 50, 60])?;
+    let password = CodedKey::Password(b"correct horse");
+    for (name, secret, key) in [
+        ("colours", &colours, password),
+        ("grey", &grey, CodedKey::Public),
+        ("flat", &flat, CodedKey::Public),
+    ] {
+        let name = format!("{effort:?}_{name}").to_lowercase();
+        if folder.join(format!("{name}_container.png")).exists() {
+            continue;
+        }
+        let options = CodedOptions {
+            key,
+            effort,
+            ..CodedOptions::default()
+        };
+        let container = hide_coded(&cover, secret, &options)?.container;
+        let revealed = reveal_coded(&container, key, Salvage::No)?.revealed;
+        for (kind, pixels) in [("container", container), ("revealed", revealed)] {
+            let picture = Picture::from(pixels);
+            let path = folder.join(format!("{name}_{kind}.png"));
+            fs::write(path, picture.encode(FileFormat::Png)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// An untrained model, a container and what it reveals.
+fn network(folder: &Path) -> Result<(), Box<dyn Error>> {
     let architecture = Architecture::Lifting(LiftingNetConfig {
         blocks: 1,
         width: 4,

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
-    Architecture, Comparison, Compute, Limits, Mark, Model, ModelId, Picture, Pixels,
-    RevealOptions, read_mark,
+    Architecture, CodedKey, Comparison, Compute, Limits, Mark, Model, ModelId, Picture, Pixels,
+    RevealOptions, Salvage, read_mark, reveal_coded,
 };
 
 fn bytes(release: &str, name: &str) -> Vec<u8> {
@@ -51,4 +51,20 @@ fn files_of_0_1_0_open_and_reveal_the_same() {
     let revealed = model.reveal(&container, &RevealOptions::default()).unwrap();
     let comparison = Comparison::of(&revealed, &pixels("0.1.0", "revealed.png")).unwrap();
     assert!(comparison.max_difference <= 1, "{comparison:?}");
+}
+
+#[test]
+fn coded_containers_of_0_1_0_reveal_the_same_to_the_last_bit() {
+    for effort in ["fast", "normal", "best"] {
+        for (name, key) in [
+            ("colours", CodedKey::Password(b"correct horse")),
+            ("grey", CodedKey::Public),
+            ("flat", CodedKey::Public),
+        ] {
+            let container = pixels("0.1.0", &format!("{effort}_{name}_container.png"));
+            let found = reveal_coded(&container, key, Salvage::No).unwrap();
+            let expected = pixels("0.1.0", &format!("{effort}_{name}_revealed.png"));
+            assert_eq!(found.revealed, expected, "{effort} {name}");
+        }
+    }
 }

@@ -260,14 +260,12 @@ fn runs_steps_of_a_lifting_network() {
                 |twin| {
                     let (cover, secret) = (twin.input(12, size), twin.input(12, size));
                     let leaky = Activation::LeakyRelu(0.2);
-                    let function =
-                        |twin: &mut Twin, x: &Both, c_out: usize, add: Option<&Both>| {
-                            let features = twin.conv(x, 20, Kernel::same(3), leaky, None);
-                            let sum =
-                                twin.conv(&features, 20, Kernel::same(3), leaky, Some(&features));
-                            let all = twin.concat(&[&sum, x]);
-                            twin.conv(&all, c_out, Kernel::same(3), Activation::None, add)
-                        };
+                    let function = |twin: &mut Twin, x: &Both, c_out: usize, add: Option<&Both>| {
+                        let features = twin.conv(x, 20, Kernel::same(3), leaky, None);
+                        let sum = twin.conv(&features, 20, Kernel::same(3), leaky, Some(&features));
+                        let all = twin.concat(&[&sum, x]);
+                        twin.conv(&all, c_out, Kernel::same(3), Activation::None, add)
+                    };
                     let cover = function(twin, &secret, 12, Some(&cover));
                     let update = function(twin, &cover, 24, None);
                     // The cover is concatenated again, so it must be copied.
