@@ -6,12 +6,14 @@
 
 mod adaptive;
 mod cost;
+mod distribution;
 mod logistic;
 mod mixer;
 mod range;
 
 pub(crate) use adaptive::{Adaptive, Counted};
 pub(crate) use cost::{COST_ONE, Counter, cost};
+pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use logistic::{LOGIT_LIMIT, squash, stretch};
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
