@@ -7,9 +7,12 @@
 mod adaptive;
 mod cost;
 mod distribution;
+mod ldl;
 mod logistic;
 mod mixer;
 mod range;
+mod regression;
+mod value;
 
 pub(crate) use adaptive::{Adaptive, Counted};
 pub(crate) use cost::{COST_ONE, Counter, cost};
@@ -17,6 +20,8 @@ pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use logistic::{LOGIT_LIMIT, squash, stretch};
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
+pub(crate) use regression::{N as REGRESSORS, Regression, Start};
+pub(crate) use value::{INPUTS, NODES, Rates, Situation, ValueCoder};
 
 /// One direction of coding: the same model drives all of them.
 pub(crate) trait BitCoder {
