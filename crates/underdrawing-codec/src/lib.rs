@@ -7,11 +7,26 @@
 //! Every bit is decided by integers (or by plain multiply and add of floats, in the encoder alone),
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
+mod bands;
+mod colour;
+mod decoder;
+mod encoder;
 #[allow(dead_code, unused_imports)] // Until the models use all of it.
 mod entropy;
+mod fast;
+mod header;
+mod part;
 mod picture;
+mod planes;
+mod quantise;
+mod simd;
+mod step;
+mod wavelet;
 
-pub use picture::{Picture, PictureError};
+pub use decoder::{DecodeError, DecodeLimits, Decoded, decode, n_segments};
+pub use encoder::{Coded, EncodeError, Encoder};
+pub use header::HeaderError;
+pub use picture::{MAX_PIXELS, MAX_SIDE, Picture, PictureError};
 
 /// How much work goes into fewer bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,148 @@
+//! Segments to a picture.
+
+use crate::entropy::Decoder;
+use crate::header::{Header, HeaderError, Models};
+use crate::part::{Cut, Part};
+use crate::picture::MAX_PIXELS;
+use crate::quantise::Machine;
+use crate::{Picture, fast, planes};
+use rayon::prelude::*;
+use std::ops::Range;
+use thiserror::Error;
+
+/// What a decoder may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Most pixels; memory is about 30 bytes for each.
+    pub max_pixels: u64,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self {
+            max_pixels: MAX_PIXELS,
+        }
+    }
+}
+
+/// Why segments are not a picture.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The first segment is needed whole.
+    #[error("the first segment is missing")]
+    FirstMissing,
+    /// It does not start with a header that can be read.
+    #[error("the header cannot be read")]
+    Header(#[from] HeaderError),
+    /// The header asks for another number of segments.
+    #[error("{found} segments: expected {expected}")]
+    Segments {
+        /// What the header asks for.
+        expected: usize,
+        /// What was given.
+        found: usize,
+    },
+    /// The picture is larger than the limits.
+    #[error("a picture of {pixels} pixels: the limit is {limit}")]
+    Limit {
+        /// Pixels of the picture.
+        pixels: u64,
+        /// Pixels allowed.
+        limit: u64,
+    },
+}
+
+/// A decoded picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// The picture.
+    pub picture: Picture,
+    /// Rows without their fine detail, or disturbed by its absence next to them: those of missing
+    /// segments, from top to bottom; ranges may overlap.
+    pub lost_rows: Vec<Range<usize>>,
+}
+
+/// Number of segments of a coded picture, from its first one.
+///
+/// # Errors
+/// When the first segment does not start with a header.
+pub fn n_segments(first: &[u8]) -> Result<usize, DecodeError> {
+    let (header, _) = Header::read(first)?;
+    Ok(1 + Cut::new(header.width, header.height).n_stripes())
+}
+
+/// Decodes a picture from its segments. A missing stripe (`None`) leaves its rows without fine
+/// detail.
+///
+/// Any bytes decode to some picture once the header can be read: whether they are those that were
+/// written is for the caller to check.
+///
+/// # Errors
+/// When the header cannot be read, asks for another number of segments, or for more pixels than
+/// the limits allow.
+pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decoded, DecodeError> {
+    let first = segments
+        .first()
+        .copied()
+        .flatten()
+        .ok_or(DecodeError::FirstMissing)?;
+    let (header, rest) = Header::read(first)?;
+    let pixels = header.width as u64 * header.height as u64;
+    if pixels > limits.max_pixels {
+        return Err(DecodeError::Limit {
+            pixels,
+            limit: limits.max_pixels,
+        });
+    }
+    let cut = Cut::new(header.width, header.height);
+    let expected = 1 + cut.n_stripes();
+    if segments.len() != expected {
+        return Err(DecodeError::Segments {
+            expected,
+            found: segments.len(),
+        });
+    }
+    let stripes = &segments[1..];
+    let parts = decode_parts(&header, &cut, rest, stripes);
+    let size = (header.width, header.height, header.channels);
+    let samples = planes::samples(&parts, &cut, size, header.colour.as_ref(), header.step);
+    let picture = Picture::new(header.width, header.height, header.channels, samples)
+        .expect("the header's size was checked");
+    let lost_rows = (0..stripes.len())
+        .filter(|&i| stripes[i].is_none())
+        .map(|i| cut.reached_rows(i))
+        .collect();
+    Ok(Decoded { picture, lost_rows })
+}
+
+/// Decodes the multiples of the step of all parts.
+fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
+    let n_planes = if header.colour.is_some() { 3 } else { 1 };
+    let mut whole = Part::zeros(cut.whole(), n_planes);
+    decode_part(header.models, first, &mut whole);
+    let stripes: Vec<Part> = stripes
+        .par_iter()
+        .enumerate()
+        .map(|(i, bytes)| {
+            let mut stripe = Part::zeros(cut.stripe(i), n_planes);
+            if let Some(bytes) = bytes {
+                for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
+                    cut.copy_context(i, whole, plane);
+                }
+                decode_part(header.models, bytes, &mut stripe);
+            }
+            stripe
+        })
+        .collect();
+    std::iter::once(whole).chain(stripes).collect()
+}
+
+fn decode_part(models: Models, bytes: &[u8], part: &mut Part) {
+    let mut decoder = Decoder::new(bytes);
+    match models {
+        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
+            fast::code_part(&mut decoder, Machine::EIGHT, part);
+        }
+    }
+}

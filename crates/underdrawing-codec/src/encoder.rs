@@ -1,0 +1,181 @@
+//! A picture to segments.
+
+mod quantised;
+
+use crate::colour::Colour;
+use crate::header::STEPS;
+use crate::part::{Cut, Part};
+use crate::{Effort, Picture, planes};
+use quantised::Quantised;
+use thiserror::Error;
+
+/// Price of a bit in squared widths of a quantiser (twice the step), times 65536.
+const LAMBDA: u32 = 4260;
+
+/// A picture made ready to be coded, at any number of rates.
+pub struct Encoder<'p> {
+    picture: &'p Picture,
+    effort: Effort,
+    cut: Cut,
+    colour: Option<Colour>,
+    /// Coefficients, the whole-picture part first.
+    parts: Vec<Part>,
+}
+
+/// A coded picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coded {
+    /// The first holds the header and the whole-picture part, the others a stripe of rows each.
+    pub segments: Vec<Vec<u8>>,
+    /// Mean squared error of what decoding gives, in squared grey levels over all samples.
+    pub mse: f64,
+}
+
+impl Coded {
+    /// Bytes of all segments.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.segments.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there is no byte; never, since there is a header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Why a picture cannot be coded as asked.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// Even the coarsest picture needs more bytes.
+    #[error("{budget} bytes are too few: the coarsest picture takes {needed}")]
+    Budget {
+        /// Bytes allowed.
+        budget: usize,
+        /// Bytes needed.
+        needed: usize,
+    },
+    /// The error asked for is smaller than coding with loss can promise.
+    #[error("a mean squared error of less than {smallest} is out of reach")]
+    Error {
+        /// The smallest reached, in squared grey levels times 1000.
+        smallest: u64,
+    },
+}
+
+impl<'p> Encoder<'p> {
+    /// Transforms the picture.
+    #[must_use]
+    pub fn new(picture: &'p Picture, effort: Effort) -> Self {
+        let cut = Cut::new(picture.width(), picture.height());
+        let colour = planes::colour_of(picture);
+        let parts = planes::transform(picture, colour.as_ref(), &cut);
+        Self {
+            picture,
+            effort,
+            cut,
+            colour,
+            parts,
+        }
+    }
+
+    /// The best quality that fits in `budget` bytes.
+    ///
+    /// # Errors
+    /// When nothing fits.
+    pub fn encode_to_bytes(&self, budget: usize) -> Result<Coded, EncodeError> {
+        let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
+        let mut best = self.attempt(high, LAMBDA);
+        if best.len() > budget {
+            return Err(EncodeError::Budget {
+                budget,
+                needed: best.len(),
+            });
+        }
+        while high - low > 1 + low / 500 {
+            let middle = ((u64::from(low) * u64::from(high)) as f64).sqrt() as u32;
+            let coded = self.attempt(middle.clamp(low + 1, high - 1), LAMBDA);
+            if coded.len() <= budget {
+                high = coded.quantised.step;
+                best = coded;
+            } else {
+                low = coded.quantised.step;
+            }
+        }
+        Ok(self.finish(best))
+    }
+
+    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels.
+    ///
+    /// # Errors
+    /// When no step reaches the error.
+    pub fn encode_to_mse(&self, mse: f64) -> Result<Coded, EncodeError> {
+        let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
+        let mut best = self.quantise(low, LAMBDA);
+        let smallest = self.mse(&best);
+        if smallest > mse {
+            return Err(EncodeError::Error {
+                smallest: (smallest * 1000.0) as u64,
+            });
+        }
+        while high - low > 1 + low / 500 {
+            let middle = ((u64::from(low) * u64::from(high)) as f64).sqrt() as u32;
+            let quantised = self.quantise(middle.clamp(low + 1, high - 1), LAMBDA);
+            if self.mse(&quantised) <= mse {
+                low = quantised.step;
+                best = quantised;
+            } else {
+                high = quantised.step;
+            }
+        }
+        let segments = best.code(self);
+        Ok(self.finish(Attempt {
+            quantised: best,
+            segments,
+        }))
+    }
+
+    fn quantise(&self, step: u32, lambda: u32) -> Quantised {
+        Quantised::new(&self.parts, &self.cut, step, lambda, self.effort)
+    }
+
+    fn attempt(&self, step: u32, lambda: u32) -> Attempt {
+        let quantised = self.quantise(step, lambda);
+        let segments = quantised.code(self);
+        Attempt {
+            quantised,
+            segments,
+        }
+    }
+
+    fn mse(&self, quantised: &Quantised) -> f64 {
+        planes::mean_squared_error(
+            self.picture,
+            &quantised.parts,
+            &self.cut,
+            self.colour.as_ref(),
+            quantised.step,
+        )
+    }
+
+    fn finish(&self, attempt: Attempt) -> Coded {
+        Coded {
+            mse: self.mse(&attempt.quantised),
+            segments: attempt.segments,
+        }
+    }
+}
+
+/// A coded picture and what it holds.
+struct Attempt {
+    quantised: Quantised,
+    segments: Vec<Vec<u8>>,
+}
+
+impl Attempt {
+    fn len(&self) -> usize {
+        self.segments.iter().map(Vec::len).sum()
+    }
+}

@@ -1,0 +1,135 @@
+//! One choice of step and price: the multiples of the step, and their bytes.
+
+use super::Encoder;
+use crate::Effort;
+use crate::entropy;
+use crate::fast;
+use crate::fast::context::{Around, MAX_MAGNITUDE};
+use crate::header::{Header, Models};
+use crate::part::{Cut, Part};
+use crate::quantise::{Machine, Rates, TARGET_BITS, search};
+use crate::simd::with_simd;
+use crate::step;
+use rayon::prelude::*;
+
+/// Multiples of a step, for all parts.
+pub(super) struct Quantised {
+    pub(super) step: u32,
+    /// The whole-picture part first; stripes have their rows of level 3 too.
+    pub(super) parts: Vec<Part>,
+    models: Models,
+}
+
+impl Quantised {
+    /// Quantises coefficients; `lambda` as in [`super::LAMBDA`].
+    pub(super) fn new(
+        coefficients: &[Part],
+        cut: &Cut,
+        step: u32,
+        lambda: u32,
+        effort: Effort,
+    ) -> Self {
+        let rates = fast::rates();
+        // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the
+        // search wants 16 times that.
+        let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
+        let mut parts: Vec<Part> = coefficients
+            .par_iter()
+            .map(|part| quantise_part(part, step, lambda, &rates))
+            .collect();
+        let (whole, stripes) = parts.split_at_mut(1);
+        stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
+            for (plane, whole) in stripe.planes.iter_mut().zip(&whole[0].planes) {
+                cut.copy_context(i, whole, plane);
+            }
+        });
+        let models = match effort {
+            Effort::Fast | Effort::Normal | Effort::Best => Models::Fast,
+        };
+        Self {
+            step,
+            parts,
+            models,
+        }
+    }
+
+    /// The segments.
+    pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
+        let header = Header {
+            models: self.models,
+            width: encoder.picture.width(),
+            height: encoder.picture.height(),
+            channels: encoder.picture.channels(),
+            colour: encoder.colour,
+            step: self.step,
+        };
+        let mut segments: Vec<Vec<u8>> = self
+            .parts
+            .par_iter()
+            .map(|part| {
+                let mut coder = entropy::Encoder::new();
+                fast::code_part(&mut coder, Machine::EIGHT, &mut part.clone());
+                coder.finish()
+            })
+            .collect();
+        let mut first = Vec::new();
+        header.write(&mut first);
+        first.append(&mut segments[0]);
+        segments[0] = first;
+        segments
+    }
+}
+
+/// Chooses the multiples of one part.
+fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
+    let around = Around::of(&part.shape());
+    let mut targets = Part::zeros(part.shape(), part.planes.len());
+    let mut magnitudes = targets.planes.clone();
+    for around in &around {
+        let size = step::of_band(step, &around.band);
+        for (p, plane) in part.planes.iter().enumerate() {
+            for y in 0..around.band.height {
+                let row = around.band.row(y)..around.band.row(y) + around.band.width;
+                let targets = &mut targets.planes[p][row.clone()];
+                let magnitudes = &mut magnitudes[p][row.clone()];
+                with_simd(
+                    #[inline(always)]
+                    || {
+                        step::targets(size, &plane[row], targets);
+                        for (magnitude, &target) in magnitudes.iter_mut().zip(&*targets) {
+                            let rounded = (target.unsigned_abs() + 24) >> TARGET_BITS;
+                            *magnitude = rounded.min(MAX_MAGNITUDE as u32) as i32;
+                        }
+                    },
+                );
+            }
+        }
+    }
+    let mut out = Part::zeros(part.shape(), part.planes.len());
+    let (mut classes, mut line, mut multiples) = (Vec::new(), Vec::new(), Vec::new());
+    for around in &around {
+        let band = &around.band;
+        for p in 0..part.planes.len() {
+            fast::classes(around, &magnitudes, p, &mut classes);
+            line.clear();
+            for y in 0..band.height {
+                line.extend_from_slice(&targets.planes[p][band.row(y)..][..band.width]);
+            }
+            multiples.clear();
+            multiples.resize(line.len(), 0);
+            search(
+                Machine::EIGHT,
+                &line,
+                &classes,
+                rates,
+                lambda,
+                &mut multiples,
+            );
+            for y in 0..if band.width == 0 { 0 } else { band.height } {
+                out.planes[p][band.row(y)..][..band.width]
+                    .copy_from_slice(&multiples[y * band.width..][..band.width]);
+            }
+        }
+    }
+    out
+}

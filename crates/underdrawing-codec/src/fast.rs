@@ -1,0 +1,211 @@
+//! The fast model: the chance of each bit from counters chosen by the expected magnitude.
+
+pub(crate) mod context;
+mod tables;
+
+use crate::entropy::{Adaptive, BitCoder, cost};
+use crate::part::Part;
+use crate::quantise::{MAX_MULTIPLE, Machine, RATED, Rates, index, multiple};
+use crate::simd::with_simd;
+use context::{Around, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights};
+use tables::CHANCES;
+
+/// Bits of an index that have counters of their own: "is it larger than i?"
+const UNARY: usize = 15;
+
+/// Bits that the rest beyond the unary ones may have.
+const MAX_REST_BITS: usize = 22;
+
+/// What the counters remember: bits of the slow one, shift of the quick one.
+const LIMIT: u8 = 250;
+const RATE: u32 = 5;
+
+/// Counters of one part.
+struct Counters {
+    unary: Vec<[[Adaptive; UNARY]; 2]>,
+    rest: [Adaptive; MAX_REST_BITS],
+}
+
+impl Counters {
+    fn new() -> Self {
+        Self {
+            unary: CHANCES
+                .iter()
+                .map(|class| class.map(|chances| chances.map(Adaptive::new)))
+                .collect(),
+            rest: [Adaptive::new(32768); MAX_REST_BITS],
+        }
+    }
+
+    /// Codes an index; `k` is what to write.
+    #[inline(always)]
+    fn index<C: BitCoder>(&mut self, coder: &mut C, class: usize, odd: bool, k: u32) -> u32 {
+        let counters = &mut self.unary[class][usize::from(odd)];
+        for (i, counter) in counters.iter_mut().enumerate() {
+            let more = coder.code(k > i as u32, counter.chance());
+            counter.update(more, LIMIT, RATE);
+            if !more {
+                return i as u32;
+            }
+        }
+        UNARY as u32 + self.rest(coder, k.wrapping_sub(UNARY as u32))
+    }
+
+    /// Exp-Golomb: the number of digits of `rest + 1`, then the digits.
+    #[inline(never)]
+    fn rest<C: BitCoder>(&mut self, coder: &mut C, rest: u32) -> u32 {
+        let n_digits = rest.wrapping_add(1).max(1).ilog2();
+        let mut n = 0;
+        while (n as usize) < MAX_REST_BITS - 1 {
+            let counter = &mut self.rest[n as usize];
+            let more = coder.code(n_digits > n, counter.chance());
+            counter.update(more, LIMIT, RATE);
+            if !more {
+                break;
+            }
+            n += 1;
+        }
+        let mut value = 1u32;
+        for digit in (0..n).rev() {
+            let bit = coder.code((rest.wrapping_add(1)) >> digit & 1 == 1, 32768);
+            value = value << 1 | u32::from(bit);
+        }
+        (value - 1).min(MAX_MULTIPLE / 2 - UNARY as u32)
+    }
+}
+
+/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
+/// with a decoder. A stripe's level 3 is there already.
+pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+    let around = Around::of(&part.shape());
+    let mut magnitudes = magnitudes(part, &around);
+    let mut counters = Counters::new();
+    let mut sums = RowSums::new();
+    for around in &around {
+        for plane in 0..part.planes.len() {
+            let weights = weights(plane, &around.band);
+            let mut state = 0;
+            for y in 0..around.band.height {
+                if around.band.width == 0 {
+                    break;
+                }
+                with_simd(
+                    #[inline(always)]
+                    || sums.fill(around, weights, &magnitudes, plane, y),
+                );
+                let row = around.band.row(y)..around.band.row(y) + around.band.width;
+                code_row(
+                    (coder, &mut counters, &mut state),
+                    machine,
+                    (&sums.sums, weights[weight::LEFT], weights[weight::LEFT_2]),
+                    &mut part.planes[plane][row.clone()],
+                    &mut magnitudes[plane][row],
+                );
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn code_row<C: BitCoder>(
+    (coder, counters, state): (&mut C, &mut Counters, &mut u32),
+    machine: Machine,
+    (sums, w1, w2): (&[i32], i32, i32),
+    row: &mut [i32],
+    magnitudes: &mut [i32],
+) {
+    let (mut left, mut left_2) = (0, 0);
+    for ((n, magnitude), &sum) in row.iter_mut().zip(magnitudes).zip(sums) {
+        let class = class(sum + w1 * left + w2 * left_2);
+        let odd = machine.is_odd(*state);
+        let k = counters.index(coder, class, odd, index(*n, odd));
+        *state = machine.next(*state, k);
+        let size = multiple(k, odd) as i32;
+        if k > 0 {
+            let negative = coder.code(*n < 0, 32768);
+            *n = if negative { -size } else { size };
+        } else {
+            *n = 0;
+        }
+        *magnitude = size.min(MAX_MAGNITUDE);
+        (left_2, left) = (left, *magnitude);
+    }
+}
+
+/// Magnitudes of what a part holds besides its own bands, zeros elsewhere.
+fn magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
+    part.planes
+        .iter()
+        .map(|plane| {
+            let mut magnitudes: Vec<i32> = plane.iter().map(|&n| magnitude(n)).collect();
+            for around in around {
+                let band = &around.band;
+                for y in 0..band.height {
+                    magnitudes[band.row(y)..][..band.width].fill(0);
+                }
+            }
+            magnitudes
+        })
+        .collect()
+}
+
+#[inline(always)]
+fn magnitude(n: i32) -> i32 {
+    n.unsigned_abs().min(MAX_MAGNITUDE as u32) as i32
+}
+
+/// What indices cost on average, by class, for the encoder's search.
+pub(crate) fn rates() -> Rates {
+    let in_256ths = |chance: u32| (cost(chance.clamp(1, 65535)) >> 8) as i32;
+    let table = CHANCES
+        .iter()
+        .map(|class| {
+            class.map(|chances| {
+                let mut row = [0; RATED];
+                let mut before = 0;
+                for k in 0..RATED {
+                    let sign = if k > 0 { 256 } else { 0 };
+                    let stop = chances
+                        .get(k)
+                        .map_or(256, |&more| in_256ths(65536 - u32::from(more)));
+                    row[k] = before + stop + sign;
+                    if let Some(&more) = chances.get(k) {
+                        before += in_256ths(more.into());
+                    }
+                }
+                row
+            })
+        })
+        .collect();
+    Rates::new(table)
+}
+
+/// Classes of a band's coefficients, row by row, as an encoder guesses them before it quantises:
+/// `magnitudes` are those of rounded coefficients.
+pub(crate) fn classes(around: &Around, magnitudes: &[Vec<i32>], plane: usize, out: &mut Vec<u8>) {
+    let band = &around.band;
+    let weights = weights(plane, band);
+    let mut sums = RowSums::new();
+    out.clear();
+    for y in 0..if band.width == 0 { 0 } else { band.height } {
+        let row = &magnitudes[plane][band.row(y)..][..band.width];
+        with_simd(
+            #[inline(always)]
+            || {
+                sums.fill(around, weights, magnitudes, plane, y);
+                let sums = &mut sums.sums;
+                for (x, sum) in sums.iter_mut().enumerate().skip(1) {
+                    *sum += weights[weight::LEFT] * row[x - 1];
+                }
+                for (x, sum) in sums.iter_mut().enumerate().skip(2) {
+                    *sum += weights[weight::LEFT_2] * row[x - 2];
+                }
+                out.extend(sums.iter().map(|&sum| class(sum) as u8));
+            },
+        );
+    }
+}
+
+/// Debug assertions of the sums' range: 26 magnitudes of 4095 with weights that add up to a few
+/// thousand stay inside 32 bits.
+const _: () = assert!(N_CLASSES == CHANCES.len());

@@ -1,0 +1,264 @@
+//! How large a coefficient is expected to be: a weighted sum of magnitudes around it.
+//!
+//! Magnitudes are multiples of the step, capped. The sum runs over what is known when the
+//! coefficient is coded: neighbours before it in its band, and around it in the coarser band, in
+//! the sibling bands and in the planes before it. Weights are fitted, for each plane and band.
+
+use super::tables::WEIGHTS;
+use crate::bands::{Band, Orientation};
+use crate::part::Shape;
+
+/// Number of weights of a band.
+pub(crate) const N_WEIGHTS: usize = 16;
+
+/// What the weights multiply.
+pub(crate) mod weight {
+    pub(crate) const LEFT: usize = 0;
+    pub(crate) const LEFT_2: usize = 1;
+    pub(crate) const ABOVE: usize = 2;
+    /// Both neighbours of the one above.
+    pub(crate) const ABOVE_SIDES: usize = 3;
+    pub(crate) const ABOVE_2: usize = 4;
+    pub(crate) const PARENT: usize = 5;
+    /// The four neighbours of the parent; so for those below.
+    pub(crate) const PARENT_4: usize = 6;
+    /// HL for LH and HH.
+    pub(crate) const SIBLING: usize = 7;
+    /// LH for HH.
+    pub(crate) const SIBLING_2: usize = 9;
+    pub(crate) const PLANE_0: usize = 11;
+    pub(crate) const PLANE_1: usize = 13;
+    /// Times 1.
+    pub(crate) const CONSTANT: usize = 15;
+}
+
+/// Fraction bits of weights and of expected magnitudes.
+pub(crate) const WEIGHT_BITS: u32 = 12;
+
+/// Magnitudes above count as this much, so that sums fit in 32 bits.
+pub(crate) const MAX_MAGNITUDE: i32 = 4095;
+
+/// Classes of expected magnitude, four an octave.
+pub(crate) const N_CLASSES: usize = 64;
+
+/// Class of an expected magnitude with 12 fraction bits: 0 below 5/256, 63 from 896 on.
+#[inline(always)]
+pub(crate) fn class(expected: i32) -> usize {
+    // A float's exponent and leading digits are the logarithm wanted; the conversion is exact for
+    // 24 bits and rounds the same everywhere.
+    let value = expected.clamp(64, (1 << 22) - 1);
+    let log = value.ilog2();
+    (4 * (log - 6) + (value as u32 >> (log - 2) & 3)) as usize
+}
+
+/// Weights of a band.
+pub(crate) type Weights = [i32; N_WEIGHTS];
+
+/// Index of a band's weights within a plane's.
+pub(crate) fn band_index(band: &Band) -> usize {
+    match band.orientation {
+        Orientation::Ll => 0,
+        Orientation::Hl => 3 * band.level as usize - 2,
+        Orientation::Lh => 3 * band.level as usize - 1,
+        Orientation::Hh => 3 * band.level as usize,
+    }
+}
+
+/// The fitted weights of a band.
+pub(crate) fn weights(plane: usize, band: &Band) -> &'static Weights {
+    &WEIGHTS[plane][band_index(band)]
+}
+
+/// A band and the bands that tell about it.
+pub(crate) struct Around {
+    pub(crate) band: Band,
+    parent: Option<Band>,
+    siblings: [Option<Band>; 2],
+}
+
+impl Around {
+    /// All coded bands of a part, each with what surrounds it.
+    pub(crate) fn of(shape: &Shape) -> Vec<Self> {
+        let bands = shape.coded();
+        bands
+            .iter()
+            .map(|&band| {
+                let sibling = |orientation| {
+                    let found = |b: &&Band| b.level == band.level && b.orientation == orientation;
+                    bands.iter().find(found).copied()
+                };
+                let siblings = match band.orientation {
+                    Orientation::Ll | Orientation::Hl => [None, None],
+                    Orientation::Lh => [sibling(Orientation::Hl), None],
+                    Orientation::Hh => [sibling(Orientation::Hl), sibling(Orientation::Lh)],
+                };
+                Self {
+                    band,
+                    parent: shape.parent(&band),
+                    siblings,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Room for the sums of a row.
+pub(crate) struct RowSums {
+    /// The expected magnitude of each coefficient but for the two to its left, 12 fraction bits.
+    pub(crate) sums: Vec<i32>,
+    parent: Vec<i32>,
+}
+
+impl RowSums {
+    pub(crate) fn new() -> Self {
+        Self {
+            sums: Vec::new(),
+            parent: Vec::new(),
+        }
+    }
+
+    /// Sums row `y` of a band of plane `plane` over `magnitudes`, a vector a plane.
+    #[inline(always)]
+    pub(crate) fn fill(
+        &mut self,
+        around: &Around,
+        weights: &Weights,
+        magnitudes: &[Vec<i32>],
+        plane: usize,
+        y: usize,
+    ) {
+        let band = &around.band;
+        let own = &magnitudes[plane];
+        self.sums.clear();
+        self.sums.resize(band.width, weights[weight::CONSTANT]);
+        if let Some(parent) = &around.parent {
+            self.add_parent(parent, weights, own, y);
+        }
+        if y > 0 {
+            let row = &own[band.row(y - 1)..][..band.width];
+            add(&mut self.sums, row, weights[weight::ABOVE]);
+            add_sides(&mut self.sums, row, weights[weight::ABOVE_SIDES]);
+        }
+        if y > 1 {
+            let row = &own[band.row(y - 2)..][..band.width];
+            add(&mut self.sums, row, weights[weight::ABOVE_2]);
+        }
+        for (sibling, first) in around
+            .siblings
+            .iter()
+            .zip([weight::SIBLING, weight::SIBLING_2])
+        {
+            if let Some(sibling) = sibling {
+                add_cross(&mut self.sums, own, sibling, y, &weights[first..first + 2]);
+            }
+        }
+        for (earlier, first) in (0..plane).zip([weight::PLANE_0, weight::PLANE_1]) {
+            let pair = &weights[first..first + 2];
+            add_cross(&mut self.sums, &magnitudes[earlier], band, y, pair);
+        }
+    }
+
+    #[inline(always)]
+    fn add_parent(&mut self, parent: &Band, weights: &Weights, own: &[i32], y: usize) {
+        if parent.is_empty() {
+            return;
+        }
+        self.parent.clear();
+        self.parent.resize(parent.width, 0);
+        let pair = &weights[weight::PARENT..weight::PARENT + 2];
+        let y = (y / 2).min(parent.height - 1);
+        add_cross(&mut self.parent, own, parent, y, pair);
+        for (pair, &value) in self.sums.chunks_mut(2).zip(&self.parent) {
+            for sum in pair {
+                *sum += value;
+            }
+        }
+    }
+}
+
+/// Adds `weight` times `row`.
+#[inline(always)]
+fn add(sums: &mut [i32], row: &[i32], weight: i32) {
+    for (sum, &value) in sums.iter_mut().zip(row) {
+        *sum += weight * value;
+    }
+}
+
+/// Adds `weight` times both neighbours; outside there is nothing.
+#[inline(always)]
+fn add_sides(sums: &mut [i32], row: &[i32], weight: i32) {
+    add(&mut sums[1..], row, weight);
+    if row.len() > 1 {
+        add(sums, &row[1..], weight);
+    }
+}
+
+/// Adds `weights[0]` times row `y` of `band` and `weights[1]` times the four neighbours. Bands that
+/// are a row or column smaller than the sums give nothing there.
+#[inline(always)]
+fn add_cross(sums: &mut [i32], magnitudes: &[i32], band: &Band, y: usize, weights: &[i32]) {
+    if band.width == 0 || y >= band.height {
+        return;
+    }
+    let width = sums.len().min(band.width);
+    let row = |y: usize| &magnitudes[band.row(y)..][..width];
+    let sums = &mut sums[..width];
+    add(sums, row(y), weights[0]);
+    add_sides(sums, row(y), weights[1]);
+    if y > 0 {
+        add(sums, row(y - 1), weights[1]);
+    }
+    if y + 1 < band.height {
+        add(sums, row(y + 1), weights[1]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_quarter_octaves() {
+        assert_eq!(class(0), 0);
+        assert_eq!(class(79), 0);
+        assert_eq!(class(80), 1);
+        assert_eq!(class(1 << 12), 24);
+        assert_eq!(class(i32::MAX), 63);
+        assert!((0..100_000).all(|v| class(v) <= class(v + 1)));
+    }
+
+    #[test]
+    fn each_weight_takes_its_neighbours() {
+        // One magnitude at a time: the sums show where the weights look.
+        let shape = Shape {
+            width: 16,
+            height: 16,
+            whole: false,
+        };
+        let around = Around::of(&shape);
+        let hh = around
+            .iter()
+            .find(|a| a.band.orientation == Orientation::Hh && a.band.level == 2);
+        let hh = hh.unwrap(); // 4x4 at (4, 4), parent 2x2 at (2, 2).
+        let weights: Weights = std::array::from_fn(|i| 1 << i);
+        let mut magnitudes = vec![vec![0; 256]; 3];
+        let mut sums = RowSums::new();
+        let mut at = |plane: usize, x: usize, y: usize| {
+            magnitudes[plane][y * 16 + x] = 1;
+            sums.fill(hh, &weights, &magnitudes, 2, 2);
+            magnitudes[plane][y * 16 + x] = 0;
+            sums.sums[1] - weights[weight::CONSTANT]
+        };
+        assert_eq!(at(2, 5, 5), 1 << weight::ABOVE);
+        assert_eq!(at(2, 4, 5), 1 << weight::ABOVE_SIDES);
+        assert_eq!(at(2, 5, 4), 1 << weight::ABOVE_2);
+        assert_eq!(at(2, 2, 3), 1 << weight::PARENT);
+        assert_eq!(at(2, 3, 3), 1 << weight::PARENT_4);
+        assert_eq!(at(2, 5, 2), 1 << weight::SIBLING);
+        assert_eq!(at(2, 5, 3), 1 << (weight::SIBLING + 1));
+        assert_eq!(at(2, 1, 6), 1 << weight::SIBLING_2);
+        assert_eq!(at(0, 5, 6), 1 << weight::PLANE_0);
+        assert_eq!(at(1, 6, 6), 1 << (weight::PLANE_1 + 1));
+        assert_eq!(at(2, 5, 6), 0, "itself");
+    }
+}

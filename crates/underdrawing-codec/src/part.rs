@@ -1,0 +1,306 @@
+//! How a picture's coefficients are cut into the parts that are coded by themselves.
+//!
+//! The whole-picture part holds LL and levels 5 to 3, a plane of a quarter of the picture's sides
+//! in the layout of a transform of three levels. A stripe holds the rows of levels 2 and 1 that
+//! belong to some rows of the picture, and has the layout of a transform of two levels; in place of
+//! its low band it holds its rows of level 3, as something to look at while coding.
+
+use crate::bands::{Band, LEVELS, Orientation, STRIPE_LEVELS, bands};
+use std::ops::Range;
+
+/// Rows of a stripe are a multiple of this: one row of level 3.
+const ROW_UNIT: usize = 1 << (STRIPE_LEVELS + 1);
+
+/// Pixels of a stripe, about. Smaller ones cost rate, since their models learn by themselves.
+const STRIPE_PIXELS: u64 = 98_304;
+
+/// Stripes at most; a picture of 50 megapixels has as many.
+const MAX_STRIPES: u64 = 64;
+
+/// Coefficients, quantised or not, of one part: a plane a colour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Columns of the planes.
+    pub(crate) width: usize,
+    /// Rows of the planes.
+    pub(crate) height: usize,
+    /// Whether this is the whole-picture part.
+    pub(crate) whole: bool,
+    /// A plane a colour, `width * height` each.
+    pub(crate) planes: Vec<Vec<i32>>,
+}
+
+impl Part {
+    /// A part of zeros.
+    pub(crate) fn zeros(shape: Shape, n_planes: usize) -> Self {
+        let Shape {
+            width,
+            height,
+            whole,
+        } = shape;
+        Self {
+            width,
+            height,
+            whole,
+            planes: vec![vec![0; width * height]; n_planes],
+        }
+    }
+
+    /// Size and kind.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            width: self.width,
+            height: self.height,
+            whole: self.whole,
+        }
+    }
+}
+
+/// Size and kind of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) whole: bool,
+}
+
+impl Shape {
+    /// The bands that the part codes, in coding order.
+    pub(crate) fn coded(&self) -> Vec<Band> {
+        if self.whole {
+            bands(
+                self.width,
+                self.height,
+                LEVELS - STRIPE_LEVELS,
+                STRIPE_LEVELS + 1,
+            )
+        } else {
+            let mut bands = bands(self.width, self.height, STRIPE_LEVELS, 1);
+            bands.remove(0); // Level 3 lies there.
+            bands
+        }
+    }
+
+    /// The band one level coarser of the same orientation, where the part has it.
+    pub(crate) fn parent(&self, band: &Band) -> Option<Band> {
+        let levels = if self.whole {
+            LEVELS - STRIPE_LEVELS
+        } else {
+            STRIPE_LEVELS + 1
+        };
+        let finest = if self.whole { STRIPE_LEVELS + 1 } else { 1 };
+        bands(self.width, self.height, levels, finest)
+            .into_iter()
+            .find(|b| {
+                b.level == band.level + 1
+                    && b.orientation == band.orientation
+                    && b.orientation != Orientation::Ll
+            })
+    }
+}
+
+/// How a picture is cut: into the whole-picture part and stripes of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    width: usize,
+    height: usize,
+    /// First row of each stripe, and the height at the end.
+    starts: Vec<usize>,
+}
+
+impl Cut {
+    /// The cut of every picture of this size.
+    pub(crate) fn new(width: usize, height: usize) -> Self {
+        let pixels = width as u64 * height as u64;
+        let units = height.div_ceil(ROW_UNIT);
+        let wanted = ((pixels + STRIPE_PIXELS / 2) / STRIPE_PIXELS).clamp(1, MAX_STRIPES) as usize;
+        // A stripe needs rows to learn from, and a filter's reach of lost rows on either side.
+        let n = wanted.min(units.div_ceil(4));
+        let starts = (0..=n)
+            .map(|i| (i * units / n * ROW_UNIT).min(height))
+            .collect();
+        Self {
+            width,
+            height,
+            starts,
+        }
+    }
+
+    /// Number of stripes.
+    pub(crate) fn n_stripes(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Rows of the picture that stripe `i` is about.
+    pub(crate) fn rows(&self, i: usize) -> Range<usize> {
+        self.starts[i]..self.starts[i + 1]
+    }
+
+    /// Rows of the picture that change with stripe `i`: the filters reach further.
+    pub(crate) fn reached_rows(&self, i: usize) -> Range<usize> {
+        // Synthesis at level 1 reaches 4 samples, at level 2 twice as far; together 12.
+        let rows = self.rows(i);
+        rows.start.saturating_sub(12)..(rows.end + 12).min(self.height)
+    }
+
+    /// The whole-picture part's shape.
+    pub(crate) fn whole(&self) -> Shape {
+        Shape {
+            width: self.width.div_ceil(1 << STRIPE_LEVELS),
+            height: self.height.div_ceil(1 << STRIPE_LEVELS),
+            whole: true,
+        }
+    }
+
+    /// Shape of stripe `i`.
+    pub(crate) fn stripe(&self, i: usize) -> Shape {
+        Shape {
+            width: self.width,
+            height: self.rows(i).len(),
+            whole: false,
+        }
+    }
+
+    /// Cuts a transformed plane into what goes to the parts: the whole one first.
+    pub(crate) fn split(&self, plane: &[i32]) -> Vec<Vec<i32>> {
+        let whole = self.whole();
+        let mut parts = vec![
+            plane
+                .chunks_exact(self.width)
+                .take(whole.height)
+                .flat_map(|row| &row[..whole.width])
+                .copied()
+                .collect::<Vec<_>>(),
+        ];
+        for i in 0..self.n_stripes() {
+            let shape = self.stripe(i);
+            let mut part = vec![0; shape.width * shape.height];
+            self.each_row(i, |there, here, width| {
+                part[here..here + width].copy_from_slice(&plane[there..there + width]);
+            });
+            parts.push(part);
+        }
+        parts
+    }
+
+    /// The opposite of [`Self::split`], with `convert` applied to each row of each band.
+    pub(crate) fn join(
+        &self,
+        whole: &[i32],
+        stripes: &[&[i32]],
+        convert: &impl Fn(&Band, &[i32], &mut [i32]),
+    ) -> Vec<i32> {
+        let mut plane = vec![0; self.width * self.height];
+        for band in self.whole().coded() {
+            for y in 0..band.height {
+                let to = (band.y0 + y) * self.width + band.x0;
+                let from = &whole[band.row(y)..][..band.width];
+                convert(&band, from, &mut plane[to..to + band.width]);
+            }
+        }
+        for (i, stripe) in stripes.iter().enumerate() {
+            self.each_band_row(i, |band, there, here, width| {
+                convert(
+                    band,
+                    &stripe[here..here + width],
+                    &mut plane[there..there + width],
+                );
+            });
+        }
+        plane
+    }
+
+    /// Copies stripe `i`'s rows of level 3 out of the whole-picture part's plane.
+    pub(crate) fn copy_context(&self, i: usize, whole: &[i32], stripe: &mut [i32]) {
+        let (whole_shape, shape) = (self.whole(), self.stripe(i));
+        let outer = whole_shape.coded();
+        let inner = bands(shape.width, shape.height, STRIPE_LEVELS + 1, 1);
+        let first = self.starts[i] / ROW_UNIT;
+        for inner in inner.iter().filter(|b| b.level == STRIPE_LEVELS + 1) {
+            let Some(outer) = outer.iter().find(|b| {
+                b.level == inner.level
+                    && b.orientation == inner.orientation
+                    && b.orientation != Orientation::Ll
+            }) else {
+                continue;
+            };
+            for y in 0..inner.height {
+                let from = outer.row(first + y);
+                stripe[inner.row(y)..][..inner.width]
+                    .copy_from_slice(&whole[from..from + inner.width]);
+            }
+        }
+    }
+
+    /// Calls with (index in the plane, index in the stripe's plane, width) for each row of
+    /// each band of stripe `i`.
+    fn each_row(&self, i: usize, mut call: impl FnMut(usize, usize, usize)) {
+        self.each_band_row(i, |_, there, here, width| call(there, here, width));
+    }
+
+    fn each_band_row(&self, i: usize, mut call: impl FnMut(&Band, usize, usize, usize)) {
+        let outer = bands(self.width, self.height, STRIPE_LEVELS, 1);
+        for band in self.stripe(i).coded() {
+            let outer = outer
+                .iter()
+                .find(|b| b.level == band.level && b.orientation == band.orientation)
+                .expect("a stripe has the picture's bands");
+            let first = self.starts[i] >> band.level;
+            for y in 0..band.height {
+                call(&band, outer.row(first + y), band.row(y), band.width);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes() -> Vec<(usize, usize)> {
+        let mut sizes = vec![(256, 256), (768, 512), (1, 3000), (20_000, 9), (333, 1111)];
+        sizes.extend((1..=20).flat_map(|w| (1..=20).map(move |h| (w, h))));
+        sizes
+    }
+
+    #[test]
+    fn parts_hold_everything_once() {
+        for (width, height) in sizes() {
+            let cut = Cut::new(width, height);
+            let plane: Vec<i32> = (1..=(width * height) as i32).collect();
+            let parts = cut.split(&plane);
+            let stripes: Vec<&[i32]> = parts[1..].iter().map(Vec::as_slice).collect();
+            let back = cut.join(&parts[0], &stripes, &|_, from, to| to.copy_from_slice(from));
+            assert!(back == plane, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_stripes_follows_the_size() {
+        let n = |w, h| Cut::new(w, h).n_stripes();
+        assert_eq!(n(256, 256), 1);
+        assert_eq!(n(768, 512), 4);
+        assert_eq!(n(1, 1), 1);
+        assert_eq!(n(32_768, 2), 1);
+        assert_eq!(n(8000, 6000), 64);
+    }
+
+    #[test]
+    fn stripes_see_their_rows_of_level_3() {
+        let (width, height) = (300, 700);
+        let cut = Cut::new(width, height);
+        assert!(cut.n_stripes() > 1);
+        let plane: Vec<i32> = (0..(width * height) as i32).collect();
+        let mut parts = cut.split(&plane);
+        let whole = parts.remove(0);
+        for (i, stripe) in parts.iter_mut().enumerate() {
+            cut.copy_context(i, &whole, stripe);
+            let shape = cut.stripe(i);
+            let child = shape.coded().into_iter().find(|b| b.level == 2).unwrap();
+            let parent = shape.parent(&child).unwrap();
+            // HL of level 3 starts right of the low band, at the row that the stripe starts with.
+            let expected = cut.rows(i).start / 8 * width + width.div_ceil(8);
+            assert_eq!(stripe[parent.row(0)], expected as i32);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Pictures to parts of coefficients and back.
+
+use crate::Picture;
+use crate::bands::LEVELS;
+use crate::colour::{Colour, forward_grey, inverse_grey};
+use crate::part::{Cut, Part};
+use crate::step;
+use crate::wavelet;
+use rayon::prelude::*;
+
+/// The picture's own basis; none if it is grey, whatever its channels.
+pub(crate) fn colour_of(picture: &Picture) -> Option<Colour> {
+    let grey = picture.channels() == 1
+        || picture
+            .samples()
+            .par_chunks(3 * 4096)
+            .all(|pixels| pixels.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]));
+    (!grey).then(|| Colour::of(picture))
+}
+
+/// Transforms a picture: coefficients with 6 fraction bits, the whole-picture part first.
+pub(crate) fn transform(picture: &Picture, colour: Option<&Colour>, cut: &Cut) -> Vec<Part> {
+    let (width, channels) = (picture.width(), picture.channels());
+    let stride = channels * width;
+    let n_planes = if colour.is_some() { 3 } else { 1 };
+    let planes: Vec<Vec<Vec<i32>>> = (0..n_planes)
+        .into_par_iter()
+        .map(|p| {
+            let fill = |y: usize, row: &mut [i32]| {
+                let samples = &picture.samples()[y * stride..][..stride];
+                match colour {
+                    Some(colour) => colour.forward_row(p, samples, row),
+                    None => forward_grey(samples, channels, row),
+                }
+            };
+            let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
+            cut.split(&plane)
+        })
+        .collect();
+    let mut parts: Vec<Part> = std::iter::once(cut.whole())
+        .chain((0..cut.n_stripes()).map(|i| cut.stripe(i)))
+        .map(|shape| Part {
+            width: shape.width,
+            height: shape.height,
+            whole: shape.whole,
+            planes: Vec::new(),
+        })
+        .collect();
+    for plane in planes {
+        for (part, plane) in parts.iter_mut().zip(plane) {
+            part.planes.push(plane);
+        }
+    }
+    parts
+}
+
+/// Multiples of the step to coefficients, in planes as large as the picture.
+fn dequantised(parts: &[Part], cut: &Cut, step: u32) -> Vec<Vec<i32>> {
+    (0..parts[0].planes.len())
+        .into_par_iter()
+        .map(|p| {
+            let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
+            cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
+                step::reconstruct(step::of_band(step, band), from, to);
+            })
+        })
+        .collect()
+}
+
+/// Rows of samples from rows of planes.
+fn finish_rows(
+    planes: &[Vec<i32>],
+    colour: Option<&Colour>,
+    width: usize,
+    channels: usize,
+    out: &mut [u8],
+) {
+    for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
+        let row = |p: usize| &planes[p][y * width..][..width];
+        match colour {
+            Some(colour) => colour.inverse_row([row(0), row(1), row(2)], out),
+            None => inverse_grey(row(0), channels, out),
+        }
+    }
+}
+
+/// The samples that multiples of the step decode to.
+pub(crate) fn samples(
+    parts: &[Part],
+    cut: &Cut,
+    (width, height, channels): (usize, usize, usize),
+    colour: Option<&Colour>,
+    step: u32,
+) -> Vec<u8> {
+    let planes = dequantised(parts, cut, step);
+    let mut samples = vec![0; width * height * channels];
+    wavelet::inverse(
+        (width, height),
+        LEVELS,
+        &planes,
+        &mut samples,
+        width * channels,
+        &|_, rows, out| finish_rows(rows, colour, width, channels, out),
+    );
+    samples
+}
+
+/// Mean squared error, in squared grey levels over all samples, of what multiples of the step
+/// decode to.
+pub(crate) fn mean_squared_error(
+    picture: &Picture,
+    parts: &[Part],
+    cut: &Cut,
+    colour: Option<&Colour>,
+    step: u32,
+) -> f64 {
+    let (width, height, channels) = (picture.width(), picture.height(), picture.channels());
+    let stride = width * channels;
+    let planes = dequantised(parts, cut, step);
+    let sums = wavelet::inverse(
+        (width, height),
+        LEVELS,
+        &planes,
+        &mut vec![(); height],
+        1,
+        &|first, rows, out: &mut [()]| {
+            let mut decoded = vec![0; out.len() * stride];
+            finish_rows(rows, colour, width, channels, &mut decoded);
+            let original = &picture.samples()[first * stride..][..decoded.len()];
+            squared_error(original, &decoded)
+        },
+    );
+    sums.iter().sum::<u64>() as f64 / picture.samples().len() as f64
+}
+
+/// Sum of squared differences.
+fn squared_error(a: &[u8], b: &[u8]) -> u64 {
+    a.chunks(1024)
+        .zip(b.chunks(1024))
+        .map(|(a, b)| {
+            let squares = a.iter().zip(b).map(|(&a, &b)| {
+                let difference = i32::from(a) - i32::from(b);
+                (difference * difference) as u32
+            });
+            u64::from(squares.sum::<u32>())
+        })
+        .sum()
+}

@@ -1,0 +1,62 @@
+//! From a picture's one step to each band's.
+
+use crate::bands::Band;
+use crate::quantise::TARGET_BITS;
+
+/// Fraction bits of a band's step.
+const BITS: u32 = 8;
+
+/// Size of a band's step in coefficients' units, 8 fraction bits.
+///
+/// `step` is in 1/1024 grey levels; coefficients have 6 fraction bits and the band's norm.
+pub(crate) fn of_band(step: u32, band: &Band) -> i32 {
+    let shift = crate::colour::SAMPLE_BITS + BITS + 16 - 10;
+    let norm = u64::from(band.norm());
+    (((u64::from(step) << shift) + norm / 2) / norm) as i32
+}
+
+/// A row of coefficients in 1/64 of the band's step, for the search.
+#[inline(always)]
+pub(crate) fn targets(size: i32, coefficients: &[i32], out: &mut [i32]) {
+    let factor = (1 << (BITS + TARGET_BITS)) as f32 / size as f32;
+    for (out, &c) in out.iter_mut().zip(coefficients) {
+        *out = (c as f32 * factor) as i32;
+    }
+}
+
+/// Coefficients from multiples of the step. Wraps for multiples that no encoder writes.
+#[inline(always)]
+pub(crate) fn reconstruct(size: i32, multiples: &[i32], out: &mut [i32]) {
+    for (out, &n) in out.iter_mut().zip(multiples) {
+        *out = n.wrapping_mul(size).wrapping_add(1 << (BITS - 1)) >> BITS;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bands::bands;
+
+    #[test]
+    fn steps_of_bands_follow_their_norms() {
+        for band in bands(64, 64, 5, 1) {
+            let size = f64::from(of_band(1024, &band)) / 256.0;
+            let expected = 64.0 / (f64::from(band.norm()) / 65536.0);
+            assert!((size - expected).abs() < 0.01, "{band:?}: {size}");
+        }
+    }
+
+    #[test]
+    fn coefficients_come_back_within_a_step() {
+        let coefficients: Vec<i32> = (-2000..2000).map(|i| i * 53).collect();
+        let mut targets_64 = vec![0; coefficients.len()];
+        let size = 5000;
+        targets(size, &coefficients, &mut targets_64);
+        let rounded: Vec<i32> = targets_64.iter().map(|t| (t + 32) >> TARGET_BITS).collect();
+        let mut back = vec![0; coefficients.len()];
+        reconstruct(size, &rounded, &mut back);
+        for (a, b) in coefficients.iter().zip(&back) {
+            assert!((a - b).abs() <= size / 512 + 1, "{a} {b}");
+        }
+    }
+}
