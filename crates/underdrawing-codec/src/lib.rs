@@ -8,6 +8,7 @@
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
 mod bands;
+mod best;
 mod colour;
 mod decoder;
 mod encoder;

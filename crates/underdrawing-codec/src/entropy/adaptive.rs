@@ -43,6 +43,12 @@ impl Adaptive {
         self.fast
     }
 
+    /// Half way between the settled and the quick chance, 1 to 65535.
+    #[inline(always)]
+    pub(crate) fn chance(&self) -> u16 {
+        ((u32::from(self.slow) + u32::from(self.fast)) >> 1) as u16
+    }
+
     /// Bits seen, up to the limit given to [`Self::update`].
     #[inline(always)]
     pub(crate) fn seen(&self) -> u8 {

@@ -1,0 +1,59 @@
+//! The strong models: each coefficient's mean and scale by regressions on what is known around it,
+//! its bits by mixing.
+
+mod grid;
+mod known;
+#[cfg(test)]
+mod measure;
+mod model;
+mod scale;
+
+use crate::bands::{Band, Orientation};
+use crate::entropy::BitCoder;
+use crate::part::Part;
+use crate::quantise::Machine;
+use crate::simd::with_simd;
+use grid::Grid;
+use known::{Known, Surroundings};
+use model::Model;
+
+/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
+/// with a decoder. A stripe's level 3 is there already.
+pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+    let shape = part.shape();
+    let coded = shape.coded();
+    let n_planes = part.planes.len();
+    // What lies around the bands that are coded: a stripe's level 3 is given.
+    let mut grids: Vec<(Band, Vec<Grid>)> = Vec::new();
+    if let Some(first) = coded.first().filter(|b| b.orientation != Orientation::Ll) {
+        for band in coded.iter().filter(|b| b.level == first.level) {
+            if let Some(parent) = shape.parent(band) {
+                let planes = part.planes.iter().map(|p| Grid::of(p, &parent)).collect();
+                grids.push((parent, planes));
+            }
+        }
+    }
+    let mut model = Model::new(n_planes);
+    let mut known = Vec::new();
+    for band in &coded {
+        let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
+        for plane in 0..n_planes {
+            let mut grid = Grid::new(band.width, band.height);
+            let mut state = 0;
+            model.begin_band(plane, band);
+            let around = Surroundings::new(band, plane, &grids, &planes);
+            for y in 0..if band.width == 0 { 0 } else { band.height } {
+                let row = &mut part.planes[plane][band.row(y)..][..band.width];
+                with_simd(
+                    #[inline(always)]
+                    || {
+                        Known::fill(&mut known, &around, &grid, y);
+                        model.code_row(coder, machine, &mut state, &known, &mut grid, y, row);
+                    },
+                );
+            }
+            planes.push(grid);
+        }
+        grids.push((*band, planes));
+    }
+}

@@ -1,0 +1,59 @@
+//! A band's coefficients with a margin of zeros, so that looking around needs no conditions.
+
+use crate::bands::Band;
+
+/// Columns of zeros on both sides, rows above and below.
+pub(super) const MARGIN: usize = 4;
+
+/// Largest magnitude that models look at.
+pub(super) const MAX_SEEN: i32 = 1023;
+
+/// Multiples of the step of one band and plane.
+#[derive(Clone, Debug)]
+pub(super) struct Grid {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    stride: usize,
+    values: Vec<i32>,
+}
+
+impl Grid {
+    pub(super) fn new(width: usize, height: usize) -> Self {
+        let stride = width + 2 * MARGIN;
+        Self {
+            width,
+            height,
+            stride,
+            values: vec![0; stride * (height + 2 * MARGIN)],
+        }
+    }
+
+    /// A band of a plane.
+    pub(super) fn of(plane: &[i32], band: &Band) -> Self {
+        let mut grid = Self::new(band.width, band.height);
+        for y in 0..if band.width == 0 { 0 } else { band.height } {
+            let row = &plane[band.row(y)..][..band.width];
+            for (to, &n) in grid.row_mut(y).iter_mut().zip(row) {
+                *to = n.clamp(-MAX_SEEN, MAX_SEEN);
+            }
+        }
+        grid
+    }
+
+    fn start(&self, y: i32) -> usize {
+        (y + MARGIN as i32) as usize * self.stride
+    }
+
+    /// Row `y`, -4 to `height + 3`, with its margins: column `x` at `x + MARGIN`.
+    #[inline(always)]
+    pub(super) fn wide(&self, y: i32) -> &[i32] {
+        &self.values[self.start(y)..][..self.stride]
+    }
+
+    /// Row `y` without margins.
+    #[inline(always)]
+    pub(super) fn row_mut(&mut self, y: usize) -> &mut [i32] {
+        let start = self.start(y as i32) + MARGIN;
+        &mut self.values[start..][..self.width]
+    }
+}
