@@ -142,7 +142,7 @@ fn decode_part(models: Models, bytes: &[u8], part: &mut Part) {
     let mut decoder = Decoder::new(bytes);
     match models {
         Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
-            fast::code_part(&mut decoder, Machine::EIGHT, part);
+            fast::code_part(&mut decoder, Machine::SIXTY_FOUR, part);
         }
     }
 }

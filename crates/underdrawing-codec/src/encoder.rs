@@ -1,6 +1,7 @@
 //! A picture to segments.
 
 mod quantised;
+mod rate;
 
 use crate::colour::Colour;
 use crate::header::STEPS;
@@ -86,25 +87,7 @@ impl<'p> Encoder<'p> {
     /// # Errors
     /// When nothing fits.
     pub fn encode_to_bytes(&self, budget: usize) -> Result<Coded, EncodeError> {
-        let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
-        let mut best = self.attempt(high, LAMBDA);
-        if best.len() > budget {
-            return Err(EncodeError::Budget {
-                budget,
-                needed: best.len(),
-            });
-        }
-        while high - low > 1 + low / 500 {
-            let middle = ((u64::from(low) * u64::from(high)) as f64).sqrt() as u32;
-            let coded = self.attempt(middle.clamp(low + 1, high - 1), LAMBDA);
-            if coded.len() <= budget {
-                high = coded.quantised.step;
-                best = coded;
-            } else {
-                low = coded.quantised.step;
-            }
-        }
-        Ok(self.finish(best))
+        Ok(self.finish(self.fit(budget)?))
     }
 
     /// The fewest bytes with a mean squared error of at most `mse` squared grey levels.
@@ -112,41 +95,42 @@ impl<'p> Encoder<'p> {
     /// # Errors
     /// When no step reaches the error.
     pub fn encode_to_mse(&self, mse: f64) -> Result<Coded, EncodeError> {
-        let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
-        let mut best = self.quantise(low, LAMBDA);
-        let smallest = self.mse(&best);
-        if smallest > mse {
-            return Err(EncodeError::Error {
+        let quantised = self.step_for_error(mse).ok_or_else(|| {
+            let smallest = self.mse(&self.quantise(*STEPS.start(), LAMBDA));
+            EncodeError::Error {
                 smallest: (smallest * 1000.0) as u64,
-            });
-        }
-        while high - low > 1 + low / 500 {
-            let middle = ((u64::from(low) * u64::from(high)) as f64).sqrt() as u32;
-            let quantised = self.quantise(middle.clamp(low + 1, high - 1), LAMBDA);
-            if self.mse(&quantised) <= mse {
-                low = quantised.step;
-                best = quantised;
-            } else {
-                high = quantised.step;
             }
-        }
-        let segments = best.code(self);
-        Ok(self.finish(Attempt {
-            quantised: best,
-            segments,
-        }))
+        })?;
+        Ok(self.finish(self.code(quantised)))
+    }
+
+    /// The multiples of the step that a budget buys, for fitting tables to.
+    #[cfg(feature = "fit")]
+    pub(crate) fn multiples(&self, budget: usize) -> Result<Vec<Part>, EncodeError> {
+        Ok(self.fit(budget)?.quantised.parts)
     }
 
     fn quantise(&self, step: u32, lambda: u32) -> Quantised {
         Quantised::new(&self.parts, &self.cut, step, lambda, self.effort)
     }
 
-    fn attempt(&self, step: u32, lambda: u32) -> Attempt {
-        let quantised = self.quantise(step, lambda);
+    fn code(&self, quantised: Quantised) -> Attempt {
         let segments = quantised.code(self);
         Attempt {
             quantised,
             segments,
+        }
+    }
+
+    /// Bytes besides the coefficients: the header, about, and each segment's end.
+    fn overhead(&self) -> usize {
+        24 + self.parts.len()
+    }
+
+    /// What these models usually need of the fast model's bytes.
+    fn usual_ratio(&self) -> f64 {
+        match self.effort {
+            Effort::Fast | Effort::Normal | Effort::Best => 1.0,
         }
     }
 

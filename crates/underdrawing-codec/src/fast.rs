@@ -11,7 +11,7 @@ use context::{Around, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights}
 use tables::CHANCES;
 
 /// Bits of an index that have counters of their own: "is it larger than i?"
-const UNARY: usize = 15;
+pub(crate) const UNARY: usize = 15;
 
 /// Bits that the rest beyond the unary ones may have.
 const MAX_REST_BITS: usize = 22;
@@ -150,7 +150,7 @@ fn magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
 }
 
 #[inline(always)]
-fn magnitude(n: i32) -> i32 {
+pub(crate) fn magnitude(n: i32) -> i32 {
     n.unsigned_abs().min(MAX_MAGNITUDE as u32) as i32
 }
 

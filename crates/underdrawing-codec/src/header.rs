@@ -7,8 +7,8 @@ use thiserror::Error;
 /// Version of the format that is written, and the newest that is read.
 const VERSION: u8 = 1;
 
-/// Smallest and largest step, in 1/1024 grey levels.
-pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 16..=1 << 18;
+/// Smallest and largest step, in 1/16384 grey levels.
+pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 256..=1 << 22;
 
 /// Which models code the coefficients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct Header {
     pub(crate) channels: usize,
     /// How its planes are made; a single plane, with all channels equal, has none.
     pub(crate) colour: Option<Colour>,
-    /// Quantiser step in 1/1024 grey levels.
+    /// Quantiser step in 1/16384 grey levels.
     pub(crate) step: u32,
 }
 
@@ -199,7 +199,7 @@ mod tests {
             height: 300,
             channels: 3,
             colour: Some(Colour::from_rows([9459, 9459, 9459], [11585, 0, -11585])),
-            step: 1500,
+            step: 15_000,
         }
     }
 

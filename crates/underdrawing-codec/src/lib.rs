@@ -15,6 +15,8 @@ mod encoder;
 #[allow(dead_code, unused_imports)] // Until the models use all of it.
 mod entropy;
 mod fast;
+#[cfg(feature = "fit")]
+pub mod fit;
 mod header;
 mod part;
 mod picture;

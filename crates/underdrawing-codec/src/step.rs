@@ -8,9 +8,9 @@ const BITS: u32 = 8;
 
 /// Size of a band's step in coefficients' units, 8 fraction bits.
 ///
-/// `step` is in 1/1024 grey levels; coefficients have 6 fraction bits and the band's norm.
+/// `step` is in 1/16384 grey levels; coefficients have 6 fraction bits and the band's norm.
 pub(crate) fn of_band(step: u32, band: &Band) -> i32 {
-    let shift = crate::colour::SAMPLE_BITS + BITS + 16 - 10;
+    let shift = crate::colour::SAMPLE_BITS + BITS + 16 - 14;
     let norm = u64::from(band.norm());
     (((u64::from(step) << shift) + norm / 2) / norm) as i32
 }
@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn steps_of_bands_follow_their_norms() {
         for band in bands(64, 64, 5, 1) {
-            let size = f64::from(of_band(1024, &band)) / 256.0;
+            let size = f64::from(of_band(1 << 14, &band)) / 256.0;
             let expected = 64.0 / (f64::from(band.norm()) / 65536.0);
             assert!((size - expected).abs() < 0.01, "{band:?}: {size}");
         }

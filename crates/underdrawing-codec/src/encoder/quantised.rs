@@ -53,6 +53,28 @@ impl Quantised {
         }
     }
 
+    /// Bytes that the fast model would take for the coefficients.
+    pub(super) fn fast_bytes(&self) -> f64 {
+        let bits: Vec<f64> = self
+            .parts
+            .par_iter()
+            .map(|part| {
+                let mut counter = entropy::Counter::default();
+                fast::code_part(&mut counter, Machine::SIXTY_FOUR, &mut part.clone());
+                counter.bits()
+            })
+            .collect();
+        bits.iter().sum::<f64>() / 8.0
+    }
+
+    /// Multiples other than zero.
+    pub(super) fn n_nonzero(&self) -> usize {
+        let planes = self.parts.par_iter().flat_map(|part| &part.planes);
+        planes
+            .map(|plane| plane.iter().filter(|&&n| n != 0).count())
+            .sum()
+    }
+
     /// The segments.
     pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
         let header = Header {
@@ -68,7 +90,7 @@ impl Quantised {
             .par_iter()
             .map(|part| {
                 let mut coder = entropy::Encoder::new();
-                fast::code_part(&mut coder, Machine::EIGHT, &mut part.clone());
+                fast::code_part(&mut coder, Machine::SIXTY_FOUR, &mut part.clone());
                 coder.finish()
             })
             .collect();
@@ -118,7 +140,7 @@ fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
             multiples.clear();
             multiples.resize(line.len(), 0);
             search(
-                Machine::EIGHT,
+                Machine::SIXTY_FOUR,
                 &line,
                 &classes,
                 rates,
