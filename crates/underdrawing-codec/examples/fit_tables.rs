@@ -14,7 +14,9 @@ const RATES: [f64; 4] = [2.0, 3.5, 4.75, 6.5];
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().expect("the folder is the first argument");
-    let n = arguments.next().map_or(150, |n| n.parse().expect("a number"));
+    let n = arguments
+        .next()
+        .map_or(150, |n| n.parse().expect("a number"));
     let entries = std::fs::read_dir(folder).expect("the folder opens");
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();

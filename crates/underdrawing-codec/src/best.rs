@@ -3,7 +3,7 @@
 
 mod grid;
 mod known;
-#[cfg(test)]
+#[cfg(all(test, feature = "fit"))]
 mod measure;
 mod model;
 mod scale;
@@ -20,6 +20,11 @@ use model::Model;
 /// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
 /// with a decoder. A stripe's level 3 is there already.
 pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+    let mut model = Model::new(part.planes.len());
+    code_with(&mut model, coder, machine, part);
+}
+
+fn code_with<C: BitCoder>(model: &mut Model, coder: &mut C, machine: Machine, part: &mut Part) {
     let shape = part.shape();
     let coded = shape.coded();
     let n_planes = part.planes.len();
@@ -33,7 +38,6 @@ pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut
             }
         }
     }
-    let mut model = Model::new(n_planes);
     let mut known = Vec::new();
     for band in &coded {
         let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);

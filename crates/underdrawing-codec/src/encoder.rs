@@ -163,20 +163,3 @@ impl Attempt {
         self.segments.iter().map(Vec::len).sum()
     }
 }
-
-#[cfg(test)]
-impl Encoder<'_> {
-    pub(crate) fn parts_at(&self, budget: usize) -> Vec<Part> {
-        let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
-        while high - low > 1 + low / 50 {
-            let middle = ((u64::from(low) * u64::from(high)) as f64).sqrt() as u32;
-            let coded = self.attempt(middle.clamp(low + 1, high - 1), LAMBDA);
-            if coded.len() <= budget {
-                high = coded.quantised.step;
-            } else {
-                low = coded.quantised.step;
-            }
-        }
-        self.attempt(high, LAMBDA).quantised.parts
-    }
-}

@@ -95,7 +95,8 @@ impl FastFit {
                         let row = &part.planes[plane][band.row(y)..][..band.width];
                         let (mut left, mut left_2) = (0, 0);
                         for (&n, &sum) in row.iter().zip(&sums.sums) {
-                            let near = weights[weight::LEFT] * left + weights[weight::LEFT_2] * left_2;
+                            let near =
+                                weights[weight::LEFT] * left + weights[weight::LEFT_2] * left_2;
                             let class = class(sum + near);
                             let odd = Machine::SIXTY_FOUR.is_odd(state);
                             let k = index(n, odd);

@@ -24,16 +24,18 @@ const ODD: Cells = Cells {
     back: 256,
 };
 
-const RATES: Rates = Rates {
-    mixer: 4,
-    limit: 250,
-    shift: 5,
-};
+fn rates() -> Rates { Rates {
+    mixer: par(0, 16),
+    limit: par(1, 250) as u8,
+    shift: par(2, 5) as u32,
+}}
+use super::measure::par;
 
 /// Observations that a regression remembers.
 const MEMORY: i64 = 6000;
 
 /// State of one part's model.
+#[derive(Clone)]
 pub(super) struct Model {
     coder: ValueCoder<GUESSES>,
     /// By plane and orientation.
@@ -63,7 +65,7 @@ impl Model {
             coder: ValueCoder::new(
                 [2 * CLASSES * 3, 2 * 36, 2 * 48 * 16, 2 * 7 * 32],
                 [2 * CLASSES, 48],
-                RATES,
+                rates(),
             ),
             sizes: vec![Regression::new(sizes, 2000); 4 * n_planes],
             values: vec![Regression::new([0; REGRESSORS], 2000); 4 * n_planes],
@@ -193,7 +195,7 @@ impl Model {
             self.sizes[which].learn(&k.sizes, seen.abs() << BITS, weight, 12);
             self.values[which].learn(&k.values, seen << BITS, weight, 12);
         }
-        let fade = (width as i64 * 65536 / MEMORY).min(20000);
+        let fade = (width as i64 * 65536 / i64::from(par(3, 6000))).min(20000);
         self.sizes[which].refit(fade);
         self.values[which].refit(fade);
     }

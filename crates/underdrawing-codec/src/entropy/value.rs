@@ -43,7 +43,7 @@ pub(crate) struct Situation<const H: usize> {
 /// How quickly a coder learns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
-    /// The mixer's rate, 1 to 16.
+    /// The mixer's rate, 1 to 255, in 1/16384.
     pub(crate) mixer: i32,
     /// Bits that a counter's settled chance remembers.
     pub(crate) limit: u8,
@@ -216,7 +216,7 @@ mod tests {
 
     fn coder() -> ValueCoder<2> {
         let rates = Rates {
-            mixer: 4,
+            mixer: 64,
             limit: 250,
             shift: 4,
         };
