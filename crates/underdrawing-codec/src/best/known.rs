@@ -100,7 +100,7 @@ impl Known {
         for (x, known) in row.iter_mut().enumerate() {
             let at = (x / 2).min(parent.width - 1) + MARGIN;
             let odd_x = x as i32 & 1;
-            let [up, here, down] = rows.map(|r| r[at]);
+            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
             known.sizes[6] = here.abs() << BITS;
             known.sizes[7] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
@@ -118,7 +118,7 @@ impl Known {
         let width = sibling.width;
         for (x, known) in row.iter_mut().enumerate().take(width) {
             let at = x + MARGIN;
-            let [up, here, down] = rows.map(|r| r[at]);
+            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
             known.sizes[8 + 2 * i] = here.abs() << BITS;
             known.sizes[9 + 2 * i] =
@@ -132,7 +132,7 @@ impl Known {
         let rows = [earlier.wide(y - 1), earlier.wide(y), earlier.wide(y + 1)];
         for (x, known) in row.iter_mut().enumerate() {
             let at = x + MARGIN;
-            let [up, here, down] = rows.map(|r| r[at]);
+            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
             let around = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
             known.values[12 + i] = here << BITS;

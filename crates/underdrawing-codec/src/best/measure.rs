@@ -36,6 +36,14 @@ fn measure() {
             );
         }
     }
+    if par(7, 0) > 0 {
+        models[1].show();
+    }
+    if n_train > 0 {
+        for m in &mut models {
+            m.doubt();
+        }
+    }
     for file in files.iter().skip(1).step_by(2).take(count) {
         let (parts, w, h) = parts_of(file);
         for part in &parts {
@@ -44,14 +52,14 @@ fn measure() {
             crate::fast::code_part(&mut counter, Machine::SIXTY_FOUR, &mut copy);
             fast += counter.bits();
             let mut counter = Counter::default();
-            let start = std::time::Instant::now();
+            let start = cpu();
             super::code_with(
                 &mut models[usize::from(!part.whole)].clone(),
                 &mut counter,
                 Machine::SIXTY_FOUR,
                 &mut copy,
             );
-            time += start.elapsed().as_secs_f64();
+            time += cpu() - start;
             assert!(copy.planes == part.planes);
             bits += counter.bits();
             coefs += part.planes.iter().map(Vec::len).sum::<usize>();
@@ -69,26 +77,46 @@ fn measure() {
 }
 
 fn parts_of(file: &std::path::Path) -> (Vec<crate::part::Part>, usize, usize) {
-    let cache = format!("/tmp/model/cache/{}", file.to_str().unwrap().replace('/', "_"));
+    let cache = format!(
+        "/tmp/model/cache/{}",
+        file.to_str().unwrap().replace('/', "_")
+    );
     let image = image::open(file).unwrap().into_rgb8();
     let (w, h) = (image.width() as usize, image.height() as usize);
     let cut = crate::part::Cut::new(w, h);
     if let Ok(bytes) = std::fs::read(&cache) {
-        let mut all = bytes.chunks_exact(4).map(|b| i32::from_le_bytes(b.try_into().unwrap()));
+        let mut all = bytes
+            .chunks_exact(4)
+            .map(|b| i32::from_le_bytes(b.try_into().unwrap()));
         let n_planes = all.next().unwrap() as usize;
-        let shapes = std::iter::once(cut.whole()).chain((0..cut.n_stripes()).map(|i| cut.stripe(i)));
-        let parts = shapes.map(|shape| {
-            let mut part = crate::part::Part::zeros(shape, n_planes);
-            for plane in &mut part.planes { for v in plane { *v = all.next().unwrap(); } }
-            part
-        }).collect();
+        let shapes =
+            std::iter::once(cut.whole()).chain((0..cut.n_stripes()).map(|i| cut.stripe(i)));
+        let parts = shapes
+            .map(|shape| {
+                let mut part = crate::part::Part::zeros(shape, n_planes);
+                for plane in &mut part.planes {
+                    for v in plane {
+                        *v = all.next().unwrap();
+                    }
+                }
+                part
+            })
+            .collect();
         return (parts, w, h);
     }
     let picture = Picture::new(w, h, 3, image.into_raw()).unwrap();
     let encoder = Encoder::new(&picture, Effort::Fast);
-    let parts = encoder.multiples((4.75 * 1.08 * (w * h) as f64 / 8.0) as usize).unwrap();
+    let parts = encoder
+        .multiples((4.75 * 1.08 * (w * h) as f64 / 8.0) as usize)
+        .unwrap();
     let mut bytes = (parts[0].planes.len() as i32).to_le_bytes().to_vec();
-    for part in &parts { for plane in &part.planes { for v in plane { bytes.extend(v.to_le_bytes()); } } }
+    for part in &parts {
+        for plane in &part.planes {
+            for v in plane {
+                bytes.extend(v.to_le_bytes());
+            }
+        }
+    }
     std::fs::create_dir_all("/tmp/model/cache").unwrap();
     std::fs::write(&cache, bytes).unwrap();
     (parts, w, h)
@@ -97,5 +125,19 @@ fn parts_of(file: &std::path::Path) -> (Vec<crate::part::Part>, usize, usize) {
 /// Experiments: numbers from the environment.
 pub(super) fn par(i: usize, default: i32) -> i32 {
     static PAR: std::sync::OnceLock<Vec<Option<i32>>> = std::sync::OnceLock::new();
-    PAR.get_or_init(|| (0..20).map(|i| std::env::var(format!("P{i}")).ok().map(|v| v.parse().unwrap())).collect())[i].unwrap_or(default)
+    PAR.get_or_init(|| {
+        (0..20)
+            .map(|i| {
+                std::env::var(format!("P{i}"))
+                    .ok()
+                    .map(|v| v.parse().unwrap())
+            })
+            .collect()
+    })[i]
+        .unwrap_or(default)
+}
+
+fn cpu() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
 }

@@ -24,11 +24,13 @@ const ODD: Cells = Cells {
     back: 256,
 };
 
-fn rates() -> Rates { Rates {
-    mixer: par(0, 16),
-    limit: par(1, 250) as u8,
-    shift: par(2, 5) as u32,
-}}
+fn rates() -> Rates {
+    Rates {
+        mixer: par(0, 16),
+        limit: par(1, 250) as u8,
+        shift: par(2, 5) as u32,
+    }
+}
 use super::measure::par;
 
 /// Observations that a regression remembers.
@@ -77,6 +79,27 @@ impl Model {
             plane: 0,
             orientation: 0,
             band: 0,
+        }
+    }
+
+    pub(super) fn show(&self) {
+        for i in [1, 2, 3, 5, 7] {
+            eprintln!("== {i}");
+            self.sizes[i].show();
+            self.values[i].show();
+        }
+    }
+
+    pub(super) fn doubt(&mut self) {
+        self.coder.doubt(par(4, 20) as u8);
+        for mean in self.ratios.iter_mut().chain(&mut self.locals) {
+            mean.doubt(par(5, 20));
+        }
+        for r in self.sizes.iter_mut().chain(&mut self.values) {
+            if par(6, 0) > 0 {
+                *r = Regression::from_start(&r.to_start());
+                r.scale(par(6, 0));
+            }
         }
     }
 
@@ -191,9 +214,10 @@ impl Model {
             let r = (i64::from(residual) << SIZE_BITS) / i64::from(size);
             ratio.update(r.min(1 << 16) as i32, 250);
             local_mean.update(residual, 120);
-            let weight = (1 << 24) / size;
+            let weight = (1 << 24) / (size + par(8, 2048));
+            let vweight = (1 << 24) / (size + par(9, 2048));
             self.sizes[which].learn(&k.sizes, seen.abs() << BITS, weight, 12);
-            self.values[which].learn(&k.values, seen << BITS, weight, 12);
+            self.values[which].learn(&k.values, seen << BITS, vweight, 12);
         }
         let fade = (width as i64 * 65536 / i64::from(par(3, 6000))).min(20000);
         self.sizes[which].refit(fade);

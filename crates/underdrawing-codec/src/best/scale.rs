@@ -38,6 +38,10 @@ impl Mean {
         Self { value, seen: 0 }
     }
 
+    pub(super) fn doubt(&mut self, n: i32) {
+        self.seen = self.seen.min(n);
+    }
+
     #[inline(always)]
     pub(super) fn value(&self) -> i32 {
         self.value

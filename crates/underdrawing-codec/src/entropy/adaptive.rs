@@ -55,6 +55,12 @@ impl Adaptive {
         self.seen
     }
 
+    /// Forgets all but `n` of what it has seen.
+    pub(crate) fn doubt(&mut self, n: u8) {
+        self.seen = self.seen.min(n);
+        self.fast = self.slow;
+    }
+
     /// Takes a bit in. `limit` is how many bits the settled chance remembers, `rate` the quick
     /// one's shift.
     #[inline(always)]

@@ -104,15 +104,6 @@ impl Logistic {
         // Exact for equal halves, which is what is asked.
         limit(self.scaled(middle - begin) + softplus(low) - softplus(high))
     }
-
-    /// The guess as seen from the other side of zero.
-    #[inline(always)]
-    pub(crate) fn mirrored(self) -> Self {
-        Self {
-            mean: -self.mean,
-            ..self
-        }
-    }
 }
 
 #[inline(always)]

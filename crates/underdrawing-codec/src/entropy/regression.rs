@@ -90,6 +90,64 @@ impl Regression {
         start
     }
 
+    pub(crate) fn show(&self) {
+        eprintln!("w {:?}", self.weights.map(|w| (w as f64 / 655.36).round()));
+        // float solve
+        let mut a: Vec<Vec<f64>> = (0..N)
+            .map(|i| {
+                let mut r: Vec<f64> = self.sums[i].iter().map(|&v| v as f64).collect();
+                r[i] *= 1.0001;
+                r[i] += 1.0;
+                r.push(self.target[i] as f64);
+                r
+            })
+            .collect();
+        for i in 0..N {
+            let p = a[i][i];
+            for j in i..=N {
+                a[i][j] /= p;
+            }
+            for k in 0..N {
+                if k != i {
+                    let f = a[k][i];
+                    for j in i..=N {
+                        a[k][j] -= f * a[i][j];
+                    }
+                }
+            }
+        }
+        eprintln!(
+            "f {:?}",
+            a.iter().map(|r| (r[N] * 100.0).round()).collect::<Vec<_>>()
+        );
+        eprintln!(
+            "d {:?}",
+            (0..N).map(|i| self.sums[i][i]).collect::<Vec<_>>()
+        );
+        eprintln!("t {:?}", self.target);
+    }
+
+    /// Scales the sums to those of about `n` observations.
+    pub(crate) fn scale(&mut self, n: i32) {
+        // Normalised magnitudes near 16: products near 256.
+        let most = self
+            .sums
+            .iter()
+            .enumerate()
+            .map(|(i, r)| r[i])
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        for row in &mut self.sums {
+            for s in row {
+                *s = (i128::from(*s) * i128::from(n) * 1024 / i128::from(most)) as i64;
+            }
+        }
+        for s in &mut self.target {
+            *s = (i128::from(*s) * i128::from(n) * 1024 / i128::from(most)) as i64;
+        }
+    }
+
     /// The weighted sum of `x`, with 16 more fraction bits.
     #[inline(always)]
     pub(crate) fn predict(&self, x: &[i32; N]) -> i64 {

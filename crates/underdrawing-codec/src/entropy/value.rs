@@ -84,6 +84,13 @@ impl<const H: usize> ValueCoder<H> {
         self.mixer.sets()
     }
 
+    /// Forgets part.
+    pub(crate) fn doubt(&mut self, n: u8) {
+        for counter in self.counters.iter_mut().flatten() {
+            counter.doubt(n);
+        }
+    }
+
     /// Starts all sets of a node with the given weights, which are divided among the three.
     pub(crate) fn start_with(&mut self, weights: &[[i32; INPUTS]; NODES]) {
         let sets = NODES * (1 + self.selections[0] + self.selections[1]);
@@ -100,17 +107,16 @@ impl<const H: usize> ValueCoder<H> {
         situation: &Situation<H>,
     ) -> i32 {
         let &Situation { guesses, cells, .. } = situation;
-        let logits = guesses.map(|g| g.nonzero(cells));
+        let logits = each(&guesses, |g| g.nonzero(cells));
         if !self.bit(coder, v != 0, 0, &logits, situation) {
             return 0;
         }
-        let logits = guesses.map(|g| g.positive(cells));
+        let logits = each(&guesses, |g| g.positive(cells));
         let positive = self.bit(coder, v > 0, 1, &logits, situation);
-        let sided = if positive {
-            guesses
-        } else {
-            guesses.map(Logistic::mirrored)
-        };
+        let mut sided = guesses;
+        for guess in &mut sided {
+            guess.mean = if positive { guess.mean } else { -guess.mean };
+        }
         let magnitude = self.magnitude(coder, v.abs(), &sided, situation);
         if positive { magnitude } else { -magnitude }
     }
@@ -126,7 +132,7 @@ impl<const H: usize> ValueCoder<H> {
         let cells = situation.cells;
         for m in 1..UNARY {
             let (begin, end) = (cells.lower(m), cells.lower(m + 1));
-            let logits = guesses.map(|g| g.beyond(begin, end));
+            let logits = each(guesses, |g| g.beyond(begin, end));
             if !self.bit(coder, v > m, 1 + m as usize, &logits, situation) {
                 return m;
             }
@@ -147,7 +153,7 @@ impl<const H: usize> ValueCoder<H> {
         let (mut begin, mut size, mut doublings) = (UNARY, 1, 0);
         while doublings < MAX_DOUBLINGS {
             let (low, high) = (cells.lower(begin), cells.lower(begin + size));
-            let logits = guesses.map(|g| g.beyond(low, high));
+            let logits = each(guesses, |g| g.beyond(low, high));
             let node = INTERVAL_NODE + doublings.min(15);
             if !self.bit(coder, v >= begin + size, node, &logits, situation) {
                 break;
@@ -161,7 +167,7 @@ impl<const H: usize> ValueCoder<H> {
             size /= 2;
             let (low, middle) = (cells.lower(begin), cells.lower(begin + size));
             let high = cells.lower(begin + 2 * size);
-            let logits = guesses.map(|g| g.upper(low, middle, high));
+            let logits = each(guesses, |g| g.upper(low, middle, high));
             let node = if first {
                 HALVING_NODE + doublings.min(15)
             } else {
@@ -186,7 +192,10 @@ impl<const H: usize> ValueCoder<H> {
     ) -> bool {
         let mut inputs = [0; INPUTS];
         inputs[..H].copy_from_slice(logits);
-        let places = situation.contexts.map(|c| c * NODES + node);
+        let mut places = [0; 4];
+        for i in 0..4 {
+            places[i] = situation.contexts[i] * NODES + node;
+        }
         for i in 0..4 {
             let counter = &self.counters[i][places[i]];
             inputs[H + 2 * i] = stretch(counter.slow());
@@ -207,6 +216,16 @@ impl<const H: usize> ValueCoder<H> {
         }
         bit
     }
+}
+
+/// A question's answer by each guess.
+#[inline(always)]
+fn each<const H: usize>(guesses: &[Logistic; H], question: impl Fn(Logistic) -> i32) -> [i32; H] {
+    let mut logits = [0; H];
+    for i in 0..H {
+        logits[i] = question(guesses[i]);
+    }
+    logits
 }
 
 #[cfg(test)]
