@@ -3,6 +3,7 @@
 
 mod grid;
 mod known;
+mod low;
 #[cfg(all(test, feature = "fit"))]
 mod measure;
 mod model;
@@ -15,16 +16,23 @@ use crate::quantise::Machine;
 use crate::simd::with_simd;
 use grid::Grid;
 use known::{Known, Surroundings};
+use low::Low;
 use model::Model;
 
 /// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
 /// with a decoder. A stripe's level 3 is there already.
 pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
     let mut model = Model::new(part.planes.len());
-    code_with(&mut model, coder, machine, part);
+    code_with(&mut model, coder, machine, part, &[]);
 }
 
-fn code_with<C: BitCoder>(model: &mut Model, coder: &mut C, machine: Machine, part: &mut Part) {
+fn code_with<C: BitCoder>(
+    model: &mut Model,
+    coder: &mut C,
+    machine: Machine,
+    part: &mut Part,
+    low: &[Low],
+) -> Vec<Low> {
     let shape = part.shape();
     let coded = shape.coded();
     let n_planes = part.planes.len();
@@ -39,13 +47,15 @@ fn code_with<C: BitCoder>(model: &mut Model, coder: &mut C, machine: Machine, pa
         }
     }
     let mut known = Vec::new();
-    for band in &coded {
+    let mut lows: Vec<Low> = low.to_vec();
+    for (i, band) in coded.iter().enumerate() {
         let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
         for plane in 0..n_planes {
             let mut grid = Grid::new(band.width, band.height);
             let mut state = 0;
             model.begin_band(plane, band);
-            let around = Surroundings::new(band, plane, &grids, &planes);
+            let low = lows.get(plane).map(|low| low.grid(band));
+            let around = Surroundings::new(band, plane, &grids, &planes, low);
             for y in 0..if band.width == 0 { 0 } else { band.height } {
                 let row = &mut part.planes[plane][band.row(y)..][..band.width];
                 with_simd(
@@ -59,5 +69,15 @@ fn code_with<C: BitCoder>(model: &mut Model, coder: &mut C, machine: Machine, pa
             planes.push(grid);
         }
         grids.push((*band, planes));
+        match band.orientation {
+            Orientation::Ll => lows.extend(part.planes.iter().map(|p| Low::coarsest(p, band))),
+            Orientation::Hh => {
+                for (low, plane) in lows.iter_mut().zip(&part.planes) {
+                    *low = low.refined(plane, [&coded[i - 2], &coded[i - 1], band]);
+                }
+            }
+            Orientation::Hl | Orientation::Lh => {}
+        }
     }
+    lows
 }

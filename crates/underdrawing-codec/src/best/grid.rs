@@ -40,6 +40,25 @@ impl Grid {
         grid
     }
 
+    /// A grid whose margins repeat its edges.
+    pub(super) fn repeated(
+        width: usize,
+        height: usize,
+        value: &impl Fn(usize, usize) -> i32,
+    ) -> Self {
+        let mut grid = Self::new(width, height);
+        if width == 0 || height == 0 {
+            return grid;
+        }
+        let inside = |i: usize, n: usize| i.saturating_sub(MARGIN).min(n - 1);
+        for (y, row) in grid.values.chunks_exact_mut(grid.stride).enumerate() {
+            for (x, to) in row.iter_mut().enumerate() {
+                *to = value(inside(x, width), inside(y, height));
+            }
+        }
+        grid
+    }
+
     fn start(&self, y: i32) -> usize {
         (y + MARGIN as i32) as usize * self.stride
     }

@@ -26,13 +26,16 @@ fn measure() {
         .collect();
     train.sort();
     for file in train.iter().skip(7).step_by(37).take(n_train) {
-        for part in &parts_of(file).0 {
+        let parts = parts_of(file).0;
+        let low = low_of(&parts);
+        for (i, part) in parts.iter().enumerate() {
             let mut counter = Counter::default();
             super::code_with(
                 &mut models[usize::from(!part.whole)],
                 &mut counter,
                 Machine::SIXTY_FOUR,
                 &mut part.clone(),
+                &low[i],
             );
         }
     }
@@ -46,7 +49,8 @@ fn measure() {
     }
     for file in files.iter().skip(1).step_by(2).take(count) {
         let (parts, w, h) = parts_of(file);
-        for part in &parts {
+        let low = low_of(&parts);
+        for (i, part) in parts.iter().enumerate() {
             let mut counter = Counter::default();
             let mut copy = part.clone();
             crate::fast::code_part(&mut counter, Machine::SIXTY_FOUR, &mut copy);
@@ -58,6 +62,7 @@ fn measure() {
                 &mut counter,
                 Machine::SIXTY_FOUR,
                 &mut copy,
+                &low[i],
             );
             time += cpu() - start;
             assert!(copy.planes == part.planes);
@@ -140,4 +145,27 @@ pub(super) fn par(i: usize, default: i32) -> i32 {
 fn cpu() -> f64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
+
+fn low_of(parts: &[crate::part::Part]) -> Vec<Vec<super::Low>> {
+    let coded = parts[0].shape().coded();
+    let mut low = vec![Vec::new()];
+    let whole: Vec<super::Low> = parts[0]
+        .planes
+        .iter()
+        .map(|p| {
+            let mut l = super::Low::coarsest(p, &coded[0]);
+            for t in coded[1..].chunks(3) {
+                l = l.refined(p, [&t[0], &t[1], &t[2]]);
+            }
+            l
+        })
+        .collect();
+    let mut y = 0;
+    for part in &parts[1..] {
+        let h = part.height.div_ceil(4);
+        low.push(whole.iter().map(|l| l.rows(y..y + h)).collect());
+        y += h;
+    }
+    low
 }
