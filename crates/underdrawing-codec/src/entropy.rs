@@ -21,7 +21,7 @@ pub(crate) use logistic::{LOGIT_LIMIT, squash, stretch};
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
 pub(crate) use regression::{N as REGRESSORS, Regression, Start};
-pub(crate) use value::{INPUTS, NODES, Rates, Situation, ValueCoder};
+pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, NODES, Situation, ValueCoder, Weights};
 
 /// One direction of coding: the same model drives all of them.
 pub(crate) trait BitCoder {

@@ -26,7 +26,7 @@ const ODD: Cells = Cells {
 
 fn rates() -> Rates {
     Rates {
-        mixer: par(0, 16),
+        mixer: par(0, 6),
         limit: par(1, 250) as u8,
         shift: par(2, 5) as u32,
     }
@@ -91,14 +91,18 @@ impl Model {
     }
 
     pub(super) fn doubt(&mut self) {
+        self.coder.simple(par(10, 0) > 0, par(11, 0) > 0);
         self.coder.doubt(par(4, 20) as u8);
+        let fresh = Model::new(3);
+        if par(13, 0) & 1 > 0 { self.ratios = fresh.ratios; }
+        if par(13, 0) & 2 > 0 { self.locals = fresh.locals; }
         for mean in self.ratios.iter_mut().chain(&mut self.locals) {
             mean.doubt(par(5, 20));
         }
         for r in self.sizes.iter_mut().chain(&mut self.values) {
-            if par(6, 0) > 0 {
+            if par(6, 3000) > 0 {
                 *r = Regression::from_start(&r.to_start());
-                r.scale(par(6, 0));
+                r.scale(par(6, 3000));
             }
         }
     }
@@ -164,6 +168,7 @@ impl Model {
             let ratio = &mut self.ratios[self.plane * CLASSES + level];
             let calibrated = ((i64::from(size) * i64::from(ratio.value())) >> SIZE_BITS) as i32;
             let local_mean = &mut self.locals[class(local) * 32 + level / 2];
+            let mean = if par(14, 0) == 1 { 0 } else { mean };
             let cell_mean = mean >> (SIZE_BITS - 8 + 1);
             let guess = |mean: i32, size: i32| Logistic {
                 mean,
@@ -219,7 +224,7 @@ impl Model {
             self.sizes[which].learn(&k.sizes, seen.abs() << BITS, weight, 12);
             self.values[which].learn(&k.values, seen << BITS, vweight, 12);
         }
-        let fade = (width as i64 * 65536 / i64::from(par(3, 6000))).min(20000);
+        let fade = (width as i64 * 65536 / i64::from(par(3, 10000))).min(20000);
         self.sizes[which].refit(fade);
         self.values[which].refit(fade);
     }

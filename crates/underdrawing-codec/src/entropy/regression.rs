@@ -127,6 +127,13 @@ impl Regression {
         eprintln!("t {:?}", self.target);
     }
 
+    pub(crate) fn diagonal(&mut self) {
+        for i in 0..N {
+            for j in 0..N { if i != j { self.sums[i][j] = 0; } }
+            self.target[i] = (self.sums[i][i] * i64::from(self.weights[i])) >> 16;
+        }
+    }
+
     /// Scales the sums to those of about `n` observations.
     pub(crate) fn scale(&mut self, n: i32) {
         // Normalised magnitudes near 16: products near 256.

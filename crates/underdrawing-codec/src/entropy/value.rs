@@ -1,18 +1,19 @@
-//! Codes whole numbers bit by bit, each bit's chance mixed from guesses at the number and from
-//! counters in contexts.
+//! Codes whole numbers bit by bit, each bit's chance mixed from guesses at the number.
 //!
 //! A number is a zero flag, a sign, a unary magnitude up to 5, then doubling intervals and the
-//! halvings inside the one that it lies in. Every question has a node number, the part of a context
-//! that the caller does not know of.
+//! halvings inside the one that it lies in. Every question has a node number, and weights of its
+//! own for the guesses. Counters of bits in contexts, as further inputs, were worth 0.02 % of the
+//! rate and are left out: the guesses say it all.
 
 use super::BitCoder;
-use super::adaptive::Adaptive;
 use super::distribution::{Cells, Logistic};
-use super::logistic::stretch;
 use super::mixer::Mixer;
 
 /// Nodes: zero, sign, four of unary, 16 intervals, 16 first halvings, 10 later ones.
 pub(crate) const NODES: usize = 48;
+
+/// Nodes that nearly all bits belong to: zero, sign and unary.
+pub(crate) const MAIN_NODES: usize = 6;
 
 const INTERVAL_NODE: usize = 6;
 const HALVING_NODE: usize = 22;
@@ -21,91 +22,99 @@ const LATER_NODE: usize = 38;
 /// Magnitudes up to this are unary.
 const UNARY: i32 = 5;
 
-/// Doubling intervals at most: magnitudes stay below 5 + 2^16.
-const MAX_DOUBLINGS: usize = 16;
+/// Doubling intervals at most: magnitudes stay below 5 + 2^21.
+const MAX_DOUBLINGS: usize = 21;
 
-/// Inputs of the mixer.
-pub(crate) const INPUTS: usize = 16;
+/// Inputs of the mixer: the guesses, and a constant.
+pub(crate) const INPUTS: usize = 8;
+
+/// Guesses at one number.
+pub(crate) const GUESSES: usize = INPUTS - 1;
+
+/// The constant input.
+const BIAS: i32 = 256;
+
+/// Weights of one set.
+pub(crate) type Weights = [i32; INPUTS];
 
 /// Guesses and contexts that one number is coded with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Situation<const H: usize> {
+pub(crate) struct Situation {
     /// Where the number may lie.
-    pub(crate) guesses: [Logistic; H],
+    pub(crate) guesses: [Logistic; GUESSES],
     /// The number's cells.
     pub(crate) cells: Cells,
-    /// Contexts of the counters, below the coder's numbers of contexts.
-    pub(crate) contexts: [usize; 4],
-    /// Contexts of the second and third weight set, below the coder's numbers of selections.
-    pub(crate) selections: [usize; 2],
+    /// Contexts of the second and third weight set, below the coder's numbers of them.
+    pub(crate) contexts: [usize; 2],
 }
 
-/// How quickly a coder learns.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    /// The mixer's rate, 1 to 255, in 1/16384.
-    pub(crate) mixer: i32,
-    /// Bits that a counter's settled chance remembers.
-    pub(crate) limit: u8,
-    /// Shift of a counter's quick chance.
-    pub(crate) shift: u32,
-}
-
-/// Counters and weights, which learn from all numbers coded so far.
+/// Mixing weights, which learn from all numbers coded so far.
 ///
-/// Inputs of the mixer: `H` guesses, two chances of each of four counters, a constant, then zeros;
-/// `H` is 7 at most.
+/// A bit's weights are the sum of three sets: the node's, and those of the node in two contexts.
 #[derive(Clone, Debug)]
-pub(crate) struct ValueCoder<const H: usize> {
+pub(crate) struct ValueCoder {
     mixer: Mixer<INPUTS, 3>,
-    counters: [Vec<Adaptive>; 4],
-    selections: [usize; 2],
-    rates: Rates,
+    n_contexts: [usize; 2],
+    rate: i32,
 }
 
-impl<const H: usize> ValueCoder<H> {
-    /// Takes the numbers of contexts and selections.
-    pub(crate) fn new(contexts: [usize; 4], selections: [usize; 2], rates: Rates) -> Self {
-        const { assert!(H <= 7, "eight inputs are the counters', one is constant") };
-        let mut start = [0; INPUTS];
-        start[..H].fill((1 << 20) * 8 / 10 / H as i32 / 3);
-        start[H..H + 8].fill((1 << 20) / 30 / 3);
-        let sets = NODES * (1 + selections[0] + selections[1]);
+impl ValueCoder {
+    /// Takes the numbers of contexts, the weights' rate of learning (1 to 255, in 1/16384) and
+    /// the weights that a node starts with in a first context.
+    pub(crate) fn new(
+        n_contexts: [usize; 2],
+        rate: i32,
+        start: &impl Fn(usize, usize) -> Weights,
+    ) -> Self {
+        // A third of the mean over contexts goes to the sets that all contexts share, so that
+        // another context's start is not far off where one has never been met.
+        let mut shared = [[0; INPUTS]; NODES];
+        for (node, shared) in shared.iter_mut().enumerate() {
+            for i in 0..INPUTS {
+                let sum: i64 = (0..n_contexts[0]).map(|c| i64::from(start(c, node)[i])).sum();
+                shared[i] = (sum / (3 * n_contexts[0] as i64)) as i32;
+            }
+        }
+        let mut sets = shared.to_vec();
+        for context in 0..n_contexts[0] {
+            for (node, shared) in shared.iter().enumerate() {
+                let start = start(context, node);
+                sets.push(std::array::from_fn(|i| start[i] - 2 * shared[i]));
+            }
+        }
+        for _ in 0..n_contexts[1] {
+            sets.extend_from_slice(&shared);
+        }
         Self {
-            mixer: Mixer::new(vec![start; sets]),
-            counters: contexts.map(|n| vec![Adaptive::new(32768); n * NODES]),
-            selections,
-            rates,
+            mixer: Mixer::new(sets),
+            n_contexts,
+            rate,
         }
     }
 
-    /// The weights, a set per node: the shared ones, then those by selection.
-    pub(crate) fn weights(&self) -> &[[i32; INPUTS]] {
-        self.mixer.sets()
-    }
-
-    /// Forgets part.
-    pub(crate) fn doubt(&mut self, n: u8) {
-        for counter in self.counters.iter_mut().flatten() {
-            counter.doubt(n);
+    /// The weights of a node in a first context, over second contexts where it has learned.
+    #[cfg(feature = "fit")]
+    pub(crate) fn weights(&self, context: usize, node: usize, fresh: &Self) -> Weights {
+        let (sets, before) = (self.mixer.sets(), fresh.mixer.sets());
+        let mut weights = sets[node];
+        let own = (1 + context) * NODES + node;
+        let others = (0..self.n_contexts[1]).map(|c| (1 + self.n_contexts[0] + c) * NODES + node);
+        let learned: Vec<usize> = others.filter(|&s| sets[s] != before[s]).collect();
+        for i in 0..INPUTS {
+            let sum: i64 = learned.iter().map(|&s| i64::from(sets[s][i])).sum();
+            let other = if learned.is_empty() {
+                sets[node][i]
+            } else {
+                (sum / learned.len() as i64) as i32
+            };
+            weights[i] += sets[own][i] + other;
         }
+        weights
     }
 
-    /// Starts all sets of a node with the given weights, which are divided among the three.
-    pub(crate) fn start_with(&mut self, weights: &[[i32; INPUTS]; NODES]) {
-        let sets = NODES * (1 + self.selections[0] + self.selections[1]);
-        let start = (0..sets).map(|i| weights[i % NODES]).collect();
-        self.mixer = Mixer::new(start);
-    }
-
-    /// Codes `v`, within 5 + 2^16, and returns it; a decoder passes any number.
+    /// Codes `v`, of magnitude below 2^21, and returns it; a decoder passes any number.
     #[inline(always)]
-    pub(crate) fn code<C: BitCoder>(
-        &mut self,
-        coder: &mut C,
-        v: i32,
-        situation: &Situation<H>,
-    ) -> i32 {
+    pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, v: i32, situation: &Situation) -> i32 {
         let &Situation { guesses, cells, .. } = situation;
         let logits = each(&guesses, |g| g.nonzero(cells));
         if !self.bit(coder, v != 0, 0, &logits, situation) {
@@ -117,7 +126,7 @@ impl<const H: usize> ValueCoder<H> {
         for guess in &mut sided {
             guess.mean = if positive { guess.mean } else { -guess.mean };
         }
-        let magnitude = self.magnitude(coder, v.abs(), &sided, situation);
+        let magnitude = self.magnitude(coder, v.saturating_abs(), &sided, situation);
         if positive { magnitude } else { -magnitude }
     }
 
@@ -126,8 +135,8 @@ impl<const H: usize> ValueCoder<H> {
         &mut self,
         coder: &mut C,
         v: i32,
-        guesses: &[Logistic; H],
-        situation: &Situation<H>,
+        guesses: &[Logistic; GUESSES],
+        situation: &Situation,
     ) -> i32 {
         let cells = situation.cells;
         for m in 1..UNARY {
@@ -146,11 +155,11 @@ impl<const H: usize> ValueCoder<H> {
         &mut self,
         coder: &mut C,
         v: i32,
-        guesses: &[Logistic; H],
-        situation: &Situation<H>,
+        guesses: &[Logistic; GUESSES],
+        situation: &Situation,
     ) -> i32 {
         let cells = situation.cells;
-        let (mut begin, mut size, mut doublings) = (UNARY, 1, 0);
+        let (mut begin, mut size, mut doublings) = (UNARY, 1, 0usize);
         while doublings < MAX_DOUBLINGS {
             let (low, high) = (cells.lower(begin), cells.lower(begin + size));
             let logits = each(guesses, |g| g.beyond(low, high));
@@ -187,42 +196,29 @@ impl<const H: usize> ValueCoder<H> {
         coder: &mut C,
         bit: bool,
         node: usize,
-        logits: &[i32; H],
-        situation: &Situation<H>,
+        logits: &[i32; GUESSES],
+        situation: &Situation,
     ) -> bool {
-        let mut inputs = [0; INPUTS];
-        inputs[..H].copy_from_slice(logits);
-        let mut places = [0; 4];
-        for i in 0..4 {
-            places[i] = situation.contexts[i] * NODES + node;
-        }
-        for i in 0..4 {
-            let counter = &self.counters[i][places[i]];
-            inputs[H + 2 * i] = stretch(counter.slow());
-            inputs[H + 2 * i + 1] = stretch(counter.fast());
-        }
-        inputs[H + 8] = 256;
-        let [first, second] = situation.selections;
+        let mut inputs = [BIAS; INPUTS];
+        inputs[..GUESSES].copy_from_slice(logits);
+        let [first, second] = situation.contexts;
         let picked = [
             node,
             (1 + first) * NODES + node,
-            (1 + self.selections[0] + second) * NODES + node,
+            (1 + self.n_contexts[0] + second) * NODES + node,
         ];
         let chance = self.mixer.mix(&inputs, picked);
         let bit = coder.code(bit, chance);
-        self.mixer.update(bit, self.rates.mixer);
-        for i in 0..4 {
-            self.counters[i][places[i]].update(bit, self.rates.limit, self.rates.shift);
-        }
+        self.mixer.update(bit, self.rate);
         bit
     }
 }
 
 /// A question's answer by each guess.
 #[inline(always)]
-fn each<const H: usize>(guesses: &[Logistic; H], question: impl Fn(Logistic) -> i32) -> [i32; H] {
-    let mut logits = [0; H];
-    for i in 0..H {
+fn each(guesses: &[Logistic; GUESSES], question: impl Fn(Logistic) -> i32) -> [i32; GUESSES] {
+    let mut logits = [0; GUESSES];
+    for i in 0..GUESSES {
         logits[i] = question(guesses[i]);
     }
     logits
@@ -233,16 +229,13 @@ mod tests {
     use super::super::{Counter, Decoder, Encoder};
     use super::*;
 
-    fn coder() -> ValueCoder<2> {
-        let rates = Rates {
-            mixer: 64,
-            limit: 250,
-            shift: 4,
-        };
-        ValueCoder::new([1, 2, 1, 1], [2, 1], rates)
+    fn coder() -> ValueCoder {
+        let mut start = [1 << 17; INPUTS];
+        start[0] = 1 << 19;
+        ValueCoder::new([2, 1], 64, &|_, _| start)
     }
 
-    fn situation(i: usize) -> Situation<2> {
+    fn situation(i: usize) -> Situation {
         let near = Logistic {
             mean: 100 * (i % 3) as i32,
             inverse: 50_000,
@@ -252,17 +245,16 @@ mod tests {
             inverse: 9_000,
         };
         Situation {
-            guesses: [near, wide],
+            guesses: [near, near, wide, wide, wide, wide, wide],
             cells: Cells::UNIFORM,
-            contexts: [0, i % 2, 0, 0],
-            selections: [i % 2, 0],
+            contexts: [i % 2, 0],
         }
     }
 
     #[test]
     fn numbers_come_back() {
         let extreme = [
-            0, 1, -1, 4, 5, -5, 6, 7, -8, 12, 100, -5000, 65_540, -65_540,
+            0, 1, -1, 4, 5, -5, 6, 7, -8, 12, 100, -5000, 2_000_000, -2_097_151,
         ];
         let numbers: Vec<i32> = (0..3000)
             .map(|i: i32| {
