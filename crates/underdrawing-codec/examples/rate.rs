@@ -32,7 +32,7 @@ fn main() {
         .step_by(number("--every", "1") as usize)
         .take(number("--count", "30") as usize);
     let (mut n, mut sum, mut bytes, mut pixels) = (0, 0.0, 0, 0);
-    let (mut encode_s, mut decode_s) = (0.0, 0.0);
+    let (mut encode_s, mut decode_s, mut estimate_s) = (0.0, 0.0, 0.0);
     for file in picked {
         let picture = open(file);
         let area = picture.width() * picture.height();
@@ -49,16 +49,23 @@ fn main() {
         decode_s += start.elapsed().as_secs_f64();
         let psnr = psnr(&picture, &decoded.picture);
         let used = 8.0 * coded.len() as f64 / area as f64;
-        println!("{} {psnr:.3} dB {used:.4} bpp", file.display());
+        let start = Instant::now();
+        let estimated = 10.0 * (65025.0 / encoder.estimate().mse_at(budget)).log10();
+        estimate_s += start.elapsed().as_secs_f64();
+        println!(
+            "{} {psnr:.3} dB (estimated {estimated:.2}) {used:.4} bpp",
+            file.display()
+        );
         (n, sum, bytes, pixels) = (n + 1, sum + psnr, bytes + coded.len(), pixels + area);
     }
     let megapixels = pixels as f64 / 1e6;
     println!(
-        "{n} pictures, {:.4} bpp: {:.3} dB; encode {:.3} s/MP, decode {:.3} s/MP",
+        "{n} pictures, {:.4} bpp: {:.3} dB; encode {:.3} s/MP, decode {:.3} s/MP, estimate {:.3} s each",
         8.0 * bytes as f64 / pixels as f64,
         sum / f64::from(n),
         encode_s / megapixels,
         decode_s / megapixels,
+        estimate_s / f64::from(n),
     );
 }
 

@@ -4,7 +4,6 @@ use crate::entropy::Decoder;
 use crate::header::{Header, HeaderError, Models};
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::quantise::Machine;
 use crate::{Picture, fast, planes};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -142,7 +141,7 @@ fn decode_part(models: Models, bytes: &[u8], part: &mut Part) {
     let mut decoder = Decoder::new(bytes);
     match models {
         Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
-            fast::code_part(&mut decoder, Machine::SIXTY_FOUR, part);
+            fast::code_part(&mut decoder, models.machine(), part);
         }
     }
 }

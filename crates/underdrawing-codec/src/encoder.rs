@@ -1,5 +1,7 @@
 //! A picture to segments.
 
+mod curve;
+mod guess;
 mod quantised;
 mod rate;
 
@@ -7,11 +9,15 @@ use crate::colour::Colour;
 use crate::header::STEPS;
 use crate::part::{Cut, Part};
 use crate::{Effort, Picture, planes};
+pub use curve::RateCurve;
 use quantised::Quantised;
 use thiserror::Error;
 
 /// Price of a bit in squared widths of a quantiser (twice the step), times 65536.
 const LAMBDA: u32 = 4260;
+
+/// Length of a header, about.
+const HEADER_BYTES: usize = 22;
 
 /// A picture made ready to be coded, at any number of rates.
 pub struct Encoder<'p> {
@@ -82,6 +88,12 @@ impl<'p> Encoder<'p> {
         }
     }
 
+    /// Estimates what quality to expect at what size; cheap, see [`RateCurve`].
+    #[must_use]
+    pub fn estimate(&self) -> RateCurve {
+        RateCurve::of(self.picture, self.effort)
+    }
+
     /// The best quality that fits in `budget` bytes.
     ///
     /// # Errors
@@ -122,16 +134,23 @@ impl<'p> Encoder<'p> {
         }
     }
 
-    /// Bytes besides the coefficients: the header, about, and each segment's end.
-    fn overhead(&self) -> usize {
-        24 + self.parts.len()
+    /// An attempt with some of its stripes (by segment) coded again, at another price.
+    fn code_again(&self, attempt: &Attempt, which: &[usize], lambda: u32) -> Attempt {
+        let mut quantised = attempt.quantised.clone();
+        let mut segments = attempt.segments.clone();
+        let again = quantised.again(self, which, lambda);
+        for (&i, bytes) in which.iter().zip(again) {
+            segments[i] = bytes;
+        }
+        Attempt {
+            quantised,
+            segments,
+        }
     }
 
-    /// What these models usually need of the fast model's bytes.
-    fn usual_ratio(&self) -> f64 {
-        match self.effort {
-            Effort::Fast | Effort::Normal | Effort::Best => 1.0,
-        }
+    /// Bytes besides the coefficients: the header, about, and each segment's end.
+    fn overhead(&self) -> usize {
+        HEADER_BYTES + self.parts.len()
     }
 
     fn mse(&self, quantised: &Quantised) -> f64 {
@@ -149,6 +168,13 @@ impl<'p> Encoder<'p> {
             mse: self.mse(&attempt.quantised),
             segments: attempt.segments,
         }
+    }
+}
+
+/// What these models usually need of the fast model's bytes.
+fn usual_ratio(effort: Effort) -> f64 {
+    match effort {
+        Effort::Fast | Effort::Normal | Effort::Best => 1.0,
     }
 }
 

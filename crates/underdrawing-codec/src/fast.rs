@@ -8,6 +8,7 @@ use crate::part::Part;
 use crate::quantise::{MAX_MULTIPLE, Machine, RATED, Rates, index, multiple};
 use crate::simd::with_simd;
 use context::{Around, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights};
+use std::sync::OnceLock;
 use tables::CHANCES;
 
 /// Bits of an index that have counters of their own: "is it larger than i?"
@@ -155,29 +156,27 @@ pub(crate) fn magnitude(n: i32) -> i32 {
 }
 
 /// What indices cost on average, by class, for the encoder's search.
-pub(crate) fn rates() -> Rates {
+pub(crate) fn rates() -> &'static Rates {
+    static RATES: OnceLock<Rates> = OnceLock::new();
+    RATES.get_or_init(average_rates)
+}
+
+fn average_rates() -> Rates {
     let in_256ths = |chance: u32| (cost(chance.clamp(1, 65535)) >> 8) as i32;
-    let table = CHANCES
-        .iter()
-        .map(|class| {
-            class.map(|chances| {
-                let mut row = [0; RATED];
-                let mut before = 0;
-                for k in 0..RATED {
-                    let sign = if k > 0 { 256 } else { 0 };
-                    let stop = chances
-                        .get(k)
-                        .map_or(256, |&more| in_256ths(65536 - u32::from(more)));
-                    row[k] = before + stop + sign;
-                    if let Some(&more) = chances.get(k) {
-                        before += in_256ths(more.into());
-                    }
-                }
-                row
-            })
-        })
-        .collect();
-    Rates::new(table)
+    let mut table = [[[0; RATED]; 2]; N_CLASSES];
+    for (rows, chances) in table.iter_mut().zip(&CHANCES) {
+        for (row, chances) in rows.iter_mut().zip(chances) {
+            let mut before = 0;
+            for (k, cost) in row.iter_mut().enumerate() {
+                let sign = if k > 0 { 256 } else { 0 };
+                // Past the counters, the first bit of the rest.
+                let more = chances.get(k).map_or(32768, |&more| u32::from(more));
+                *cost = before + sign + in_256ths(65536 - more);
+                before += in_256ths(more);
+            }
+        }
+    }
+    Rates::new(|class, odd, k| table[class][usize::from(odd)][k])
 }
 
 /// Classes of a band's coefficients, row by row, as an encoder guesses them before it quantises:

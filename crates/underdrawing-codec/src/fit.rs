@@ -98,9 +98,9 @@ impl FastFit {
                             let near =
                                 weights[weight::LEFT] * left + weights[weight::LEFT_2] * left_2;
                             let class = class(sum + near);
-                            let odd = Machine::SIXTY_FOUR.is_odd(state);
+                            let odd = Machine::EIGHT.is_odd(state);
                             let k = index(n, odd);
-                            state = Machine::SIXTY_FOUR.next(state, k);
+                            state = Machine::EIGHT.next(state, k);
                             let counts = &mut self.counts[class][usize::from(odd)];
                             for (i, count) in counts.iter_mut().enumerate().take(k as usize + 1) {
                                 count[usize::from(k > i as u32)] += 1;

@@ -2,6 +2,7 @@
 
 use crate::colour::Colour;
 use crate::picture::{MAX_PIXELS, MAX_SIDE};
+use crate::quantise::Machine;
 use thiserror::Error;
 
 /// Version of the format that is written, and the newest that is read.
@@ -18,6 +19,16 @@ pub(crate) enum Models {
     Fast,
     Normal,
     Best,
+}
+
+impl Models {
+    /// The quantiser's state machine.
+    pub(crate) fn machine(self) -> Machine {
+        match self {
+            Models::Lossless | Models::Fast => Machine::EIGHT,
+            Models::Normal | Models::Best => Machine::SIXTY_FOUR,
+        }
+    }
 }
 
 /// What a header says.

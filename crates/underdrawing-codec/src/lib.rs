@@ -27,7 +27,7 @@ mod step;
 mod wavelet;
 
 pub use decoder::{DecodeError, DecodeLimits, Decoded, decode, n_segments};
-pub use encoder::{Coded, EncodeError, Encoder};
+pub use encoder::{Coded, EncodeError, Encoder, RateCurve};
 pub use header::HeaderError;
 pub use picture::{MAX_PIXELS, MAX_SIDE, Picture, PictureError};
 

@@ -1,40 +1,11 @@
 //! Pictures of all kinds and sizes through segments and back.
 
-use underdrawing_codec::{Coded, DecodeLimits, Effort, Encoder, Picture, decode, n_segments};
+mod common;
 
-/// Something like a photograph: slopes, an edge and noise.
-fn scene(width: usize, height: usize, channels: usize) -> Picture {
-    let mut state = 9u32;
-    let mut samples = Vec::with_capacity(width * height * channels);
-    for y in 0..height {
-        for x in 0..width {
-            let base = (3 * x + 2 * y) % 200 + if x > y { 40 } else { 0 };
-            for c in 0..channels {
-                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                samples.push((base + c * 5 + (state >> 28) as usize) as u8);
-            }
-        }
-    }
-    Picture::new(width, height, channels, samples).unwrap()
-}
+use common::{decoded, mean_squared_error, scene};
+use underdrawing_codec::{Effort, EncodeError, Encoder, Picture};
 
-fn mean_squared_error(a: &Picture, b: &Picture) -> f64 {
-    let sum: f64 = a
-        .samples()
-        .iter()
-        .zip(b.samples())
-        .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
-        .sum();
-    sum / a.samples().len() as f64
-}
-
-fn decoded(coded: &Coded) -> Picture {
-    let segments: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
-    assert_eq!(n_segments(&coded.segments[0]).unwrap(), segments.len());
-    let decoded = decode(&segments, DecodeLimits::default()).unwrap();
-    assert!(decoded.lost_rows.is_empty());
-    decoded.picture
-}
+const EFFORTS: [Effort; 3] = [Effort::Fast, Effort::Normal, Effort::Best];
 
 #[test]
 fn the_error_is_the_one_promised() {
@@ -65,4 +36,146 @@ fn an_error_asked_for_is_kept() {
         assert!(coded.len() < longer, "a larger error takes fewer bytes");
         longer = coded.len();
     }
+}
+
+#[test]
+fn all_small_sizes_come_back() {
+    for width in 1..=40 {
+        for height in 1..=40 {
+            // All sizes with some effort, all efforts with some size.
+            let effort = EFFORTS[(width + height) % 3];
+            let picture = scene(width, height, if height % 4 == 0 { 1 } else { 3 });
+            let coded = Encoder::new(&picture, effort).encode_to_mse(2.0).unwrap();
+            let error = mean_squared_error(&picture, &decoded(&coded));
+            assert!((error - coded.mse).abs() < 1e-9, "{width}x{height}");
+            assert!(error <= 2.0, "{width}x{height}: {error}");
+        }
+    }
+}
+
+#[test]
+fn long_and_narrow_pictures_come_back() {
+    for (width, height) in [(1, 2000), (2000, 1), (3, 5000), (5000, 2)] {
+        let picture = scene(width, height, 3);
+        let coded = Encoder::new(&picture, Effort::Fast)
+            .encode_to_mse(4.0)
+            .unwrap();
+        let error = mean_squared_error(&picture, &decoded(&coded));
+        assert!(error <= 4.0, "{width}x{height}: {error}");
+    }
+}
+
+#[test]
+fn extreme_pictures_come_back() {
+    let mut state = 1u32;
+    let mut noise = |_: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let (width, height) = (160, 130);
+    let n = width * height * 3;
+    let at = |i: usize| (i / 3 % width, i / 3 / width);
+    let kinds: [(&str, Vec<u8>); 6] = [
+        ("black", vec![0; n]),
+        ("noise", (0..n).map(&mut noise).collect()),
+        ("bits", (0..n).map(|i| 255 * (noise(i) >> 7)).collect()),
+        (
+            "columns",
+            (0..n).map(|i| 255 * (at(i).0 % 2) as u8).collect(),
+        ),
+        (
+            "squares",
+            (0..n)
+                .map(|i| 255 * ((at(i).0 / 16 + at(i).1 / 16) % 2) as u8)
+                .collect(),
+        ),
+        (
+            "colours",
+            (0..n).map(|i| 255 * (i % 3 == i / 9 % 3) as u8).collect(),
+        ),
+    ];
+    for (name, samples) in kinds {
+        let picture = Picture::new(width, height, 3, samples).unwrap();
+        for effort in EFFORTS {
+            let encoder = Encoder::new(&picture, effort);
+            for mse in [0.3, 50.0] {
+                let coded = encoder.encode_to_mse(mse).unwrap();
+                let error = mean_squared_error(&picture, &decoded(&coded));
+                assert!(error <= mse, "{name}: {error} for {mse}");
+                assert!((error - coded.mse).abs() < 1e-9, "{name}");
+            }
+            let budget = width * height / 8;
+            match encoder.encode_to_bytes(budget) {
+                Ok(coded) => {
+                    assert!(coded.len() <= budget, "{name}");
+                    let error = mean_squared_error(&picture, &decoded(&coded));
+                    assert!((error - coded.mse).abs() < 1e-9, "{name}");
+                }
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flat_picture_takes_a_few_bytes() {
+    let picture = Picture::new(300, 200, 3, vec![77; 180_000]).unwrap();
+    let coded = Encoder::new(&picture, Effort::Fast)
+        .encode_to_mse(0.25)
+        .unwrap();
+    assert!(coded.len() < 60, "{}", coded.len());
+}
+
+#[test]
+fn grey_is_coded_as_one_plane() {
+    let grey = scene(200, 100, 1);
+    let samples = grey.samples().iter().flat_map(|&v| [v, v, v]).collect();
+    let rgb = Picture::new(200, 100, 3, samples).unwrap();
+    let [a, b] = [&grey, &rgb].map(|picture| {
+        Encoder::new(picture, Effort::Fast)
+            .encode_to_mse(3.0)
+            .unwrap()
+    });
+    assert_eq!(a.len(), b.len());
+    assert_eq!(decoded(&b).channels(), 3);
+}
+
+#[test]
+fn too_small_a_budget_is_told() {
+    let picture = scene(100, 100, 3);
+    let error = Encoder::new(&picture, Effort::Fast).encode_to_bytes(20);
+    assert!(
+        matches!(error, Err(EncodeError::Budget { budget: 20, .. })),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() {
+    let picture = scene(640, 480, 3);
+    for effort in EFFORTS {
+        let run = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(n_threads)
+                .build();
+            pool.unwrap().install(|| {
+                let encoder = Encoder::new(&picture, effort);
+                let coded = encoder.encode_to_bytes(120_000).unwrap();
+                (decoded(&coded), coded, encoder.estimate())
+            })
+        };
+        let one = run(1);
+        assert!(one.1.segments.len() > 3, "several stripes");
+        assert!(run(2) == one && run(7) == one, "{effort:?}");
+    }
+}
+
+#[test]
+fn the_estimate_is_near() {
+    let picture = scene(800, 500, 3);
+    let encoder = Encoder::new(&picture, Effort::Fast);
+    let budget = 200_000;
+    let coded = encoder.encode_to_bytes(budget).unwrap();
+    let ratio = encoder.estimate().mse_at(budget) / coded.mse;
+    assert!((0.8..1.25).contains(&ratio), "{ratio}");
 }

@@ -13,6 +13,7 @@ use crate::step;
 use rayon::prelude::*;
 
 /// Multiples of a step, for all parts.
+#[derive(Clone)]
 pub(super) struct Quantised {
     pub(super) step: u32,
     /// The whole-picture part first; stripes have their rows of level 3 too.
@@ -30,12 +31,13 @@ impl Quantised {
         effort: Effort,
     ) -> Self {
         let rates = fast::rates();
-        // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the
-        // search wants 16 times that.
-        let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
+        let models = match effort {
+            Effort::Fast => Models::Fast,
+            Effort::Normal | Effort::Best => Models::Normal,
+        };
         let mut parts: Vec<Part> = coefficients
             .par_iter()
-            .map(|part| quantise_part(part, step, lambda, &rates))
+            .map(|part| quantise_part(part, models.machine(), (step, lambda), rates))
             .collect();
         let (whole, stripes) = parts.split_at_mut(1);
         stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
@@ -43,9 +45,6 @@ impl Quantised {
                 cut.copy_context(i, whole, plane);
             }
         });
-        let models = match effort {
-            Effort::Fast | Effort::Normal | Effort::Best => Models::Fast,
-        };
         Self {
             step,
             parts,
@@ -60,7 +59,7 @@ impl Quantised {
             .par_iter()
             .map(|part| {
                 let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, Machine::SIXTY_FOUR, &mut part.clone());
+                fast::code_part(&mut counter, self.models.machine(), &mut part.clone());
                 counter.bits()
             })
             .collect();
@@ -73,6 +72,34 @@ impl Quantised {
         planes
             .map(|plane| plane.iter().filter(|&&n| n != 0).count())
             .sum()
+    }
+
+    /// Quantises and codes some parts again, at another price.
+    pub(super) fn again(
+        &mut self,
+        encoder: &Encoder,
+        which: &[usize],
+        lambda: u32,
+    ) -> Vec<Vec<u8>> {
+        let rates = fast::rates();
+        let (whole, models) = (&self.parts[0], self.models);
+        let price = (self.step, lambda);
+        let found: Vec<(Part, Vec<u8>)> = which
+            .par_iter()
+            .map(|&i| {
+                let mut part = quantise_part(&encoder.parts[i], models.machine(), price, rates);
+                for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
+                    encoder.cut.copy_context(i - 1, whole, plane);
+                }
+                let bytes = code_part(models, &part);
+                (part, bytes)
+            })
+            .collect();
+        let (parts, segments): (Vec<Part>, Vec<Vec<u8>>) = found.into_iter().unzip();
+        for (&i, part) in which.iter().zip(parts) {
+            self.parts[i] = part;
+        }
+        segments
     }
 
     /// The segments.
@@ -88,11 +115,7 @@ impl Quantised {
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
-            .map(|part| {
-                let mut coder = entropy::Encoder::new();
-                fast::code_part(&mut coder, Machine::SIXTY_FOUR, &mut part.clone());
-                coder.finish()
-            })
+            .map(|part| code_part(self.models, part))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);
@@ -102,8 +125,22 @@ impl Quantised {
     }
 }
 
+fn code_part(models: Models, part: &Part) -> Vec<u8> {
+    let mut coder = entropy::Encoder::new();
+    let mut part = part.clone(); // The models write what they code back.
+    match models {
+        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
+            fast::code_part(&mut coder, models.machine(), &mut part);
+        }
+    }
+    coder.finish()
+}
+
 /// Chooses the multiples of one part.
-fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
+fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rates: &Rates) -> Part {
+    // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the search
+    // wants 16 times that.
+    let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
     let around = Around::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
@@ -139,14 +176,7 @@ fn quantise_part(part: &Part, step: u32, lambda: i32, rates: &Rates) -> Part {
             }
             multiples.clear();
             multiples.resize(line.len(), 0);
-            search(
-                Machine::SIXTY_FOUR,
-                &line,
-                &classes,
-                rates,
-                lambda,
-                &mut multiples,
-            );
+            search(machine, &line, &classes, rates, lambda, &mut multiples);
             for y in 0..if band.width == 0 { 0 } else { band.height } {
                 out.planes[p][band.row(y)..][..band.width]
                     .copy_from_slice(&multiples[y * band.width..][..band.width]);

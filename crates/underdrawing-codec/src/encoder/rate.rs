@@ -1,24 +1,27 @@
 //! Finds the step that fills a budget, or that just keeps an error.
 
-use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised};
+use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
 
-/// Full codings at most; two are usual, since the ratio to the fast model's size is learned from
-/// the first.
-const MAX_ROUNDS: usize = 6;
+/// Full codings at most. The ratio to the fast model's size is learned from the first, so the
+/// second is usually the last.
+const MAX_ROUNDS: usize = 4;
 
 /// Steps tried at most in one search.
 const MAX_TRIES: usize = 14;
 
-/// Share of the budget that may stay unused, in 1/2048.
-const SLACK: usize = 1;
+/// Share of the budget that may stay unused: 1/1024.
+const SLACK: usize = 1024;
 
-/// First step tried: one grey level.
-const FIRST_STEP: u32 = 1 << 14;
+/// Bytes more of one coefficient other than zero when the step shrinks by e, measured near 4.75
+/// bits a pixel. The first guess only; then two sizes give the slope.
+const BYTES_A_COEFFICIENT: f64 = 0.33;
 
-/// Bytes that one coefficient other than zero costs more when the step shrinks by e:
-/// log2(e) / 8.
-const BYTES_A_COEFFICIENT: f64 = 0.18;
+/// Pictures of so many stripes are brought to their size by coding a few stripes again.
+const MIN_STRIPES: usize = 4;
+
+/// Largest error, as a share of the size, that this mends: 1/64.
+const MENDABLE: usize = 64;
 
 /// A bracketed search for a falling function of the step.
 struct Bracket {
@@ -48,40 +51,51 @@ impl Bracket {
     }
 }
 
+/// A step tried, with its size by the fast model.
+struct Try {
+    quantised: Quantised,
+    bytes: f64,
+}
+
 impl Encoder<'_> {
     /// The largest coding that fits in `budget` bytes, nearly.
     pub(super) fn fit(&self, budget: usize) -> Result<Attempt, EncodeError> {
+        let mends = self.cut.n_stripes() >= MIN_STRIPES;
         let mut best: Option<Attempt> = None;
-        let (mut ratio, mut step) = (self.usual_ratio(), FIRST_STEP);
-        let allowance = budget * SLACK / 2048;
+        let mut ratio = usual_ratio(self.effort);
+        let mut step = guess::step_for(&self.parts, budget as f64);
+        let allowance = budget / SLACK;
         let mut margin = allowance / 2;
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
             let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let (quantised, estimate) = self.step_for_bytes(aim, step);
-            step = quantised.step;
-            let attempt = self.code(quantised);
+            let close = if mends { 0.003 } else { 0.0003 };
+            let found = self.step_for_bytes(aim, step, close);
+            if round > 0 && found.quantised.step == step {
+                break; // It would come out the same.
+            }
+            step = found.quantised.step;
+            let attempt = self.code(found.quantised);
             let length = attempt.len();
-            ratio = length.saturating_sub(self.overhead()) as f64 / estimate.max(1.0);
-            let at_an_end = step == *STEPS.start() || step == *STEPS.end();
-            if length <= budget {
-                let better = best.as_ref().is_none_or(|best| best.len() < length);
-                if better {
-                    best = Some(attempt);
+            ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
+            if length > budget {
+                margin += allowance / 4;
+            }
+            if length <= budget && length + allowance >= budget {
+                return Ok(attempt);
+            }
+            if mends && length.abs_diff(budget) <= budget / MENDABLE {
+                if let Some(mended) = self.mend(&attempt, budget) {
+                    return Ok(mended);
                 }
-                if length + allowance >= budget || at_an_end {
-                    break;
-                }
-            } else {
-                if at_an_end && step == *STEPS.end() {
-                    break;
-                }
-                margin += allowance / 2;
+            }
+            if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
+                best = Some(attempt);
+            }
+            if step == *STEPS.start() || step == *STEPS.end() {
+                break;
             }
         }
-        match best {
-            Some(best) => Ok(best),
-            None => self.coarsest(budget),
-        }
+        best.map_or_else(|| self.coarsest(budget), Ok)
     }
 
     /// The last resort: the largest step.
@@ -97,16 +111,22 @@ impl Encoder<'_> {
         }
     }
 
-    /// The step whose size with the fast model is `aim` bytes, nearly, and that size.
-    fn step_for_bytes(&self, aim: f64, first: u32) -> (Quantised, f64) {
+    fn try_step(&self, step: u32) -> Try {
+        let quantised = self.quantise(step, LAMBDA);
+        let bytes = quantised.fast_bytes();
+        Try { quantised, bytes }
+    }
+
+    /// The step whose size with the fast model is `aim` bytes up to a share of `close`.
+    fn step_for_bytes(&self, aim: f64, first: u32, close: f64) -> Try {
         let mut bracket = Bracket::new();
         let mut step = first;
         let mut before: Option<(u32, f64)> = None;
         for _ in 0..MAX_TRIES {
-            let quantised = self.quantise(step, LAMBDA);
-            let bytes = quantised.fast_bytes();
-            if (bytes - aim).abs() <= aim * 0.0003 {
-                return (quantised, bytes);
+            let found = self.try_step(step);
+            let bytes = found.bytes;
+            if (bytes - aim).abs() <= aim * close {
+                return found;
             }
             if bytes > aim {
                 bracket.low = step;
@@ -115,10 +135,10 @@ impl Encoder<'_> {
             }
             let x = f64::from(step);
             let slope = match before {
-                Some((x0, bytes0)) if x0 != step && (bytes0 > bytes) == (x0 < step) => {
+                Some((x0, bytes0)) if (bytes0 > bytes) == (x0 < step) => {
                     (bytes - bytes0) / (x - f64::from(x0))
                 }
-                _ => -BYTES_A_COEFFICIENT * (quantised.n_nonzero() as f64 + 1.0) / x,
+                _ => -BYTES_A_COEFFICIENT * (found.quantised.n_nonzero() as f64 + 1.0) / x,
             };
             before = Some((step, bytes));
             // Far away the curve bends too much for its tangent.
@@ -128,9 +148,44 @@ impl Encoder<'_> {
                 None => break,
             }
         }
-        let quantised = self.quantise(bracket.high, LAMBDA);
-        let bytes = quantised.fast_bytes();
-        (quantised, bytes)
+        self.try_step(bracket.high)
+    }
+
+    /// Brings an attempt to just below the budget by quantising a few stripes more finely or more
+    /// coarsely, at another price of a bit.
+    fn mend(&self, attempt: &Attempt, budget: usize) -> Option<Attempt> {
+        // An even number, so that two threads are busy, spread over the picture.
+        let n = self.cut.n_stripes();
+        let n_chosen = (n / 4).next_multiple_of(2).min(n);
+        let chosen: Vec<usize> = (0..n_chosen)
+            .map(|i| 1 + (2 * i + 1) * n / (2 * n_chosen))
+            .collect();
+        let old: usize = chosen.iter().map(|&i| attempt.segments[i].len()).sum();
+        let others = attempt.len() - old;
+        let allowance = budget / SLACK;
+        let aim = budget.checked_sub(others + allowance / 2)? as f64;
+        let (mut price, mut before) = (f64::from(LAMBDA), (f64::from(LAMBDA), old as f64));
+        // Bytes fall by about a tenth of a per cent for each per cent of price.
+        let mut slope = -0.1 * old as f64 / price;
+        for _ in 0..4 {
+            let wanted = before.0 + (aim - before.1) / slope;
+            price = wanted.clamp(price * 0.5, price * 2.0);
+            let bounds = f64::from(LAMBDA) / 4.0..=f64::from(LAMBDA) * 4.0;
+            if !bounds.contains(&price) {
+                return None;
+            }
+            let mended = self.code_again(attempt, &chosen, price as u32);
+            let bytes = (mended.len() - others) as f64;
+            if mended.len() <= budget && mended.len() + allowance >= budget {
+                return Some(mended);
+            }
+            let measured = (bytes - before.1) / (price - before.0);
+            if measured < 0.0 {
+                slope = measured;
+            }
+            before = (price, bytes);
+        }
+        None
     }
 
     /// The largest step whose error is at most `mse`, nearly; none if no step reaches it.

@@ -2,6 +2,7 @@
 
 use super::index;
 use crate::simd::with_simd;
+use std::ops::Range;
 
 /// A state machine: its state is the last few bits that went in, newest lowest.
 ///
@@ -57,86 +58,129 @@ impl Machine {
 /// Entries of [`Rates`] for one class and quantiser.
 pub(crate) const RATED: usize = 16;
 
+/// Classes of coefficients that [`Rates`] tells apart.
+const N_CLASSES: usize = 64;
+
 /// What indices cost the encoder, by class of the coefficient and quantiser; sign included.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
     /// `[class][odd][k]` in 1/256 bit; `k` up to `RATED - 1`.
-    table: Vec<[[i32; RATED]; 2]>,
+    table: Box<[i32; 2 * RATED * N_CLASSES]>,
 }
 
 impl Rates {
-    /// From costs in 1/256 bit.
-    pub(crate) fn new(table: Vec<[[i32; RATED]; 2]>) -> Self {
-        Self { table }
+    /// From costs in 1/256 bit: of a class, a quantiser and an index below [`RATED`].
+    pub(crate) fn new(cost: impl Fn(usize, bool, usize) -> i32) -> Self {
+        let at = |i: usize| cost(i / (2 * RATED), i / RATED % 2 == 1, i % RATED);
+        Self {
+            table: Box::new(std::array::from_fn(at)),
+        }
     }
 
     /// Cost in 1/256 bit. Large indices: two more bits for each doubling.
     #[inline(always)]
-    pub(crate) fn of(&self, class: usize, odd: bool, k: u32) -> i32 {
-        let row = &self.table[class][usize::from(odd)];
+    fn of(&self, class: u8, odd: bool, k: u32) -> i32 {
         let last = RATED as u32 - 1;
-        if k <= last {
-            row[k as usize]
-        } else {
-            row[last as usize] + 512 * (k - last + 1).ilog2() as i32
-        }
+        let row = (usize::from(class) % N_CLASSES * 2 + usize::from(odd)) * RATED;
+        let doublings = 31 - (k.max(last) - last + 1).leading_zeros();
+        self.table[row + k.min(last) as usize] + 512 * doublings as i32
+    }
+
+    /// Cost of index 0.
+    #[inline(always)]
+    fn of_zero(&self, class: u8, odd: bool) -> i32 {
+        self.table[(usize::from(class) % N_CLASSES * 2 + usize::from(odd)) * RATED]
     }
 }
 
 /// Fraction bits of a coefficient in steps during the search.
 pub(crate) const TARGET_BITS: u32 = 6;
 
-/// Candidates of one coefficient: cost and multiple for each quantiser and parity of the index.
-#[derive(Clone, Copy, Default)]
-struct Candidates {
-    cost: [[i32; 2]; 2],
-    multiple: [[i32; 2]; 2],
-}
+/// Candidates of a coefficient: a multiple for each quantiser (even, odd) and parity of the index,
+/// at `2 * odd + parity`.
+const KINDS: usize = 4;
 
 /// Costs are capped here, so that a few thousand of them fit in 32 bits.
 const MAX_COST: i32 = 1 << 18;
 
+/// Largest price of a bit.
+const MAX_LAMBDA: i32 = 1 << 19;
+
+/// Errors are capped here, in 1/64 steps.
+const MAX_ERROR: i32 = 500;
+
+/// What the search is about.
+struct Task<'a> {
+    /// Coefficients in 1/64 steps.
+    targets: &'a [i32],
+    classes: &'a [u8],
+    rates: &'a Rates,
+    /// What one bit is worth in squared 1/64 steps, times 16.
+    lambda: i32,
+}
+
+/// Candidates of one kind for each coefficient of a block.
+#[derive(Default)]
+struct Candidates {
+    costs: Vec<i32>,
+    multiples: Vec<i32>,
+    /// Rate of the nearest multiple above zero, and of zero; then not needed any more.
+    rates: Vec<i32>,
+    zero_rates: Vec<i32>,
+}
+
 impl Candidates {
-    /// For `target` in 1/64 steps. `lambda` is what one bit is worth in squared 1/64 steps, times
-    /// 16.
+    /// Finds the cheapest multiples. Three passes, of which the first and last fill vectors; the
+    /// one between looks prices up.
     #[inline(always)]
-    fn new(target: i32, class: usize, rates: &Rates, lambda: i32) -> Self {
-        let size = target
-            .unsigned_abs()
-            .min(super::MAX_MULTIPLE << TARGET_BITS);
-        let mut candidates = Self::default();
-        for odd in [false, true] {
-            for parity in [0, 1] {
-                // Smallest multiple above zero of this kind; the others lie 4 apart.
-                let first = match (odd, parity) {
-                    (false, 0) => 4,
-                    (false, _) => 2,
-                    (true, 1) => 1,
-                    (true, _) => 3,
-                };
-                let base = size as i32 - (first << TARGET_BITS) as i32 + (2 << TARGET_BITS);
-                let n = first + 4 * (base.max(0) as u32 >> (TARGET_BITS + 2));
-                let cost = |n: u32| {
-                    let error = size as i32 - (n << TARGET_BITS) as i32;
-                    let rate = rates.of(class, odd, index(n as i32, odd));
-                    let error = error.clamp(-500, 500);
-                    (error * error + ((i64::from(rate) * i64::from(lambda)) >> 12) as i32)
-                        .min(MAX_COST)
-                };
-                let mut best = (cost(n), n);
-                if parity == 0 && n == first {
-                    let zero = cost(0);
-                    if zero <= best.0 {
-                        best = (zero, 0);
-                    }
-                }
-                candidates.cost[usize::from(odd)][parity] = best.0;
-                let n = best.1 as i32;
-                candidates.multiple[usize::from(odd)][parity] = if target < 0 { -n } else { n };
-            }
+    fn fill<const ODD: bool, const PARITY: u32>(&mut self, task: &Task, block: Range<usize>) {
+        let (targets, classes) = (&task.targets[block.clone()], &task.classes[block]);
+        // Smallest multiple above zero of this kind; the others lie 4 apart.
+        let first = if ODD { 3 - 2 * PARITY } else { 4 - 2 * PARITY } as i32;
+        self.multiples.clear();
+        self.multiples.extend(targets.iter().map(|&target| {
+            let past = size(target) + ((2 - first) << TARGET_BITS);
+            first + 4 * (past.max(0) >> (TARGET_BITS + 2))
+        }));
+        self.rates.clear();
+        let nearest = classes.iter().zip(&self.multiples);
+        let rate = |(&class, &n): (&u8, &i32)| task.rates.of(class, ODD, index(n, ODD));
+        self.rates.extend(nearest.map(rate));
+        let lambda = task.lambda >> 4;
+        // Both factors are below 2^15: prices of more are capped.
+        let price = |rate: i32| (rate.min(1 << 15) * lambda) >> 8;
+        let cost = |target: i32, n: i32, rate: i32| {
+            let error = (size(target) - (n << TARGET_BITS)).clamp(-MAX_ERROR, MAX_ERROR);
+            (error * error + price(rate)).min(MAX_COST)
+        };
+        let inputs = targets.iter().zip(&self.multiples).zip(&self.rates);
+        self.costs.clear();
+        self.costs
+            .extend(inputs.map(|((&target, &n), &rate)| cost(target, n, rate)));
+        if PARITY == 1 {
+            return;
         }
-        candidates
+        // Zero is another multiple of this kind, and often the cheaper one.
+        self.zero_rates.clear();
+        let zero_rate = |&class| task.rates.of_zero(class, ODD);
+        self.zero_rates.extend(classes.iter().map(zero_rate));
+        let outputs = self.costs.iter_mut().zip(&mut self.multiples);
+        let inputs = targets.iter().zip(&self.zero_rates);
+        for ((cost_there, n), (&target, &rate)) in outputs.zip(inputs) {
+            let zero = cost(target, 0, rate);
+            let stays = (*n > first) | (*cost_there < zero);
+            *cost_there = if stays { *cost_there } else { zero };
+            *n = if stays { *n } else { 0 };
+        }
     }
+}
+
+/// A target's size, capped.
+#[inline(always)]
+fn size(target: i32) -> i32 {
+    target
+        .unsigned_abs()
+        .min(super::MAX_MULTIPLE << TARGET_BITS) as i32
 }
 
 /// Coefficients that are decided at a time; the next ones start from the state they lead to.
@@ -147,8 +191,8 @@ const DELAY: usize = 128;
 
 /// Quantises a sequence: the multiples of the step that cost least, by Viterbi's algorithm.
 ///
-/// `targets` in 1/64 steps, `classes` into `rates`, `lambda` as in [`Candidates::new`]; writes the
-/// multiples to `out`. The state starts at 0.
+/// `targets` in 1/64 steps, `classes` into `rates`; `lambda` is what one bit is worth in squared
+/// 1/64 steps, times 16. Writes the multiples to `out`. The state starts at 0.
 pub(crate) fn search(
     machine: Machine,
     targets: &[i32],
@@ -157,11 +201,17 @@ pub(crate) fn search(
     lambda: i32,
     out: &mut [i32],
 ) {
+    let task = Task {
+        targets,
+        classes,
+        rates,
+        lambda: lambda.min(MAX_LAMBDA),
+    };
     with_simd(
         #[inline(always)]
         || match machine.mask {
-            7 => Search::<8, 4>::new(machine).run(targets, classes, rates, lambda, out),
-            _ => Search::<64, 32>::new(machine).run(targets, classes, rates, lambda, out),
+            7 => Search::<8, 4>::new(machine).run(&task, out),
+            _ => Search::<64, 32>::new(machine).run(&task, out),
         },
     );
 }
@@ -177,7 +227,8 @@ struct Search<const N: usize, const HALF: usize> {
     /// For each undecided coefficient and pair of new states 2i, 2i + 1: whether they came from
     /// `i + HALF`.
     from: Vec<[[u8; HALF]; 2]>,
-    candidates: Vec<[[i32; 2]; 2]>,
+    /// Costs and multiples of the block's candidates.
+    candidates: [Candidates; KINDS],
 }
 
 impl<const N: usize, const HALF: usize> Search<N, HALF> {
@@ -190,64 +241,69 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
             odd: std::array::from_fn(|s| mask(machine.odd, s)),
             parity: std::array::from_fn(|s| mask(machine.parity, s)),
             from: Vec::with_capacity(BLOCK + DELAY),
-            candidates: Vec::with_capacity(BLOCK + DELAY),
+            candidates: Default::default(),
         }
     }
 
     #[inline(always)]
-    fn run(mut self, targets: &[i32], classes: &[u8], rates: &Rates, lambda: i32, out: &mut [i32]) {
+    fn run(mut self, task: &Task, out: &mut [i32]) {
+        let n = task.targets.len();
         let (mut start, mut state) = (0, 0);
-        while start < targets.len() {
-            self.costs = [MAX_COST << 4; N];
-            self.costs[state] = 0;
-            self.from.clear();
-            self.candidates.clear();
-            let end = (start + BLOCK + DELAY).min(targets.len());
-            for (&target, &class) in targets[start..end].iter().zip(&classes[start..end]) {
-                let candidates = Candidates::new(target, class.into(), rates, lambda);
-                self.step(&candidates.cost);
-                self.candidates.push(candidates.multiple);
-            }
-            let decided = if end == targets.len() {
-                end - start
-            } else {
-                BLOCK
-            };
-            state = self.decide(&mut out[start..start + decided]);
+        while start < n {
+            let end = (start + BLOCK + DELAY).min(n);
+            let [a, b, c, d] = &mut self.candidates;
+            a.fill::<false, 0>(task, start..end);
+            b.fill::<false, 1>(task, start..end);
+            c.fill::<true, 0>(task, start..end);
+            d.fill::<true, 1>(task, start..end);
+            self.extend(state);
+            let decided = if end == n { end - start } else { BLOCK };
+            let signs = &task.targets[start..start + decided];
+            state = self.decide(signs, &mut out[start..start + decided]);
             start += decided;
         }
     }
 
-    /// Extends all survivors by one coefficient.
+    /// Extends all survivors of `state` by the block's coefficients.
     #[inline(always)]
-    fn step(&mut self, cost: &[[i32; 2]; 2]) {
-        let mut from = [[0u8; HALF]; 2];
-        let mut new = [[0i32; HALF]; 2];
-        let pick = |a: i32, b: i32, mask: i32| a ^ ((a ^ b) & mask);
-        for i in 0..HALF {
-            let even = pick(cost[0][0], cost[1][0], self.odd[i]);
-            let odd = pick(cost[0][1], cost[1][1], self.odd[i]);
-            let same = pick(even, odd, self.parity[i]);
-            let other = even ^ odd ^ same;
-            let (low, high) = (self.costs[i], self.costs[i + HALF]);
-            let (a, b) = (low + same, high + other);
-            new[0][i] = a.min(b);
-            from[0][i] = u8::from(b < a);
-            let (a, b) = (low + other, high + same);
-            new[1][i] = a.min(b);
-            from[1][i] = u8::from(b < a);
+    fn extend(&mut self, state: usize) {
+        let mut costs = [MAX_COST << 4; N];
+        costs[state] = 0;
+        let mut others = [0; N];
+        let (odd, parity) = (self.odd, self.parity);
+        let [a, b, c, d] = &self.candidates;
+        let n = a.costs.len();
+        self.from.resize(n, [[0; HALF]; 2]);
+        let cost = |t: usize| [a.costs[t], b.costs[t], c.costs[t], d.costs[t]];
+        // Two at a time, to and fro, so that costs are not copied.
+        let mut pairs = self.from.chunks_exact_mut(2);
+        for (t, from) in pairs.by_ref().enumerate() {
+            step(
+                &costs,
+                &mut others,
+                cost(2 * t),
+                (&odd, &parity),
+                &mut from[0],
+            );
+            step(
+                &others,
+                &mut costs,
+                cost(2 * t + 1),
+                (&odd, &parity),
+                &mut from[1],
+            );
         }
-        for i in 0..HALF {
-            self.costs[2 * i] = new[0][i];
-            self.costs[2 * i + 1] = new[1][i];
+        if let [from] = pairs.into_remainder() {
+            step(&costs, &mut others, cost(n - 1), (&odd, &parity), from);
+            costs = others;
         }
-        self.from.push(from);
+        self.costs = costs;
     }
 
     /// Follows the best survivor back, writes the oldest `out.len()` decisions and returns the
     /// state after them.
     #[inline(always)]
-    fn decide(&self, out: &mut [i32]) -> usize {
+    fn decide(&self, signs: &[i32], out: &mut [i32]) -> usize {
         let least = self.costs.iter().copied().min().unwrap_or(0);
         let mut state = self.costs.iter().position(|&c| c == least).unwrap_or(0);
         let mut after = state;
@@ -261,10 +317,37 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
             let odd = self.machine.odd >> state & 1;
             let parity = bit as u64 ^ (self.machine.parity >> state & 1);
             if let Some(out) = out.get_mut(t) {
-                *out = self.candidates[t][odd as usize][parity as usize];
+                let n = self.candidates[(2 * odd + parity) as usize].multiples[t];
+                *out = if signs[t] < 0 { -n } else { n };
             }
         }
         after
+    }
+}
+
+/// One coefficient: from states `i` and `i + HALF` to `2 i` and `2 i + 1`. `cost` is of the kinds of
+/// candidates.
+#[inline(always)]
+fn step<const N: usize, const HALF: usize>(
+    old: &[i32; N],
+    new: &mut [i32; N],
+    cost: [i32; KINDS],
+    (odd, parity): (&[i32; HALF], &[i32; HALF]),
+    from: &mut [[u8; HALF]; 2],
+) {
+    let pick = |a: i32, b: i32, mask: i32| a ^ ((a ^ b) & mask);
+    let [from_0, from_1] = from;
+    for i in 0..HALF {
+        let even_index = pick(cost[0], cost[2], odd[i]);
+        let odd_index = pick(cost[1], cost[3], odd[i]);
+        let same = pick(even_index, odd_index, parity[i]);
+        let other = even_index ^ odd_index ^ same;
+        let (a, b) = (old[i] + same, old[i + HALF] + other);
+        new[2 * i] = a.min(b);
+        from_0[i] = u8::from(b < a);
+        let (a, b) = (old[i] + other, old[i + HALF] + same);
+        new[2 * i + 1] = a.min(b);
+        from_1[i] = u8::from(b < a);
     }
 }
 
@@ -274,8 +357,7 @@ mod tests {
     use super::*;
 
     fn rates() -> Rates {
-        let row = std::array::from_fn(|k| if k == 0 { 200 } else { 600 + 256 * k as i32 });
-        Rates::new(vec![[row; 2]])
+        Rates::new(|_, _, k| if k == 0 { 200 } else { 600 + 256 * k as i32 })
     }
 
     fn noise(n: usize, spread: i32) -> Vec<i32> {

@@ -1,0 +1,78 @@
+//! A first guess at the step for a size, from coefficients alone.
+
+use crate::header::STEPS;
+use crate::part::Part;
+use crate::simd::with_simd;
+use crate::step;
+use rayon::prelude::*;
+
+/// Bits of a coefficient for each unit of log2(1 + its multiple of the step): 1.6 to 1.8 from 2 to 6.5 bits
+/// a pixel.
+const BITS_A_UNIT: f64 = 1.7;
+
+/// Of large pictures, one in so many rows of each band is looked at.
+const ROWS: usize = 4;
+
+/// The step at which the parts take about `bytes` bytes.
+pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
+    let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
+    // To a hundredth: the guess is not better than that.
+    while high - low > low / 64 {
+        let middle = (f64::from(low) * f64::from(high)).sqrt() as u32;
+        let middle = middle.clamp(low + 1, high - 1);
+        if units(parts, middle) * BITS_A_UNIT / 8.0 > bytes {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// Sum of log2(1 + |coefficient| / step) over all coefficients, in part extrapolated.
+pub(super) fn units(parts: &[Part], step: u32) -> f64 {
+    let sums: Vec<f64> = parts.par_iter().map(|part| units_of(part, step)).collect();
+    sums.iter().sum()
+}
+
+fn units_of(part: &Part, step: u32) -> f64 {
+    let mut sum = 0.0;
+    for band in part.shape().coded() {
+        let every = if band.height < 4 * ROWS { 1 } else { ROWS };
+        let factor = 256.0 / step::of_band(step, &band) as f32;
+        for plane in &part.planes {
+            let mut in_band = 0i64;
+            for y in (0..band.height).step_by(every) {
+                let row = &plane[band.row(y)..][..band.width];
+                in_band += with_simd(
+                    #[inline(always)]
+                    || row.iter().map(|&c| i64::from(log2(c, factor))).sum::<i64>(),
+                );
+            }
+            let rows = band.height.div_ceil(every).max(1) as f64;
+            sum += in_band as f64 * band.height as f64 / rows;
+        }
+    }
+    sum / f64::from(1 << 23)
+}
+
+/// log2(1 + |c| * factor) in 1/2^23: a float's exponent and, for its fraction, its digits.
+#[inline(always)]
+fn log2(c: i32, factor: f32) -> i32 {
+    const ONE: i32 = 127 << 23;
+    (1.0 + (c.unsigned_abs() as f32) * factor).to_bits() as i32 - ONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logarithms_are_close() {
+        for c in [0, 1, 5, -5, 100, 70_000, i32::MIN] {
+            let found = f64::from(log2(c, 0.5)) / f64::from(1 << 23);
+            let exact = (1.0 + 0.5 * f64::from(c).abs()).log2();
+            assert!((found - exact).abs() < 0.09, "{c}: {found} {exact}");
+        }
+    }
+}

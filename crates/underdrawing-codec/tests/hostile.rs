@@ -1,0 +1,161 @@
+//! Damaged and invented segments: an error or some picture, never a panic, within the limits.
+
+mod common;
+
+use common::scene;
+use underdrawing_codec::{DecodeError, DecodeLimits, Effort, Encoder, decode, n_segments};
+
+const LIMITS: DecodeLimits = DecodeLimits { max_pixels: 40_000 };
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32
+    }
+}
+
+fn segments(effort: Effort) -> Vec<Vec<u8>> {
+    let picture = scene(61, 45, 3);
+    Encoder::new(&picture, effort)
+        .encode_to_mse(6.0)
+        .unwrap()
+        .segments
+}
+
+/// Decodes what may be anything; the picture, if there is one, has the size that was checked.
+fn check(segments: &[Vec<u8>]) {
+    let views: Vec<Option<&[u8]>> = segments.iter().map(|s| Some(&s[..])).collect();
+    if let Ok(decoded) = decode(&views, LIMITS) {
+        let pixels = decoded.picture.width() * decoded.picture.height();
+        assert!(pixels as u64 <= LIMITS.max_pixels);
+    }
+}
+
+#[test]
+fn every_truncation_is_survived() {
+    for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
+        let whole = segments(effort);
+        for (i, segment) in whole.iter().enumerate() {
+            // With the strong models every seventh, which is enough to end inside all kinds of bits.
+            let step = if effort == Effort::Fast { 1 } else { 7 };
+            for end in (0..segment.len()).step_by(step) {
+                let mut cut = whole.clone();
+                cut[i].truncate(end);
+                check(&cut);
+            }
+        }
+    }
+}
+
+#[test]
+fn flipped_bits_are_survived() {
+    let mut random = Random(1);
+    for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
+        let whole = segments(effort);
+        for _ in 0..200 {
+            let mut flipped = whole.clone();
+            for _ in 0..1 + random.next() % 4 {
+                let i = random.next() as usize % flipped.len();
+                // Half of the flips hit the header.
+                let n = flipped[i].len() as u32;
+                let within = if random.next() % 2 == 0 { n } else { n.min(24) };
+                let at = (random.next() % within) as usize;
+                flipped[i][at] ^= 1 << (random.next() % 8);
+            }
+            check(&flipped);
+        }
+    }
+}
+
+#[test]
+fn invented_segments_are_survived() {
+    let mut random = Random(2);
+    for round in 0..3000 {
+        let mut first: Vec<u8> = (0..random.next() % 60)
+            .map(|_| random.next() as u8)
+            .collect();
+        if round % 2 == 0 && first.len() > 6 {
+            // A header that can be read: version, models, sides of up to 127.
+            first[0] = 1;
+            first[1] &= 15;
+            first[2] &= 127;
+            first[3] &= 127;
+        }
+        let n = n_segments(&first).unwrap_or(1).min(100);
+        let mut segments = vec![first];
+        for _ in 1..n {
+            segments.push(
+                (0..random.next() % 40)
+                    .map(|_| random.next() as u8)
+                    .collect(),
+            );
+        }
+        check(&segments);
+    }
+}
+
+#[test]
+fn limits_come_before_memory() {
+    // 32768 x 3662 in a header of nine bytes.
+    let first = [1, 1, 128, 128, 2, 206, 28, 128, 8];
+    let n = n_segments(&first).unwrap();
+    let mut segments = vec![Some(&first[..])];
+    segments.resize(n, Some(&[]));
+    let pixels = 32_768 * 3662;
+    let expected = DecodeError::Limit {
+        pixels,
+        limit: LIMITS.max_pixels,
+    };
+    assert_eq!(decode(&segments, LIMITS).unwrap_err(), expected);
+}
+
+#[test]
+fn a_wrong_number_of_segments_is_told() {
+    let whole = segments(Effort::Fast);
+    let views: Vec<Option<&[u8]>> = whole.iter().map(|s| Some(&s[..])).collect();
+    let n = views.len();
+    for views in [&views[..n - 1], &[&views[..], &[None]].concat()] {
+        let expected = DecodeError::Segments {
+            expected: n,
+            found: views.len(),
+        };
+        assert_eq!(decode(views, LIMITS).unwrap_err(), expected);
+    }
+    assert_eq!(
+        decode(&[None, None], LIMITS).unwrap_err(),
+        DecodeError::FirstMissing
+    );
+    assert_eq!(decode(&[], LIMITS).unwrap_err(), DecodeError::FirstMissing);
+}
+
+#[test]
+fn a_lost_stripe_leaves_the_others_whole() {
+    let picture = scene(512, 600, 3);
+    let coded = Encoder::new(&picture, Effort::Fast)
+        .encode_to_mse(3.0)
+        .unwrap();
+    let mut views: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
+    assert!(views.len() > 3);
+    let whole = decode(&views, DecodeLimits::default()).unwrap().picture;
+    views[2] = None;
+    let damaged = decode(&views, DecodeLimits::default()).unwrap();
+    assert_eq!(damaged.lost_rows.len(), 1);
+    let lost = &damaged.lost_rows[0];
+    assert!(lost.len() < 600 / 2, "{lost:?}");
+    let stride = 3 * 512;
+    let rows = whole
+        .samples()
+        .chunks(stride)
+        .zip(damaged.picture.samples().chunks(stride));
+    let mut changed = 0;
+    for (y, (a, b)) in rows.enumerate() {
+        assert!(a == b || lost.contains(&y), "row {y} is not among {lost:?}");
+        changed += usize::from(a != b);
+    }
+    assert!(changed > lost.len() / 2, "{changed} of {lost:?}");
+}
