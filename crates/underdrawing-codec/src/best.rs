@@ -1,29 +1,66 @@
 //! The strong models: each coefficient's mean and scale by regressions on what is known around it,
 //! its bits by mixing.
 
+#[cfg(feature = "fit")]
+pub(crate) mod fit;
 mod grid;
 mod known;
 mod low;
-#[cfg(all(test, feature = "fit"))]
-mod measure;
 mod model;
 mod scale;
+mod tables;
 
 use crate::bands::{Band, Orientation};
 use crate::entropy::BitCoder;
-use crate::part::Part;
+use crate::part::{Cut, Part};
 use crate::quantise::Machine;
 use crate::simd::with_simd;
-use grid::Grid;
+use grid::{Grid, MAX_LOW_SEEN, MAX_SEEN};
 use known::{Known, Surroundings};
-use low::Low;
+pub(crate) use low::Low;
 use model::Model;
 
+/// The low band that each part refines, a plane each: none for the whole-picture part, rows of
+/// level 2 for the stripes.
+pub(crate) fn lows(whole: &Part, cut: &Cut) -> Vec<Vec<Low>> {
+    let coded = whole.shape().coded();
+    let mut lows: Vec<Low> = Vec::new();
+    for (i, band) in coded.iter().enumerate() {
+        refine(&mut lows, whole, &coded, i, band);
+    }
+    let rows = |i: usize| {
+        let rows = cut.rows(i);
+        rows.start / 4..rows.end.div_ceil(4)
+    };
+    let stripe = |i: usize| lows.iter().map(|low| low.rows(rows(i))).collect();
+    std::iter::once(Vec::new())
+        .chain((0..cut.n_stripes()).map(stripe))
+        .collect()
+}
+
+/// After band `i` of a part: starts or refines the low bands.
+fn refine(lows: &mut Vec<Low>, part: &Part, coded: &[Band], i: usize, band: &Band) {
+    match band.orientation {
+        Orientation::Ll => lows.extend(part.planes.iter().map(|p| Low::coarsest(p, band))),
+        Orientation::Hh => {
+            for (low, plane) in lows.iter_mut().zip(&part.planes) {
+                *low = low.refined(plane, [&coded[i - 2], &coded[i - 1], band]);
+            }
+        }
+        Orientation::Hl | Orientation::Lh => {}
+    }
+}
+
 /// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already.
-pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
-    let mut model = Model::new(part.planes.len());
-    code_with(&mut model, coder, machine, part, &[]);
+/// with a decoder. A stripe's level 3 is there already; `low` is what [`lows`] gives for it.
+pub(crate) fn code_part<C: BitCoder>(
+    coder: &mut C,
+    machine: Machine,
+    part: &mut Part,
+    low: &[Low],
+) {
+    let mut model = Model::new(part.planes.len(), part.whole);
+    code_with(&mut model, coder, machine, part, low);
 }
 
 fn code_with<C: BitCoder>(
@@ -32,7 +69,7 @@ fn code_with<C: BitCoder>(
     machine: Machine,
     part: &mut Part,
     low: &[Low],
-) -> Vec<Low> {
+) {
     let shape = part.shape();
     let coded = shape.coded();
     let n_planes = part.planes.len();
@@ -47,11 +84,16 @@ fn code_with<C: BitCoder>(
         }
     }
     let mut known = Vec::new();
-    let mut lows: Vec<Low> = low.to_vec();
+    let mut lows = low.to_vec();
     for (i, band) in coded.iter().enumerate() {
         let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
         for plane in 0..n_planes {
-            let mut grid = Grid::new(band.width, band.height);
+            let limit = if band.orientation == Orientation::Ll {
+                MAX_LOW_SEEN
+            } else {
+                MAX_SEEN
+            };
+            let mut grid = Grid::new(band.width, band.height, limit);
             let mut state = 0;
             model.begin_band(plane, band);
             let low = lows.get(plane).map(|low| low.grid(band));
@@ -62,22 +104,13 @@ fn code_with<C: BitCoder>(
                     #[inline(always)]
                     || {
                         Known::fill(&mut known, &around, &grid, y);
-                        model.code_row(coder, machine, &mut state, &known, &mut grid, y, row);
+                        model.code_row(coder, machine, &mut state, &mut known, &mut grid, y, row);
                     },
                 );
             }
             planes.push(grid);
         }
         grids.push((*band, planes));
-        match band.orientation {
-            Orientation::Ll => lows.extend(part.planes.iter().map(|p| Low::coarsest(p, band))),
-            Orientation::Hh => {
-                for (low, plane) in lows.iter_mut().zip(&part.planes) {
-                    *low = low.refined(plane, [&coded[i - 2], &coded[i - 1], band]);
-                }
-            }
-            Orientation::Hl | Orientation::Lh => {}
-        }
+        refine(&mut lows, part, &coded, i, band);
     }
-    lows
 }

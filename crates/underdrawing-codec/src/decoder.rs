@@ -1,10 +1,11 @@
 //! Segments to a picture.
 
+use crate::best::Low;
 use crate::entropy::Decoder;
 use crate::header::{Header, HeaderError, Models};
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::{Picture, fast, planes};
+use crate::{Picture, best, fast, planes};
 use rayon::prelude::*;
 use std::ops::Range;
 use thiserror::Error;
@@ -119,7 +120,11 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    decode_part(header.models, first, &mut whole);
+    decode_part(header.models, first, &mut whole, &[]);
+    let lows = match header.models {
+        Models::Lossless | Models::Fast => vec![Vec::new(); 1 + stripes.len()],
+        Models::Normal | Models::Best => best::lows(&whole, cut),
+    };
     let stripes: Vec<Part> = stripes
         .par_iter()
         .enumerate()
@@ -129,7 +134,7 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
                 for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
                     cut.copy_context(i, whole, plane);
                 }
-                decode_part(header.models, bytes, &mut stripe);
+                decode_part(header.models, bytes, &mut stripe, &lows[1 + i]);
             }
             stripe
         })
@@ -137,11 +142,14 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
     std::iter::once(whole).chain(stripes).collect()
 }
 
-fn decode_part(models: Models, bytes: &[u8], part: &mut Part) {
+fn decode_part(models: Models, bytes: &[u8], part: &mut Part, low: &[Low]) {
     let mut decoder = Decoder::new(bytes);
     match models {
-        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
+        Models::Lossless | Models::Fast => {
             fast::code_part(&mut decoder, models.machine(), part);
+        }
+        Models::Normal | Models::Best => {
+            best::code_part(&mut decoder, models.machine(), part, low);
         }
     }
 }

@@ -12,7 +12,7 @@ mod best;
 mod colour;
 mod decoder;
 mod encoder;
-#[allow(dead_code, unused_imports)] // Until the models use all of it.
+#[allow(dead_code, unused_imports)] // Until the lossless coder uses all of it.
 mod entropy;
 mod fast;
 #[cfg(feature = "fit")]

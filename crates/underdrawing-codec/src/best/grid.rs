@@ -5,7 +5,10 @@ use crate::bands::Band;
 /// Columns of zeros on both sides, rows above and below.
 pub(super) const MARGIN: usize = 4;
 
-/// Largest magnitude that models look at.
+/// Largest magnitude of LL that models look at.
+pub(super) const MAX_LOW_SEEN: i32 = 1 << 15;
+
+/// Largest magnitude of a detail that models look at.
 pub(super) const MAX_SEEN: i32 = 1023;
 
 /// Multiples of the step of one band and plane.
@@ -14,23 +17,25 @@ pub(super) struct Grid {
     pub(super) width: usize,
     pub(super) height: usize,
     stride: usize,
+    limit: i32,
     values: Vec<i32>,
 }
 
 impl Grid {
-    pub(super) fn new(width: usize, height: usize) -> Self {
+    pub(super) fn new(width: usize, height: usize, limit: i32) -> Self {
         let stride = width + 2 * MARGIN;
         Self {
             width,
             height,
             stride,
+            limit,
             values: vec![0; stride * (height + 2 * MARGIN)],
         }
     }
 
     /// A band of a plane.
     pub(super) fn of(plane: &[i32], band: &Band) -> Self {
-        let mut grid = Self::new(band.width, band.height);
+        let mut grid = Self::new(band.width, band.height, MAX_SEEN);
         for y in 0..if band.width == 0 { 0 } else { band.height } {
             let row = &plane[band.row(y)..][..band.width];
             for (to, &n) in grid.row_mut(y).iter_mut().zip(row) {
@@ -46,7 +51,7 @@ impl Grid {
         height: usize,
         value: &impl Fn(usize, usize) -> i32,
     ) -> Self {
-        let mut grid = Self::new(width, height);
+        let mut grid = Self::new(width, height, i32::MAX);
         if width == 0 || height == 0 {
             return grid;
         }
@@ -67,6 +72,15 @@ impl Grid {
     #[inline(always)]
     pub(super) fn wide(&self, y: i32) -> &[i32] {
         &self.values[self.start(y)..][..self.stride]
+    }
+
+    /// Sets the coefficient of row `y` that is being coded and returns what models see of it.
+    #[inline(always)]
+    pub(super) fn put(&mut self, x: usize, y: usize, n: i32) -> i32 {
+        let seen = n.clamp(-self.limit, self.limit);
+        let at = self.start(y as i32) + MARGIN + x;
+        self.values[at] = seen;
+        seen
     }
 
     /// Row `y` without margins.

@@ -3,7 +3,7 @@
 //!
 //! Values are those of a picture whose step is one grey level, so that nothing depends on the step.
 
-use super::grid::{Grid, MARGIN, MAX_SEEN};
+use super::grid::{Grid, MAX_SEEN};
 use super::known::BITS;
 use crate::bands::Band;
 use crate::step;

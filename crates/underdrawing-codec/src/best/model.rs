@@ -1,234 +1,279 @@
 //! The model of coefficients: what it remembers, and how a row is coded.
 
-use super::grid::{Grid, MARGIN, MAX_SEEN};
+use super::grid::{Grid, MARGIN};
 use super::known::{BITS, Known, LEFT, LEFT_2};
-use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse};
+use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse, size_between};
+use super::tables::{MIXING, REGRESSIONS};
 use crate::bands::{Band, Orientation};
 use crate::entropy::{
-    BitCoder, Cells, Logistic, REGRESSORS, Rates, Regression, Situation, ValueCoder,
+    BitCoder, Cells, GUESSES, INPUTS, Logistic, MAIN_NODES, Regression, Situation, ValueCoder,
 };
 use crate::quantise::{MAX_MULTIPLE, Machine, index, multiple};
 
-/// Guesses at each coefficient.
-const GUESSES: usize = 5;
-
-/// Cells of the quantiser of even multiples, in halves of its step.
+/// Cells of the quantiser of even multiples of the step, which are one cell apart.
 const EVEN: Cells = Cells {
     first: 128,
     back: 128,
 };
 
-/// Cells of the quantiser of odd multiples and zero: -3 -1 0 1 3 steps.
+/// Cells of the quantiser of odd multiples and zero: zero's is narrower.
 const ODD: Cells = Cells {
     first: 64,
     back: 256,
 };
 
-fn rates() -> Rates {
-    Rates {
-        mixer: par(0, 6),
-        limit: par(1, 250) as u8,
-        shift: par(2, 5) as u32,
-    }
-}
-use super::measure::par;
+/// Rate of the mixing weights.
+const RATE: i32 = 6;
 
-/// Observations that a regression remembers.
-const MEMORY: i64 = 6000;
+/// Coefficients that a regression remembers.
+const MEMORY: i64 = 10_000;
+
+/// What ratios and local magnitudes remember.
+const RATIO_MEMORY: i32 = 250;
+const LOCAL_MEMORY: i32 = 120;
+
+/// Bands of all planes, with room to count by 16.
+const BANDS: usize = 48;
+
+/// Columns of the table of local magnitudes.
+const HALF_CLASSES: usize = CLASSES / 2;
+
+/// What observations are weighted by: one by the square of the expected size and this much, in
+/// steps with 12 fraction bits. Without it, where next to nothing is expected the regressors are
+/// huge in proportion and rule the fit.
+const WEIGHT_FLOOR: i32 = 2048;
 
 /// State of one part's model.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Model {
-    coder: ValueCoder<GUESSES>,
-    /// By plane and orientation.
-    sizes: Vec<Regression>,
-    values: Vec<Regression>,
-    /// Ratio of the residual's magnitude to the expected size, by plane and class.
+    pub(super) coder: ValueCoder,
+    /// For a coefficient's magnitude and its value, by plane and orientation.
+    pub(super) regressions: Vec<[Regression; 2]>,
+    /// Magnitude of a residual over the expected size, by plane and class of the size.
     ratios: Vec<Mean>,
-    /// Residual's magnitude by class of the neighbours' residuals and of the expected size.
+    /// Magnitude of a residual by the class of its neighbours' and half the class of the size.
     locals: Vec<Mean>,
-    /// Residuals of this row and the one above, 4 fraction bits, with margins.
+    /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
     residuals: [Vec<i32>; 2],
     plane: usize,
-    orientation: usize,
+    orientation: Orientation,
     band: usize,
 }
 
+/// What is expected of one coefficient; 12 fraction bits.
+struct Expected {
+    size: i32,
+    mean: i32,
+    /// From the residuals next to it.
+    local: i32,
+}
+
 impl Model {
-    pub(super) fn new(n_planes: usize) -> Self {
-        let mut sizes = [0; REGRESSORS];
-        for (i, w) in [12, 4, 12, 6, 6, 4, 8, 4, 6, 4, 6, 4, 8, 4, 8, 1]
-            .into_iter()
-            .enumerate()
-        {
-            sizes[i] = w * 65536 / 100;
-        }
+    pub(super) fn new(n_planes: usize, whole: bool) -> Self {
+        let kind = usize::from(!whole);
+        let regressions = REGRESSIONS[kind][..n_planes].iter().flatten();
         Self {
-            coder: ValueCoder::new(
-                [2 * CLASSES * 3, 2 * 36, 2 * 48 * 16, 2 * 7 * 32],
-                [2 * CLASSES, 48],
-                rates(),
-            ),
-            sizes: vec![Regression::new(sizes, 2000); 4 * n_planes],
-            values: vec![Regression::new([0; REGRESSORS], 2000); 4 * n_planes],
+            coder: ValueCoder::new([2 * CLASSES, BANDS], RATE, &start_weights),
+            regressions: regressions
+                .map(|[size, value]| [Regression::new(size), Regression::new(value)])
+                .collect(),
             ratios: vec![Mean::new(1 << SIZE_BITS); CLASSES * n_planes],
-            locals: (0..CLASSES * 32)
-                .map(|i| Mean::new(((MIN_SIZE as f64) * 2f64.powf((i / 32) as f64 / 4.0)) as i32))
+            locals: (0..CLASSES * HALF_CLASSES)
+                .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
                 .collect(),
             residuals: [Vec::new(), Vec::new()],
             plane: 0,
-            orientation: 0,
+            orientation: Orientation::Ll,
             band: 0,
-        }
-    }
-
-    pub(super) fn show(&self) {
-        for i in [1, 2, 3, 5, 7] {
-            eprintln!("== {i}");
-            self.sizes[i].show();
-            self.values[i].show();
-        }
-    }
-
-    pub(super) fn doubt(&mut self) {
-        self.coder.simple(par(10, 0) > 0, par(11, 0) > 0);
-        self.coder.doubt(par(4, 20) as u8);
-        let fresh = Model::new(3);
-        if par(13, 0) & 1 > 0 { self.ratios = fresh.ratios; }
-        if par(13, 0) & 2 > 0 { self.locals = fresh.locals; }
-        for mean in self.ratios.iter_mut().chain(&mut self.locals) {
-            mean.doubt(par(5, 20));
-        }
-        for r in self.sizes.iter_mut().chain(&mut self.values) {
-            if par(6, 3000) > 0 {
-                *r = Regression::from_start(&r.to_start());
-                r.scale(par(6, 3000));
-            }
         }
     }
 
     /// Starts a band of a plane.
     pub(super) fn begin_band(&mut self, plane: usize, band: &Band) {
         self.plane = plane;
-        self.orientation = match band.orientation {
-            Orientation::Ll => 0,
-            Orientation::Hl => 1,
-            Orientation::Lh => 2,
-            Orientation::Hh => 3,
+        self.orientation = band.orientation;
+        let in_plane = match band.orientation {
+            Orientation::Ll => 15,
+            Orientation::Hl => 3 * (band.level as usize - 1),
+            Orientation::Lh => 3 * (band.level as usize - 1) + 1,
+            Orientation::Hh => 3 * (band.level as usize - 1) + 2,
         };
-        self.band = plane * 16
-            + if band.orientation == Orientation::Ll {
-                15
-            } else {
-                3 * (band.level as usize - 1) + self.orientation - 1
-            };
+        self.band = 16 * plane + in_plane;
+        // The first values of LL may lie anywhere.
+        let start = if band.orientation == Orientation::Ll {
+            256 << BITS
+        } else {
+            0
+        };
         for row in &mut self.residuals {
             row.clear();
-            row.resize(band.width + 2 * MARGIN, 0);
+            row.resize(band.width + 2 * MARGIN, start);
         }
     }
 
+    fn regression(&self) -> usize {
+        4 * self.plane + self.orientation as usize
+    }
+
+    /// Codes row `y` of the band; `row` is what to write, or where to.
     #[inline(always)]
     pub(super) fn code_row<C: BitCoder>(
         &mut self,
         coder: &mut C,
         machine: Machine,
         state: &mut u32,
-        known: &[Known],
+        known: &mut [Known],
         grid: &mut Grid,
         y: usize,
         row: &mut [i32],
     ) {
-        let width = row.len();
+        self.residuals.swap(0, 1);
+        let is_low = self.orientation == Orientation::Ll;
         let (mut left, mut left_2) = (0i32, 0i32);
-        let which = 4 * self.plane + self.orientation;
-        let [above, here] = &mut self.residuals;
-        std::mem::swap(above, here);
-        for x in 0..width {
-            let mut k = known[x];
-            k.sizes[LEFT] = left.abs() << BITS;
-            k.sizes[LEFT_2] = left_2.abs() << BITS;
-            k.values[LEFT] = left << BITS;
-            k.values[LEFT_2] = left_2 << BITS;
-            let size = (self.sizes[which].predict(&k.sizes) >> 8)
-                .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE)) as i32;
-            let mean =
-                (self.values[which].predict(&k.values) >> 8).clamp(-(1 << 24), 1 << 24) as i32;
-            let odd = machine.is_odd(*state);
-
-            let [above, here] = &mut self.residuals;
-            let at = x + MARGIN;
-            let local = (2 * (here[at - 1] + above[at])
-                + above[at - 1]
-                + above[at + 1]
-                + here[at - 2]
-                + above[at + 2])
-                << (SIZE_BITS - BITS - 3);
-            let level = class(size);
-            let ratio = &mut self.ratios[self.plane * CLASSES + level];
-            let calibrated = ((i64::from(size) * i64::from(ratio.value())) >> SIZE_BITS) as i32;
-            let local_mean = &mut self.locals[class(local) * 32 + level / 2];
-            let mean = if par(14, 0) == 1 { 0 } else { mean };
-            let cell_mean = mean >> (SIZE_BITS - 8 + 1);
-            let guess = |mean: i32, size: i32| Logistic {
-                mean,
-                inverse: inverse(size),
-            };
-            let guesses = [
-                guess(cell_mean, calibrated),
-                guess(cell_mean, calibrated / 2),
-                guess(0, size),
-                guess(cell_mean, local_mean.value()),
-                guess(cell_mean, local_mean.value() * 2),
-            ];
-            let lean = {
-                let q = (i64::from(mean) * 4 / i64::from(size)).clamp(-3, 3);
-                (q + 3) as usize
-            };
-            let o = usize::from(odd);
-            let quant = |v: i32| {
-                [0usize, 1, 2, 3, 3, 4, 4][v.min(6) as usize].max(if v > 9 { 5 } else { 0 })
-            };
-            let situation = Situation {
-                guesses,
-                cells: if odd { ODD } else { EVEN },
-                contexts: [
-                    (level * 3 + self.plane) * 2 + o,
-                    (quant(left.abs()) * 6 + quant(k.sizes[2] >> BITS)) * 2 + o,
-                    (self.band * 16 + level / 4) * 2 + o,
-                    (lean * 32 + level / 2) * 2 + o,
-                ],
-                selections: [level * 2 + o, self.band],
-            };
-            let v = index_of(row[x], odd);
-            let v = self.coder.code(coder, v, &situation);
-            let n = if v < 0 {
-                -(multiple(v.unsigned_abs(), odd) as i32)
+        for x in 0..row.len() {
+            let known = &mut known[x];
+            known.sizes[LEFT] = left.abs() << BITS;
+            known.sizes[LEFT_2] = left_2.abs() << BITS;
+            known.values[LEFT] = left << BITS;
+            known.values[LEFT_2] = left_2 << BITS;
+            let expected = if is_low {
+                self.expect_low(grid, x, y)
             } else {
-                multiple(v.unsigned_abs(), odd) as i32
+                self.expect(known, x)
             };
+            let odd = machine.is_odd(*state);
+            let v = self.code_index(coder, index_of(row[x], odd), odd, &expected);
             *state = machine.next(*state, v.unsigned_abs());
-            row[x] = n;
-            let seen = n.clamp(-MAX_SEEN, MAX_SEEN);
-            left_2 = left;
-            left = seen;
-            grid.row_mut(y)[x] = seen;
-
-            let residual = ((seen << SIZE_BITS) - mean).abs().min(MAX_SIZE);
-            here[at] = residual >> (SIZE_BITS - BITS);
-            let r = (i64::from(residual) << SIZE_BITS) / i64::from(size);
-            ratio.update(r.min(1 << 16) as i32, 250);
-            local_mean.update(residual, 120);
-            let weight = (1 << 24) / (size + par(8, 2048));
-            let vweight = (1 << 24) / (size + par(9, 2048));
-            self.sizes[which].learn(&k.sizes, seen.abs() << BITS, weight, 12);
-            self.values[which].learn(&k.values, seen << BITS, vweight, 12);
+            let size = multiple(v.unsigned_abs().min(MAX_MULTIPLE / 2), odd) as i32;
+            row[x] = if v < 0 { -size } else { size };
+            let seen = grid.put(x, y, row[x]);
+            (left_2, left) = (left, seen);
+            self.learn(known, &expected, x, seen);
         }
-        let fade = (width as i64 * 65536 / i64::from(par(3, 10000))).min(20000);
-        self.sizes[which].refit(fade);
-        self.values[which].refit(fade);
+        if !is_low {
+            let fade = (row.len() as i64 * 65536 / MEMORY).min(1 << 14);
+            let which = self.regression();
+            let [size, value] = &mut self.regressions[which];
+            size.refit(fade);
+            value.refit(fade);
+        }
+    }
+
+    #[inline(always)]
+    fn local(&self, x: usize) -> i32 {
+        let [above, here] = &self.residuals;
+        let (above, here) = (&above[x..x + 2 * MARGIN], &here[x..x + MARGIN]);
+        let near = here[MARGIN - 1] + above[MARGIN];
+        let far = here[MARGIN - 2] + above[MARGIN - 1] + above[MARGIN + 1] + above[MARGIN + 2];
+        (2 * near + far) << (SIZE_BITS - BITS - 3)
+    }
+
+    #[inline(always)]
+    fn expect(&self, known: &Known, x: usize) -> Expected {
+        let [size, value] = &self.regressions[self.regression()];
+        let size = (size.predict(&known.sizes) >> (16 + BITS - SIZE_BITS))
+            .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE - 1)) as i32;
+        let limit = i64::from(MAX_SIZE);
+        let mean = (value.predict(&known.values) >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit);
+        Expected {
+            size,
+            mean: mean as i32,
+            local: self.local(x),
+        }
+    }
+
+    /// LL is a small picture: the median of its neighbours' plane and themselves.
+    #[inline(always)]
+    fn expect_low(&self, grid: &Grid, x: usize, y: usize) -> Expected {
+        let (above, here) = (grid.wide(y as i32 - 1), grid.wide(y as i32));
+        let at = x + MARGIN;
+        let (west, north, corner) = (here[at - 1], above[at], above[at - 1]);
+        let mean = match (x, y) {
+            (0, _) => north,
+            (_, 0) => west,
+            _ => (west + north - corner).clamp(west.min(north), west.max(north)),
+        };
+        let local = self.local(x);
+        Expected {
+            size: local.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
+            mean: mean << SIZE_BITS,
+            local,
+        }
+    }
+
+    #[inline(always)]
+    fn code_index<C: BitCoder>(
+        &mut self,
+        coder: &mut C,
+        v: i32,
+        odd: bool,
+        expected: &Expected,
+    ) -> i32 {
+        let &Expected { size, mean, local } = expected;
+        let level = class(size);
+        let ratio = self.ratios[self.plane * CLASSES + level].value();
+        let calibrated = ((i64::from(size) * i64::from(ratio)) >> SIZE_BITS) as i32;
+        let local = self.locals[class(local) * HALF_CLASSES + level / 2].value();
+        // Two steps a cell, 256ths of a cell.
+        let mean = mean >> (SIZE_BITS - 8 + 1);
+        let guess = |mean: i32, size: i32| Logistic {
+            mean,
+            inverse: inverse(size),
+        };
+        let situation = Situation {
+            guesses: [
+                guess(mean, calibrated),
+                guess(mean, calibrated / 2),
+                guess(mean, calibrated * 2),
+                guess(0, size),
+                guess(mean, local),
+                guess(mean, local / 2),
+                guess(mean, local * 2),
+            ],
+            cells: if odd { ODD } else { EVEN },
+            contexts: [2 * level + usize::from(odd), self.band],
+        };
+        self.coder.code(coder, v, &situation)
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, known: &Known, expected: &Expected, x: usize, seen: i32) {
+        let &Expected { size, mean, local } = expected;
+        let residual = ((seen << SIZE_BITS) - mean).abs().min(MAX_SIZE);
+        self.residuals[1][x + MARGIN] = residual >> (SIZE_BITS - BITS);
+        let level = class(size);
+        let ratio = ((i64::from(residual) << SIZE_BITS) / i64::from(size)).min(1 << 16);
+        self.ratios[self.plane * CLASSES + level].update(ratio as i32, RATIO_MEMORY);
+        self.locals[class(local) * HALF_CLASSES + level / 2].update(residual, LOCAL_MEMORY);
+        if self.orientation != Orientation::Ll {
+            // Sixteen is the size that sums want.
+            let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
+            let which = self.regression();
+            let [size, value] = &mut self.regressions[which];
+            size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
+            value.learn(&known.values, seen << BITS, weight, SIZE_BITS);
+        }
     }
 }
+
+/// Mixing weights that a node starts with where the size is of class `context / 2` and the
+/// quantiser odd or not.
+fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
+    match MIXING.get(node) {
+        Some(table) => table[context % 2][context / 8].map(|w| w << 6),
+        // Few bits get here: the guesses from neighbours are right on the whole.
+        None => std::array::from_fn(|i| {
+            if i < GUESSES {
+                (1 << 20) / GUESSES as i32
+            } else {
+                0
+            }
+        }),
+    }
+}
+
+/// What the first nodes start with: by quantiser and quarter of the class of size.
+pub(super) type Mixing = [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
 
 /// The signed index of a multiple of the step.
 #[inline(always)]

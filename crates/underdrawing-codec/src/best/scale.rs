@@ -26,6 +26,15 @@ pub(super) fn inverse(size: i32) -> i32 {
     744_261_118 / size.clamp(MIN_SIZE, MAX_SIZE)
 }
 
+/// Sizes of eighths of an octave above one, 12 fraction bits.
+const EIGHTHS: [i32; 8] = [4096, 4467, 4871, 5312, 5793, 6317, 6889, 7512];
+
+/// Half way between the sizes of two classes, by their logarithms.
+pub(super) fn size_between(a: usize, b: usize) -> i32 {
+    let eighths = a + b;
+    (EIGHTHS[eighths % 8] << (eighths / 8)) >> 4
+}
+
 /// A mean that settles.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mean {
@@ -36,10 +45,6 @@ pub(super) struct Mean {
 impl Mean {
     pub(super) fn new(value: i32) -> Self {
         Self { value, seen: 0 }
-    }
-
-    pub(super) fn doubt(&mut self, n: i32) {
-        self.seen = self.seen.min(n);
     }
 
     #[inline(always)]

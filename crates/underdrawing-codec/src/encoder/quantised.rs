@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use crate::Effort;
+use crate::best::{self, Low};
 use crate::entropy;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
@@ -33,7 +34,8 @@ impl Quantised {
         let rates = fast::rates();
         let models = match effort {
             Effort::Fast => Models::Fast,
-            Effort::Normal | Effort::Best => Models::Normal,
+            Effort::Normal => Models::Normal,
+            Effort::Best => Models::Best,
         };
         let mut parts: Vec<Part> = coefficients
             .par_iter()
@@ -82,6 +84,7 @@ impl Quantised {
         lambda: u32,
     ) -> Vec<Vec<u8>> {
         let rates = fast::rates();
+        let lows = self.lows(encoder);
         let (whole, models) = (&self.parts[0], self.models);
         let price = (self.step, lambda);
         let found: Vec<(Part, Vec<u8>)> = which
@@ -91,7 +94,7 @@ impl Quantised {
                 for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
                     encoder.cut.copy_context(i - 1, whole, plane);
                 }
-                let bytes = code_part(models, &part);
+                let bytes = code_part(models, &part, &lows[i]);
                 (part, bytes)
             })
             .collect();
@@ -100,6 +103,14 @@ impl Quantised {
             self.parts[i] = part;
         }
         segments
+    }
+
+    /// What the strong models know of each part's low bands.
+    fn lows(&self, encoder: &Encoder) -> Vec<Vec<Low>> {
+        match self.models {
+            Models::Lossless | Models::Fast => vec![Vec::new(); self.parts.len()],
+            Models::Normal | Models::Best => best::lows(&self.parts[0], &encoder.cut),
+        }
     }
 
     /// The segments.
@@ -115,7 +126,8 @@ impl Quantised {
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
-            .map(|part| code_part(self.models, part))
+            .zip(self.lows(encoder))
+            .map(|(part, low)| code_part(self.models, part, &low))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);
@@ -125,12 +137,15 @@ impl Quantised {
     }
 }
 
-fn code_part(models: Models, part: &Part) -> Vec<u8> {
+fn code_part(models: Models, part: &Part, low: &[Low]) -> Vec<u8> {
     let mut coder = entropy::Encoder::new();
     let mut part = part.clone(); // The models write what they code back.
     match models {
-        Models::Lossless | Models::Fast | Models::Normal | Models::Best => {
+        Models::Lossless | Models::Fast => {
             fast::code_part(&mut coder, models.machine(), &mut part);
+        }
+        Models::Normal | Models::Best => {
+            best::code_part(&mut coder, models.machine(), &mut part, low);
         }
     }
     coder.finish()

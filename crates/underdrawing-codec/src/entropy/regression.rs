@@ -26,24 +26,18 @@ pub(crate) struct Regression {
     weights: [i32; N],
 }
 
-/// Sums and weights that a regression starts with.
-#[derive(Clone, Debug)]
-pub(crate) struct Start {
-    /// Sums of products of the regressors, the lower triangle row by row.
-    pub(crate) sums: [i32; N * (N + 1) / 2],
-    /// Sums of their products with the target.
-    pub(crate) target: [i32; N],
-}
+/// What a regression starts with: its weights in 1/4096, and how much each is trusted, as the sum
+/// of squares of its regressor in 1/256.
+pub(crate) type Start = [[i32; N]; 2];
 
 impl Regression {
-    /// Starts from `weights` with 16 fraction bits, as if each regressor had been seen `trust`
-    /// times, independent of the others.
-    pub(crate) fn new(weights: [i32; N], trust: i64) -> Self {
+    /// Starts from weights, trusted as if the regressors were independent.
+    pub(crate) fn new([weights, trust]: &Start) -> Self {
         let mut sums = [[0; N]; N];
         let mut target = [0; N];
         for i in 0..N {
-            sums[i][i] = trust << 8;
-            target[i] = (trust * i64::from(weights[i])) >> 8;
+            sums[i][i] = i64::from(trust[i]) << 8;
+            target[i] = (i64::from(weights[i]) * i64::from(trust[i])) >> 4;
         }
         Self {
             block: [[0; N]; N],
@@ -51,108 +45,23 @@ impl Regression {
             n_block: 0,
             sums,
             target,
-            weights,
+            weights: weights.map(|w| w << 4),
         }
     }
 
-    /// Starts from sums.
-    pub(crate) fn from_start(start: &Start) -> Self {
-        let mut new = Self::new([0; N], 0);
-        let mut all = start.sums.iter();
-        for i in 0..N {
-            for j in 0..=i {
-                let sum = i64::from(*all.next().expect("a triangle of sums"));
-                new.sums[i][j] = sum;
-                new.sums[j][i] = sum;
-            }
-            new.target[i] = i64::from(start.target[i]);
-        }
-        new.solve();
-        new
-    }
-
-    /// The sums, divided by a power of two so that they fit.
-    pub(crate) fn to_start(&self) -> Start {
-        let largest = (0..N).map(|i| self.sums[i][i]).max().unwrap_or(0);
-        let shift = (40 - largest.max(1).leading_zeros() as i32).max(0);
-        let mut start = Start {
-            sums: [0; N * (N + 1) / 2],
-            target: [0; N],
-        };
-        let mut at = 0;
-        for i in 0..N {
-            for j in 0..=i {
-                start.sums[at] = (self.sums[i][j] >> shift) as i32;
-                at += 1;
-            }
-            start.target[i] = (self.target[i] >> shift) as i32;
-        }
-        start
-    }
-
-    pub(crate) fn show(&self) {
-        eprintln!("w {:?}", self.weights.map(|w| (w as f64 / 655.36).round()));
-        // float solve
-        let mut a: Vec<Vec<f64>> = (0..N)
-            .map(|i| {
-                let mut r: Vec<f64> = self.sums[i].iter().map(|&v| v as f64).collect();
-                r[i] *= 1.0001;
-                r[i] += 1.0;
-                r.push(self.target[i] as f64);
-                r
-            })
-            .collect();
-        for i in 0..N {
-            let p = a[i][i];
-            for j in i..=N {
-                a[i][j] /= p;
-            }
-            for k in 0..N {
-                if k != i {
-                    let f = a[k][i];
-                    for j in i..=N {
-                        a[k][j] -= f * a[i][j];
-                    }
-                }
-            }
-        }
-        eprintln!(
-            "f {:?}",
-            a.iter().map(|r| (r[N] * 100.0).round()).collect::<Vec<_>>()
-        );
-        eprintln!(
-            "d {:?}",
-            (0..N).map(|i| self.sums[i][i]).collect::<Vec<_>>()
-        );
-        eprintln!("t {:?}", self.target);
-    }
-
-    pub(crate) fn diagonal(&mut self) {
-        for i in 0..N {
-            for j in 0..N { if i != j { self.sums[i][j] = 0; } }
-            self.target[i] = (self.sums[i][i] * i64::from(self.weights[i])) >> 16;
-        }
-    }
-
-    /// Scales the sums to those of about `n` observations.
-    pub(crate) fn scale(&mut self, n: i32) {
-        // Normalised magnitudes near 16: products near 256.
-        let most = self
-            .sums
-            .iter()
-            .enumerate()
-            .map(|(i, r)| r[i])
-            .max()
-            .unwrap_or(1)
-            .max(1);
-        for row in &mut self.sums {
-            for s in row {
-                *s = (i128::from(*s) * i128::from(n) * 1024 / i128::from(most)) as i64;
-            }
-        }
-        for s in &mut self.target {
-            *s = (i128::from(*s) * i128::from(n) * 1024 / i128::from(most)) as i64;
-        }
+    /// What another regression may start with, as if from `n` observations of the strongest
+    /// regressor.
+    #[cfg(feature = "fit")]
+    pub(crate) fn to_start(&self, n: i64) -> Start {
+        let sum = |i: usize| self.sums[i][i];
+        let largest = (0..N).map(sum).max().unwrap_or(0).max(1);
+        // A normalised magnitude is about 16; outliers make the mean square four times as large.
+        let trust = |i| (i128::from(sum(i)) * i128::from(n) * 4 / i128::from(largest)) as i32;
+        let weight = |i: usize| (self.weights[i] + 8) >> 4;
+        [
+            std::array::from_fn(weight),
+            std::array::from_fn(|i| trust(i).max(1)),
+        ]
     }
 
     /// The weighted sum of `x`, with 16 more fraction bits.
@@ -226,7 +135,7 @@ mod tests {
 
     #[test]
     fn finds_the_weights_of_a_linear_rule() {
-        let mut regression = Regression::new([0; N], 2);
+        let mut regression = Regression::new(&[[0; N], [2; N]]);
         let mut state = 3u32;
         for _ in 0..3000 {
             let mut x = [0; N];
@@ -255,7 +164,7 @@ mod tests {
 
     #[test]
     fn extremes_stay_inside_64_bits() {
-        let mut regression = Regression::new([0; N], 2);
+        let mut regression = Regression::new(&[[0; N], [2; N]]);
         for round in 0..40 {
             for i in 0..600 {
                 let x = std::array::from_fn(|j| {
@@ -273,18 +182,20 @@ mod tests {
     }
 
     #[test]
-    fn goes_on_from_stored_sums() {
-        let mut regression = Regression::new([0; N], 2);
-        for i in 0..4000i32 {
-            let mut x = [0; N];
-            x[0] = i % 200 - 100;
-            x[1] = (i * 7) % 300 - 150;
-            regression.learn(&x, 2 * x[0] - x[1], 1 << 8, 8);
+    fn starts_with_what_it_is_given() {
+        let mut start = [[0; N], [100; N]];
+        start[0][3] = 2048;
+        let mut regression = Regression::new(&start);
+        let mut x = [0; N];
+        x[3] = 10;
+        assert_eq!(regression.predict(&x), 5 << 16);
+        // Trusted, it stays; against enough observations it yields.
+        regression.refit(0);
+        assert!((regression.predict(&x) - (5 << 16)).abs() < 2000);
+        for _ in 0..1000 {
+            regression.learn(&x, 10, 1 << 8, 8);
         }
         regression.refit(0);
-        let again = Regression::from_start(&regression.to_start());
-        for i in 0..2 {
-            assert!((again.weights[i] - regression.weights[i]).abs() < 40);
-        }
+        assert!(regression.predict(&x) > 6 << 16);
     }
 }

@@ -71,7 +71,9 @@ impl ValueCoder {
         let mut shared = [[0; INPUTS]; NODES];
         for (node, shared) in shared.iter_mut().enumerate() {
             for i in 0..INPUTS {
-                let sum: i64 = (0..n_contexts[0]).map(|c| i64::from(start(c, node)[i])).sum();
+                let sum: i64 = (0..n_contexts[0])
+                    .map(|c| i64::from(start(c, node)[i]))
+                    .sum();
                 shared[i] = (sum / (3 * n_contexts[0] as i64)) as i32;
             }
         }
@@ -114,7 +116,12 @@ impl ValueCoder {
 
     /// Codes `v`, of magnitude below 2^21, and returns it; a decoder passes any number.
     #[inline(always)]
-    pub(crate) fn code<C: BitCoder>(&mut self, coder: &mut C, v: i32, situation: &Situation) -> i32 {
+    pub(crate) fn code<C: BitCoder>(
+        &mut self,
+        coder: &mut C,
+        v: i32,
+        situation: &Situation,
+    ) -> i32 {
         let &Situation { guesses, cells, .. } = situation;
         let logits = each(&guesses, |g| g.nonzero(cells));
         if !self.bit(coder, v != 0, 0, &logits, situation) {
