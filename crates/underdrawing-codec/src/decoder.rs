@@ -123,11 +123,11 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
 
 /// Decodes the multiples of the step of all parts.
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
+    let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    header
-        .models
-        .code_part(&mut Decoder::new(first), &mut whole);
+    models.code_part(&mut Decoder::new(first), &mut whole, &[]);
+    let contexts = models.contexts(&whole, cut);
     let stripes: Vec<Part> = stripes
         .par_iter()
         .enumerate()
@@ -137,9 +137,7 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
                 for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
                     cut.copy_context(i, whole, plane);
                 }
-                header
-                    .models
-                    .code_part(&mut Decoder::new(bytes), &mut stripe);
+                models.code_part(&mut Decoder::new(bytes), &mut stripe, &contexts[i + 1]);
             }
             stripe
         })

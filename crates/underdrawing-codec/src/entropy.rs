@@ -6,15 +6,22 @@
 
 mod adaptive;
 mod cost;
+mod distribution;
+mod ldl;
 mod logistic;
 mod mixer;
 mod range;
+mod regression;
+mod value;
 
 pub(crate) use adaptive::{Adaptive, Counted};
 pub(crate) use cost::{COST_ONE, Counter, cost};
+pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use logistic::{LOGIT_LIMIT, squash, stretch};
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
+pub(crate) use regression::{N as REGRESSORS, Regression, Start};
+pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, NODES, Situation, ValueCoder, Weights};
 
 /// One direction of coding: the same model drives all of them.
 pub(crate) trait BitCoder {

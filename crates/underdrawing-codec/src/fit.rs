@@ -5,6 +5,7 @@
 
 mod solve;
 
+pub use crate::best::fit::BestFit;
 use crate::encoder::Encoder;
 use crate::fast::context::{
     Around, N_CLASSES, N_WEIGHTS, RowSums, Weights, band_index, class, weight, weights,

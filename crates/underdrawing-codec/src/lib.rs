@@ -8,10 +8,11 @@
 //! so that the same picture gives the same bytes on every machine and with any number of threads.
 
 mod bands;
+mod best;
 mod colour;
 mod decoder;
 mod encoder;
-#[allow(dead_code, unused_imports)] // Until the models use all of it.
+#[allow(dead_code, unused_imports)] // Until the lossless coder uses all of it.
 mod entropy;
 mod fast;
 #[cfg(feature = "fit")]

@@ -7,7 +7,7 @@
 //! Work is cut into groups of row pairs; each group reads two more pairs above and below, which is
 //! as far as the filters reach, and is transformed in a buffer of its own.
 
-mod lift;
+pub(crate) mod lift;
 
 use crate::simd::with_simd;
 use lift::{FORWARD, INVERSE, Step, forward_line, inverse_line, step_lines};

@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use crate::Effort;
+use crate::best::Low;
 use crate::entropy;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
@@ -81,6 +82,7 @@ impl Quantised {
     ) -> Vec<Vec<u8>> {
         let rates = fast::rates();
         let (whole, models) = (&self.parts[0], self.models);
+        let contexts = models.contexts(whole, &encoder.cut);
         let price = (self.step, lambda);
         let found: Vec<(Part, Vec<u8>)> = which
             .par_iter()
@@ -89,7 +91,7 @@ impl Quantised {
                 for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
                     encoder.cut.copy_context(i - 1, whole, plane);
                 }
-                let bytes = code_part(models, &part);
+                let bytes = code_part(models, &part, &contexts[i]);
                 (part, bytes)
             })
             .collect();
@@ -110,10 +112,12 @@ impl Quantised {
             colour: encoder.colour,
             step: self.step,
         };
+        let contexts = self.models.contexts(&self.parts[0], &encoder.cut);
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
-            .map(|part| code_part(self.models, part))
+            .zip(&contexts)
+            .map(|(part, context)| code_part(self.models, part, context))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);
@@ -123,9 +127,10 @@ impl Quantised {
     }
 }
 
-fn code_part(models: Models, part: &Part) -> Vec<u8> {
+fn code_part(models: Models, part: &Part, context: &[Low]) -> Vec<u8> {
     let mut coder = entropy::Encoder::new();
-    models.code_part(&mut coder, &mut part.clone()); // The models write what they code back.
+    // The models write what they code back.
+    models.code_part(&mut coder, &mut part.clone(), context);
     coder.finish()
 }
 

@@ -63,10 +63,10 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         chance
     }
 
-    /// Learns from the bit that came. `rate` is 1 to 16, in 1/1024.
+    /// Learns from the bit that came. `rate` is 1 to 255, in 1/16384.
     #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool, rate: i32) {
-        let error = ((i32::from(bit) << 16) - self.chance) * rate; // Below 2^20.
+        let error = (((i32::from(bit) << 16) - self.chance) * rate) >> 4; // Below 2^20.
         // Error with 16 bits, input with 8, rate with 10: 34 bits, of which 20 are kept.
         let mut steps = [0; N];
         for i in 0..N {
@@ -101,7 +101,7 @@ mod tests {
             if i >= 3000 {
                 cost -= (if bit { chance } else { 1.0 - chance }).log2();
             }
-            mixer.update(bit, 16);
+            mixer.update(bit, 255);
         }
         assert!(cost < 20.0, "{cost} bits for 1000 certain ones");
     }
@@ -114,7 +114,7 @@ mod tests {
             for sign in [-1, 1] {
                 for _ in 0..300 {
                     mixer.mix(&[sign * LOGIT_LIMIT; 16], [0]);
-                    mixer.update(bit, 16);
+                    mixer.update(bit, 255);
                 }
             }
         }
@@ -134,7 +134,7 @@ mod tests {
             let picked = [state as usize >> 9 & 1, 2, 3 + (state as usize >> 12) % 3];
             let chance = mixer.mix(&inputs.map(|x: i32| x.clamp(-2047, 2047)), picked);
             digest = digest.rotate_left(5).wrapping_mul(31) ^ u32::from(chance);
-            mixer.update(state >> 15 & 3 == 0, 3);
+            mixer.update(state >> 15 & 3 == 0, 48);
         }
         assert_eq!(digest, 2_812_349_247);
     }

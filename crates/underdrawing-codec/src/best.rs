@@ -1,0 +1,116 @@
+//! The strong models: each coefficient's mean and scale by regressions on what is known around it,
+//! its bits by mixing.
+
+#[cfg(feature = "fit")]
+pub(crate) mod fit;
+mod grid;
+mod known;
+mod low;
+mod model;
+mod scale;
+mod tables;
+
+use crate::bands::{Band, Orientation};
+use crate::entropy::BitCoder;
+use crate::part::{Cut, Part};
+use crate::quantise::Machine;
+use crate::simd::with_simd;
+use grid::{Grid, MAX_LOW_SEEN, MAX_SEEN};
+use known::{Known, Surroundings};
+pub(crate) use low::Low;
+use model::Model;
+
+/// The low band that each part refines, a plane each: none for the whole-picture part, rows of
+/// level 2 for the stripes.
+pub(crate) fn lows(whole: &Part, cut: &Cut) -> Vec<Vec<Low>> {
+    let coded = whole.shape().coded();
+    let mut lows: Vec<Low> = Vec::new();
+    for (i, band) in coded.iter().enumerate() {
+        refine(&mut lows, whole, &coded, i, band);
+    }
+    let rows = |i: usize| {
+        let rows = cut.rows(i);
+        rows.start / 4..rows.end.div_ceil(4)
+    };
+    let stripe = |i: usize| lows.iter().map(|low| low.rows(rows(i))).collect();
+    std::iter::once(Vec::new())
+        .chain((0..cut.n_stripes()).map(stripe))
+        .collect()
+}
+
+/// After band `i` of a part: starts or refines the low bands.
+fn refine(lows: &mut Vec<Low>, part: &Part, coded: &[Band], i: usize, band: &Band) {
+    match band.orientation {
+        Orientation::Ll => lows.extend(part.planes.iter().map(|p| Low::coarsest(p, band))),
+        Orientation::Hh => {
+            for (low, plane) in lows.iter_mut().zip(&part.planes) {
+                *low = low.refined(plane, [&coded[i - 2], &coded[i - 1], band]);
+            }
+        }
+        Orientation::Hl | Orientation::Lh => {}
+    }
+}
+
+/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
+/// with a decoder. A stripe's level 3 is there already; `low` is what [`lows`] gives for it.
+pub(crate) fn code_part<C: BitCoder>(
+    coder: &mut C,
+    machine: Machine,
+    part: &mut Part,
+    low: &[Low],
+) {
+    let mut model = Model::new(part.planes.len(), part.whole);
+    code_with(&mut model, coder, machine, part, low);
+}
+
+fn code_with<C: BitCoder>(
+    model: &mut Model,
+    coder: &mut C,
+    machine: Machine,
+    part: &mut Part,
+    low: &[Low],
+) {
+    let shape = part.shape();
+    let coded = shape.coded();
+    let n_planes = part.planes.len();
+    // What lies around the bands that are coded: a stripe's level 3 is given.
+    let mut grids: Vec<(Band, Vec<Grid>)> = Vec::new();
+    if let Some(first) = coded.first().filter(|b| b.orientation != Orientation::Ll) {
+        for band in coded.iter().filter(|b| b.level == first.level) {
+            if let Some(parent) = shape.parent(band) {
+                let planes = part.planes.iter().map(|p| Grid::of(p, &parent)).collect();
+                grids.push((parent, planes));
+            }
+        }
+    }
+    let mut known = Vec::new();
+    let mut lows = low.to_vec();
+    for (i, band) in coded.iter().enumerate() {
+        let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
+        for plane in 0..n_planes {
+            let limit = if band.orientation == Orientation::Ll {
+                MAX_LOW_SEEN
+            } else {
+                MAX_SEEN
+            };
+            let mut grid = Grid::new(band.width, band.height, limit);
+            let mut state = 0;
+            model.begin_band(plane, band);
+            let low = lows.get(plane).map(|low| low.grid(band));
+            let around = Surroundings::new(band, plane, &grids, &planes, low);
+            for y in 0..if band.width == 0 { 0 } else { band.height } {
+                let row = &mut part.planes[plane][band.row(y)..][..band.width];
+                with_simd(
+                    #[inline(always)]
+                    || {
+                        Known::fill(&mut known, &around, &grid, y);
+                        model.code_row(coder, machine, &mut state, &mut known, &mut grid, y, row);
+                    },
+                );
+            }
+            planes.push(grid);
+        }
+        grids.push((*band, planes));
+        refine(&mut lows, part, &coded, i, band);
+    }
+}

@@ -1,0 +1,138 @@
+//! Fits what the strong models start with to pictures; for the project's own use.
+//!
+//! The models code one picture after the other without starting again; what they then know is the
+//! start of all others.
+
+use super::model::{Mixing, Model};
+use super::scale::CLASSES;
+use super::{code_with, lows};
+use crate::encoder::Encoder;
+use crate::entropy::{Counter, INPUTS, MAIN_NODES, Start};
+use crate::part::Cut;
+use crate::quantise::Machine;
+use crate::{Effort, Picture};
+use std::fmt::Write as _;
+
+/// How many observations a start counts for.
+const TRUST: i64 = 3000;
+
+/// Models of the whole-picture part and of stripes, and how they began.
+pub struct BestFit {
+    models: [Model; 2],
+    fresh: Model,
+}
+
+impl Default for BestFit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl BestFit {
+    /// Nothing seen yet but what the present tables hold.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            models: [Model::new(3, true), Model::new(3, false)],
+            fresh: Model::new(3, false),
+        }
+    }
+
+    /// Learns from a picture at about `bpp` bits a pixel; a grey one is passed over.
+    pub fn add(&mut self, picture: &Picture, bpp: f64) {
+        let (width, height) = (picture.width(), picture.height());
+        let budget = (bpp * (width * height) as f64 / 8.0) as usize;
+        let encoder = Encoder::new(picture, Effort::Fast);
+        let Ok(mut parts) = encoder.multiples(budget) else {
+            return;
+        };
+        if parts[0].planes.len() < 3 {
+            return;
+        }
+        let lows = lows(&parts[0], &Cut::new(width, height));
+        for (part, low) in parts.iter_mut().zip(&lows) {
+            let model = &mut self.models[usize::from(!part.whole)];
+            let machine = Machine::SIXTY_FOUR;
+            code_with(model, &mut Counter::default(), machine, part, low);
+        }
+    }
+
+    fn starts(&self, kind: usize) -> Vec<[Start; 2]> {
+        let regressions = self.models[kind].regressions.iter();
+        regressions
+            .map(|pair| [pair[0].to_start(TRUST), pair[1].to_start(TRUST)])
+            .collect()
+    }
+
+    /// Mean weights over classes where the model has learned.
+    fn mixing(&self) -> Mixing {
+        let model = &self.models[1];
+        let mut mixing = [[[[0; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
+        for (node, table) in mixing.iter_mut().enumerate() {
+            for (odd, table) in table.iter_mut().enumerate() {
+                for (quarter, out) in table.iter_mut().enumerate() {
+                    for i in 0..4 {
+                        let context = 2 * (4 * quarter + i) + odd;
+                        let weights = model.coder.weights(context, node, &self.fresh.coder);
+                        for (out, weight) in out.iter_mut().zip(weights) {
+                            *out += weight / 256; // A mean of four in 1/16384.
+                        }
+                    }
+                }
+            }
+        }
+        mixing
+    }
+
+    /// The tables as a Rust file.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let mut text = String::from(HEAD);
+        for kind in 0..2 {
+            text.push_str("    [\n");
+            for plane in self.starts(kind).chunks(4) {
+                text.push_str("        [\n");
+                for [size, value] in plane {
+                    text.push_str("            [\n");
+                    for start in [size, value] {
+                        let _ = writeln!(text, "                {start:?},");
+                    }
+                    text.push_str("            ],\n");
+                }
+                text.push_str("        ],\n");
+            }
+            text.push_str("    ],\n");
+        }
+        text.push_str(MIDDLE);
+        for node in &self.mixing() {
+            text.push_str("    [\n");
+            for odd in node {
+                text.push_str("        [\n");
+                for weights in odd {
+                    let _ = writeln!(text, "            {weights:?},");
+                }
+                text.push_str("        ],\n");
+            }
+            text.push_str("    ],\n");
+        }
+        text.push_str("];\n");
+        text
+    }
+}
+
+const HEAD: &str = "//! Tables of the strong models, written by `examples/fit_best.rs`.
+
+use super::model::Mixing;
+use crate::entropy::Start;
+
+/// For the whole-picture part and stripes, by plane and orientation: magnitudes and values.
+#[rustfmt::skip]
+pub(super) static REGRESSIONS: [[[[Start; 2]; 4]; 3]; 2] = [
+";
+
+const MIDDLE: &str = "];
+
+/// Mixing weights in 1/16384.
+#[rustfmt::skip]
+pub(super) static MIXING: Mixing = [
+";

@@ -1,0 +1,284 @@
+//! The model of coefficients: what it remembers, and how a row is coded.
+
+use super::grid::{Grid, MARGIN};
+use super::known::{BITS, Known, LEFT, LEFT_2};
+use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse, size_between};
+use super::tables::{MIXING, REGRESSIONS};
+use crate::bands::{Band, Orientation};
+use crate::entropy::{
+    BitCoder, Cells, GUESSES, INPUTS, Logistic, MAIN_NODES, Regression, Situation, ValueCoder,
+};
+use crate::quantise::{MAX_MULTIPLE, Machine, index, multiple};
+
+/// Cells of the quantiser of even multiples of the step, which are one cell apart.
+const EVEN: Cells = Cells {
+    first: 128,
+    back: 128,
+};
+
+/// Cells of the quantiser of odd multiples and zero: zero's is narrower.
+const ODD: Cells = Cells {
+    first: 64,
+    back: 256,
+};
+
+/// Rate of the mixing weights.
+const RATE: i32 = 6;
+
+/// Coefficients that a regression remembers.
+const MEMORY: i64 = 10_000;
+
+/// What ratios and local magnitudes remember.
+const RATIO_MEMORY: i32 = 250;
+const LOCAL_MEMORY: i32 = 120;
+
+/// Bands of all planes, with room to count by 16.
+const BANDS: usize = 48;
+
+/// Columns of the table of local magnitudes.
+const HALF_CLASSES: usize = CLASSES / 2;
+
+/// What observations are weighted by: one by the square of the expected size and this much, in
+/// steps with 12 fraction bits. Without it, where next to nothing is expected the regressors are
+/// huge in proportion and rule the fit.
+const WEIGHT_FLOOR: i32 = 2048;
+
+/// State of one part's model.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub(super) coder: ValueCoder,
+    /// For a coefficient's magnitude and its value, by plane and orientation.
+    pub(super) regressions: Vec<[Regression; 2]>,
+    /// Magnitude of a residual over the expected size, by plane and class of the size.
+    ratios: Vec<Mean>,
+    /// Magnitude of a residual by the class of its neighbours' and half the class of the size.
+    locals: Vec<Mean>,
+    /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
+    residuals: [Vec<i32>; 2],
+    plane: usize,
+    orientation: Orientation,
+    band: usize,
+}
+
+/// What is expected of one coefficient; 12 fraction bits.
+struct Expected {
+    size: i32,
+    mean: i32,
+    /// From the residuals next to it.
+    local: i32,
+}
+
+impl Model {
+    pub(super) fn new(n_planes: usize, whole: bool) -> Self {
+        let kind = usize::from(!whole);
+        let regressions = REGRESSIONS[kind][..n_planes].iter().flatten();
+        Self {
+            coder: ValueCoder::new([2 * CLASSES, BANDS], RATE, &start_weights),
+            regressions: regressions
+                .map(|[size, value]| [Regression::new(size), Regression::new(value)])
+                .collect(),
+            ratios: vec![Mean::new(1 << SIZE_BITS); CLASSES * n_planes],
+            locals: (0..CLASSES * HALF_CLASSES)
+                .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
+                .collect(),
+            residuals: [Vec::new(), Vec::new()],
+            plane: 0,
+            orientation: Orientation::Ll,
+            band: 0,
+        }
+    }
+
+    /// Starts a band of a plane.
+    pub(super) fn begin_band(&mut self, plane: usize, band: &Band) {
+        self.plane = plane;
+        self.orientation = band.orientation;
+        let in_plane = match band.orientation {
+            Orientation::Ll => 15,
+            Orientation::Hl => 3 * (band.level as usize - 1),
+            Orientation::Lh => 3 * (band.level as usize - 1) + 1,
+            Orientation::Hh => 3 * (band.level as usize - 1) + 2,
+        };
+        self.band = 16 * plane + in_plane;
+        // The first values of LL may lie anywhere.
+        let start = if band.orientation == Orientation::Ll {
+            256 << BITS
+        } else {
+            0
+        };
+        for row in &mut self.residuals {
+            row.clear();
+            row.resize(band.width + 2 * MARGIN, start);
+        }
+    }
+
+    fn regression(&self) -> usize {
+        4 * self.plane + self.orientation as usize
+    }
+
+    /// Codes row `y` of the band; `row` is what to write, or where to.
+    #[inline(always)]
+    pub(super) fn code_row<C: BitCoder>(
+        &mut self,
+        coder: &mut C,
+        machine: Machine,
+        state: &mut u32,
+        known: &mut [Known],
+        grid: &mut Grid,
+        y: usize,
+        row: &mut [i32],
+    ) {
+        self.residuals.swap(0, 1);
+        let is_low = self.orientation == Orientation::Ll;
+        let (mut left, mut left_2) = (0i32, 0i32);
+        for x in 0..row.len() {
+            let known = &mut known[x];
+            known.sizes[LEFT] = left.abs() << BITS;
+            known.sizes[LEFT_2] = left_2.abs() << BITS;
+            known.values[LEFT] = left << BITS;
+            known.values[LEFT_2] = left_2 << BITS;
+            let expected = if is_low {
+                self.expect_low(grid, x, y)
+            } else {
+                self.expect(known, x)
+            };
+            let odd = machine.is_odd(*state);
+            let v = self.code_index(coder, index_of(row[x], odd), odd, &expected);
+            *state = machine.next(*state, v.unsigned_abs());
+            let size = multiple(v.unsigned_abs().min(MAX_MULTIPLE / 2), odd) as i32;
+            row[x] = if v < 0 { -size } else { size };
+            let seen = grid.put(x, y, row[x]);
+            (left_2, left) = (left, seen);
+            self.learn(known, &expected, x, seen);
+        }
+        if !is_low {
+            let fade = (row.len() as i64 * 65536 / MEMORY).min(1 << 14);
+            let which = self.regression();
+            let [size, value] = &mut self.regressions[which];
+            size.refit(fade);
+            value.refit(fade);
+        }
+    }
+
+    #[inline(always)]
+    fn local(&self, x: usize) -> i32 {
+        let [above, here] = &self.residuals;
+        let (above, here) = (&above[x..x + 2 * MARGIN], &here[x..x + MARGIN]);
+        let near = here[MARGIN - 1] + above[MARGIN];
+        let far = here[MARGIN - 2] + above[MARGIN - 1] + above[MARGIN + 1] + above[MARGIN + 2];
+        (2 * near + far) << (SIZE_BITS - BITS - 3)
+    }
+
+    #[inline(always)]
+    fn expect(&self, known: &Known, x: usize) -> Expected {
+        let [size, value] = &self.regressions[self.regression()];
+        let size = (size.predict(&known.sizes) >> (16 + BITS - SIZE_BITS))
+            .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE - 1)) as i32;
+        let limit = i64::from(MAX_SIZE);
+        let mean = (value.predict(&known.values) >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit);
+        Expected {
+            size,
+            mean: mean as i32,
+            local: self.local(x),
+        }
+    }
+
+    /// LL is a small picture: the median of its neighbours' plane and themselves.
+    #[inline(always)]
+    fn expect_low(&self, grid: &Grid, x: usize, y: usize) -> Expected {
+        let (above, here) = (grid.wide(y as i32 - 1), grid.wide(y as i32));
+        let at = x + MARGIN;
+        let (west, north, corner) = (here[at - 1], above[at], above[at - 1]);
+        let mean = match (x, y) {
+            (0, _) => north,
+            (_, 0) => west,
+            _ => (west + north - corner).clamp(west.min(north), west.max(north)),
+        };
+        let local = self.local(x);
+        Expected {
+            size: local.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
+            mean: mean << SIZE_BITS,
+            local,
+        }
+    }
+
+    #[inline(always)]
+    fn code_index<C: BitCoder>(
+        &mut self,
+        coder: &mut C,
+        v: i32,
+        odd: bool,
+        expected: &Expected,
+    ) -> i32 {
+        let &Expected { size, mean, local } = expected;
+        let level = class(size);
+        let ratio = self.ratios[self.plane * CLASSES + level].value();
+        let calibrated = ((i64::from(size) * i64::from(ratio)) >> SIZE_BITS) as i32;
+        let local = self.locals[class(local) * HALF_CLASSES + level / 2].value();
+        // Two steps a cell, 256ths of a cell.
+        let mean = mean >> (SIZE_BITS - 8 + 1);
+        let guess = |mean: i32, size: i32| Logistic {
+            mean,
+            inverse: inverse(size),
+        };
+        let situation = Situation {
+            guesses: [
+                guess(mean, calibrated),
+                guess(mean, calibrated / 2),
+                guess(mean, calibrated * 2),
+                guess(0, size),
+                guess(mean, local),
+                guess(mean, local / 2),
+                guess(mean, local * 2),
+            ],
+            cells: if odd { ODD } else { EVEN },
+            contexts: [2 * level + usize::from(odd), self.band],
+        };
+        self.coder.code(coder, v, &situation)
+    }
+
+    #[inline(always)]
+    fn learn(&mut self, known: &Known, expected: &Expected, x: usize, seen: i32) {
+        let &Expected { size, mean, local } = expected;
+        let residual = ((seen << SIZE_BITS) - mean).abs().min(MAX_SIZE);
+        self.residuals[1][x + MARGIN] = residual >> (SIZE_BITS - BITS);
+        let level = class(size);
+        let ratio = ((i64::from(residual) << SIZE_BITS) / i64::from(size)).min(1 << 16);
+        self.ratios[self.plane * CLASSES + level].update(ratio as i32, RATIO_MEMORY);
+        self.locals[class(local) * HALF_CLASSES + level / 2].update(residual, LOCAL_MEMORY);
+        if self.orientation != Orientation::Ll {
+            // Sixteen is the size that sums want.
+            let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
+            let which = self.regression();
+            let [size, value] = &mut self.regressions[which];
+            size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
+            value.learn(&known.values, seen << BITS, weight, SIZE_BITS);
+        }
+    }
+}
+
+/// Mixing weights that a node starts with where the size is of class `context / 2` and the
+/// quantiser odd or not.
+fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
+    match MIXING.get(node) {
+        Some(table) => table[context % 2][context / 8].map(|w| w << 6),
+        // Few bits get here: the guesses from neighbours are right on the whole.
+        None => std::array::from_fn(|i| {
+            if i < GUESSES {
+                (1 << 20) / GUESSES as i32
+            } else {
+                0
+            }
+        }),
+    }
+}
+
+/// What the first nodes start with: by quantiser and quarter of the class of size.
+pub(super) type Mixing = [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
+
+/// The signed index of a multiple of the step.
+#[inline(always)]
+fn index_of(n: i32, odd: bool) -> i32 {
+    let n = n.clamp(-(MAX_MULTIPLE as i32), MAX_MULTIPLE as i32);
+    let k = index(n, odd) as i32;
+    if n < 0 { -k } else { k }
+}

@@ -1,0 +1,201 @@
+//! Weighted least squares that go along: sums of products of up to 16 regressors and a target,
+//! which fade, and now and then the weights that fit them best.
+
+use super::ldl::{self, Matrix};
+
+/// Regressors; unused ones are zero throughout.
+pub(crate) const N: usize = 16;
+
+/// Observations whose products fit into 32 bits before they are added to the long sums.
+const BLOCK: u32 = 500;
+
+/// Largest magnitude of a normalised regressor or target.
+const LIMIT: i32 = 2047;
+
+/// Sums and weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Regression {
+    /// Products since the long sums were last added to.
+    block: [[i32; N]; N],
+    block_target: [i32; N],
+    n_block: u32,
+    /// Long sums, which fade.
+    sums: Matrix,
+    target: [i64; N],
+    /// With 16 fraction bits.
+    weights: [i32; N],
+}
+
+/// What a regression starts with: its weights in 1/4096, and how much each is trusted, as the sum
+/// of squares of its regressor in 1/256.
+pub(crate) type Start = [[i32; N]; 2];
+
+impl Regression {
+    /// Starts from weights, trusted as if the regressors were independent.
+    pub(crate) fn new([weights, trust]: &Start) -> Self {
+        let mut sums = [[0; N]; N];
+        let mut target = [0; N];
+        for i in 0..N {
+            sums[i][i] = i64::from(trust[i]) << 8;
+            target[i] = (i64::from(weights[i]) * i64::from(trust[i])) >> 4;
+        }
+        Self {
+            block: [[0; N]; N],
+            block_target: [0; N],
+            n_block: 0,
+            sums,
+            target,
+            weights: weights.map(|w| w << 4),
+        }
+    }
+
+    /// What another regression may start with, as if from `n` observations of the strongest
+    /// regressor.
+    #[cfg(feature = "fit")]
+    pub(crate) fn to_start(&self, n: i64) -> Start {
+        let sum = |i: usize| self.sums[i][i];
+        let largest = (0..N).map(sum).max().unwrap_or(0).max(1);
+        // A normalised magnitude is about 16; outliers make the mean square four times as large.
+        let trust = |i| (i128::from(sum(i)) * i128::from(n) * 4 / i128::from(largest)) as i32;
+        let weight = |i: usize| (self.weights[i] + 8) >> 4;
+        [
+            std::array::from_fn(weight),
+            std::array::from_fn(|i| trust(i).max(1)),
+        ]
+    }
+
+    /// The weighted sum of `x`, with 16 more fraction bits.
+    #[inline(always)]
+    pub(crate) fn predict(&self, x: &[i32; N]) -> i64 {
+        let mut sum = 0;
+        for i in 0..N {
+            sum += i64::from(x[i]) * i64::from(self.weights[i]);
+        }
+        sum
+    }
+
+    /// Takes an observation in: regressors and target times `weight` / 2^`shift`, which should
+    /// bring errors near 16 and is what observations are weighted by.
+    #[inline(always)]
+    pub(crate) fn learn(&mut self, x: &[i32; N], target: i32, weight: i32, shift: u32) {
+        let mut scaled = [0; N];
+        for i in 0..N {
+            scaled[i] = ((x[i] * weight) >> shift).clamp(-LIMIT, LIMIT);
+        }
+        let target = ((target * weight) >> shift).clamp(-LIMIT, LIMIT);
+        for i in 0..N {
+            let xi = scaled[i];
+            for j in 0..N {
+                self.block[i][j] += xi * scaled[j];
+            }
+        }
+        for i in 0..N {
+            self.block_target[i] += scaled[i] * target;
+        }
+        self.n_block += 1;
+        if self.n_block == BLOCK {
+            self.add_block();
+        }
+    }
+
+    fn add_block(&mut self) {
+        for i in 0..N {
+            for j in 0..N {
+                self.sums[i][j] += i64::from(self.block[i][j]);
+            }
+            self.target[i] += i64::from(self.block_target[i]);
+        }
+        self.block = [[0; N]; N];
+        self.block_target = [0; N];
+        self.n_block = 0;
+    }
+
+    /// Lets the sums fade by `fade` / 65536 and fits the weights to them.
+    #[inline(always)]
+    pub(crate) fn refit(&mut self, fade: i64) {
+        self.add_block();
+        for i in 0..N {
+            for j in 0..N {
+                self.sums[i][j] -= (self.sums[i][j] * fade) >> 16;
+            }
+            self.target[i] -= (self.target[i] * fade) >> 16;
+        }
+        self.solve();
+    }
+
+    #[inline(always)]
+    fn solve(&mut self) {
+        self.weights = ldl::solve(&self.sums, &self.target);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_weights_of_a_linear_rule() {
+        let mut regression = Regression::new(&[[0; N], [2; N]]);
+        let mut state = 3u32;
+        for _ in 0..3000 {
+            let mut x = [0; N];
+            for value in x.iter_mut().take(12) {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = (state >> 24) as i32 - 128;
+            }
+            // One regressor is nearly a copy of another: their sum must be right.
+            x[5] = x[4] + (x[6] >> 5);
+            let target = x[0] + x[1] / 2 - x[2] / 4 + x[4];
+            regression.learn(&x, target, 1 << 8, 8);
+        }
+        regression.refit(100);
+        let mut x = [0; N];
+        for (i, weight) in [(0, 1.0), (1, 0.5), (2, -0.25), (3, 0.0)] {
+            x[i] = 1;
+            let found = regression.predict(&x) as f64 / 65536.0;
+            assert!((found - weight).abs() < 0.01, "{i}: {found}");
+            x[i] = 0;
+        }
+        x[4] = 1;
+        x[5] = 1;
+        let found = regression.predict(&x) as f64 / 65536.0;
+        assert!((found - 1.0).abs() < 0.01, "{found}");
+    }
+
+    #[test]
+    fn extremes_stay_inside_64_bits() {
+        let mut regression = Regression::new(&[[0; N], [2; N]]);
+        for round in 0..40 {
+            for i in 0..600 {
+                let x = std::array::from_fn(|j| {
+                    if (i * j + round) % 3 == 0 {
+                        1 << 15
+                    } else {
+                        -(1 << 15)
+                    }
+                });
+                regression.learn(&x, if i % 2 == 0 { 1 << 15 } else { -5 }, 1 << 15, 15);
+            }
+            regression.refit(1000);
+            assert!(regression.weights.iter().all(|w| w.abs() <= 8 << 16));
+        }
+    }
+
+    #[test]
+    fn starts_with_what_it_is_given() {
+        let mut start = [[0; N], [100; N]];
+        start[0][3] = 2048;
+        let mut regression = Regression::new(&start);
+        let mut x = [0; N];
+        x[3] = 10;
+        assert_eq!(regression.predict(&x), 5 << 16);
+        // Trusted, it stays; against enough observations it yields.
+        regression.refit(0);
+        assert!((regression.predict(&x) - (5 << 16)).abs() < 2000);
+        for _ in 0..1000 {
+            regression.learn(&x, 10, 1 << 8, 8);
+        }
+        regression.refit(0);
+        assert!(regression.predict(&x) > 6 << 16);
+    }
+}
