@@ -30,7 +30,8 @@ impl Models {
     pub(crate) fn machine(self) -> Machine {
         match self {
             Models::Lossless | Models::Fast => Machine::EIGHT,
-            Models::Normal | Models::Best => Machine::SIXTY_FOUR,
+            Models::Normal => Machine::SIXTY_FOUR,
+            Models::Best => Machine::TWO_FIFTY_SIX,
         }
     }
 
