@@ -1,6 +1,6 @@
 //! Segments to a picture.
 
-use crate::best::Low;
+use crate::best::{Low, Strength};
 use crate::entropy::Decoder;
 use crate::header::{Header, HeaderError, Models};
 use crate::part::{Cut, Part};
@@ -148,8 +148,13 @@ fn decode_part(models: Models, bytes: &[u8], part: &mut Part, low: &[Low]) {
         Models::Lossless | Models::Fast => {
             fast::code_part(&mut decoder, models.machine(), part);
         }
-        Models::Normal | Models::Best => {
-            best::code_part(&mut decoder, models.machine(), part, low);
+        Models::Normal => {
+            let strength = Strength::Normal;
+            best::code_part(&mut decoder, models.machine(), part, low, strength);
+        }
+        Models::Best => {
+            let strength = Strength::Best;
+            best::code_part(&mut decoder, models.machine(), part, low, strength);
         }
     }
 }

@@ -175,7 +175,8 @@ impl<'p> Encoder<'p> {
 fn usual_ratio(effort: Effort) -> f64 {
     match effort {
         Effort::Fast => 1.0,
-        Effort::Normal | Effort::Best => 0.935,
+        Effort::Normal => 0.935,
+        Effort::Best => 0.922,
     }
 }
 

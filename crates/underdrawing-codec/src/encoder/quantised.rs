@@ -2,7 +2,7 @@
 
 use super::Encoder;
 use crate::Effort;
-use crate::best::{self, Low};
+use crate::best::{self, Low, Strength};
 use crate::entropy;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
@@ -144,8 +144,13 @@ fn code_part(models: Models, part: &Part, low: &[Low]) -> Vec<u8> {
         Models::Lossless | Models::Fast => {
             fast::code_part(&mut coder, models.machine(), &mut part);
         }
-        Models::Normal | Models::Best => {
-            best::code_part(&mut coder, models.machine(), &mut part, low);
+        Models::Normal => {
+            let strength = Strength::Normal;
+            best::code_part(&mut coder, models.machine(), &mut part, low, strength);
+        }
+        Models::Best => {
+            let strength = Strength::Best;
+            best::code_part(&mut coder, models.machine(), &mut part, low, strength);
         }
     }
     coder.finish()
