@@ -180,7 +180,7 @@ fn usual_ratio(models: Models) -> f64 {
     match models {
         Models::Lossless | Models::Fast => 1.0,
         Models::Normal => 0.97,
-        Models::Best => 0.95,
+        Models::Best => 0.925,
     }
 }
 

@@ -6,13 +6,15 @@ use crate::quantise::Machine;
 
 /// Full codings at most. The ratio to the fast model's size is learned from the first, so the
 /// second is usually the last.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 5;
 
 /// Steps tried at most in one search.
 const MAX_TRIES: usize = 14;
 
-/// Share of the budget that may stay unused: 1/1024.
+/// Share of the budget that may stay unused: 1/1024; of small pictures, which are quick to code
+/// again, 1/2048.
 const SLACK: usize = 1024;
+const SMALL_SLACK: usize = 2048;
 
 /// Bytes more of one coefficient other than zero when the step shrinks by e, measured near 4.75
 /// bits a pixel. The first guess only; then two sizes give the slope.
@@ -65,11 +67,11 @@ impl Encoder<'_> {
         let mut best: Option<Attempt> = None;
         let mut ratio = usual_ratio(self.models);
         let mut step = guess::step_for(&self.parts, budget as f64);
-        let allowance = budget / SLACK;
+        let allowance = budget / if mends { SLACK } else { SMALL_SLACK };
         let mut margin = allowance / 2;
         for round in 0..MAX_ROUNDS {
             let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let close = if mends { 0.003 } else { 0.0003 };
+            let close = if mends { 0.003 } else { 0.0001 };
             let found = self.step_for_bytes(aim, step, close);
             if round > 0 && found.quantised.step == step {
                 break; // It would come out the same.
