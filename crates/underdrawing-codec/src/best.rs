@@ -5,6 +5,7 @@
 pub(crate) mod fit;
 mod grid;
 mod known;
+mod local;
 mod low;
 mod model;
 mod scale;
@@ -19,6 +20,16 @@ use grid::{Grid, MAX_LOW_SEEN, MAX_SEEN};
 use known::{Known, Surroundings};
 pub(crate) use low::Low;
 use model::Model;
+
+/// Which of the two models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strength {
+    /// Regressions over whole bands only.
+    #[allow(dead_code)] // The normal effort has quicker models of its own.
+    Normal,
+    /// And one over the close neighbourhood of every second coefficient.
+    Best,
+}
 
 /// The low band that each part refines, a plane each: none for the whole-picture part, rows of
 /// level 2 for the stripes.
@@ -58,8 +69,9 @@ pub(crate) fn code_part<C: BitCoder>(
     machine: Machine,
     part: &mut Part,
     low: &[Low],
+    strength: Strength,
 ) {
-    let mut model = Model::new(part.planes.len(), part.whole);
+    let mut model = Model::new(part.planes.len(), part.whole, strength);
     code_with(&mut model, coder, machine, part, low);
 }
 

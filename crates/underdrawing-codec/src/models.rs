@@ -1,6 +1,6 @@
 //! Which models code a picture's coefficients.
 
-use crate::best::{self, Low};
+use crate::best::{self, Low, Strength};
 use crate::entropy::BitCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
@@ -30,7 +30,8 @@ impl Models {
     pub(crate) fn machine(self) -> Machine {
         match self {
             Models::Lossless | Models::Fast => Machine::EIGHT,
-            Models::Normal | Models::Best => Machine::SIXTY_FOUR,
+            Models::Normal => Machine::SIXTY_FOUR,
+            Models::Best => Machine::TWO_FIFTY_SIX,
         }
     }
 
@@ -41,7 +42,7 @@ impl Models {
         match self {
             Models::Lossless | Models::Fast => fast::code_part(coder, machine, part),
             Models::Normal => normal::code_part(coder, machine, part),
-            Models::Best => best::code_part(coder, machine, part, context),
+            Models::Best => best::code_part(coder, machine, part, context, Strength::Best),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The model of coefficients: what it remembers, and how a row is coded.
 
+use super::Strength;
 use super::grid::{Grid, MARGIN};
 use super::known::{BITS, Known, LEFT, LEFT_2};
+use super::local::Local;
 use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse, size_between};
 use super::tables::{MIXING, REGRESSIONS};
 use crate::bands::{Band, Orientation};
@@ -55,6 +57,8 @@ pub(super) struct Model {
     locals: Vec<Mean>,
     /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
     residuals: [Vec<i32>; 2],
+    /// None with the cheaper model.
+    around: Option<Local>,
     plane: usize,
     orientation: Orientation,
     band: usize,
@@ -64,12 +68,14 @@ pub(super) struct Model {
 struct Expected {
     size: i32,
     mean: i32,
+    /// The mean corrected by the close neighbourhood.
+    close: i32,
     /// From the residuals next to it.
     local: i32,
 }
 
 impl Model {
-    pub(super) fn new(n_planes: usize, whole: bool) -> Self {
+    pub(super) fn new(n_planes: usize, whole: bool, strength: Strength) -> Self {
         let kind = usize::from(!whole);
         let regressions = REGRESSIONS[kind][..n_planes].iter().flatten();
         Self {
@@ -82,6 +88,7 @@ impl Model {
                 .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
                 .collect(),
             residuals: [Vec::new(), Vec::new()],
+            around: (strength == Strength::Best).then(Local::default),
             plane: 0,
             orientation: Orientation::Ll,
             band: 0,
@@ -105,6 +112,9 @@ impl Model {
         } else {
             0
         };
+        if let Some(around) = &mut self.around {
+            around.begin_band(band.width);
+        }
         for row in &mut self.residuals {
             row.clear();
             row.resize(band.width + 2 * MARGIN, start);
@@ -128,6 +138,9 @@ impl Model {
         row: &mut [i32],
     ) {
         self.residuals.swap(0, 1);
+        if let Some(around) = &mut self.around {
+            around.begin_row();
+        }
         let is_low = self.orientation == Orientation::Ll;
         let (mut left, mut left_2) = (0i32, 0i32);
         for x in 0..row.len() {
@@ -169,15 +182,20 @@ impl Model {
     }
 
     #[inline(always)]
-    fn expect(&self, known: &Known, x: usize) -> Expected {
+    fn expect(&mut self, known: &Known, x: usize) -> Expected {
         let [size, value] = &self.regressions[self.regression()];
         let size = (size.predict(&known.sizes) >> (16 + BITS - SIZE_BITS))
             .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE - 1)) as i32;
         let limit = i64::from(MAX_SIZE);
         let mean = (value.predict(&known.values) >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit);
+        let mean = mean as i32;
         Expected {
             size,
-            mean: mean as i32,
+            mean,
+            close: match &mut self.around {
+                Some(around) => mean + around.predict(known, x),
+                None => mean,
+            },
             local: self.local(x),
         }
     }
@@ -197,6 +215,7 @@ impl Model {
         Expected {
             size: local.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
             mean: mean << SIZE_BITS,
+            close: mean << SIZE_BITS,
             local,
         }
     }
@@ -209,26 +228,32 @@ impl Model {
         odd: bool,
         expected: &Expected,
     ) -> i32 {
-        let &Expected { size, mean, local } = expected;
+        let &Expected {
+            size,
+            mean,
+            close,
+            local,
+        } = expected;
         let level = class(size);
         let ratio = self.ratios[self.plane * CLASSES + level].value();
         let calibrated = ((i64::from(size) * i64::from(ratio)) >> SIZE_BITS) as i32;
         let local = self.locals[class(local) * HALF_CLASSES + level / 2].value();
         // Two steps a cell, 256ths of a cell.
         let mean = mean >> (SIZE_BITS - 8 + 1);
+        let close = close >> (SIZE_BITS - 8 + 1);
         let guess = |mean: i32, size: i32| Logistic {
             mean,
             inverse: inverse(size),
         };
         let situation = Situation {
             guesses: [
+                guess(close, calibrated),
+                guess(close, calibrated / 2),
                 guess(mean, calibrated),
-                guess(mean, calibrated / 2),
-                guess(mean, calibrated * 2),
                 guess(0, size),
+                guess(close, local),
+                guess(close, local * 2),
                 guess(mean, local),
-                guess(mean, local / 2),
-                guess(mean, local * 2),
             ],
             cells: if odd { ODD } else { EVEN },
             contexts: [2 * level + usize::from(odd), self.band],
@@ -238,8 +263,13 @@ impl Model {
 
     #[inline(always)]
     fn learn(&mut self, known: &Known, expected: &Expected, x: usize, seen: i32) {
-        let &Expected { size, mean, local } = expected;
-        let residual = ((seen << SIZE_BITS) - mean).abs().min(MAX_SIZE);
+        let &Expected {
+            size,
+            mean,
+            close,
+            local,
+        } = expected;
+        let residual = ((seen << SIZE_BITS) - close).abs().min(MAX_SIZE);
         self.residuals[1][x + MARGIN] = residual >> (SIZE_BITS - BITS);
         let level = class(size);
         let ratio = ((i64::from(residual) << SIZE_BITS) / i64::from(size)).min(1 << 16);
@@ -249,6 +279,11 @@ impl Model {
             // Sixteen is the size that sums want.
             let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
             let which = self.regression();
+            if let Some(around) = &mut self.around {
+                let error = (seen << BITS) - (mean >> (SIZE_BITS - BITS));
+                let error = error.clamp(-(1 << 14), 1 << 14);
+                around.learn(known, x, error, weight, SIZE_BITS);
+            }
             let [size, value] = &mut self.regressions[which];
             size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
             value.learn(&known.values, seen << BITS, weight, SIZE_BITS);

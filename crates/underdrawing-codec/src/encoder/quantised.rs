@@ -1,7 +1,6 @@
 //! One choice of step and price: the multiples of the step, and their bytes.
 
 use super::Encoder;
-use crate::Effort;
 use crate::best::Low;
 use crate::entropy;
 use crate::fast;
@@ -20,7 +19,7 @@ pub(super) struct Quantised {
     pub(super) step: u32,
     /// The whole-picture part first; stripes have their rows of level 3 too.
     pub(super) parts: Vec<Part>,
-    models: Models,
+    pub(super) machine: Machine,
 }
 
 impl Quantised {
@@ -30,13 +29,12 @@ impl Quantised {
         cut: &Cut,
         step: u32,
         lambda: u32,
-        effort: Effort,
+        machine: Machine,
     ) -> Self {
         let rates = fast::rates();
-        let models = Models::of(effort);
         let mut parts: Vec<Part> = coefficients
             .par_iter()
-            .map(|part| quantise_part(part, models.machine(), (step, lambda), rates))
+            .map(|part| quantise_part(part, machine, (step, lambda), rates))
             .collect();
         let (whole, stripes) = parts.split_at_mut(1);
         stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
@@ -47,7 +45,7 @@ impl Quantised {
         Self {
             step,
             parts,
-            models,
+            machine,
         }
     }
 
@@ -58,7 +56,7 @@ impl Quantised {
             .par_iter()
             .map(|part| {
                 let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, self.models.machine(), &mut part.clone());
+                fast::code_part(&mut counter, self.machine, &mut part.clone());
                 counter.bits()
             })
             .collect();
@@ -81,13 +79,13 @@ impl Quantised {
         lambda: u32,
     ) -> Vec<Vec<u8>> {
         let rates = fast::rates();
-        let (whole, models) = (&self.parts[0], self.models);
+        let (whole, models) = (&self.parts[0], encoder.models);
         let contexts = models.contexts(whole, &encoder.cut);
         let price = (self.step, lambda);
         let found: Vec<(Part, Vec<u8>)> = which
             .par_iter()
             .map(|&i| {
-                let mut part = quantise_part(&encoder.parts[i], models.machine(), price, rates);
+                let mut part = quantise_part(&encoder.parts[i], self.machine, price, rates);
                 for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
                     encoder.cut.copy_context(i - 1, whole, plane);
                 }
@@ -105,19 +103,19 @@ impl Quantised {
     /// The segments.
     pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
         let header = Header {
-            models: self.models,
+            models: encoder.models,
             width: encoder.picture.width(),
             height: encoder.picture.height(),
             channels: encoder.picture.channels(),
             colour: encoder.colour,
             step: self.step,
         };
-        let contexts = self.models.contexts(&self.parts[0], &encoder.cut);
+        let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
             .zip(&contexts)
-            .map(|(part, context)| code_part(self.models, part, context))
+            .map(|(part, context)| code_part(encoder.models, part, context))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);

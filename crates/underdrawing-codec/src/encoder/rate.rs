@@ -2,16 +2,19 @@
 
 use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
+use crate::quantise::Machine;
 
 /// Full codings at most. The ratio to the fast model's size is learned from the first, so the
 /// second is usually the last.
-const MAX_ROUNDS: usize = 4;
+const MAX_ROUNDS: usize = 5;
 
 /// Steps tried at most in one search.
 const MAX_TRIES: usize = 14;
 
-/// Share of the budget that may stay unused: 1/1024.
+/// Share of the budget that may stay unused: 1/1024; of small pictures, which are quick to code
+/// again, 1/2048.
 const SLACK: usize = 1024;
+const SMALL_SLACK: usize = 2048;
 
 /// Bytes more of one coefficient other than zero when the step shrinks by e, measured near 4.75
 /// bits a pixel. The first guess only; then two sizes give the slope.
@@ -62,19 +65,19 @@ impl Encoder<'_> {
     pub(super) fn fit(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let mends = self.cut.n_stripes() >= MIN_STRIPES;
         let mut best: Option<Attempt> = None;
-        let mut ratio = usual_ratio(self.effort);
+        let mut ratio = usual_ratio(self.models);
         let mut step = guess::step_for(&self.parts, budget as f64);
-        let allowance = budget / SLACK;
+        let allowance = budget / if mends { SLACK } else { SMALL_SLACK };
         let mut margin = allowance / 2;
         for round in 0..MAX_ROUNDS {
             let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let close = if mends { 0.003 } else { 0.0003 };
+            let close = if mends { 0.003 } else { 0.0001 };
             let found = self.step_for_bytes(aim, step, close);
             if round > 0 && found.quantised.step == step {
                 break; // It would come out the same.
             }
             step = found.quantised.step;
-            let attempt = self.code(found.quantised);
+            let attempt = self.code(self.machined(found.quantised));
             let length = attempt.len();
             ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
             if length > budget {
@@ -100,6 +103,15 @@ impl Encoder<'_> {
         best.map_or_else(|| self.coarsest(budget), Ok)
     }
 
+    /// The same step with the states that these models have.
+    fn machined(&self, tried: Quantised) -> Quantised {
+        if self.models.machine() == tried.machine {
+            tried
+        } else {
+            self.quantise(tried.step, LAMBDA)
+        }
+    }
+
     /// The last resort: the largest step.
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let attempt = self.code(self.quantise(*STEPS.end(), LAMBDA));
@@ -114,7 +126,9 @@ impl Encoder<'_> {
     }
 
     fn try_step(&self, step: u32) -> Try {
-        let quantised = self.quantise(step, LAMBDA);
+        // Eight states are quick and nearly in proportion.
+        let machine = Machine::EIGHT;
+        let quantised = Quantised::new(&self.parts, &self.cut, step, LAMBDA, machine);
         let bytes = quantised.fast_bytes();
         Try { quantised, bytes }
     }
