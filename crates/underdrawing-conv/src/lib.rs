@@ -22,6 +22,7 @@ mod conv3x3;
 mod direct;
 mod gemm;
 mod layout;
+mod matrix;
 mod method;
 mod pass;
 mod path;

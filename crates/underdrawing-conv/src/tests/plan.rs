@@ -260,35 +260,23 @@ fn runs_steps_of_a_lifting_network() {
                 |twin| {
                     let (cover, secret) = (twin.input(12, size), twin.input(12, size));
                     let leaky = Activation::LeakyRelu(0.2);
-                    let function =
-                        |twin: &mut Twin, x: &Both, c_out: usize, add: Option<&Both>| {
-                            let features = twin.conv(x, 20, Kernel::same(3), leaky, None);
-                            let sum =
-                                twin.conv(&features, 20, Kernel::same(3), leaky, Some(&features));
-                            let all = twin.concat(&[&sum, x]);
-                            twin.conv(&all, c_out, Kernel::same(3), Activation::None, add)
-                        };
+                    let function = |twin: &mut Twin, x: &Both, c_out: usize, add: Option<&Both>| {
+                        let features = twin.conv(x, 20, Kernel::same(3), leaky, None);
+                        let sum = twin.conv(&features, 20, Kernel::same(3), leaky, Some(&features));
+                        let all = twin.concat(&[&sum, x]);
+                        twin.conv(&all, c_out, Kernel::same(3), Activation::None, add)
+                    };
                     let cover = function(twin, &secret, 12, Some(&cover));
                     let update = function(twin, &cover, 24, None);
                     // The cover is concatenated again, so it must be copied.
                     let second = function(twin, &cover, 12, None);
                     let secret = twin.couple(&secret, &update, inverse);
-                    let inputs = vec![
-                        (
-                            cover.0,
-                            Picture {
-                                numbers: noise(N * 12 * size[0] * size[1], 1),
-                                ..cover.1.clone()
-                            },
-                        ),
-                        (
-                            cover.0,
-                            Picture {
-                                numbers: noise(N * 12 * size[0] * size[1], 2),
-                                ..cover.1.clone()
-                            },
-                        ),
-                    ];
+                    let input = |seed: u32| Picture {
+                        channels: 12,
+                        size,
+                        numbers: noise(N * 12 * size[0] * size[1], seed),
+                    };
+                    let inputs = vec![(cover.0, input(1)), (cover.0, input(2))];
                     (inputs, vec![cover, secret, second])
                 },
             );
