@@ -18,6 +18,8 @@ pub(crate) enum Method {
 const MATRIX_PIXELS: usize = 256;
 /// The same for the gradient of the weights, whose sums are brought back.
 const MATRIX_PIXELS_GRADIENT: usize = 1024;
+/// By how much the two are smaller for kernels of 3x3, where Winograd's method saves more.
+const SAVES_MORE: usize = 3;
 /// Products of channels from which on they are many.
 const MANY_CHANNELS: usize = 4096;
 
@@ -39,6 +41,11 @@ impl Method {
             return Self::Direct;
         }
         let pixels = pass.n * pass.rows() * pass.cols();
+        let pixels = if pass.taps == 3 {
+            SAVES_MORE * pixels
+        } else {
+            pixels
+        };
         let large = c_in.min(c_out) >= 6 && c_in * c_out >= 192;
         if pixels <= matrix_pixels && c_in * c_out >= MANY_CHANNELS {
             Self::Matrix
