@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::prelude::*;
 use burn::tensor::{Gradients, TensorData};
-use underdrawing::net::NamedTensor;
+use underdrawing::net::{AdamFactors, AdamState, NamedTensor, adam_step};
 
 use crate::checkpoint::Values;
 
@@ -106,12 +106,13 @@ impl Adam {
             .collect();
     }
 
-    /// The new value of a parameter.
+    /// The new value of a parameter. `gradient` is multiplied by `gradient_scale` first.
     fn update(
         &mut self,
         name: &str,
         value: Tensor<1>,
         gradient: Tensor<1>,
+        gradient_scale: f64,
         rate: f64,
     ) -> Tensor<1> {
         let AdamConfig {
@@ -120,24 +121,35 @@ impl Adam {
             epsilon,
             weight_decay,
         } = self.config;
-        let (mean, square) = match self.moments.remove(name) {
-            Some(old) => (
-                old.mean * beta_1 + gradient.clone() * (1.0 - beta_1),
-                old.square * beta_2 + gradient.square() * (1.0 - beta_2),
-            ),
-            None => (
-                gradient.clone() * (1.0 - beta_1),
-                gradient.square() * (1.0 - beta_2),
-            ),
-        };
         let steps = self.steps as f64;
         let mean_correction = 1.0 - beta_1.powf(steps);
         let square_correction = 1.0 - beta_2.powf(steps);
-        let root = square.clone().sqrt() / square_correction.sqrt() + epsilon;
-        let change = mean.clone() / root * (rate / mean_correction);
+        let factors = AdamFactors {
+            gradient: gradient_scale as f32,
+            beta_1: beta_1 as f32,
+            beta_2: beta_2 as f32,
+            root: (1.0 / square_correction.sqrt()) as f32,
+            epsilon: epsilon as f32,
+            rate: (rate / mean_correction) as f32,
+            keep: (1.0 - rate * weight_decay) as f32,
+        };
+        let moments = self.moments.remove(name).unwrap_or_else(|| Moments {
+            mean: value.zeros_like(),
+            square: value.zeros_like(),
+        });
+        let state = AdamState {
+            value,
+            mean: moments.mean,
+            square: moments.square,
+        };
+        let AdamState {
+            value,
+            mean,
+            square,
+        } = adam_step(state, gradient, factors);
         self.moments
             .insert(name.to_owned(), Moments { mean, square });
-        value * (1.0 - rate * weight_decay) - change
+        value
     }
 }
 
@@ -175,7 +187,8 @@ impl ModuleMapper for Stepper<'_> {
         let value = self.adam.update(
             &name,
             tensor.inner().reshape([n]),
-            gradient.reshape([n]) * self.gradient_scale,
+            gradient.reshape([n]),
+            self.gradient_scale,
             (self.learning_rate)(&name),
         );
         let value = Tensor::from_inner(value.reshape(shape)).require_grad();

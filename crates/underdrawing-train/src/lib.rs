@@ -11,6 +11,7 @@ mod config;
 mod curves;
 mod dataset;
 mod event;
+mod learner;
 mod loss;
 mod run_folder;
 mod schedule;
@@ -23,5 +24,6 @@ pub use config::{
 };
 pub use dataset::DatasetError;
 pub use event::{Event, Validation};
+pub use learner::{Learner, Rates};
 pub use schedule::{Plateau, Schedule};
 pub use trainer::{TrainError, Trainer};

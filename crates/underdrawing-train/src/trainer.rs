@@ -6,23 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::module::Module;
-use burn::prelude::*;
-use burn::tensor::TensorData;
-use underdrawing::net::{Networks, n_parameters};
+use underdrawing::net::n_parameters;
 use underdrawing::{Compute, Model, Quality, TrainingRecord};
 
-use crate::adam::{Adam, AdamConfig, gradient_norm};
 use crate::checkpoint::{self, CheckpointError, State};
 use crate::config::{ConfigError, RunPaths, TrainConfig};
 use crate::dataset::{Dataset, DatasetError, Loader, list_pictures};
 use crate::event::{Event, Validation};
-use crate::loss;
+use crate::learner::{Learner, Outcome, Rates};
 use crate::run_folder::{self, RunFolder};
 use crate::schedule::Schedule;
 use crate::validate::{self, Pair};
-
-/// PyTorch's default.
-const ADAM_EPSILON: f64 = 1e-8;
 
 /// Fewest validation pictures: one pair.
 const FEWEST_VALIDATION: usize = 2;
@@ -64,9 +58,7 @@ pub enum TrainError {
 pub struct Trainer {
     config: TrainConfig,
     folder: RunFolder,
-    device: Device,
-    networks: Networks,
-    adam: Adam,
+    learner: Learner,
     state: State,
     dataset: Arc<Dataset>,
     pairs: Vec<Pair>,
@@ -102,15 +94,11 @@ impl Trainer {
         let (paths, config) = folder.open()?;
         let mut trainer = Self::prepare(config, &paths, folder, compute)?;
         if let Some((state, tensors)) = trainer.folder.load_checkpoint()? {
-            trainer.networks =
-                checkpoint::restore(trainer.networks, &tensors).map_err(|reason| {
-                    CheckpointError::Content {
-                        path: trainer.folder.last(),
-                        reason,
-                    }
-                })?;
-            let device = trainer.device.clone().inner();
-            trainer.adam.restore(state.step, tensors, &device);
+            let path = trainer.folder.last();
+            trainer
+                .learner
+                .restore(state.step, tensors)
+                .map_err(|reason| CheckpointError::Content { path, reason })?;
             trainer.state = state;
         }
         Ok(trainer)
@@ -133,14 +121,7 @@ impl Trainer {
             }
             .into());
         }
-        let device = compute.device()?.autodiff();
-        let networks = config.architecture().init(config.seed, &device);
-        let adam = Adam::new(AdamConfig {
-            beta_1: config.beta_1,
-            beta_2: config.beta_2,
-            epsilon: ADAM_EPSILON,
-            weight_decay: config.weight_decay,
-        });
+        let learner = Learner::new(&config, compute)?;
         let dataset = Dataset::new(
             pictures,
             config.fit,
@@ -152,9 +133,7 @@ impl Trainer {
             state: State::new(config.hiding_patience, config.reveal_patience),
             config,
             folder,
-            device,
-            networks,
-            adam,
+            learner,
             dataset: Arc::new(dataset),
             pairs,
         })
@@ -181,7 +160,7 @@ impl Trainer {
             steps_per_epoch: self.config.steps_per_epoch(self.dataset.len()),
             pictures: self.dataset.len(),
             validation_pairs: self.pairs.len(),
-            parameters: n_parameters(&self.networks),
+            parameters: n_parameters(self.learner.networks()),
         })?;
         let batch_size = self.config.batch_size;
         let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
@@ -212,16 +191,11 @@ impl Trainer {
 
     /// One step of all networks.
     fn step(&mut self, batch: Vec<f32>, steps: u64) -> Result<Event, TrainError> {
-        let config = &self.config;
-        let (n, size) = (config.batch_size, config.size);
-        let data = TensorData::new(batch, [n, 3, size, size]);
-        let pictures = Tensor::<4>::from_data(data, &self.device);
-        let cover = pictures.clone().narrow(0, 0, n / 2);
-        let secret = pictures.narrow(0, n / 2, n / 2);
-        let pass = loss::forward(&self.networks, cover, secret, config, self.state.step);
-        let gradients = pass.loss(config).backward();
-        let number = |t: Tensor<1>| f64::from(t.into_scalar::<f32>());
-        let (container_mse, revealed_mse) = (number(pass.container_mse), number(pass.revealed_mse));
+        let Outcome {
+            container_mse,
+            revealed_mse,
+            gradients,
+        } = self.learner.forward_and_back(batch, self.state.step);
         self.state
             .watch(container_mse + revealed_mse)
             .map_err(|what| TrainError::Diverged {
@@ -229,25 +203,17 @@ impl Trainer {
                 what,
                 last_good: self.folder.last_good(),
             })?;
-
-        let mut scale = 1.0;
-        if config.clip_norm > 0.0 {
-            let norm = gradient_norm(&self.networks, &gradients);
-            scale = (config.clip_norm / norm.max(1e-12)).min(1.0);
-        }
+        let config = &self.config;
         let factor = config
             .schedule
             .factor(self.state.step, steps, config.warmup_steps);
         let learning_rate = config.learning_rate * factor * self.state.hiding_plateau.factor;
         let reveal_learning_rate = config.learning_rate * factor * self.state.reveal_plateau.factor;
-        let networks = self.networks.clone();
-        self.networks = self.adam.step(networks, &gradients, scale, &|name| {
-            if name.contains("reveal.") {
-                reveal_learning_rate
-            } else {
-                learning_rate
-            }
-        });
+        let rates = Rates {
+            hiding: learning_rate,
+            reveal: reveal_learning_rate,
+        };
+        self.learner.update(&gradients, rates);
         self.state.step += 1;
         Ok(Event::Step {
             step: self.state.step,
@@ -270,9 +236,9 @@ impl Trainer {
         let sheet = due(self.config.sheet_every) || step == steps;
         if validate || sheet {
             let outcomes = validate::run(
-                &self.networks.valid(),
+                &self.learner.networks().valid(),
                 &self.pairs,
-                &self.device.clone().inner(),
+                &self.learner.device().clone().inner(),
             );
             if validate {
                 let summary = validate::summary(&self.pairs, &outcomes, step);
@@ -314,7 +280,7 @@ impl Trainer {
     }
 
     fn save_last(&mut self, report: &mut Reporter<'_>) -> Result<(), TrainError> {
-        let mut tensors = checkpoint::network_tensors(&self.networks);
+        let mut tensors = checkpoint::network_tensors(self.learner.networks());
         if let Some(bad) = tensors
             .iter()
             .find(|t| t.values.iter().any(|v| !v.is_finite()))
@@ -325,7 +291,7 @@ impl Trainer {
                 last_good: self.folder.last_good(),
             });
         }
-        tensors.extend(self.adam.to_tensors());
+        tensors.extend(self.learner.moments());
         let path = self.folder.save_checkpoint(&self.state, &tensors)?;
         self.folder.save_model("last", &self.model(None))?;
         report.tell(Event::Saved { path, best: false })
@@ -342,7 +308,11 @@ impl Trainer {
                 revealed_psnr_db: f.revealed_psnr_db,
             }),
         };
-        Model::new(self.config.architecture(), self.networks.clone(), training)
+        Model::new(
+            self.config.architecture(),
+            self.learner.networks().clone(),
+            training,
+        )
     }
 }
 

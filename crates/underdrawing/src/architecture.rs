@@ -70,9 +70,8 @@ impl Architecture {
         let context = |radius, channels| Context::Radius { radius, channels };
         match self {
             Self::Lifting(config) => {
-                // At half the size in both directions: features beside the twelve bands.
-                let channels = (config.width + 12).div_ceil(4);
-                let both = context(config.receptive_radius(), channels);
+                // Both branches: features are never there for more than a part of a tile.
+                let both = context(config.receptive_radius(), /* channels */ 6);
                 (both, both)
             }
             Self::Unet2018(Pair2018Config { hiding, reveal }) => {

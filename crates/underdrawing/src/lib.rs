@@ -71,6 +71,7 @@ pub use pixels::{Limits, Pixels, PixelsError};
 pub use pth::{PthError, StateDictError, export_2018, import_2018};
 pub use reveal::{RevealError, RevealOptions};
 pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
+pub use underdrawing_conv::keep_freed_memory;
 
 /// The README's code, compiled with the other examples.
 #[cfg(doctest)]

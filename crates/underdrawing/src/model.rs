@@ -1,10 +1,12 @@
 //! A model: networks, what they are, and how they were trained.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::Module;
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
+use underdrawing_conv::Plan;
 
 use crate::architecture::Architecture;
 use crate::compute::Compute;
@@ -13,7 +15,7 @@ use crate::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
 use crate::model_id::ModelId;
-use crate::net::{self, Init, Networks, named_tensors, with_tensors};
+use crate::net::{self, Init, Networks, Pair2018, named_tensors, with_tensors};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
 use crate::tile::{Context, Window};
@@ -30,6 +32,14 @@ pub struct Model {
     id: ModelId,
     n_parameters: usize,
     device: Device,
+    plans: Arc<Mutex<Plans>>,
+}
+
+/// Networks as plans of our kernels, built when first used; a copy of a model shares them.
+#[derive(Default)]
+struct Plans {
+    hiding: Option<Plan>,
+    reveal: Option<Plan>,
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -77,6 +87,7 @@ impl Model {
             networks,
             training,
             device,
+            plans: Arc::default(),
         }
     }
 
@@ -219,10 +230,36 @@ impl Model {
         hide::float_pair(self, cover, secret)
     }
 
+    /// The 2018 system, where it can run by plans of our kernels: on the CPU.
+    fn planned(&self) -> Option<&Pair2018> {
+        match &self.networks {
+            Networks::Unet2018(pair) if self.device == Device::flex() => Some(pair),
+            _ => None,
+        }
+    }
+
     /// A window as a tensor `[1, 3, h, w]`.
     fn tensor(&self, window: Window) -> Tensor<4> {
         let shape = [1, 3, window.height, window.width];
         Tensor::from_data(TensorData::new(window.samples, shape), &self.device)
+    }
+}
+
+/// Runs a plan whose output has the inputs' size.
+fn run(plan: &mut Plan, inputs: &[&Window]) -> Window {
+    let Window { width, height, .. } = *inputs[0];
+    let mut samples = vec![0.0; 3 * height * width];
+    let inputs: Vec<&[f32]> = inputs.iter().map(|x| x.samples.as_slice()).collect();
+    plan.run(
+        /* n */ 1,
+        [height, width],
+        &inputs,
+        &mut [&mut samples],
+    );
+    Window {
+        width,
+        height,
+        samples,
     }
 }
 
@@ -249,10 +286,22 @@ impl Network for Model {
     }
 
     fn hide(&self, cover: Window, secret: Window) -> Window {
+        if let Some(pair) = self.planned() {
+            let size = [cover.height, cover.width];
+            let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+            let plan = plans.hiding.get_or_insert_with(|| pair.hiding.plan(size));
+            return run(plan, &[&cover, &secret]);
+        }
         window(self.networks.hide(self.tensor(cover), self.tensor(secret)))
     }
 
     fn reveal(&self, container: Window) -> Window {
+        if let Some(pair) = self.planned() {
+            let size = [container.height, container.width];
+            let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+            let plan = plans.reveal.get_or_insert_with(|| pair.reveal.plan(size));
+            return run(plan, &[&container]);
+        }
         window(self.networks.reveal(self.tensor(container)))
     }
 }

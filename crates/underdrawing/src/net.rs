@@ -3,7 +3,6 @@
 mod batch_norm;
 mod conv;
 mod dense2017;
-mod haar;
 mod init;
 mod lifting;
 mod ops;
@@ -18,6 +17,7 @@ use burn::prelude::*;
 pub use dense2017::{PictureNet, PreparationNet, Triple2017, Triple2017Config};
 pub use init::Init;
 pub use lifting::{LiftingNet, LiftingNetConfig};
+pub use ops::{AdamFactors, AdamState, adam_step};
 pub use pair2018::{Pair2018, Pair2018Config};
 pub use params::{
     NamedTensor, is_statistic, n_parameters, named_shapes, named_tensors, with_tensors,

@@ -107,6 +107,19 @@ const CASES: [Case; 22] = {
 };
 
 #[test]
+fn a_drawing_in_flat_colours_makes_a_small_png() {
+    let drawing = Pixels::from_fn(300, 200, |x, y| match (x / 7 % 5, y / 11 % 4) {
+        (0, 0) => [200, 30, 30],
+        (1, _) => [20, 20, 20],
+        _ => [255; 3],
+    });
+    let bytes = Picture::from(drawing.unwrap())
+        .encode(FileFormat::Png)
+        .unwrap();
+    assert!(bytes.len() < 2000, "{} bytes", bytes.len());
+}
+
+#[test]
 fn reads_every_kind_of_file() {
     for case in CASES {
         let name = case.file;

@@ -7,8 +7,14 @@ use image::{ExtendedColorType, ImageEncoder, ImageError};
 
 use super::{FileFormat, ImageFileError, Picture};
 
-/// Up to a tenth smaller files than the fast level; an eighth of a second a megapixel.
-const COMPRESSION: png::CompressionType = png::CompressionType::Default;
+/// For photographs and containers: thirty times as quick as the slow level, 5 milliseconds a
+/// megapixel instead of 170, for files that are 4 % larger.
+const QUICK: png::CompressionType = png::CompressionType::Fast;
+/// For drawings in flat colours, whose files are up to an eighth as large.
+const SMALL: png::CompressionType = png::CompressionType::Default;
+/// A picture that the quick level brings below this part of its samples is a drawing: photographs
+/// stay above a half.
+const FLAT: f64 = 0.4;
 const FILTER: png::FilterType = png::FilterType::Adaptive;
 
 pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
@@ -36,10 +42,21 @@ pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, I
         height: pixels.height(),
         source: error.into(),
     };
-    let mut bytes = Vec::new();
-    let mut file = Cursor::new(&mut bytes);
     let profile = picture.icc_profile.as_deref();
     let size = (pixels.width() as u32, pixels.height() as u32);
+    if format == FileFormat::Png {
+        let png = |level| {
+            let mut bytes = Vec::new();
+            let encoder = png::PngEncoder::new_with_quality(&mut bytes, level, FILTER);
+            write(encoder, data, size, color, profile).map_err(failed)?;
+            Ok(bytes)
+        };
+        let bytes = png(QUICK)?;
+        let flat = (bytes.len() as f64) < FLAT * data.len() as f64;
+        return if flat { png(SMALL) } else { Ok(bytes) };
+    }
+    let mut bytes = Vec::new();
+    let mut file = Cursor::new(&mut bytes);
     match format {
         FileFormat::Tiff => write(tiff::TiffEncoder::new(file), data, size, color, profile),
         FileFormat::WebP => {
@@ -47,11 +64,7 @@ pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, I
             write(encoder, data, size, color, profile)
         }
         FileFormat::Bmp => write(bmp::BmpEncoder::new(&mut file), data, size, color, profile),
-        FileFormat::Qoi => write(qoi::QoiEncoder::new(file), data, size, color, profile),
-        _ => {
-            let encoder = png::PngEncoder::new_with_quality(file, COMPRESSION, FILTER);
-            write(encoder, data, size, color, profile)
-        }
+        _ => write(qoi::QoiEncoder::new(file), data, size, color, profile),
     }
     .map_err(failed)?;
     Ok(bytes)

@@ -5,9 +5,12 @@
 
 use burn::module::{Param, RunningState};
 use burn::prelude::*;
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::activation::relu;
+use burn::tensor::module::batch_norm;
 
 use super::init::Init;
+use super::ops::batch_norm_train;
+use super::params::values_of;
 
 /// Added to the variance.
 const EPSILON: f64 = 1e-5;
@@ -45,26 +48,35 @@ impl BatchNorm {
     /// `x` `[n, channels, h, w]`, same shape out.
     #[must_use]
     pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        if x.device().is_autodiff() {
-            self.forward_training(x)
-        } else {
-            let (mean, variance) = (self.running_mean.value(), self.running_var.value());
-            batch_norm(
-                x,
-                self.weight.val(),
-                self.bias.val(),
-                mean,
-                variance,
-                EPSILON,
-            )
-        }
+        self.run(x, /* activate */ false)
     }
 
-    fn forward_training(&self, x: Tensor<4>) -> Tensor<4> {
+    /// The same with a ReLU behind it.
+    #[must_use]
+    pub(crate) fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, /* activate */ true)
+    }
+
+    /// Scale and shift of each channel by the running statistics, for a convolution before it to
+    /// take over.
+    pub(crate) fn scale_and_shift(&self) -> (Vec<f32>, Vec<f32>) {
+        let (mean, variance) = (self.running_mean.value(), self.running_var.value());
+        let scale = self.weight.val() / (variance + EPSILON).sqrt();
+        let shift = self.bias.val() - mean * scale.clone();
+        (values_of(scale), values_of(shift))
+    }
+
+    fn run(&self, x: Tensor<4>, activate: bool) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if !x.device().is_autodiff() {
+            let (mean, variance) = (self.running_mean.value(), self.running_var.value());
+            let y = batch_norm(x, weight, bias, mean, variance, EPSILON);
+            return if activate { relu(y) } else { y };
+        }
         let [n, _, h, w] = x.dims();
         let samples = (n * h * w) as f64;
         let unbiased = samples / (samples - 1.0).max(1.0);
-        let batch = batch_norm_train(x, self.weight.val(), self.bias.val(), EPSILON);
+        let batch = batch_norm_train(x, weight, bias, EPSILON, activate);
         update(&self.running_mean, batch.mean);
         update(&self.running_var, batch.variance * unbiased);
         batch.output

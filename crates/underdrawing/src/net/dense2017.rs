@@ -9,13 +9,11 @@
 
 use burn::module::Param;
 use burn::prelude::*;
-use burn::tensor::activation::relu;
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use serde::{Deserialize, Serialize};
+use underdrawing_conv::{Activation, Kernel};
 
 use super::init::Init;
-use super::ops::conv3x3;
+use super::ops::conv;
 
 /// Kernel sides of the parallel branches.
 const BRANCHES: [usize; 3] = [3, 4, 5];
@@ -159,13 +157,12 @@ impl Body {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let branches = self.branches.iter().map(|convs| {
-            convs
-                .iter()
-                .fold(x.clone(), |x, conv| relu(conv.forward(x)))
-        });
+        let branches = self
+            .branches
+            .iter()
+            .map(|convs| convs.iter().fold(x.clone(), |x, conv| conv.forward_relu(x)));
         let x = Tensor::cat(branches.collect(), 1); // [n, 3 width, h, w]
-        let mixers = self.mixers.iter().map(|conv| relu(conv.forward(x.clone())));
+        let mixers = self.mixers.iter().map(|conv| conv.forward_relu(x.clone()));
         Tensor::cat(mixers.collect(), 1) // [n, 3 width, h, w]
     }
 }
@@ -187,14 +184,18 @@ impl Conv {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Activation::None)
+    }
+
+    /// The same with a ReLU behind it.
+    fn forward_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, Activation::Relu)
+    }
+
+    fn run(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        let [_, _, kernel, _] = weight.dims();
-        if kernel == 3 {
-            return conv3x3(x, weight, bias);
-        }
-        let padding = ((kernel - 1) / 2, kernel / 2); // before, after
-        let same = ConvOptions::new_with_padding([1, 1], [padding; 2], [1, 1], /* groups */ 1);
-        conv2d(x, weight, Some(bias), same)
+        let [_, _, side, _] = weight.dims();
+        conv(x, weight, Some(bias), Kernel::same(side), activation)
     }
 }
 

@@ -12,9 +12,9 @@
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::conv::Conv3x3;
-use super::haar;
+use super::conv::{Conv3x3, LEAKY_SLOPE};
 use super::init::Init;
+use super::ops::{Change, changed, couple, haar, in_parts, inverse_haar, sum_beside, uncouple};
 
 /// Channels of one picture after the Haar transform: 3 colours, 4 bands.
 const BANDS: usize = 12;
@@ -74,23 +74,25 @@ impl LiftingNet {
     /// The result is not clamped.
     #[must_use]
     pub fn hide(&self, cover: Tensor<4>, secret: Tensor<4>) -> Tensor<4> {
-        let mut cover = haar::forward(cover - 0.5); // [n, 12, h/2, w/2]
-        let mut secret = haar::forward(secret - 0.5);
+        let mut cover = haar(cover - 0.5); // [n, 12, h/2, w/2]
+        let mut secret = haar(secret - 0.5);
         for block in &self.blocks {
             (cover, secret) = block.forward(cover, secret);
         }
-        haar::inverse(cover) + 0.5
+        inverse_haar(cover) + 0.5
     }
 
     /// Revealed picture from a container, same layout; the result is not clamped.
     #[must_use]
     pub fn reveal(&self, container: Tensor<4>) -> Tensor<4> {
-        let mut cover = haar::forward(container - 0.5);
-        let mut secret = self.predictor.forward(cover.clone());
+        let mut cover = haar(container - 0.5);
+        let mut secret = self
+            .predictor
+            .change(cover.zeros_like(), &cover, Change::Add);
         for block in self.blocks.iter().rev() {
             (cover, secret) = block.inverse(cover, secret);
         }
-        haar::inverse(secret) + 0.5
+        inverse_haar(secret) + 0.5
     }
 }
 
@@ -103,22 +105,15 @@ struct Block {
 
 impl Block {
     fn forward(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let cover = cover + self.cover_update.forward(secret.clone());
-        let (log_scale, shift) = self.scale_and_shift(cover.clone());
-        (cover, secret * log_scale.exp() + shift)
+        let cover = self.cover_update.change(cover, &secret, Change::Add);
+        let secret = self.secret_update.change(secret, &cover, Change::Couple);
+        (cover, secret)
     }
 
     fn inverse(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let (log_scale, shift) = self.scale_and_shift(cover.clone());
-        let secret = (secret - shift) * log_scale.neg().exp();
-        (cover - self.cover_update.forward(secret.clone()), secret)
-    }
-
-    /// The logarithm of the scale is held within -1 and 1, so a step never blows up.
-    fn scale_and_shift(&self, cover: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let update = self.secret_update.forward(cover); // [n, 24, h, w]
-        let log_scale = update.clone().narrow(1, 0, BANDS).tanh();
-        (log_scale, update.narrow(1, BANDS, BANDS))
+        let secret = self.secret_update.change(secret, &cover, Change::Uncouple);
+        let cover = self.cover_update.change(cover, &secret, Change::Subtract);
+        (cover, secret)
     }
 }
 
@@ -139,9 +134,24 @@ impl Function {
         }
     }
 
+    /// One branch, `target`, changed by the function of the other.
+    fn change(&self, target: Tensor<4>, source: &Tensor<4>, change: Change) -> Tensor<4> {
+        if in_parts(source) {
+            let layers = [&self.first, &self.middle, &self.last].map(Conv3x3::values);
+            return changed(target, source, layers, LEAKY_SLOPE, change);
+        }
+        let update = self.forward(source.clone());
+        match change {
+            Change::Add => target + update,
+            Change::Subtract => target - update,
+            Change::Couple => couple(target, update),
+            Change::Uncouple => uncouple(target, update),
+        }
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let features = self.first.forward_leaky(x.clone());
         let more = self.middle.forward_leaky(features.clone());
-        self.last.forward(Tensor::cat(vec![features + more, x], 1))
+        self.last.forward(sum_beside(features, more, x))
     }
 }

@@ -84,6 +84,13 @@ impl Path {
     }
 }
 
+/// The values of a parameter or statistic.
+pub(crate) fn values_of<const D: usize>(t: Tensor<D>) -> Vec<f32> {
+    t.into_data()
+        .try_into_vec()
+        .expect("networks keep their parameters in f32")
+}
+
 #[derive(Default)]
 struct Collector {
     path: Path,

@@ -10,14 +10,14 @@
 
 use burn::module::Param;
 use burn::prelude::*;
-use burn::tensor::activation::{leaky_relu, relu, sigmoid};
-use burn::tensor::module::{conv_transpose2d, conv2d};
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use serde::{Deserialize, Serialize};
+use underdrawing_conv::{Activation, Kernel, Layer, Plan, PlanBuilder};
 
 use super::batch_norm::BatchNorm;
 use super::conv::LEAKY_SLOPE;
 use super::init::{FIRST_DEVIATION, Init};
+use super::ops::{conv, doubling, rectified, rectified_leaky};
+use super::params::values_of;
 
 /// Side of every kernel.
 const KERNEL: usize = 4;
@@ -124,17 +124,79 @@ impl HidingNet {
         for (level, down) in self.down.iter().enumerate() {
             if level > 0 {
                 skips.push(x.clone());
-                x = leaky_relu(x, LEAKY_SLOPE.into());
+                x = rectified_leaky(x, LEAKY_SLOPE);
             }
             x = down.forward(x); // [n, channels, h / 2^(level + 1), w / 2^(level + 1)]
         }
         for up in self.up.iter().rev() {
-            x = up.forward(relu(x));
+            x = up.forward(rectified(x));
             if let Some(skip) = skips.pop() {
                 x = Tensor::cat(vec![skip, x], 1);
             }
         }
-        sigmoid(x)
+        x
+    }
+}
+
+impl HidingNet {
+    /// The network for inference, in the layout of our kernels from first to last: cover and secret
+    /// in, the container out, as of [`HidingNet::forward`] with running statistics. It runs at any
+    /// size and batch, and is fastest at `size`, height and width.
+    #[must_use]
+    pub fn plan(&self, size: [usize; 2]) -> Plan {
+        let mut builder = PlanBuilder::default();
+        let pictures = [builder.input(3), builder.input(3)];
+        let mut x = builder.concat(&pictures);
+        // What is kept for the way up has its activation already, that of the way up.
+        let mut skips = Vec::with_capacity(self.down.len());
+        let innermost = self.down.len() - 1;
+        for (level, down) in self.down.iter().enumerate() {
+            let (weights, bias) = down.folded();
+            let activation = match level == innermost {
+                true => Activation::Relu,
+                false => Activation::LeakyRelu(LEAKY_SLOPE),
+            };
+            x = builder.conv(x, layer(&weights, &bias, Kernel::HALVING, activation));
+            if level < innermost {
+                skips.push(builder.again(Activation::Relu));
+            }
+        }
+        for up in self.up.iter().rev() {
+            let (weights, bias) = up.folded();
+            let skip = skips.pop();
+            let activation = match skip {
+                Some(_) => Activation::Relu,
+                None => Activation::Sigmoid,
+            };
+            x = builder.doubling(x, layer(&weights, &bias, Kernel::HALVING, activation));
+            if let Some(skip) = skip {
+                x = builder.concat(&[skip, x]);
+            }
+        }
+        builder.build(&[x], size)
+    }
+}
+
+fn layer<'a>(
+    weights: &'a [f32],
+    bias: &'a [f32],
+    kernel: Kernel,
+    activation: Activation,
+) -> Layer<'a> {
+    Layer {
+        c_out: bias.len(),
+        kernel,
+        weights,
+        bias: Some(bias),
+        activation,
+    }
+}
+
+/// Scale and shift of `channels` channels.
+fn scale_and_shift(norm: &Option<BatchNorm>, channels: usize) -> (Vec<f32>, Vec<f32>) {
+    match norm {
+        Some(norm) => norm.scale_and_shift(),
+        None => (vec![1.0; channels], vec![0.0; channels]),
     }
 }
 
@@ -146,9 +208,27 @@ struct Down {
 }
 
 impl Down {
+    /// Weights and bias with the normalisation in them.
+    fn folded(&self) -> (Vec<f32>, Vec<f32>) {
+        let [c_out, ..] = self.weight.val().dims();
+        let (scale, shift) = scale_and_shift(&self.norm, c_out);
+        let mut weights = values_of(self.weight.val());
+        let per_channel = weights.len() / c_out;
+        for (weights, scale) in weights.chunks_exact_mut(per_channel).zip(&scale) {
+            weights.iter_mut().for_each(|w| *w *= scale);
+        }
+        (weights, shift)
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let halving = ConvOptions::new([2, 2], [1, 1], [1, 1], /* groups */ 1);
-        normalised(&self.norm, conv2d(x, self.weight.val(), None, halving))
+        let y = conv(
+            x,
+            self.weight.val(),
+            None,
+            Kernel::HALVING,
+            Activation::None,
+        );
+        normalised(&self.norm, y)
     }
 }
 
@@ -161,19 +241,38 @@ struct Up {
 }
 
 impl Up {
+    /// Weights and bias with the normalisation in them.
+    fn folded(&self) -> (Vec<f32>, Vec<f32>) {
+        let [_, c_out, ..] = self.weight.val().dims();
+        let (scale, mut shift) = scale_and_shift(&self.norm, c_out);
+        let mut weights = values_of(self.weight.val());
+        for weights in weights.chunks_exact_mut(c_out * KERNEL * KERNEL) {
+            for (weights, scale) in weights.chunks_exact_mut(KERNEL * KERNEL).zip(&scale) {
+                weights.iter_mut().for_each(|w| *w *= scale);
+            }
+        }
+        if let Some(bias) = &self.bias {
+            let bias = values_of(bias.val());
+            shift
+                .iter_mut()
+                .zip(&scale)
+                .zip(bias)
+                .for_each(|((shift, scale), bias)| {
+                    *shift += scale * bias;
+                });
+        }
+        (weights, shift)
+    }
+
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let doubling = ConvTransposeOptions::new(
-            [2, 2],
-            [1, 1],
-            /* output padding */ [0, 0],
-            [1, 1],
-            /* groups */ 1,
-        );
+        // The outermost one has a bias, and a sigmoid in the place of a normalisation.
+        let activation = match self.norm {
+            Some(_) => Activation::None,
+            None => Activation::Sigmoid,
+        };
         let bias = self.bias.as_ref().map(Param::val);
-        normalised(
-            &self.norm,
-            conv_transpose2d(x, self.weight.val(), bias, doubling),
-        )
+        let y = doubling(x, self.weight.val(), bias, activation);
+        normalised(&self.norm, y)
     }
 }
 
