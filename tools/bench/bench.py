@@ -26,8 +26,9 @@ import onnxruntime
 import torch
 from PIL import Image, ImageFilter
 
-import peers
-import report
+sys.dont_write_bytecode = True
+import peers  # noqa: E402
+import report  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
 RELEASE = ROOT / "target" / "release"

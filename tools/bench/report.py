@@ -73,7 +73,7 @@ Written by `tools/bench/bench.py` from [bench/runs/{run}](../bench/runs/{run}), 
 Milliseconds, medians of runs in turn, so that what disturbs the machine disturbs all; in brackets how many times as long as ours. All programs ran the same networks with the same weights, checked by their outputs; PyTorch eagerly, in its default layout and with the channels last, ONNX Runtime with its defaults. A training step is forward, loss, backward and Adam; loading pictures is not in it.
 
 {summary}
-What this does not show: one machine, two cores, one instruction set; other processors will differ. On a graphics card PyTorch is the better tool.
+What this does not show: one machine, two cores, no graphics card; other processors will differ.
 
 To repeat it: `python tools/bench/bench.py --out bench/runs/DATE-MACHINE --docs docs/benchmarks.md`, after the builds that its head names; `--quick` takes under ten minutes.
 """
