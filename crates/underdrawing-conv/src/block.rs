@@ -37,14 +37,19 @@ pub(crate) struct Block {
 }
 
 impl Grid {
+    /// Blocks whose scratch fits a level-2 cache, unless they would be too small.
     pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
-        let (rows, cols) = (pass.rows().div_ceil(TILE), pass.cols().div_ceil(TILE));
+        let products = (TILE + pass.taps - 1).pow(2);
         let c_in = pass.from.channels * pass.from.step * pass.from.step;
         let channels = (c_in + pass.to.channels).next_multiple_of(S::LANES);
-        let products = (TILE + pass.taps - 1).pow(2);
         // Three halves: of pixels there are half as many as of products.
         let tile_bytes = channels * products * size_of::<f32>() * 3 / 2;
-        let limit = (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES);
+        Self::of_blocks(pass, (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES))
+    }
+
+    /// Blocks of up to `limit` tiles.
+    pub(crate) fn of_blocks(pass: &Pass, limit: usize) -> Self {
+        let (rows, cols) = (pass.rows().div_ceil(TILE), pass.cols().div_ceil(TILE));
         let block_cols = cols.div_ceil(limit);
         let block_rows = rows.div_ceil((limit / cols.div_ceil(block_cols)).max(1));
         Self {

@@ -5,7 +5,7 @@ use crate::method::Method;
 use crate::pass::{Pass, Side, WeightMap};
 use crate::reduce;
 use crate::simd::{Isa, dispatch};
-use crate::{direct, winograd};
+use crate::{direct, matrix, winograd};
 
 /// Which pixels of the input a pixel of the output is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,8 @@ impl Conv {
 
     /// The gradient of the weights, from that of the output.
     pub fn backward_weight(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
-        self.backward_weight_with(Isa::chosen(), Method::of(&self.pass()), x, dy, dw);
+        let method = Method::of_gradient(&self.pass());
+        self.backward_weight_with(Isa::chosen(), method, x, dy, dw);
     }
 
     /// The gradient of the bias, from that of the output.
@@ -131,10 +132,12 @@ impl Conv {
         self.check("w", w.len(), self.w_len());
         self.check("b", b.map_or(self.c_out, <[f32]>::len), self.c_out);
         self.check("y", y.len(), self.y_len());
-        let weights = Weights {
-            numbers: w,
-            map: self.map(),
-        };
+        if method == Method::Matrix {
+            dispatch!(isa, simd => matrix::forward(simd, self, x, w, b, activation, y));
+            return;
+        }
+        let map = self.map();
+        let weights = Weights { numbers: w, map };
         compute(isa, method, &self.pass(), x, weights, b, activation, y);
     }
 
@@ -152,20 +155,14 @@ impl Conv {
         self.check("w", w.len(), self.w_len());
         self.check("dy", dy.len(), self.y_len());
         self.check("dx", dx.len(), self.x_len());
-        let weights = Weights {
-            numbers: w,
-            map: self.map_back(),
-        };
-        compute(
-            isa,
-            method,
-            &self.pass_back(),
-            dy,
-            weights,
-            b,
-            activation,
-            dx,
-        );
+        if method == Method::Matrix {
+            dispatch!(isa, simd => matrix::backward_input(simd, self, w, dy, b, activation, dx));
+            return;
+        }
+        let map = self.map_back();
+        let weights = Weights { numbers: w, map };
+        let pass = self.pass_back();
+        compute(isa, method, &pass, dy, weights, b, activation, dx);
     }
 
     pub(crate) fn backward_weight_with(
@@ -182,6 +179,9 @@ impl Conv {
         match method {
             Method::Direct => {
                 dispatch!(isa, simd => direct::backward_weight(simd, self, x, dy, dw));
+            }
+            Method::Matrix => {
+                dispatch!(isa, simd => matrix::backward_weight(simd, self, x, dy, dw));
             }
             Method::Winograd => {
                 dispatch!(isa, simd => winograd::backward_weight(simd, &self.pass(), self.map(), x, dy, dw));
@@ -312,6 +312,7 @@ fn compute(
         Method::Direct => {
             dispatch!(isa, simd => direct::convolve(simd, pass, x, w, b, activation, y));
         }
+        Method::Matrix => unreachable!("the matrix method needs no pass"),
         Method::Winograd => {
             dispatch!(isa, simd => winograd::convolve(simd, pass, x, w, b, activation, y));
         }

@@ -282,18 +282,22 @@ fn correlate_band<S: Simd>(
 ) {
     let vectors = width / S::LANES;
     for (q, depth) in even_parts(bands.line, STEP_PIXELS) {
-        for o in (0..vectors).step_by(VECS) {
-            for (start, rows) in even_parts(offsets.len(), S::ROWS) {
-                let mut row_offsets = [0; MAX_ROWS];
-                for (to, from) in row_offsets.iter_mut().zip(&offsets[start..start + rows]) {
-                    *to = *from as usize;
-                }
+        for (start, rows) in even_parts(offsets.len(), S::ROWS) {
+            // Rows at odd places would cost the micro-kernel registers.
+            let mut copies = [0.0; MAX_ROWS * STEP_PIXELS];
+            for (copy, offset) in copies
+                .chunks_exact_mut(STEP_PIXELS)
+                .zip(&offsets[start..][..rows])
+            {
+                copy[..depth].copy_from_slice(&line[q + *offset as usize..][..depth]);
+            }
+            for o in (0..vectors).step_by(VECS) {
                 let operands = Operands {
                     depth,
-                    a: &line[q..],
+                    a: &copies,
                     a_at: |k| k,
-                    a_row: |r: usize| row_offsets[r],
-                    a_last: depth - 1 + row_offsets.into_iter().max().unwrap_or(0),
+                    a_row: |r| r * STEP_PIXELS,
+                    a_last: (rows - 1) * STEP_PIXELS + depth - 1,
                     b: &slopes[q * width + o * S::LANES..],
                     b_at: |k| k * width,
                     b_last: (depth - 1) * width,

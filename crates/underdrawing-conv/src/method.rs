@@ -7,17 +7,49 @@ use crate::pass::Pass;
 pub(crate) enum Method {
     /// See [`crate::direct`].
     Direct,
+    /// See [`crate::matrix`].
+    Matrix,
     /// See [`crate::winograd`]. For kernels that have two or three taps in the common grid.
     Winograd,
 }
 
+/// Pixels of the output up to which a layer of many channels is a product of matrices: with as few,
+/// bringing the weights into another form takes longer than the products that it saves.
+const MATRIX_PIXELS: usize = 256;
+/// The same for the gradient of the weights, whose sums are brought back.
+const MATRIX_PIXELS_GRADIENT: usize = 1024;
+/// By how much the two are smaller for kernels of 3x3, where Winograd's method saves more.
+const SAVES_MORE: usize = 3;
+/// Products of channels from which on they are many.
+const MANY_CHANNELS: usize = 4096;
+
 impl Method {
     /// The faster method for a shape, as measured with AVX-512 and with AVX2 on pictures from 1x1
-    /// to 592x592: their size hardly matters, since both methods suffer from small ones.
+    /// to 592x592. It must not depend on the number of threads.
     pub(crate) fn of(pass: &Pass) -> Self {
+        Self::choose(pass, MATRIX_PIXELS)
+    }
+
+    /// The same for the gradient of the weights.
+    pub(crate) fn of_gradient(pass: &Pass) -> Self {
+        Self::choose(pass, MATRIX_PIXELS_GRADIENT)
+    }
+
+    fn choose(pass: &Pass, matrix_pixels: usize) -> Self {
         let [c_in, c_out] = [pass.from, pass.to].map(|side| side.channels);
+        if pass.is_empty() || c_in == 0 {
+            return Self::Direct;
+        }
+        let pixels = pass.n * pass.rows() * pass.cols();
+        let pixels = if pass.taps == 3 {
+            SAVES_MORE * pixels
+        } else {
+            pixels
+        };
         let large = c_in.min(c_out) >= 6 && c_in * c_out >= 192;
-        if Self::Winograd.computes(pass) && large && !pass.is_empty() {
+        if pixels <= matrix_pixels && c_in * c_out >= MANY_CHANNELS {
+            Self::Matrix
+        } else if Self::Winograd.computes(pass) && large {
             Self::Winograd
         } else {
             Self::Direct
@@ -28,6 +60,7 @@ impl Method {
     pub(crate) fn computes(self, pass: &Pass) -> bool {
         match self {
             Self::Direct => true,
+            Self::Matrix => !pass.is_empty() && pass.from.channels > 0,
             Self::Winograd => pass.taps == 2 || pass.taps == 3,
         }
     }

@@ -26,7 +26,7 @@ const fn conv(kernel: Kernel, n: usize, c_in: usize, c_out: usize, size: [usize;
     }
 }
 
-const SHAPES: [Conv; 40] = [
+const SHAPES: [Conv; 42] = [
     conv(THREE, 1, 1, 1, [1, 1]),
     conv(THREE, 2, 3, 2, [1, 1]),
     conv(THREE, 3, 32, 5, [1, 7]),
@@ -57,6 +57,8 @@ const SHAPES: [Conv; 40] = [
     conv(HALVING, 1, 64, 70, [18, 33]),
     conv(HALVING, 2, 33, 12, [24, 70]),
     conv(HALVING, 1, 150, 40, [8, 4]),
+    conv(THREE, 1, 300, 20, [3, 3]),
+    conv(HALVING, 2, 20, 300, [4, 4]),
     conv(Kernel::same(2), 2, 20, 24, [5, 9]),
     conv(Kernel::same(2), 1, 5, 6, [1, 1]),
     conv(Kernel::same(4), 2, 5, 7, [6, 9]),
@@ -132,7 +134,7 @@ fn check(isa: Isa, shape: Conv, activation: Activation, seed: u32) {
     let expected = Reference::new(shape, &x, &w, &dy);
     let biased = expected.activated(&b, activation);
 
-    for method in [Method::Direct, Method::Winograd] {
+    for method in [Method::Direct, Method::Matrix, Method::Winograd] {
         let what = |pass: &str| format!("{pass} of {shape:?} with {isa:?}, {method:?}");
         // Not a number: all of a result must be overwritten.
         if method.computes(&shape.pass()) {
@@ -277,7 +279,8 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
         pool.install(|| {
             shape.forward_with(isa, forward, &x, &w, None, Activation::None, &mut y);
             shape.backward_input_with(isa, back, &w, &dy, None, Activation::None, &mut dx);
-            shape.backward_weight_with(isa, forward, &x, &dy, &mut dw);
+            let gradient = Method::of_gradient(&shape.pass());
+            shape.backward_weight_with(isa, gradient, &x, &dy, &mut dw);
             shape.backward_bias(&dy, &mut db);
         });
         [y, dx, dw, db]
@@ -313,6 +316,8 @@ fn chooses_the_method_by_the_shape() {
         (conv(THREE, 6, 32, 12, [48, 48]), Method::Winograd),
         (conv(THREE, 1, 6, 32, [1, 1]), Method::Winograd),
         (conv(HALVING, 1, 6, 64, [128, 128]), Method::Winograd),
+        (conv(HALVING, 4, 512, 512, [8, 8]), Method::Matrix),
+        (conv(ONE, 1, 64, 64, [2, 2]), Method::Matrix),
         (conv(THREE, 6, 5, 64, [48, 48]), Method::Direct),
         (conv(THREE, 6, 8, 8, [48, 48]), Method::Direct),
         (conv(THREE, 0, 32, 32, [48, 48]), Method::Direct),

@@ -130,7 +130,10 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
-        let grid = Grid::new::<S>(pass);
+        Self::with::<S>(pass, Grid::new::<S>(pass))
+    }
+
+    fn with<S: Simd>(pass: &Pass, grid: Grid) -> Self {
         let pitch_in = pass.from.channels.next_multiple_of(S::LANES);
         let pitch_out = pass.to.channels.next_multiple_of(S::LANES);
         let phases = pass.phases_from().count();

@@ -109,7 +109,7 @@ impl Buffers {
         for (memory, kind) in self.memory.iter_mut().zip(&self.kinds) {
             let frame = self.frames[kind.level];
             let area = (frame.before + frame.height) * (frame.before + frame.width);
-            memory.reset(n * area * kind.pitch);
+            memory.reset(n * area * kind.pitch + SLACK);
         }
     }
 
@@ -161,6 +161,9 @@ impl Buffers {
         self.memory[buffer] = memory;
     }
 }
+
+/// Numbers that may be read beyond the last pixel, by a vector of which some lanes aren't used.
+const SLACK: usize = 16;
 
 /// Numbers from a cache line on.
 #[derive(Default)]

@@ -17,8 +17,6 @@ use crate::simd::Simd;
 const PART_PIXELS: usize = 112;
 /// Numbers summed at a time, so that the weights of a panel stay in the level-1 cache meanwhile.
 const PART_DEPTH: usize = 256;
-/// More than [`Simd::ROWS`] of any instruction set.
-const MAX_ROWS: usize = 16;
 
 /// Weights for [`run`]: for each phase of the result, panels of `VECS` vectors of output channels,
 /// in each `[phase][tap][c_in][output channel]`.
@@ -68,12 +66,12 @@ pub(super) fn run<S: Simd>(
     weights: &[f32],
     sink: &Sink<'_>,
 ) {
-    let offsets = offsets(pass, source);
+    let depth = Runs::new(pass, source).depth();
     let mut rest = weights;
     let mut panels_of_phases = Vec::new();
     for phase in pass.phases_to() {
         for (start, width) in panels::<S>(pass) {
-            let (weights, after) = rest.split_at(offsets.len() * width);
+            let (weights, after) = rest.split_at(depth * width);
             rest = after;
             panels_of_phases.push(Panel {
                 phase,
@@ -85,10 +83,10 @@ pub(super) fn run<S: Simd>(
     }
     let pixels = pass.n * pass.rows() * pass.cols();
     let compute = |first: usize, count: usize, panel: &Panel<'_>| {
-        scratch::with([count * panel.width], |[sums]| {
+        scratch::with([count * panel.width, count * PART_DEPTH], |memory| {
             simd.run(
                 #[inline(always)]
-                || panel.compute(simd, pass, source, &offsets, first, sums, sink),
+                || panel.compute(simd, pass, source, first, memory, sink),
             );
         });
     };
@@ -108,20 +106,45 @@ pub(super) fn run<S: Simd>(
     }
 }
 
-/// Where what is summed lies, from the first tap on.
-fn offsets(pass: &Pass, source: Source<'_>) -> Vec<u32> {
-    let spot = source.spot;
-    let step = pass.from.step;
-    let mut offsets = Vec::with_capacity(step * step * pass.taps * pass.taps * pass.from.channels);
-    for [row, col] in pass.phases_from() {
-        for tap in 0..pass.taps * pass.taps {
-            let down = tap / pass.taps * step + row;
-            let right = tap % pass.taps * step + col;
-            let start = (down * spot.row + right * spot.pixel) as u32;
-            offsets.extend(start..start + pass.from.channels as u32);
+/// Where what is summed lies, from the first tap on: runs of `c_in` numbers, one for each phase and
+/// tap.
+struct Runs {
+    starts: Vec<usize>,
+    c_in: usize,
+}
+
+impl Runs {
+    fn new(pass: &Pass, source: Source<'_>) -> Self {
+        let (spot, step, taps) = (source.spot, pass.from.step, pass.taps);
+        let starts = pass.phases_from().flat_map(|[row, col]| {
+            (0..taps * taps).map(move |tap| {
+                let down = tap / taps * step + row;
+                let right = tap % taps * step + col;
+                down * spot.row + right * spot.pixel
+            })
+        });
+        Self {
+            starts: starts.collect(),
+            c_in: pass.from.channels,
         }
     }
-    offsets
+
+    fn depth(&self) -> usize {
+        self.starts.len() * self.c_in
+    }
+
+    /// Copies a pixel's numbers from the one of an index on.
+    #[inline(always)]
+    fn copy(&self, pixel: &[f32], mut idx: usize, mut to: &mut [f32]) {
+        while !to.is_empty() {
+            let (run, done) = (idx / self.c_in, idx % self.c_in);
+            let count = (self.c_in - done).min(to.len());
+            let (now, later) = to.split_at_mut(count);
+            now.copy_from_slice(&pixel[self.starts[run] + done..][..count]);
+            idx += count;
+            to = later;
+        }
+    }
 }
 
 /// Some output channels of a phase of the result.
@@ -133,44 +156,42 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// Computes pixels from `first` on, as many as there is room for in `sums`.
+    /// Computes pixels from `first` on, as many as there is room for in `sums`, with room for
+    /// `PART_DEPTH` numbers of each in `copies`: rows at odd places cost the micro-kernel registers.
     #[inline(always)]
     fn compute<S: Simd>(
         &self,
         simd: S,
         pass: &Pass,
         source: Source<'_>,
-        offsets: &[u32],
         first: usize,
-        sums: &mut [f32],
+        [sums, copies]: [&mut [f32]; 2],
         sink: &Sink<'_>,
     ) {
         let width = self.width;
-        let pixels = sums.len() / width;
-        sums.fill(0.0);
-        for (depth_start, depth) in even_parts(offsets.len(), PART_DEPTH) {
-            let offsets = &offsets[depth_start..][..depth];
-            let last_offset = offsets.last().map_or(0, |last| *last as usize);
-            for (start, rows) in even_parts(pixels, S::ROWS) {
-                let mut row_starts = [0; MAX_ROWS];
-                for (r, row_start) in row_starts.iter_mut().enumerate().take(rows) {
-                    *row_start = self.read(pass, source, first + start + r);
-                }
+        let count = sums.len() / width;
+        let runs = Runs::new(pass, source);
+        for (part, (first_k, depth)) in even_parts(runs.depth(), PART_DEPTH).enumerate() {
+            for (idx, copy) in copies.chunks_exact_mut(PART_DEPTH).take(count).enumerate() {
+                let pixel = &source.numbers[self.read(pass, source, first + idx)..];
+                runs.copy(pixel, first_k, &mut copy[..depth]);
+            }
+            for (start, rows) in even_parts(count, S::ROWS) {
                 let operands = Operands {
                     depth,
-                    a: source.numbers,
-                    a_at: |k: usize| offsets[k] as usize,
-                    a_row: |r: usize| row_starts[r],
-                    a_last: last_offset + row_starts.into_iter().max().unwrap_or(0),
-                    b: &self.weights[depth_start * width..],
+                    a: &copies[start * PART_DEPTH..],
+                    a_at: |k| k,
+                    a_row: |r| r * PART_DEPTH,
+                    a_last: (rows - 1) * PART_DEPTH + depth.saturating_sub(1),
+                    b: &self.weights[first_k * width..],
                     b_at: |k| k * width,
                     b_last: depth.saturating_sub(1) * width,
                 };
                 let sums = &mut sums[start * width..];
                 if width == S::LANES {
-                    tile::<S, 1>(simd, rows, operands, sums, width, /* add */ true);
+                    tile::<S, 1>(simd, rows, operands, sums, width, /* add */ part > 0);
                 } else {
-                    tile::<S, VECS>(simd, rows, operands, sums, width, /* add */ true);
+                    tile::<S, VECS>(simd, rows, operands, sums, width, /* add */ part > 0);
                 }
             }
         }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::memory::{Buffers, Place, Spot};
 use crate::activation::{exp, tanh};
 use crate::layout::{Run, Shared, gather, scatter};
-use crate::simd::Simd;
+use crate::simd::{Simd, Vectors, VectorsMut};
 
 /// Brings an input into the layout.
 pub(super) fn enter<S: Simd>(simd: S, buffers: &mut Buffers, input: &[f32], to: &Place) {
@@ -94,17 +94,22 @@ impl Couple {
                 #[inline(always)]
                 || {
                     for col in 0..spot.width {
-                        let state = &state[col * spots[0].pixel..];
-                        let update = &update[col * spots[1].pixel..];
-                        let to = &mut line[col * spot.pixel..];
-                        for c in 0..channels {
-                            let log_scale = tanh(update[c]);
-                            let shift = update[channels + c];
-                            to[c] = if self.inverse {
-                                (state[c] - shift) * exp(-log_scale)
-                            } else {
-                                state[c] * exp(log_scale) + shift
+                        for c in (0..channels).step_by(S::LANES) {
+                            let load = |numbers: &[f32], at: usize| {
+                                Vectors::<S>::new(&numbers[at..], 1, [0, 0]).get(simd, 0, 0)
                             };
+                            let state = load(state, col * spots[0].pixel + c);
+                            let update_at = col * spots[1].pixel + c;
+                            let log_scale = simd.map(load(update, update_at), tanh);
+                            let shift = load(update, update_at + channels);
+                            let result = if self.inverse {
+                                let scale = simd.map(log_scale, |x| exp(-x));
+                                simd.mul(simd.sub(state, shift), scale)
+                            } else {
+                                simd.fma(state, simd.map(log_scale, exp), shift)
+                            };
+                            let to = &mut line[col * spot.pixel + c..];
+                            VectorsMut::<S>::new(to, 1, [0, 0]).set(simd, 0, 0, result);
                         }
                     }
                 },

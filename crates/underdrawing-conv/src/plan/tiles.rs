@@ -154,7 +154,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                                     c,
                                     shared,
                                     start,
-                                )
+                                );
                             };
                         },
                     );

@@ -271,22 +271,12 @@ fn runs_steps_of_a_lifting_network() {
                     // The cover is concatenated again, so it must be copied.
                     let second = function(twin, &cover, 12, None);
                     let secret = twin.couple(&secret, &update, inverse);
-                    let inputs = vec![
-                        (
-                            cover.0,
-                            Picture {
-                                numbers: noise(N * 12 * size[0] * size[1], 1),
-                                ..cover.1.clone()
-                            },
-                        ),
-                        (
-                            cover.0,
-                            Picture {
-                                numbers: noise(N * 12 * size[0] * size[1], 2),
-                                ..cover.1.clone()
-                            },
-                        ),
-                    ];
+                    let input = |seed: u32| Picture {
+                        channels: 12,
+                        size,
+                        numbers: noise(N * 12 * size[0] * size[1], seed),
+                    };
+                    let inputs = vec![(cover.0, input(1)), (cover.0, input(2))];
                     (inputs, vec![cover, secret, second])
                 },
             );
@@ -316,5 +306,37 @@ fn runs_a_u_net() {
             let y = twin.doubling(&up, 3);
             (vec![x], vec![y])
         });
+    }
+}
+
+#[test]
+fn gives_the_same_bytes_for_any_number_of_threads() {
+    let size = [40, 72];
+    for isa in Isa::all() {
+        let mut twin = Twin {
+            builder: PlanBuilder::default(),
+            seed: 0,
+        };
+        let x = twin.input(3, size);
+        let wide = twin.conv(&x, 40, Kernel::same(3), Activation::Relu, None);
+        let small = twin.conv(&wide, 70, Kernel::HALVING, Activation::Relu, None);
+        let smaller = twin.conv(&small, 70, Kernel::HALVING, Activation::Relu, None);
+        let up = twin.doubling(&smaller, 40);
+        let mut plan = twin.builder.build_with(isa, &[up.0], size);
+        let mut run_with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let pool = pool.expect("a pool of threads");
+            let inputs = [&x.1.numbers[..]];
+            let found =
+                pool.install(|| self::run(&mut plan, size, &inputs, std::slice::from_ref(&up)));
+            found[0].iter().map(|y| y.to_bits()).collect::<Vec<_>>()
+        };
+        let one = run_with(1);
+        for threads in [2, 7] {
+            assert!(
+                one == run_with(threads),
+                "{isa:?} differs with {threads} threads"
+            );
+        }
     }
 }

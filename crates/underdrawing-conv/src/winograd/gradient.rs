@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::Shape;
-use crate::block::{Domain, Tiles, gather_window, transform_slopes};
+use crate::block::{Domain, Grid, Tiles, gather_window, transform_slopes};
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::pass::{Pass, WeightIdx, WeightMap};
 use crate::scratch;
@@ -14,6 +14,10 @@ use crate::transform::{Three, Transforms, Two};
 /// Partial sums of a weight gradient. It decides the order of the summation, so it must not
 /// depend on the number of threads.
 const PARTIAL_SUMS: usize = 8;
+/// Bytes of sums from which on larger blocks are faster.
+const LARGE_SUMS: usize = 512 << 10;
+/// Tiles of those.
+const LARGE_BLOCK: usize = 128;
 /// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
 const PARTIAL_TILES: usize = 96;
 
@@ -42,7 +46,7 @@ fn backward_by<S: Simd, T: Transforms>(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    let shape = Shape::new::<S>(pass);
+    let shape = Shape::with::<S>(pass, grid::<S, T>(pass));
     let grid = shape.grid;
     let sums = Sums::new(&shape);
     let items = pass.n * grid.per_picture();
@@ -97,6 +101,18 @@ fn backward_by<S: Simd, T: Transforms>(
             sums.write(&shape, map, taps, dw);
         },
     );
+}
+
+/// Blocks that fit a level-2 cache, or if the sums alone don't, larger ones: for each block the
+/// sums are read and written once.
+fn grid<S: Simd, T: Transforms>(pass: &Pass) -> Grid {
+    let phases = pass.phases_from().count();
+    let sums_bytes = 4 * T::PRODUCTS * phases * pass.from.channels * pass.to.channels;
+    if sums_bytes < LARGE_SUMS {
+        Grid::new::<S>(pass)
+    } else {
+        Grid::of_blocks(pass, LARGE_BLOCK)
+    }
 }
 
 #[inline(always)]

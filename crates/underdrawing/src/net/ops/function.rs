@@ -2,6 +2,8 @@
 //! picture, so that what is between its convolutions stays in the cache. For inference: nothing is
 //! kept for a way back.
 
+use std::cell::Cell;
+
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
@@ -120,15 +122,22 @@ impl FunctionBackend for Flex {
         }
         let values = unshared(&mut target).expect("nobody else holds a tensor made here");
         let [_, c, h, w] = shape;
-        let mut scratch = Vec::new();
+        let mut scratch = SCRATCH.take();
         let pictures = values.chunks_exact_mut((c * h * w).max(1));
         for (target, source) in pictures.zip(floats(&source).chunks_exact((c * h * w).max(1))) {
             for part in parts(h, w) {
                 function.change(target, source, [c, h, w], part, &mut scratch);
             }
         }
+        SCRATCH.set(scratch);
         target
     }
+}
+
+thread_local! {
+    /// Memory of the last call: the system takes longer to hand out (and zero) megabytes than the
+    /// part of a convolution takes that needs them.
+    static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
 /// A rectangle of a picture, and the larger one that its result depends on.
@@ -206,7 +215,7 @@ impl Function<'_> {
         };
         let len = (width + c + width.max(c_out)) * area;
         if scratch.len() < len {
-            scratch.resize(len, 0.0);
+            *scratch = vec![0.0; len]; // What an old one holds needn't be copied.
         }
         let (both, features) = scratch[..len].split_at_mut((width + c) * area);
         let (more, x) = both.split_at_mut(width * area);

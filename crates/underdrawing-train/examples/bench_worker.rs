@@ -1,0 +1,219 @@
+//! Our side of `tools/bench`: does one thing a line of standard input and prints how long it took.
+//!
+//! `reveal SIDE`, `hide SIDE` (networks of 2018), `lifting-hide SIDE`, `lifting-reveal SIDE`: one
+//! pass of a network over a square. `picture-hide SIDE`, `picture-reveal SIDE`: the same for a
+//! whole picture and the lifting network, in tiles as the program does it. `train-2018`,
+//! `train-lifting`: one step. `mean CASE SIDE`: the mean of a network's output, to compare with
+//! other programs. `path avx512|avx2|portable`: the instructions from here on. `weights FOLDER`:
+//! writes the networks as model files.
+
+#![allow(clippy::print_stdout, reason = "the other program reads it")]
+
+use std::error::Error;
+use std::io::{BufRead, stdin};
+use std::path::Path as FilePath;
+use std::time::Instant;
+
+use burn::prelude::*;
+use burn::tensor::TensorData;
+use underdrawing::net::{LiftingNetConfig, Networks, Pair2018Config};
+use underdrawing::{
+    Architecture, Compute, HideOptions, Model, Pixels, Precision, RevealOptions, TrainingRecord,
+};
+use underdrawing_conv::{Path, Plan, force_path};
+use underdrawing_train::{Learner, Preset, Rates, TrainConfig};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let mut worker = Worker::new();
+    for line in stdin().lock().lines() {
+        let line = line?;
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words[..] {
+            ["weights", folder] => println!("{}", worker.write_weights(FilePath::new(folder))?),
+            ["path", name] => println!("{}", worker.take_path(name)?),
+            ["mean", case, side] => {
+                let output = worker.run(case, side.parse()?)?.1;
+                let sum: f64 = output.iter().map(|v| f64::from(*v)).sum();
+                println!("{}", sum / output.len() as f64);
+            }
+            [case, side] => println!("{}", worker.run(case, side.parse()?)?.0),
+            [case] => println!("{}", worker.train(case)?),
+            _ => return Err(format!("no such command: {line}").into()),
+        }
+    }
+    Ok(())
+}
+
+struct Worker {
+    system: Model,
+    lifting: Model,
+    /// Plans of the 2018 networks, and the side that they are for.
+    hiding: Option<(Plan, usize)>,
+    reveal: Option<(Plan, usize)>,
+    /// In training, with the steps made: the 2018 system, the lifting network.
+    learners: [Option<(Learner, u64)>; 2],
+}
+
+impl Worker {
+    fn new() -> Self {
+        let model = |architecture: Architecture| {
+            let networks = architecture.init(/* seed */ 1, &Device::flex());
+            Model::new(architecture, networks, TrainingRecord::default())
+        };
+        Self {
+            system: model(Architecture::Unet2018(Pair2018Config::default())),
+            lifting: model(Architecture::Lifting(LiftingNetConfig::default())),
+            hiding: None,
+            reveal: None,
+            learners: [None, None],
+        }
+    }
+
+    fn write_weights(&self, folder: &FilePath) -> Result<&'static str> {
+        for (name, model) in [("2018", &self.system), ("lifting", &self.lifting)] {
+            let bytes = model.to_bytes(Precision::Full);
+            std::fs::write(folder.join(format!("{name}.safetensors")), bytes)?;
+        }
+        Ok("written")
+    }
+
+    fn take_path(&mut self, name: &str) -> Result<&'static str> {
+        let path = match name {
+            "avx512" => Path::Avx512,
+            "avx2" => Path::Avx2,
+            "portable" => Path::Portable,
+            _ => return Err(format!("no such path: {name}").into()),
+        };
+        (self.hiding, self.reveal) = (None, None);
+        let taken = force_path(Some(path));
+        Ok(if taken { "taken" } else { "missing" })
+    }
+
+    /// Milliseconds of one pass, and its output.
+    fn run(&mut self, case: &str, side: usize) -> Result<(f64, Vec<f32>)> {
+        let [cover, secret] = [0, 7].map(|seed| noise(3 * side * side, seed));
+        match case {
+            "hide" | "reveal" => self.run_plan(case, side, &cover, &secret),
+            "picture-hide" | "picture-reveal" => {
+                Ok((self.run_picture(case, side, &cover, &secret)?, cover))
+            }
+            "lifting-hide" | "lifting-reveal" => {
+                let networks = self.lifting.networks();
+                let [cover, secret] = [cover, secret].map(|samples| tensor(samples, side));
+                let start = Instant::now();
+                let output = match case {
+                    "lifting-hide" => networks.hide(cover, secret),
+                    _ => networks.reveal(cover),
+                };
+                Ok((ms_since(start), output.into_data().try_into_vec()?))
+            }
+            _ => Err(format!("no such case: {case}").into()),
+        }
+    }
+
+    /// Building the plan, once for a network, is not timed.
+    fn run_plan(
+        &mut self,
+        case: &str,
+        side: usize,
+        cover: &[f32],
+        secret: &[f32],
+    ) -> Result<(f64, Vec<f32>)> {
+        let Networks::Unet2018(pair) = self.system.networks() else {
+            return Err("the system of 2018 is a pair".into());
+        };
+        let size = [side, side];
+        let hides = case == "hide";
+        let slot = if hides {
+            &mut self.hiding
+        } else {
+            &mut self.reveal
+        };
+        slot.take_if(|(_, planned)| *planned != side);
+        let (plan, _) = slot.get_or_insert_with(|| {
+            let plan = if hides {
+                pair.hiding.plan(size)
+            } else {
+                pair.reveal.plan(size)
+            };
+            (plan, side)
+        });
+        let inputs: &[&[f32]] = if hides { &[cover, secret] } else { &[cover] };
+        let mut output = vec![0.0; cover.len()];
+        let start = Instant::now();
+        plan.run(/* n */ 1, size, inputs, &mut [&mut output]);
+        Ok((ms_since(start), output))
+    }
+
+    fn run_picture(&self, case: &str, side: usize, cover: &[f32], secret: &[f32]) -> Result<f64> {
+        let picture = |samples: &[f32]| {
+            let bytes = samples.iter().map(|v| (v * 255.0) as u8).collect();
+            Pixels::rgb8(bytes, side, side)
+        };
+        let (cover, secret) = (picture(cover)?, picture(secret)?);
+        let start = Instant::now();
+        if case == "picture-hide" {
+            self.lifting
+                .hide(&cover, &secret, &HideOptions::default())?;
+        } else {
+            let options = RevealOptions {
+                size: Some((side, side)),
+                ..RevealOptions::default()
+            };
+            self.lifting.reveal(&cover, &options)?;
+        }
+        Ok(ms_since(start))
+    }
+
+    /// Milliseconds of one step: loss, gradients and Adam.
+    fn train(&mut self, case: &str) -> Result<f64> {
+        let (slot, config) = match case {
+            "train-2018" => {
+                let config = TrainConfig {
+                    batch_size: 4,
+                    size: 128,
+                    ..Preset::Recipe2018.config()
+                };
+                (&mut self.learners[0], config)
+            }
+            "train-lifting" => (&mut self.learners[1], Preset::Default.config()),
+            _ => return Err(format!("no such case: {case}").into()),
+        };
+        if slot.is_none() {
+            *slot = Some((Learner::new(&config, Compute::Cpu)?, 0));
+        }
+        let (learner, step) = slot.as_mut().ok_or("made above")?;
+        *step += 1;
+        let batch = noise(
+            config.batch_size * 3 * config.size * config.size,
+            *step as u32,
+        );
+        let rates = Rates {
+            hiding: config.learning_rate,
+            reveal: config.learning_rate,
+        };
+        let start = Instant::now();
+        learner.step(batch, *step, rates);
+        Ok(ms_since(start))
+    }
+}
+
+fn ms_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// Numbers in [0, 1), as `tools/bench/peers.py` makes them.
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    (0..n as u32)
+        .map(|i| (i.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32)
+        .collect()
+}
+
+fn tensor(samples: Vec<f32>, side: usize) -> Tensor<4> {
+    Tensor::from_data(
+        TensorData::new(samples, [1, 3, side, side]),
+        &Device::flex(),
+    )
+}
