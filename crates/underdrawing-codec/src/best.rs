@@ -8,7 +8,7 @@ mod known;
 mod local;
 mod low;
 mod model;
-mod scale;
+pub(crate) mod scale;
 mod tables;
 
 use crate::bands::{Band, Orientation};

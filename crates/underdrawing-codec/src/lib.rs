@@ -18,6 +18,8 @@ mod fast;
 #[cfg(feature = "fit")]
 pub mod fit;
 mod header;
+#[allow(dead_code)] // Until the encoder uses it.
+mod lossless;
 mod part;
 mod picture;
 mod planes;
