@@ -24,7 +24,8 @@ use model::Model;
 /// Which of the two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strength {
-    /// Regressions over whole bands only.
+    /// Regressions over whole bands only: two thirds of the time, 1.1 % more bytes.
+    #[allow(dead_code)] // Not asked for so far.
     Normal,
     /// And one over the close neighbourhood of every second coefficient.
     Best,

@@ -1,11 +1,10 @@
 //! Segments to a picture.
 
-use crate::best::{Low, Strength};
 use crate::entropy::Decoder;
-use crate::header::{Header, HeaderError, Models};
+use crate::header::{Header, HeaderError};
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::{Picture, best, fast, planes};
+use crate::{Picture, planes};
 use rayon::prelude::*;
 use std::ops::Range;
 use thiserror::Error;
@@ -118,13 +117,11 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
 
 /// Decodes the multiples of the step of all parts.
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
+    let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    decode_part(header.models, first, &mut whole, &[]);
-    let lows = match header.models {
-        Models::Lossless | Models::Fast => vec![Vec::new(); 1 + stripes.len()],
-        Models::Normal | Models::Best => best::lows(&whole, cut),
-    };
+    models.code_part(&mut Decoder::new(first), &mut whole, &[]);
+    let contexts = models.contexts(&whole, cut);
     let stripes: Vec<Part> = stripes
         .par_iter()
         .enumerate()
@@ -134,27 +131,10 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
                 for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
                     cut.copy_context(i, whole, plane);
                 }
-                decode_part(header.models, bytes, &mut stripe, &lows[1 + i]);
+                models.code_part(&mut Decoder::new(bytes), &mut stripe, &contexts[i + 1]);
             }
             stripe
         })
         .collect();
     std::iter::once(whole).chain(stripes).collect()
-}
-
-fn decode_part(models: Models, bytes: &[u8], part: &mut Part, low: &[Low]) {
-    let mut decoder = Decoder::new(bytes);
-    match models {
-        Models::Lossless | Models::Fast => {
-            fast::code_part(&mut decoder, models.machine(), part);
-        }
-        Models::Normal => {
-            let strength = Strength::Normal;
-            best::code_part(&mut decoder, models.machine(), part, low, strength);
-        }
-        Models::Best => {
-            let strength = Strength::Best;
-            best::code_part(&mut decoder, models.machine(), part, low, strength);
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod rate;
 
 use crate::colour::Colour;
 use crate::header::STEPS;
+use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::{Effort, Picture, planes};
 pub use curve::RateCurve;
@@ -23,6 +24,7 @@ const HEADER_BYTES: usize = 22;
 pub struct Encoder<'p> {
     picture: &'p Picture,
     effort: Effort,
+    models: Models,
     cut: Cut,
     colour: Option<Colour>,
     /// Coefficients, the whole-picture part first.
@@ -82,6 +84,7 @@ impl<'p> Encoder<'p> {
         Self {
             picture,
             effort,
+            models: Models::of(effort),
             cut,
             colour,
             parts,
@@ -123,7 +126,8 @@ impl<'p> Encoder<'p> {
     }
 
     fn quantise(&self, step: u32, lambda: u32) -> Quantised {
-        Quantised::new(&self.parts, &self.cut, step, lambda, self.effort)
+        let machine = self.models.machine();
+        Quantised::new(&self.parts, &self.cut, step, lambda, machine)
     }
 
     fn code(&self, quantised: Quantised) -> Attempt {
@@ -172,11 +176,11 @@ impl<'p> Encoder<'p> {
 }
 
 /// What these models usually need of the fast model's bytes.
-fn usual_ratio(effort: Effort) -> f64 {
-    match effort {
-        Effort::Fast => 1.0,
-        Effort::Normal => 0.935,
-        Effort::Best => 0.922,
+fn usual_ratio(models: Models) -> f64 {
+    match models {
+        Models::Lossless | Models::Fast => 1.0,
+        Models::Normal => 0.97,
+        Models::Best => 0.922,
     }
 }
 

@@ -79,7 +79,7 @@ impl Counters {
 /// with a decoder. A stripe's level 3 is there already.
 pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
     let around = Around::of(&part.shape());
-    let mut magnitudes = magnitudes(part, &around);
+    let mut magnitudes = outside_magnitudes(part, &around);
     let mut counters = Counters::new();
     let mut sums = RowSums::new();
     for around in &around {
@@ -134,7 +134,7 @@ fn code_row<C: BitCoder>(
 }
 
 /// Magnitudes of what a part holds besides its own bands, zeros elsewhere.
-fn magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
+pub(crate) fn outside_magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
     part.planes
         .iter()
         .map(|plane| {
@@ -148,6 +148,11 @@ fn magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
             magnitudes
         })
         .collect()
+}
+
+/// Fitted chances of a class.
+pub(crate) fn chances(class: usize) -> [[u16; UNARY]; 2] {
+    CHANCES[class]
 }
 
 #[inline(always)]

@@ -1,8 +1,8 @@
 //! The first bytes of segment 0: what the picture is and how it was coded.
 
 use crate::colour::Colour;
+use crate::models::Models;
 use crate::picture::{MAX_PIXELS, MAX_SIDE};
-use crate::quantise::Machine;
 use thiserror::Error;
 
 /// Version of the format that is written, and the newest that is read.
@@ -10,26 +10,6 @@ const VERSION: u8 = 1;
 
 /// Smallest and largest step, in 1/16384 grey levels.
 pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 256..=1 << 22;
-
-/// Which models code the coefficients.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Models {
-    /// Samples, not coefficients: nothing is lost.
-    Lossless,
-    Fast,
-    Normal,
-    Best,
-}
-
-impl Models {
-    /// The quantiser's state machine.
-    pub(crate) fn machine(self) -> Machine {
-        match self {
-            Models::Lossless | Models::Fast => Machine::EIGHT,
-            Models::Normal | Models::Best => Machine::SIXTY_FOUR,
-        }
-    }
-}
 
 /// What a header says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,8 @@ pub mod fit;
 mod header;
 #[allow(dead_code)] // Until the encoder uses it.
 mod lossless;
+mod models;
+mod normal;
 mod part;
 mod picture;
 mod planes;

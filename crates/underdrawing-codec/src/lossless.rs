@@ -104,7 +104,7 @@ fn code_rows<C: BitCoder>(
                     &mut rows,
                     &mut repeater,
                     &mut predictor,
-                )
+                );
             },
         );
         if !go_on(coder) {

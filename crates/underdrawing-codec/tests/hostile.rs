@@ -23,7 +23,7 @@ fn segments(effort: Effort) -> Vec<Vec<u8>> {
     let picture = scene(61, 45, 3);
     Encoder::new(&picture, effort)
         .encode_to_mse(6.0)
-        .unwrap()
+        .expect("the error is within reach")
         .segments
 }
 
@@ -63,7 +63,11 @@ fn flipped_bits_are_survived() {
                 let i = random.next() as usize % flipped.len();
                 // Half of the flips hit the header.
                 let n = flipped[i].len() as u32;
-                let within = if random.next() % 2 == 0 { n } else { n.min(24) };
+                let within = if random.next().is_multiple_of(2) {
+                    n
+                } else {
+                    n.min(24)
+                };
                 let at = (random.next() % within) as usize;
                 flipped[i][at] ^= 1 << (random.next() % 8);
             }
@@ -75,11 +79,11 @@ fn flipped_bits_are_survived() {
 #[test]
 fn invented_segments_are_survived() {
     let mut random = Random(2);
-    for round in 0..3000 {
+    for round in 0..3000u32 {
         let mut first: Vec<u8> = (0..random.next() % 60)
             .map(|_| random.next() as u8)
             .collect();
-        if round % 2 == 0 && first.len() > 6 {
+        if round.is_multiple_of(2) && first.len() > 6 {
             // A header that can be read: version, models, sides of up to 127.
             first[0] = 1;
             first[1] &= 15;

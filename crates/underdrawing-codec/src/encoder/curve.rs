@@ -1,7 +1,9 @@
 //! What quality to expect at what size, from a few small crops and without coding.
 
 use super::{LAMBDA, Quantised};
+use crate::models::Models;
 use crate::part::Cut;
+use crate::quantise::Machine;
 use crate::{Effort, Picture, planes};
 use rayon::prelude::*;
 
@@ -49,7 +51,7 @@ impl RateCurve {
                 let cut = Cut::new(crop.width(), crop.height());
                 let parts = planes::transform(crop, colour.as_ref(), &cut);
                 let measure = |&step: &u32| {
-                    let quantised = Quantised::new(&parts, &cut, step, LAMBDA, Effort::Fast);
+                    let quantised = Quantised::new(&parts, &cut, step, LAMBDA, Machine::EIGHT);
                     let error = planes::mean_squared_error(
                         crop,
                         &quantised.parts,
@@ -77,7 +79,7 @@ impl RateCurve {
                 let bytes: f64 = measured.iter().map(|crop| crop[i].0).sum();
                 let error: f64 = measured.iter().map(|crop| crop[i].1).sum();
                 Point {
-                    bytes: fixed + bytes * scale * super::usual_ratio(effort),
+                    bytes: fixed + bytes * scale * super::usual_ratio(Models::of(effort)),
                     error: (error / area as f64).sqrt(),
                 }
             })

@@ -1,12 +1,12 @@
 //! One choice of step and price: the multiples of the step, and their bytes.
 
 use super::Encoder;
-use crate::Effort;
-use crate::best::{self, Low, Strength};
+use crate::best::Low;
 use crate::entropy;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
-use crate::header::{Header, Models};
+use crate::header::Header;
+use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::quantise::{Machine, Rates, TARGET_BITS, search};
 use crate::simd::with_simd;
@@ -19,7 +19,7 @@ pub(super) struct Quantised {
     pub(super) step: u32,
     /// The whole-picture part first; stripes have their rows of level 3 too.
     pub(super) parts: Vec<Part>,
-    models: Models,
+    pub(super) machine: Machine,
 }
 
 impl Quantised {
@@ -29,17 +29,12 @@ impl Quantised {
         cut: &Cut,
         step: u32,
         lambda: u32,
-        effort: Effort,
+        machine: Machine,
     ) -> Self {
         let rates = fast::rates();
-        let models = match effort {
-            Effort::Fast => Models::Fast,
-            Effort::Normal => Models::Normal,
-            Effort::Best => Models::Best,
-        };
         let mut parts: Vec<Part> = coefficients
             .par_iter()
-            .map(|part| quantise_part(part, models.machine(), (step, lambda), rates))
+            .map(|part| quantise_part(part, machine, (step, lambda), rates))
             .collect();
         let (whole, stripes) = parts.split_at_mut(1);
         stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
@@ -50,7 +45,7 @@ impl Quantised {
         Self {
             step,
             parts,
-            models,
+            machine,
         }
     }
 
@@ -61,7 +56,7 @@ impl Quantised {
             .par_iter()
             .map(|part| {
                 let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, self.models.machine(), &mut part.clone());
+                fast::code_part(&mut counter, self.machine, &mut part.clone());
                 counter.bits()
             })
             .collect();
@@ -84,17 +79,17 @@ impl Quantised {
         lambda: u32,
     ) -> Vec<Vec<u8>> {
         let rates = fast::rates();
-        let lows = self.lows(encoder);
-        let (whole, models) = (&self.parts[0], self.models);
+        let (whole, models) = (&self.parts[0], encoder.models);
+        let contexts = models.contexts(whole, &encoder.cut);
         let price = (self.step, lambda);
         let found: Vec<(Part, Vec<u8>)> = which
             .par_iter()
             .map(|&i| {
-                let mut part = quantise_part(&encoder.parts[i], models.machine(), price, rates);
+                let mut part = quantise_part(&encoder.parts[i], self.machine, price, rates);
                 for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
                     encoder.cut.copy_context(i - 1, whole, plane);
                 }
-                let bytes = code_part(models, &part, &lows[i]);
+                let bytes = code_part(models, &part, &contexts[i]);
                 (part, bytes)
             })
             .collect();
@@ -105,29 +100,22 @@ impl Quantised {
         segments
     }
 
-    /// What the strong models know of each part's low bands.
-    fn lows(&self, encoder: &Encoder) -> Vec<Vec<Low>> {
-        match self.models {
-            Models::Lossless | Models::Fast => vec![Vec::new(); self.parts.len()],
-            Models::Normal | Models::Best => best::lows(&self.parts[0], &encoder.cut),
-        }
-    }
-
     /// The segments.
     pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
         let header = Header {
-            models: self.models,
+            models: encoder.models,
             width: encoder.picture.width(),
             height: encoder.picture.height(),
             channels: encoder.picture.channels(),
             colour: encoder.colour,
             step: self.step,
         };
+        let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
         let mut segments: Vec<Vec<u8>> = self
             .parts
             .par_iter()
-            .zip(self.lows(encoder))
-            .map(|(part, low)| code_part(self.models, part, &low))
+            .zip(&contexts)
+            .map(|(part, context)| code_part(encoder.models, part, context))
             .collect();
         let mut first = Vec::new();
         header.write(&mut first);
@@ -137,22 +125,10 @@ impl Quantised {
     }
 }
 
-fn code_part(models: Models, part: &Part, low: &[Low]) -> Vec<u8> {
+fn code_part(models: Models, part: &Part, context: &[Low]) -> Vec<u8> {
     let mut coder = entropy::Encoder::new();
-    let mut part = part.clone(); // The models write what they code back.
-    match models {
-        Models::Lossless | Models::Fast => {
-            fast::code_part(&mut coder, models.machine(), &mut part);
-        }
-        Models::Normal => {
-            let strength = Strength::Normal;
-            best::code_part(&mut coder, models.machine(), &mut part, low, strength);
-        }
-        Models::Best => {
-            let strength = Strength::Best;
-            best::code_part(&mut coder, models.machine(), &mut part, low, strength);
-        }
-    }
+    // The models write what they code back.
+    models.code_part(&mut coder, &mut part.clone(), context);
     coder.finish()
 }
 

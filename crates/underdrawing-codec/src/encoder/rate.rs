@@ -2,6 +2,7 @@
 
 use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
+use crate::quantise::Machine;
 
 /// Full codings at most. The ratio to the fast model's size is learned from the first, so the
 /// second is usually the last.
@@ -62,7 +63,7 @@ impl Encoder<'_> {
     pub(super) fn fit(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let mends = self.cut.n_stripes() >= MIN_STRIPES;
         let mut best: Option<Attempt> = None;
-        let mut ratio = usual_ratio(self.effort);
+        let mut ratio = usual_ratio(self.models);
         let mut step = guess::step_for(&self.parts, budget as f64);
         let allowance = budget / SLACK;
         let mut margin = allowance / 2;
@@ -74,7 +75,7 @@ impl Encoder<'_> {
                 break; // It would come out the same.
             }
             step = found.quantised.step;
-            let attempt = self.code(found.quantised);
+            let attempt = self.code(self.machined(found.quantised));
             let length = attempt.len();
             ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
             if length > budget {
@@ -83,10 +84,12 @@ impl Encoder<'_> {
             if length <= budget && length + allowance >= budget {
                 return Ok(attempt);
             }
-            if mends && length.abs_diff(budget) <= budget / MENDABLE {
-                if let Some(mended) = self.mend(&attempt, budget) {
-                    return Ok(mended);
-                }
+            let near = length.abs_diff(budget) <= budget / MENDABLE;
+            if mends
+                && near
+                && let Some(mended) = self.mend(&attempt, budget)
+            {
+                return Ok(mended);
             }
             if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
                 best = Some(attempt);
@@ -96,6 +99,15 @@ impl Encoder<'_> {
             }
         }
         best.map_or_else(|| self.coarsest(budget), Ok)
+    }
+
+    /// The same step with the states that these models have.
+    fn machined(&self, tried: Quantised) -> Quantised {
+        if self.models.machine() == tried.machine {
+            tried
+        } else {
+            self.quantise(tried.step, LAMBDA)
+        }
     }
 
     /// The last resort: the largest step.
@@ -112,7 +124,9 @@ impl Encoder<'_> {
     }
 
     fn try_step(&self, step: u32) -> Try {
-        let quantised = self.quantise(step, LAMBDA);
+        // Eight states are quick and nearly in proportion.
+        let machine = Machine::EIGHT;
+        let quantised = Quantised::new(&self.parts, &self.cut, step, LAMBDA, machine);
         let bytes = quantised.fast_bytes();
         Try { quantised, bytes }
     }

@@ -19,9 +19,8 @@ pub(crate) mod weight {
     /// Both neighbours of the one above.
     pub(crate) const ABOVE_SIDES: usize = 3;
     pub(crate) const ABOVE_2: usize = 4;
+    /// The coarser band; the next weight is for its four neighbours, and so for those below.
     pub(crate) const PARENT: usize = 5;
-    /// The four neighbours of the parent; so for those below.
-    pub(crate) const PARENT_4: usize = 6;
     /// HL for LH and HH.
     pub(crate) const SIBLING: usize = 7;
     /// LH for HH.
@@ -31,9 +30,6 @@ pub(crate) mod weight {
     /// Times 1.
     pub(crate) const CONSTANT: usize = 15;
 }
-
-/// Fraction bits of weights and of expected magnitudes.
-pub(crate) const WEIGHT_BITS: u32 = 12;
 
 /// Magnitudes above count as this much, so that sums fit in 32 bits.
 pub(crate) const MAX_MAGNITUDE: i32 = 4095;
@@ -51,7 +47,7 @@ pub(crate) fn class(expected: i32) -> usize {
     (4 * (log - 6) + (value as u32 >> (log - 2) & 3)) as usize
 }
 
-/// Weights of a band.
+/// Weights of a band, 12 fraction bits.
 pub(crate) type Weights = [i32; N_WEIGHTS];
 
 /// Index of a band's weights within a plane's.
@@ -72,7 +68,7 @@ pub(crate) fn weights(plane: usize, band: &Band) -> &'static Weights {
 /// A band and the bands that tell about it.
 pub(crate) struct Around {
     pub(crate) band: Band,
-    parent: Option<Band>,
+    pub(crate) parent: Option<Band>,
     siblings: [Option<Band>; 2],
 }
 
@@ -253,7 +249,7 @@ mod tests {
         assert_eq!(at(2, 4, 5), 1 << weight::ABOVE_SIDES);
         assert_eq!(at(2, 5, 4), 1 << weight::ABOVE_2);
         assert_eq!(at(2, 2, 3), 1 << weight::PARENT);
-        assert_eq!(at(2, 3, 3), 1 << weight::PARENT_4);
+        assert_eq!(at(2, 3, 3), 1 << (weight::PARENT + 1));
         assert_eq!(at(2, 5, 2), 1 << weight::SIBLING);
         assert_eq!(at(2, 5, 3), 1 << (weight::SIBLING + 1));
         assert_eq!(at(2, 1, 6), 1 << weight::SIBLING_2);

@@ -1,5 +1,6 @@
 //! What the tests share.
-#![allow(dead_code)] // Each test file uses some of it.
+// Each test file uses some of it; failing to prepare a test fails it.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use underdrawing_codec::{Coded, DecodeLimits, Picture, decode, n_segments};
 
