@@ -8,7 +8,7 @@ mod known;
 mod local;
 mod low;
 mod model;
-mod scale;
+pub(crate) mod scale;
 mod tables;
 
 use crate::bands::{Band, Orientation};
@@ -24,8 +24,8 @@ use model::Model;
 /// Which of the two models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strength {
-    /// Regressions over whole bands only.
-    #[allow(dead_code)] // The normal effort has quicker models of its own.
+    /// Regressions over whole bands only: two thirds of the time, 1.1 % more bytes.
+    #[allow(dead_code)] // Not asked for so far.
     Normal,
     /// And one over the close neighbourhood of every second coefficient.
     Best,

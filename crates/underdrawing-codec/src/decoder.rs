@@ -2,9 +2,10 @@
 
 use crate::entropy::Decoder;
 use crate::header::{Header, HeaderError};
+use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::{Picture, planes};
+use crate::{Picture, lossless, planes};
 use rayon::prelude::*;
 use std::ops::Range;
 use thiserror::Error;
@@ -109,16 +110,46 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
         });
     }
     let stripes = &segments[1..];
-    let parts = decode_parts(&header, &cut, rest, stripes);
-    let size = (header.width, header.height, header.channels);
-    let samples = planes::samples(&parts, &cut, size, header.colour.as_ref(), header.step);
+    let exact = header.models == Models::Lossless;
+    let samples = if exact {
+        decode_exact(&header, &cut, stripes)
+    } else {
+        let parts = decode_parts(&header, &cut, rest, stripes);
+        let size = (header.width, header.height, header.channels);
+        planes::samples(&parts, &cut, size, header.colour.as_ref(), header.step)
+    };
     let picture = Picture::new(header.width, header.height, header.channels, samples)
         .expect("the header's size was checked");
     let lost_rows = (0..stripes.len())
         .filter(|&i| stripes[i].is_none())
-        .map(|i| cut.reached_rows(i))
+        .map(|i| {
+            if exact {
+                cut.rows(i)
+            } else {
+                cut.reached_rows(i)
+            }
+        })
         .collect();
     Ok(Decoded { picture, lost_rows })
+}
+
+/// Decodes stripes that hold samples; missing ones are left in the middle of the range.
+fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8> {
+    let stride = header.width * header.channels;
+    let mut samples = vec![128; stride * header.height];
+    let mut rest = samples.as_mut_slice();
+    let mut rows = Vec::with_capacity(stripes.len());
+    for i in 0..stripes.len() {
+        let (stripe, after) = rest.split_at_mut(cut.rows(i).len() * stride);
+        rows.push(stripe);
+        rest = after;
+    }
+    rows.into_par_iter().zip(stripes).for_each(|(rows, bytes)| {
+        if let Some(bytes) = bytes {
+            lossless::decode(bytes, header.width, header.channels, rows);
+        }
+    });
+    samples
 }
 
 /// Decodes the multiples of the step of all parts.

@@ -1,12 +1,12 @@
 //! A picture to segments.
 
 mod curve;
+mod exact;
 mod guess;
 mod quantised;
 mod rate;
 
 use crate::colour::Colour;
-use crate::header::STEPS;
 use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::{Effort, Picture, planes};
@@ -66,12 +66,6 @@ pub enum EncodeError {
         /// Bytes needed.
         needed: usize,
     },
-    /// The error asked for is smaller than coding with loss can promise.
-    #[error("a mean squared error of less than {smallest} is out of reach")]
-    Error {
-        /// The smallest reached, in squared grey levels times 1000.
-        smallest: u64,
-    },
 }
 
 impl<'p> Encoder<'p> {
@@ -102,21 +96,24 @@ impl<'p> Encoder<'p> {
     /// # Errors
     /// When nothing fits.
     pub fn encode_to_bytes(&self, budget: usize) -> Result<Coded, EncodeError> {
+        if let Some(exact) = self.exact_within(budget) {
+            return Ok(exact);
+        }
         Ok(self.finish(self.fit(budget)?))
     }
 
-    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels.
+    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels; 0 is without
+    /// loss.
     ///
     /// # Errors
-    /// When no step reaches the error.
+    /// None so far.
     pub fn encode_to_mse(&self, mse: f64) -> Result<Coded, EncodeError> {
-        let quantised = self.step_for_error(mse).ok_or_else(|| {
-            let smallest = self.mse(&self.quantise(*STEPS.start(), LAMBDA));
-            EncodeError::Error {
-                smallest: (smallest * 1000.0) as u64,
-            }
-        })?;
-        Ok(self.finish(self.code(quantised)))
+        let lossy = (mse > 0.0).then(|| self.step_for_error(mse)).flatten();
+        let Some(quantised) = lossy else {
+            return Ok(self.exact_within(usize::MAX).expect("any size is allowed"));
+        };
+        let coded = self.finish(self.code(quantised));
+        Ok(self.exact_within(coded.len()).unwrap_or(coded))
     }
 
     /// The multiples of the step that a budget buys, for fitting tables to.

@@ -12,12 +12,13 @@ mod best;
 mod colour;
 mod decoder;
 mod encoder;
-#[allow(dead_code, unused_imports)] // Until the lossless coder uses all of it.
+#[allow(dead_code, unused_imports)] // Tests and fitting use all of it.
 mod entropy;
 mod fast;
 #[cfg(feature = "fit")]
 pub mod fit;
 mod header;
+mod lossless;
 mod models;
 mod normal;
 mod part;

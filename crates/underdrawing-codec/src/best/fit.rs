@@ -8,8 +8,8 @@ use super::scale::CLASSES;
 use super::{Strength, code_with, lows};
 use crate::encoder::Encoder;
 use crate::entropy::{Counter, INPUTS, MAIN_NODES, Start};
+use crate::models::Models;
 use crate::part::Cut;
-use crate::quantise::Machine;
 use crate::{Effort, Picture};
 use std::fmt::Write as _;
 
@@ -45,7 +45,7 @@ impl BestFit {
     pub fn add(&mut self, picture: &Picture, bpp: f64) {
         let (width, height) = (picture.width(), picture.height());
         let budget = (bpp * (width * height) as f64 / 8.0) as usize;
-        let encoder = Encoder::new(picture, Effort::Fast);
+        let encoder = Encoder::new(picture, Effort::Best);
         let Ok(mut parts) = encoder.multiples(budget) else {
             return;
         };
@@ -55,7 +55,7 @@ impl BestFit {
         let lows = lows(&parts[0], &Cut::new(width, height));
         for (part, low) in parts.iter_mut().zip(&lows) {
             let model = &mut self.models[usize::from(!part.whole)];
-            let machine = Machine::SIXTY_FOUR;
+            let machine = Models::Best.machine();
             code_with(model, &mut Counter::default(), machine, part, low);
         }
     }

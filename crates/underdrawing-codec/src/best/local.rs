@@ -90,7 +90,7 @@ impl Local {
     /// What is to be added to the value expected, in the regressors' units with 8 more bits.
     #[inline(always)]
     pub(super) fn predict(&mut self, known: &Known, x: usize) -> i32 {
-        if x % 2 == 0 {
+        if x.is_multiple_of(2) {
             self.solve(x);
         }
         let mut sum = 0;
