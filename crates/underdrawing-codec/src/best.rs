@@ -153,7 +153,7 @@ mod tests {
                     for y in 0..if band.width == 0 { 0 } else { band.height } {
                         for n in &mut plane[band.row(y)..][..band.width] {
                             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                            let large = extreme && noise % 5 == 0;
+                            let large = extreme && noise.is_multiple_of(5);
                             let k = if large { (1 << 21) - 1 } else { noise >> 30 };
                             let odd = Machine::EIGHT.is_odd(state);
                             state = Machine::EIGHT.next(state, k);
