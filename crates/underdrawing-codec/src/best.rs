@@ -126,3 +126,73 @@ fn code_with<C: BitCoder>(
         refine(&mut lows, part, &coded, i, band);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::{Decoder, Encoder};
+    use crate::quantise::{index, multiple};
+
+    /// Multiples that the state machine allows, some of them as large as there can be.
+    fn parts(width: usize, height: usize, n_planes: usize, extreme: bool) -> (Cut, Vec<Part>) {
+        let cut = Cut::new(width, height);
+        let shapes =
+            std::iter::once(cut.whole()).chain((0..cut.n_stripes()).map(|i| cut.stripe(i)));
+        let mut noise = 3u32;
+        let mut parts: Vec<Part> = shapes.map(|shape| Part::zeros(shape, n_planes)).collect();
+        for i in 0..parts.len() {
+            let (whole, stripes) = parts.split_at_mut(1);
+            let part = if i == 0 {
+                &mut whole[0]
+            } else {
+                &mut stripes[i - 1]
+            };
+            for band in part.shape().coded() {
+                for plane in &mut part.planes {
+                    let mut state = 0;
+                    for y in 0..if band.width == 0 { 0 } else { band.height } {
+                        for n in &mut plane[band.row(y)..][..band.width] {
+                            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                            let large = extreme && noise.is_multiple_of(5);
+                            let k = if large { (1 << 21) - 1 } else { noise >> 30 };
+                            let odd = Machine::EIGHT.is_odd(state);
+                            state = Machine::EIGHT.next(state, k);
+                            let size = multiple(k, odd) as i32;
+                            *n = if noise >> 9 & 1 == 0 { size } else { -size };
+                            assert_eq!(index(*n, odd), k);
+                        }
+                    }
+                }
+            }
+        }
+        (cut, parts)
+    }
+
+    #[test]
+    fn coefficients_come_back() {
+        let sizes = [(1, 1), (2, 1), (1, 9), (5, 3), (33, 40), (70, 21)];
+        for (extreme, (width, height)) in [false, true]
+            .into_iter()
+            .flat_map(|e| sizes.map(|s| (e, s)))
+        {
+            let (cut, parts) = parts(width, height, if width % 2 == 0 { 1 } else { 3 }, extreme);
+            let lows = lows(&parts[0], &cut);
+            for strength in [Strength::Normal, Strength::Best] {
+                for (part, low) in parts.iter().zip(&lows) {
+                    let mut coder = Encoder::new();
+                    code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low, strength);
+                    let bytes = coder.finish();
+                    let mut back = Part::zeros(part.shape(), part.planes.len());
+                    code_part(
+                        &mut Decoder::new(&bytes),
+                        Machine::EIGHT,
+                        &mut back,
+                        low,
+                        strength,
+                    );
+                    assert!(back == *part, "{width}x{height} {extreme}");
+                }
+            }
+        }
+    }
+}

@@ -285,8 +285,12 @@ impl Model {
                 around.learn(known, x, error, weight, SIZE_BITS);
             }
             let [size, value] = &mut self.regressions[which];
-            size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
-            value.learn(&known.values, seen << BITS, weight, SIZE_BITS);
+            // Every second one each: 22 % less time for 0.09 % more bytes.
+            if x.is_multiple_of(2) {
+                size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
+            } else {
+                value.learn(&known.values, seen << BITS, weight, SIZE_BITS);
+            }
         }
     }
 }
