@@ -111,6 +111,27 @@ impl Columns {
         }
     }
 
+    /// Adds to a channel of a picture, which starts at `start` in all pictures, what the kernel at
+    /// each pixel has for it: `value(column, pixel)`.
+    #[inline(always)]
+    fn add_up(
+        &self,
+        picture: usize,
+        channel: usize,
+        start: usize,
+        numbers: &mut [f32],
+        value: impl Fn(usize, usize) -> f32,
+    ) {
+        for pixel in picture * self.area()..(picture + 1) * self.area() {
+            self.each_run(pixel, channel..channel + 1, |at, tap, count| {
+                let numbers = &mut numbers[at - start..][..count];
+                for (idx, number) in numbers.iter_mut().enumerate() {
+                    *number += value(tap + idx, pixel);
+                }
+            });
+        }
+    }
+
     /// Pixels of an output picture.
     fn area(&self) -> usize {
         self.conv.height_out() * self.conv.width_out()
@@ -290,21 +311,9 @@ pub(crate) fn backward_input<S: Simd>(
                     simd.run(
                         #[inline(always)]
                         || {
-                            sums.fill(0.0);
-                            for (panel, sums) in sums.chunks_exact_mut(pixels * width).enumerate() {
-                                let start = first + panel * width;
-                                let count = (first + count).saturating_sub(start).min(width);
-                                for (row, part) in even_parts(conv.c_out, PART_DEPTH) {
-                                    let rows = weights.chunks_exact_mut(width).take(part);
-                                    for (o, weights) in rows.enumerate() {
-                                        let from = &w[(row + o) * depth + start.min(depth)..];
-                                        weights[..count].copy_from_slice(&from[..count]);
-                                        weights[count..].fill(0.0);
-                                    }
-                                    let shape = [pixels, part, slopes_pitch];
-                                    multiply(simd, shape, &slopes[row..], weights, sums);
-                                }
-                            }
+                            let columns = first..first + count;
+                            let slopes = (slopes, slopes_pitch);
+                            multiply_back(simd, w, depth, columns, slopes, weights, sums);
                         },
                     );
                     for c in channels.clone() {
@@ -313,25 +322,45 @@ pub(crate) fn backward_input<S: Simd>(
                             // SAFETY: each item has other channels.
                             let dx = unsafe { dx.part(start, plane) };
                             dx.fill(b.map_or(0.0, |b| b[c]));
-                            let area = columns.area();
-                            for pixel in picture * area..(picture + 1) * area {
-                                columns.each_run(pixel, c..c + 1, |at, tap, count| {
-                                    let dx = &mut dx[at - start..][..count];
-                                    for (idx, dx) in dx.iter_mut().enumerate() {
-                                        let (panel, lane) = (
-                                            (tap - first + idx) / width,
-                                            (tap - first + idx) % width,
-                                        );
-                                        *dx += sums[(panel * pixels + pixel) * width + lane];
-                                    }
-                                });
-                            }
+                            columns.add_up(picture, c, start, dx, |tap, pixel| {
+                                let (panel, lane) = ((tap - first) / width, (tap - first) % width);
+                                sums[(panel * pixels + pixel) * width + lane]
+                            });
                             activation.apply_slice(dx);
                         }
                     }
                 });
             });
     });
+}
+
+/// A range of columns of `slopes w`, in panels `[panel][pixel][width]`. `slopes` are rows of
+/// output channels and the distance between them, `w` is `[c_out][depth]`.
+#[inline(always)]
+fn multiply_back<S: Simd>(
+    simd: S,
+    w: &[f32],
+    depth: usize,
+    columns: std::ops::Range<usize>,
+    (slopes, pitch): (&[f32], usize),
+    weights: &mut [f32],
+    sums: &mut [f32],
+) {
+    let width = VECS * S::LANES;
+    let pixels = slopes.len() / pitch;
+    sums.fill(0.0);
+    for (panel, sums) in sums.chunks_exact_mut(pixels * width).enumerate() {
+        let start = (columns.start + panel * width).min(columns.end);
+        let count = (columns.end - start).min(width);
+        for (row, part) in even_parts(w.len() / depth, PART_DEPTH) {
+            let rows = weights.chunks_exact_mut(width).take(part);
+            for (o, weights) in rows.enumerate() {
+                weights[..count].copy_from_slice(&w[(row + o) * depth + start..][..count]);
+                weights[count..].fill(0.0);
+            }
+            multiply(simd, [pixels, part, pitch], &slopes[row..], weights, sums);
+        }
+    }
 }
 
 /// The gradient of the weights.

@@ -42,6 +42,7 @@ use memory::{Buffers, Place};
 use simple::Couple;
 
 use crate::simd::{Isa, dispatch};
+use crate::transform::TILE;
 
 /// A network, ready to run. See the module's documentation.
 pub struct Plan {
@@ -51,6 +52,24 @@ pub struct Plan {
     inputs: Vec<usize>,
     outputs: Vec<Place>,
     buffers: Buffers,
+    /// How far a result looks, at most.
+    radius: usize,
+}
+
+/// Most numbers in the buffers of a plan at a time, if there is a way: 512 MiB. Few in tests, so
+/// that there is something to divide.
+const MOST_NUMBERS: usize = if cfg!(test) { 1 << 17 } else { 1 << 27 };
+/// Rows computed at a time, at least, over those of the border that is computed again: else that
+/// takes most of the time.
+const MIN_STRIP: usize = 8;
+
+/// Rows of the pictures that are computed at a time.
+#[derive(Clone, Debug)]
+struct Part {
+    from: usize,
+    to: usize,
+    /// Those of them that are right.
+    keep: std::ops::Range<usize>,
 }
 
 /// One thing to do.
@@ -63,6 +82,16 @@ enum Step {
     Copy { from: Place, to: Place },
     /// See [`PlanBuilder::couple`].
     Couple(Couple),
+}
+
+impl Step {
+    /// How far a result looks.
+    fn radius(&self) -> usize {
+        match self {
+            Self::Conv(conv) => conv.radius(),
+            _ => 0,
+        }
+    }
 }
 
 impl Plan {
@@ -89,18 +118,72 @@ impl Plan {
         if n * size[0] * size[1] == 0 {
             return;
         }
-        self.buffers.resize(n, size);
+        for part in self.parts(n, size) {
+            self.run_part(n, size, &part, inputs, outputs);
+        }
+    }
+
+    /// The parts that the pictures are computed in: whole, or where that takes too much memory,
+    /// in strips. A strip is computed with as many rows around it as the result depends on. These
+    /// are whole tiles, so that the result is the same, to the bit, as that of whole pictures.
+    fn parts(&self, n: usize, [height, width]: [usize; 2]) -> Vec<Part> {
+        let whole = Part {
+            from: 0,
+            to: height,
+            keep: 0..height,
+        };
+        let halo = self.radius.next_multiple_of(TILE);
+        let numbers_of_row = n * width * self.buffers.numbers_of_pixel();
+        let rows = MOST_NUMBERS / numbers_of_row.max(1);
+        if self.buffers.changes_size() || height <= rows.max(MIN_STRIP * halo) {
+            return vec![whole];
+        }
+        let strip = (rows.max(MIN_STRIP * halo) - 2 * halo) / TILE * TILE;
+        let strips = (0..height).step_by(strip.max(TILE));
+        strips
+            .map(|top| {
+                let end = height.min(top + strip.max(TILE));
+                Part {
+                    from: top.saturating_sub(halo),
+                    to: height.min(end + halo),
+                    keep: top..end,
+                }
+            })
+            .collect()
+    }
+
+    fn run_part(
+        &mut self,
+        n: usize,
+        size: [usize; 2],
+        part: &Part,
+        inputs: &[&[f32]],
+        outputs: &mut [&mut [f32]],
+    ) {
+        self.buffers.resize(n, [part.to - part.from, size[1]]);
         let buffers = &mut self.buffers;
         for step in &self.steps {
             dispatch!(self.isa, simd => match step {
-                Step::Enter { input, to } => simple::enter(simd, buffers, inputs[*input], to),
+                Step::Enter { input, to } => {
+                    simple::enter(simd, buffers, inputs[*input], size[0], part, to);
+                }
                 Step::Conv(conv) => conv.run(simd, buffers),
                 Step::Copy { from, to } => simple::copy(buffers, from, to),
                 Step::Couple(couple) => couple.run(simd, buffers),
             });
         }
         for (from, output) in self.outputs.iter().zip(outputs) {
-            dispatch!(self.isa, simd => simple::leave(simd, buffers, from, output));
+            let whole = part.from == 0 && part.to == size[0];
+            let height = if whole {
+                size[0] >> from.level
+            } else {
+                size[0]
+            };
+            let part = &Part {
+                keep: if whole { 0..height } else { part.keep.clone() },
+                ..part.clone()
+            };
+            dispatch!(self.isa, simd => simple::leave(simd, buffers, from, height, part, output));
         }
     }
 }

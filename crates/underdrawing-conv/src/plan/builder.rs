@@ -225,6 +225,7 @@ impl PlanBuilder {
         });
         Plan {
             isa,
+            radius: steps.iter().map(Step::radius).sum(),
             inputs: self.inputs,
             outputs: outputs.iter().map(|maps| places[maps.0].clone()).collect(),
             buffers: Buffers::new(kinds, reads.collect()),

@@ -123,6 +123,12 @@ impl ConvStep {
         }
     }
 
+    /// How far a result looks.
+    pub(super) fn radius(&self) -> usize {
+        let kernel = self.conv.kernel;
+        kernel.before.max(kernel.after)
+    }
+
     pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
         let from = buffers.spot(&self.from);
         let spots: Vec<Spot> = self

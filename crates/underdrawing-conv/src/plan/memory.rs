@@ -113,6 +113,16 @@ impl Buffers {
         }
     }
 
+    /// Numbers of a pixel in all buffers together.
+    pub(super) fn numbers_of_pixel(&self) -> usize {
+        self.kinds.iter().map(|kind| kind.pitch).sum()
+    }
+
+    /// Whether there are maps of another size than the inputs.
+    pub(super) fn changes_size(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.level > 0)
+    }
+
     fn frame(&self, level: usize) -> Frame {
         let [height, width] = self.size.map(|side| side >> level);
         let mut frame = Frame {

@@ -2,19 +2,27 @@
 
 use rayon::prelude::*;
 
+use super::Part;
 use super::memory::{Buffers, Place, Spot};
 use crate::activation::{exp, tanh};
 use crate::layout::{Run, Shared, gather, scatter};
 use crate::simd::{Simd, Vectors, VectorsMut};
 
-/// Brings an input into the layout.
-pub(super) fn enter<S: Simd>(simd: S, buffers: &mut Buffers, input: &[f32], to: &Place) {
+/// Brings a part of an input, whose pictures have `height` rows, into the layout.
+pub(super) fn enter<S: Simd>(
+    simd: S,
+    buffers: &mut Buffers,
+    input: &[f32],
+    height: usize,
+    part: &Part,
+    to: &Place,
+) {
     let channels = to.extent;
     each_row(buffers, to, |_, spot, picture, row, line| {
-        let area = spot.height * spot.width;
+        let area = height * spot.width;
         let input = &input[picture * channels * area..][..channels * area];
         let run = Run {
-            start: row * spot.width,
+            start: (part.from + row) * spot.width,
             count: spot.width,
             plane: area,
             channels,
@@ -39,10 +47,17 @@ pub(super) fn copy(buffers: &mut Buffers, from: &Place, to: &Place) {
     });
 }
 
-/// Brings maps into NCHW.
-pub(super) fn leave<S: Simd>(simd: S, buffers: &Buffers, from: &Place, output: &mut [f32]) {
+/// Brings the right rows of a part of maps into NCHW, pictures of `height` rows.
+pub(super) fn leave<S: Simd>(
+    simd: S,
+    buffers: &Buffers,
+    from: &Place,
+    height: usize,
+    part: &Part,
+    output: &mut [f32],
+) {
     let spot = buffers.spot(from);
-    let area = spot.height * spot.width;
+    let area = height * spot.width;
     let channels = from.channels();
     assert_eq!(
         output.len(),
@@ -50,9 +65,11 @@ pub(super) fn leave<S: Simd>(simd: S, buffers: &Buffers, from: &Place, output: &
         "length of an output"
     );
     let output = Shared::new(output);
-    (0..spot.n * spot.height).into_par_iter().for_each(|item| {
-        let (picture, row) = (item / spot.height, item % spot.height);
-        let pixels = &buffers.get(from.buffer)[spot.at(picture, row as isize, 0)..];
+    let rows = part.keep.len();
+    (0..spot.n * rows).into_par_iter().for_each(|item| {
+        let (picture, row) = (item / rows, part.keep.start + item % rows);
+        let at = spot.at(picture, (row - part.from) as isize, 0);
+        let pixels = &buffers.get(from.buffer)[at..];
         let mut first = 0;
         for (start, count) in &from.parts {
             let run = Run {

@@ -131,34 +131,9 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
             simd, pass, shape, ..
         } = *self;
         let phases: Vec<[usize; 2]> = pass.phases_to().collect();
-        let from_phases: Vec<[usize; 2]> = pass.phases_from().collect();
         let left_len = T::PRODUCTS * shape.left.plane;
         scratch::with([phases.len() * left_len], |[lefts]| {
-            let vectors = shape.pitch_in / S::LANES;
-            let shared = Shared::new(lefts);
-            (0..phases.len() * from_phases.len() * vectors)
-                .into_par_iter()
-                .for_each(|item| {
-                    let (phase, rest) = (item / vectors / from_phases.len(), item / vectors);
-                    let (idx, c) = (rest % from_phases.len(), item % vectors * S::LANES);
-                    let start = phase * left_len + idx * shape.pitch_in + c;
-                    simd.run(
-                        #[inline(always)]
-                        || {
-                            // SAFETY: each item has other channels.
-                            unsafe {
-                                self.enter_shared(
-                                    block,
-                                    phases[phase],
-                                    from_phases[idx],
-                                    c,
-                                    shared,
-                                    start,
-                                );
-                            };
-                        },
-                    );
-                });
+            self.enter_phases(block, &phases, Shared::new(lefts));
             let lefts = &*lefts;
             let panels: Vec<(usize, usize, &[f32])> = self
                 .weights
@@ -196,6 +171,29 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                 });
             });
         });
+    }
+
+    /// Transforms what a block reads for all phases of the result, one after the other.
+    fn enter_phases(&self, block: Block, phases: &[[usize; 2]], lefts: Shared<'_>) {
+        let Self { simd, shape, .. } = *self;
+        let from_phases: Vec<[usize; 2]> = self.pass.phases_from().collect();
+        let left_len = T::PRODUCTS * shape.left.plane;
+        let vectors = shape.pitch_in / S::LANES;
+        (0..phases.len() * from_phases.len() * vectors)
+            .into_par_iter()
+            .for_each(|item| {
+                let (rest, c) = (item / vectors, item % vectors * S::LANES);
+                let (phase, idx) = (rest / from_phases.len(), rest % from_phases.len());
+                let start = phase * left_len + idx * shape.pitch_in + c;
+                let (phase, from_phase) = (phases[phase], from_phases[idx]);
+                simd.run(
+                    #[inline(always)]
+                    || {
+                        // SAFETY: each item has other channels.
+                        unsafe { self.enter_shared(block, phase, from_phase, c, lefts, start) };
+                    },
+                );
+            });
     }
 
     /// Numbers of the weights of a phase of the result.

@@ -340,3 +340,42 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
         }
     }
 }
+
+#[test]
+fn computes_large_pictures_in_strips_to_the_same_bytes() {
+    let [height, width] = [203, 30];
+    for isa in Isa::all() {
+        let mut twin = Twin {
+            builder: PlanBuilder::default(),
+            seed: 0,
+        };
+        let x = twin.input(3, [height, width]);
+        let a = twin.conv(&x, 40, Kernel::same(3), Activation::Relu, None);
+        let y = twin.conv(&a, 5, Kernel::same(3), Activation::Relu, None);
+        let mut plan = twin.builder.build_with(isa, &[y.0], [height, width]);
+        let found = run(
+            &mut plan,
+            [height, width],
+            &[&x.1.numbers],
+            std::slice::from_ref(&y),
+        );
+        // Short enough to be computed whole, and long enough to be right in the upper rows.
+        let short = 32;
+        let rows = |numbers: &[f32], from: usize, count: usize| -> Vec<f32> {
+            let planes = numbers.chunks_exact(from * width);
+            planes
+                .flat_map(|plane| plane[..count * width].to_vec())
+                .collect()
+        };
+        let top = rows(&x.1.numbers, height, short);
+        let mut part = vec![f32::NAN; N * 5 * short * width];
+        plan.run(N, [short, width], &[&top], &mut [&mut part]);
+        assert_eq!(
+            rows(&found[0], height, short - 4),
+            rows(&part, short, short - 4),
+            "{isa:?}"
+        );
+        let expected: Vec<f64> = y.1.numbers.iter().map(|x| f64::from(*x)).collect();
+        assert_close_to_scale(&format!("strips, {isa:?}"), &found[0], &expected, 1.0, 1e-5);
+    }
+}
