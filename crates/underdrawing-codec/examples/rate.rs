@@ -2,12 +2,15 @@
 //!
 //! `cargo run --release -p underdrawing-codec --example rate -- FOLDER [--bpp 4.75]
 //! [--effort fast] [--first 0] [--every 1] [--count 30]`: files sorted by name, starting with number
-//! `first`, each `every`th, `count` of them.
+//! `first`, each `every`th, `count` of them. A picture kept without loss counts as 60 dB.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use underdrawing_codec::{DecodeLimits, Effort, Encoder, Picture, decode};
+
+/// What a picture without loss counts as in the mean.
+const LOSSLESS_DB: f64 = 60.0;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -89,5 +92,5 @@ fn psnr(a: &Picture, b: &Picture) -> f64 {
         .zip(b.samples())
         .map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2))
         .sum();
-    10.0 * (255.0f64 * 255.0 * a.samples().len() as f64 / sum).log10()
+    (10.0 * (255.0f64 * 255.0 * a.samples().len() as f64 / sum).log10()).min(LOSSLESS_DB)
 }
