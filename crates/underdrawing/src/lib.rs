@@ -86,7 +86,7 @@ pub use compute::{Compute, ComputeError};
 pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, TileSizeError};
 pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
 pub use mark::{Mark, read_mark};
-pub use metric::{Comparison, FloatComparison, MetricError};
+pub use metric::{Comparison, FloatComparison, MetricError, psnr_db};
 pub use model::{Model, Quality, TrainingRecord};
 pub use model_file::{ModelError, Precision};
 pub use model_id::{ModelId, ModelIdError};

@@ -40,14 +40,7 @@ impl Comparison {
     /// # Errors
     /// [`MetricError::Size`] when their sizes differ.
     pub fn of(a: &Pixels, b: &Pixels) -> Result<Self, MetricError> {
-        if (a.width(), a.height()) != (b.width(), b.height()) {
-            return Err(MetricError::Size {
-                a_width: a.width(),
-                a_height: a.height(),
-                b_width: b.width(),
-                b_height: b.height(),
-            });
-        }
+        check_sizes(a, b)?;
         let difference = Difference::of(a.data(), b.data());
         Ok(Self {
             psnr_db: difference.psnr_db(),
@@ -98,9 +91,25 @@ impl FloatComparison {
     }
 }
 
-/// PSNR alone, for labels.
-pub(crate) fn psnr_db(a: &Pixels, b: &Pixels) -> Option<f64> {
-    Difference::of(a.data(), b.data()).psnr_db()
+/// [`Comparison::psnr_db`] alone, in a tenth of the time.
+///
+/// # Errors
+/// [`MetricError::Size`] when the sizes differ.
+pub fn psnr_db(a: &Pixels, b: &Pixels) -> Result<Option<f64>, MetricError> {
+    check_sizes(a, b)?;
+    Ok(Difference::of(a.data(), b.data()).psnr_db())
+}
+
+fn check_sizes(a: &Pixels, b: &Pixels) -> Result<(), MetricError> {
+    if (a.width(), a.height()) == (b.width(), b.height()) {
+        return Ok(());
+    }
+    Err(MetricError::Size {
+        a_width: a.width(),
+        a_height: a.height(),
+        b_width: b.width(),
+        b_height: b.height(),
+    })
 }
 
 /// Why two pictures cannot be compared.

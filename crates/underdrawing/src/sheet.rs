@@ -131,10 +131,11 @@ fn panels([label_a, label_b]: [&str; 2], a: &Pixels, b: &Pixels) -> Vec<Panel> {
         note,
         picture: fitted(picture, CONTACT_SIDE),
     };
-    let Some(difference) = amplified_difference(a, b) else {
+    let (Some(difference), Ok(psnr_db)) = (amplified_difference(a, b), metric::psnr_db(a, b))
+    else {
         return vec![panel(label_a, size(a), a), panel(label_b, size(b), b)];
     };
-    let likeness = match metric::psnr_db(a, b) {
+    let likeness = match psnr_db {
         Some(psnr_db) => format!("{psnr_db:.1} dB"),
         None => "identical".to_owned(),
     };

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{Comparison, FileFormat, Picture, Pixels, SheetColumn, contact_sheet};
+use underdrawing::{FileFormat, Picture, Pixels, SheetColumn, contact_sheet, psnr_db};
 
 use super::{OnProgress, for_each};
 use crate::args::HideArgs;
@@ -106,7 +106,7 @@ impl HideArgs {
             return Ok(());
         }
         note_changed_secret(&job.secret, done, ui);
-        let container_psnr_db = Comparison::of(&done.cover, &done.container)?.psnr_db;
+        let container_psnr_db = psnr_db(&done.cover, &done.container)?;
         if self.report.json {
             return ui.json(&Report {
                 cover: display_name(&job.cover),
