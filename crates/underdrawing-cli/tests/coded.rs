@@ -183,7 +183,7 @@ fn a_secret_too_large_is_reduced_with_a_note() {
 }
 
 #[test]
-fn capacity_foretells_what_hide_does() {
+fn capacity_promises_no_more_than_hide_keeps() {
     let folder = folder();
     let expected = folder.run("capacity cover.png secret.png --json").done();
     let expected = &expected.json()[0];
@@ -191,15 +191,9 @@ fn capacity_foretells_what_hide_does() {
         .run("hide cover.png secret.png -o c.png --json")
         .done();
     let hidden = &hidden.json()[0];
-    let near = |a: &serde_json::Value, b: &serde_json::Value, within: f64| {
-        let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap_or(100.0));
-        assert!((a - b).abs() < within, "{a} {b}");
-    };
-    near(
-        &expected["container_psnr_db"],
-        &hidden["container_psnr_db"],
-        0.5,
-    );
+    // This secret needs less than all, and leaves the cover better than foretold.
+    let db = |report: &serde_json::Value| report["container_psnr_db"].as_f64();
+    assert!(db(hidden) > db(expected), "{hidden} {expected}");
     assert!(hidden["coded_bytes"].as_u64() <= expected["bytes"].as_u64());
     let ran = folder.run("capacity cover.png").done();
     assert!(ran.stdout.contains("bits a pixel"), "{ran:?}");

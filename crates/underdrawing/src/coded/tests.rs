@@ -195,6 +195,20 @@ fn qualities_asked_for_are_kept() {
 }
 
 #[test]
+fn capacity_foretells_both_qualities() {
+    let (cover, secret) = (picture(200, 160, 1), noise(120, 90));
+    let expected = capacity(&cover, Some(&secret));
+    let hidden = hide(&cover, &secret, &options(CodedKey::Public));
+    let container = db(&cover, &hidden.container);
+    assert!((expected.container_psnr_db - container).abs() < 0.1);
+    let (expected, revealed) = (
+        expected.revealed_psnr_db.unwrap(),
+        hidden.coded_psnr_db.unwrap(),
+    );
+    assert!((expected - revealed).abs() < 2.0, "{expected} {revealed}");
+}
+
+#[test]
 fn a_secret_too_large_for_its_cover_is_reduced() {
     let (cover, secret) = (picture(64, 64, 1), noise(256, 200));
     let hidden = hide(&cover, &secret, &options(CodedKey::Public));
