@@ -77,7 +77,7 @@ class Program:
 
     def time(self, case, side=None):
         name = self.folder / f"{Path(self.program).name}-{abs(hash(self.program))}.png"
-        hide = ["hide", self.folder / "cover.png", self.folder / "secret.png", "-o", name]
+        hide = ["hide", self.folder / "cover.png", self.folder / "secret.png", "-o", name, "--method", "network"]
         reveal = ["reveal", name, "-o", self.folder / "revealed.png"]
         if case == "program-reveal" and not name.exists():
             self.run(hide)

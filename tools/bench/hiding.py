@@ -59,7 +59,7 @@ def jpeg_2000(secret, budget):
         data = io.BytesIO()
         Image.fromarray(secret).save(
             data, "JPEG2000", irreversible=True, quality_mode="rates", quality_layers=[ratio],
-            no_jp2=True,
+            no_jp2=True, mct=1,
         )
         return data.getvalue()
 
