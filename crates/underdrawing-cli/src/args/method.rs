@@ -80,6 +80,7 @@ pub(crate) enum Balance {
 
 /// Where the password comes from, for the coded method.
 #[derive(Debug, Args)]
+#[allow(clippy::doc_markdown)] // The variable's name is shown to the user as it is.
 pub(crate) struct PasswordArgs {
     /// Ask for a password at the terminal
     ///

@@ -129,7 +129,7 @@ pub(super) fn assured_capacity(n_samples: usize, mix: Mix) -> usize {
 }
 
 /// Radices and masks of a block of `n` samples: sample `i` of the channel has word `i` of the
-/// ChaCha20 key stream, the high half for its radix, the low half for its mask.
+/// `ChaCha20` key stream, the high half for its radix, the low half for its mask.
 ///
 /// The masks make the few digits uniform that the number system alone would not, at each block's
 /// end, and those of damaged or forged bytes.
@@ -147,7 +147,7 @@ fn plan(mix: Mix, key: &ChannelKey, block: usize, n: usize) -> Plan {
         let radix = mix.radix(u16::from_le_bytes([word[2], word[3]]));
         let low = u32::from(u16::from_le_bytes([word[0], word[1]]));
         plan.radices.push(radix);
-        plan.masks.push((low * u32::from(radix) >> 16) as u8);
+        plan.masks.push(((low * u32::from(radix)) >> 16) as u8);
     }
     plan
 }

@@ -87,7 +87,7 @@ pub(super) fn reveal_at_cost(
     salvage: Salvage,
     cost: Cost,
 ) -> Result<CodedRevealed, CodedRevealError> {
-    let (directory, parts) = open(container.data(), key, cost)?;
+    let Payload { directory, parts } = open(container.data(), key, cost)?;
     let intact = parts.iter().flatten().count();
     if intact < parts.len() && (salvage == Salvage::No || parts[0].is_none()) {
         return Err(damaged(&directory, &parts));
@@ -120,7 +120,7 @@ pub fn inspect_coded(
     container: &Pixels,
     key: CodedKey<'_>,
 ) -> Result<CodedSummary, CodedRevealError> {
-    let (directory, parts) = open(container.data(), key, Cost::VERSION_1)?;
+    let Payload { directory, parts } = open(container.data(), key, Cost::VERSION_1)?;
     Ok(CodedSummary {
         secret_width: directory.own.0,
         secret_height: directory.own.1,
@@ -130,12 +130,15 @@ pub fn inspect_coded(
     })
 }
 
-/// The directory, and the coded segments that are intact.
-fn open(
-    samples: &[u8],
-    key: CodedKey<'_>,
-    cost: Cost,
-) -> Result<(Directory, Vec<Option<Vec<u8>>>), CodedRevealError> {
+/// What a container holds.
+struct Payload {
+    directory: Directory,
+    /// The coded segments; none for one whose seal is broken.
+    parts: Vec<Option<Vec<u8>>>,
+}
+
+/// Opens the seals that `key` opens.
+fn open(samples: &[u8], key: CodedKey<'_>, cost: Cost) -> Result<Payload, CodedRevealError> {
     let salt = preamble::read_salt(samples).ok_or(CodedRevealError::Closed)?;
     let keys = Keys::derive(key, &salt, cost);
     let header = preamble::read_header(samples, &keys).map_err(|closed| match closed {
@@ -160,7 +163,7 @@ fn open(
         parts.push(keys.open(i + 1, sealed));
         rest = after;
     }
-    Ok((directory, parts))
+    Ok(Payload { directory, parts })
 }
 
 fn damaged(directory: &Directory, parts: &[Option<Vec<u8>>]) -> CodedRevealError {
