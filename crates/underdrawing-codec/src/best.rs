@@ -21,16 +21,6 @@ use known::{Known, Surroundings};
 pub(crate) use low::Low;
 use model::Model;
 
-/// Which of the two models.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Strength {
-    /// Regressions over whole bands only: two thirds of the time, 1.1 % more bytes.
-    #[allow(dead_code)] // Not asked for so far.
-    Normal,
-    /// And one over the close neighbourhood of every second coefficient.
-    Best,
-}
-
 /// The low band that each part refines, a plane each: none for the whole-picture part, rows of
 /// level 2 for the stripes.
 pub(crate) fn lows(whole: &Part, cut: &Cut) -> Vec<Vec<Low>> {
@@ -69,9 +59,8 @@ pub(crate) fn code_part<C: BitCoder>(
     machine: Machine,
     part: &mut Part,
     low: &[Low],
-    strength: Strength,
 ) {
-    let mut model = Model::new(part.planes.len(), part.whole, strength);
+    let mut model = Model::new(part.planes.len(), part.whole);
     code_with(&mut model, coder, machine, part, low);
 }
 
@@ -177,21 +166,13 @@ mod tests {
         {
             let (cut, parts) = parts(width, height, if width % 2 == 0 { 1 } else { 3 }, extreme);
             let lows = lows(&parts[0], &cut);
-            for strength in [Strength::Normal, Strength::Best] {
-                for (part, low) in parts.iter().zip(&lows) {
-                    let mut coder = Encoder::new();
-                    code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low, strength);
-                    let bytes = coder.finish();
-                    let mut back = Part::zeros(part.shape(), part.planes.len());
-                    code_part(
-                        &mut Decoder::new(&bytes),
-                        Machine::EIGHT,
-                        &mut back,
-                        low,
-                        strength,
-                    );
-                    assert!(back == *part, "{width}x{height} {extreme}");
-                }
+            for (part, low) in parts.iter().zip(&lows) {
+                let mut coder = Encoder::new();
+                code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low);
+                let bytes = coder.finish();
+                let mut back = Part::zeros(part.shape(), part.planes.len());
+                code_part(&mut Decoder::new(&bytes), Machine::EIGHT, &mut back, low);
+                assert!(back == *part, "{width}x{height} {extreme}");
             }
         }
     }

@@ -14,14 +14,14 @@ mod range;
 mod regression;
 mod value;
 
-pub(crate) use adaptive::{Adaptive, Counted};
-pub(crate) use cost::{COST_ONE, Counter, cost};
+pub(crate) use adaptive::Adaptive;
+pub(crate) use cost::{Counter, cost};
 pub(crate) use distribution::{Cells, Logistic};
-pub(crate) use logistic::{LOGIT_LIMIT, squash, stretch};
+pub(crate) use logistic::stretch;
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
 pub(crate) use regression::{N as REGRESSORS, Regression, Start};
-pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, NODES, Situation, ValueCoder, Weights};
+pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, Situation, ValueCoder};
 
 /// One direction of coding: the same model drives all of them.
 pub(crate) trait BitCoder {

@@ -12,7 +12,6 @@ mod best;
 mod colour;
 mod decoder;
 mod encoder;
-#[allow(dead_code, unused_imports)] // Tests and fitting use all of it.
 mod entropy;
 mod fast;
 #[cfg(feature = "fit")]

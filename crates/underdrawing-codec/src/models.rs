@@ -1,6 +1,6 @@
 //! Which models code a picture's coefficients.
 
-use crate::best::{self, Low, Strength};
+use crate::best::{self, Low};
 use crate::entropy::BitCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
@@ -42,7 +42,7 @@ impl Models {
         match self {
             Models::Lossless | Models::Fast => fast::code_part(coder, machine, part),
             Models::Normal => normal::code_part(coder, machine, part),
-            Models::Best => best::code_part(coder, machine, part, context, Strength::Best),
+            Models::Best => best::code_part(coder, machine, part, context),
         }
     }
 

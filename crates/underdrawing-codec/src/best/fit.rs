@@ -5,7 +5,7 @@
 
 use super::model::{Mixing, Model};
 use super::scale::CLASSES;
-use super::{Strength, code_with, lows};
+use super::{code_with, lows};
 use crate::encoder::Encoder;
 use crate::entropy::{Counter, INPUTS, MAIN_NODES, Start};
 use crate::models::Models;
@@ -33,11 +33,8 @@ impl BestFit {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            models: [
-                Model::new(3, true, Strength::Best),
-                Model::new(3, false, Strength::Best),
-            ],
-            fresh: Model::new(3, false, Strength::Best),
+            models: [Model::new(3, true), Model::new(3, false)],
+            fresh: Model::new(3, false),
         }
     }
 

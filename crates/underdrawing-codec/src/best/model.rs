@@ -1,6 +1,5 @@
 //! The model of coefficients: what it remembers, and how a row is coded.
 
-use super::Strength;
 use super::grid::{Grid, MARGIN};
 use super::known::{BITS, Known, LEFT, LEFT_2};
 use super::local::Local;
@@ -58,7 +57,7 @@ pub(super) struct Model {
     /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
     residuals: [Vec<i32>; 2],
     /// None with the cheaper model.
-    around: Option<Local>,
+    around: Local,
     plane: usize,
     orientation: Orientation,
     band: usize,
@@ -75,7 +74,7 @@ struct Expected {
 }
 
 impl Model {
-    pub(super) fn new(n_planes: usize, whole: bool, strength: Strength) -> Self {
+    pub(super) fn new(n_planes: usize, whole: bool) -> Self {
         let kind = usize::from(!whole);
         let regressions = REGRESSIONS[kind][..n_planes].iter().flatten();
         Self {
@@ -88,7 +87,7 @@ impl Model {
                 .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
                 .collect(),
             residuals: [Vec::new(), Vec::new()],
-            around: (strength == Strength::Best).then(Local::default),
+            around: Local::default(),
             plane: 0,
             orientation: Orientation::Ll,
             band: 0,
@@ -112,9 +111,7 @@ impl Model {
         } else {
             0
         };
-        if let Some(around) = &mut self.around {
-            around.begin_band(band.width);
-        }
+        self.around.begin_band(band.width);
         for row in &mut self.residuals {
             row.clear();
             row.resize(band.width + 2 * MARGIN, start);
@@ -138,9 +135,7 @@ impl Model {
         row: &mut [i32],
     ) {
         self.residuals.swap(0, 1);
-        if let Some(around) = &mut self.around {
-            around.begin_row();
-        }
+        self.around.begin_row();
         let is_low = self.orientation == Orientation::Ll;
         let (mut left, mut left_2) = (0i32, 0i32);
         for x in 0..row.len() {
@@ -192,10 +187,7 @@ impl Model {
         Expected {
             size,
             mean,
-            close: match &mut self.around {
-                Some(around) => mean + around.predict(known, x),
-                None => mean,
-            },
+            close: mean + self.around.predict(known, x),
             local: self.local(x),
         }
     }
@@ -279,11 +271,9 @@ impl Model {
             // Sixteen is the size that sums want.
             let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
             let which = self.regression();
-            if let Some(around) = &mut self.around {
-                let error = (seen << BITS) - (mean >> (SIZE_BITS - BITS));
-                let error = error.clamp(-(1 << 14), 1 << 14);
-                around.learn(known, x, error, weight, SIZE_BITS);
-            }
+            let error = (seen << BITS) - (mean >> (SIZE_BITS - BITS));
+            let error = error.clamp(-(1 << 14), 1 << 14);
+            self.around.learn(known, x, error, weight, SIZE_BITS);
             let [size, value] = &mut self.regressions[which];
             // Every second one each: 22 % less time for 0.09 % more bytes.
             if x.is_multiple_of(2) {

@@ -49,18 +49,6 @@ impl Adaptive {
         ((u32::from(self.slow) + u32::from(self.fast)) >> 1) as u16
     }
 
-    /// Bits seen, up to the limit given to [`Self::update`].
-    #[inline(always)]
-    pub(crate) fn seen(&self) -> u8 {
-        self.seen
-    }
-
-    /// Forgets all but `n` of what it has seen.
-    pub(crate) fn doubt(&mut self, n: u8) {
-        self.seen = self.seen.min(n);
-        self.fast = self.slow;
-    }
-
     /// Takes a bit in. `limit` is how many bits the settled chance remembers, `rate` the quick
     /// one's shift.
     #[inline(always)]
@@ -82,40 +70,6 @@ fn moved(from: u16, target: i32, step: impl Fn(i32) -> i32) -> u16 {
     (from + step(target - from)).clamp(1, 65535) as u16
 }
 
-/// A chance alone, that settles: half the memory of [`Adaptive`], for large tables.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted(u16, u8);
-
-impl Counted {
-    /// Starts at a chance of `chance` / 65536 for a one.
-    pub(crate) const fn new(chance: u16) -> Self {
-        Self(chance, 0)
-    }
-
-    /// The chance, 1 to 65535.
-    #[inline(always)]
-    pub(crate) fn chance(&self) -> u16 {
-        self.0
-    }
-
-    /// Bits seen, up to the limit given to [`Self::update`].
-    #[inline(always)]
-    pub(crate) fn seen(&self) -> u8 {
-        self.1
-    }
-
-    /// Takes a bit in; `limit` is how many bits are remembered.
-    #[inline(always)]
-    pub(crate) fn update(&mut self, bit: bool, limit: u8) {
-        let target = if bit { 65535 } else { 0 };
-        let weight = i64::from(WEIGHTS[usize::from(self.1)]);
-        self.0 = moved(self.0, target, |gap| {
-            ((i64::from(gap) * weight) >> 16) as i32
-        });
-        self.1 += u8::from(self.1 < limit);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,12 +77,10 @@ mod tests {
     #[test]
     fn chances_find_the_share_of_ones() {
         let mut adaptive = Adaptive::new(32768);
-        let mut counted = Counted::new(32768);
         for i in 0..3000 {
             adaptive.update(i % 4 == 0, 255, 5);
-            counted.update(i % 4 == 0, 255);
         }
-        for chance in [adaptive.slow(), adaptive.fast(), counted.chance()] {
+        for chance in [adaptive.slow(), adaptive.fast()] {
             assert!((14_000..=19_500).contains(&chance), "{chance}");
         }
     }

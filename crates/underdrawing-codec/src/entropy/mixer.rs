@@ -35,6 +35,7 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
     }
 
     /// The weights as they are.
+    #[cfg(feature = "fit")]
     pub(crate) fn sets(&self) -> &[[i32; N]] {
         &self.sets
     }

@@ -170,12 +170,12 @@ impl Job<'_> {
             };
             let crossing = Mix::least(|mix| expected(mix) <= self.costs.mse(mix));
             let mix = crossing.unwrap_or(Mix::HIGHEST);
-            let Ok(coded) = encoder.encode_to_bytes(self.budget(best.size, mix)) else {
-                break;
-            };
             if mix == tried {
                 break;
             }
+            let Ok(coded) = encoder.encode_to_bytes(self.budget(best.size, mix)) else {
+                break;
+            };
             tried = mix;
             (bytes, mse) = (coded.len() as f64, coded.mse);
             if coded.mse == 0.0 {
@@ -198,6 +198,9 @@ impl Job<'_> {
 
     /// The secret at a size, for the codec.
     fn picture(&self, size: (usize, usize)) -> Picture {
+        if size == (self.secret.width(), self.secret.height()) {
+            return coding_picture(self.secret);
+        }
         let secret = self
             .secret
             .resized(size.0, size.1)
@@ -218,8 +221,10 @@ impl Job<'_> {
 
     /// Whether the estimate says that the picture would be far from good, which saves coding it.
     fn is_hopeless(&self, encoder: &Encoder<'_>, size: (usize, usize), mix: Mix) -> bool {
-        let expected = encoder.estimate().mse_at(self.budget(size, mix));
-        self.may_be_reduced(size) && decibels_of_mse(expected) < LEAST_DB - ESTIMATE_WITHIN_DB
+        self.may_be_reduced(size) && {
+            let expected = encoder.estimate().mse_at(self.budget(size, mix));
+            decibels_of_mse(expected) < LEAST_DB - ESTIMATE_WITHIN_DB
+        }
     }
 
     /// A secret that is no larger than its cover is never reduced for its quality.

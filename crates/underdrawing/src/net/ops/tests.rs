@@ -165,6 +165,18 @@ const DENSE: Architecture = Architecture::Dense2017(Triple2017Config { width: 6 
 /// gradients back again, errors grow to a hundred times that.
 const TOLERANCE: f32 = 2e-5;
 
+/// What `run` computes by our operations and by their definitions is the same.
+fn assert_agrees(
+    run: fn(Architecture, [usize; 3]) -> Named,
+    architecture: Architecture,
+    size: [usize; 3],
+) {
+    let found = run(architecture, size);
+    let expected = by_definition(|| run(architecture, size));
+    let what = format!("{architecture:?} at {size:?}");
+    assert_close(&what, &found, &expected, TOLERANCE);
+}
+
 #[test]
 fn networks_and_gradients_agree_with_their_definitions() {
     for (architecture, size) in [
@@ -173,14 +185,7 @@ fn networks_and_gradients_agree_with_their_definitions() {
         (UNET, [2, 16, 24]),
         (DENSE, [2, 9, 11]),
     ] {
-        let found = training(architecture, size);
-        let expected = by_definition(|| training(architecture, size));
-        assert_close(
-            &format!("{architecture:?} at {size:?}"),
-            &found,
-            &expected,
-            TOLERANCE,
-        );
+        assert_agrees(training, architecture, size);
     }
 }
 
@@ -195,14 +200,7 @@ fn inference_agrees_with_the_definitions() {
         (UNET, [2, 16, 24]),
         (DENSE, [2, 9, 11]),
     ] {
-        let found = inference(architecture, size);
-        let expected = by_definition(|| inference(architecture, size));
-        assert_close(
-            &format!("{architecture:?} at {size:?}"),
-            &found,
-            &expected,
-            TOLERANCE,
-        );
+        assert_agrees(inference, architecture, size);
     }
 }
 
