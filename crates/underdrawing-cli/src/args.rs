@@ -124,7 +124,7 @@ The secret may have any size and comes back in it. The larger the cover, the les
 `underdrawing capacity` says how much.
 
 Methods: coded, the default, compresses the secret and puts it into the cover's samples, by one \
-grey level at most; the same grain everywhere, whatever the secret, and a password if you like. \
+grey level (two at black and white); the same grain everywhere, whatever the secret, and a password if you like. \
 Network is what the published systems do: trained networks paint the secret into the cover.")]
 pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
