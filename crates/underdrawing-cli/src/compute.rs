@@ -28,9 +28,10 @@ impl ComputeArgs {
     }
 
     /// How to hide, as these arguments say.
-    pub(crate) fn hide_options(&self) -> HideOptions {
+    pub(crate) fn hide_options(&self, balance: underdrawing::Balance) -> HideOptions {
         HideOptions {
             tile_size: self.tile_size.unwrap_or(DEFAULT_TILE_SIZE),
+            balance,
         }
     }
 

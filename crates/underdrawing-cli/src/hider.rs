@@ -73,13 +73,13 @@ impl MethodArgs {
         match self.chosen(model, password_source)? {
             Method::Network => Ok(Hider::Network(Network {
                 model: Box::new(model.load(device, ui)?),
-                hide: compute.hide_options(),
+                hide: compute.hide_options(self.network_balance()?),
                 reveal: compute.reveal_options(),
             })),
             Method::Coded => Ok(Hider::Coded(Coded {
                 password: password()?,
                 effort: self.effort(),
-                rate: self.rate(),
+                rate: self.rate()?,
             })),
         }
     }
@@ -132,12 +132,31 @@ impl MethodArgs {
         }
     }
 
-    fn rate(&self) -> CodedRate {
+    fn network_balance(&self) -> anyhow::Result<underdrawing::Balance> {
+        match self.balance {
+            None | Some(Balance::Equal) => Ok(underdrawing::Balance::EVEN),
+            Some(Balance::Step(step)) => Ok(step),
+            Some(Balance::Container) => {
+                bail!(
+                    "--balance container goes with the coded method: for the network method \
+                     expected equal, or a whole number from -2 to 2"
+                )
+            }
+        }
+    }
+
+    fn rate(&self) -> anyhow::Result<CodedRate> {
         match (self.balance, self.container_db, self.revealed_db) {
-            (Some(Balance::Equal), ..) => CodedRate::Equal,
-            (_, Some(db), _) => CodedRate::ContainerDb(db),
-            (_, _, Some(db)) => CodedRate::RevealedDb(db),
-            _ => CodedRate::Ternary,
+            (Some(Balance::Step(_)), ..) => {
+                bail!(
+                    "--balance with a number goes with the network method: for the coded method \
+                     expected container or equal"
+                )
+            }
+            (Some(Balance::Equal), ..) => Ok(CodedRate::Equal),
+            (_, Some(db), _) => Ok(CodedRate::ContainerDb(db)),
+            (_, _, Some(db)) => Ok(CodedRate::RevealedDb(db)),
+            _ => Ok(CodedRate::Ternary),
         }
     }
 }
@@ -171,7 +190,11 @@ impl Hider {
         secret: &Pixels,
     ) -> anyhow::Result<Option<FloatPair>> {
         match self {
-            Self::Network(network) => Ok(Some(network.model.float_pair(cover, secret)?)),
+            Self::Network(network) => Ok(Some(network.model.float_pair(
+                cover,
+                secret,
+                network.hide.balance,
+            )?)),
             Self::Coded(_) => Ok(None),
         }
     }

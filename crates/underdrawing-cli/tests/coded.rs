@@ -124,9 +124,14 @@ fn methods_keep_their_flags_apart() {
             "--effort goes with the coded method",
         ),
         (
-            "--model lifting-1 --balance equal",
-            "--balance goes with the coded method",
+            "--model lifting-1 --balance container",
+            "--balance container goes with the coded method",
         ),
+        (
+            "--method coded --balance 1",
+            "--balance with a number goes with the network method",
+        ),
+        ("--balance 3", "a whole number from -2 to 2"),
         (
             "--method coded --model lifting-1",
             "--model goes with the network method",

@@ -60,14 +60,21 @@ fn inspects_a_picture_and_a_container() {
     );
     assert!(report["mark"].is_null());
     folder
-        .run("hide cover.png secret.png -o c.png --model model.safetensors")
+        .run("hide cover.png secret.png -o c.png --model model.safetensors --balance -2")
         .done();
     let ran = folder.run("inspect c.png --json").done();
     let mark = &ran.json()[0]["mark"];
     assert_eq!(
         keys(mark),
-        ["model", "secret_height", "secret_turned", "secret_width"]
+        [
+            "balance",
+            "model",
+            "secret_height",
+            "secret_turned",
+            "secret_width"
+        ]
     );
+    assert_eq!(mark["balance"], -2);
     assert_eq!(mark["model"], model.id().to_string());
     assert_eq!(
         (&mark["secret_width"], &mark["secret_turned"]),

@@ -38,13 +38,25 @@ pub enum Fit {
     Squeeze,
 }
 
+/// What turns gradients into steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimiserKind {
+    /// Adam for every parameter; with weight decay, AdamW.
+    Adam,
+    /// Muon for the weights of convolutions, Adam for the rest.
+    Muon,
+}
+
 /// What is minimised; both are mean square errors in [0, 1].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum LossKind {
-    /// `log(container + weight * revealed)`: steps of equal worth at every quality, and with
-    /// weight 1 both pictures come out about equally good.
+    /// Mean over the pairs of `log(container + weight * revealed)`: a decibel is worth the same at
+    /// every quality and for every pair, and with weight 1 both pictures come out about equally
+    /// good.
     Log,
     /// `container + weight * revealed`, the 2018 loss.
     Sum,
@@ -85,7 +97,9 @@ pub struct TrainConfig {
     pub epochs: u64,
     /// Steps in all; 0 leaves it to `epochs`.
     pub steps: u64,
-    /// First learning rate of Adam.
+    /// What turns gradients into steps.
+    pub optimiser: OptimiserKind,
+    /// First learning rate.
     pub learning_rate: f64,
     /// How the rate changes.
     pub schedule: Schedule,
@@ -101,6 +115,9 @@ pub struct TrainConfig {
     pub beta_2: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
+    /// Half of the secrets are hidden with their contrast times a number between this and its
+    /// inverse, so that one model serves every balance; 1 is all as they are.
+    pub strengths: f64,
     /// Longest gradient; longer ones are scaled down to it. 0 switches it off.
     pub clip_norm: f64,
     /// What is minimised.
@@ -139,8 +156,9 @@ impl Preset {
                 size: 96,
                 fit: Fit::Crop,
                 epochs: 0,
-                steps: 8000,
-                learning_rate: 1.5e-3,
+                steps: 16_000,
+                optimiser: OptimiserKind::Muon,
+                learning_rate: 1e-3,
                 schedule: Schedule::Cosine,
                 warmup_steps: 100,
                 hiding_patience: 5,
@@ -152,10 +170,11 @@ impl Preset {
                 loss: LossKind::Log,
                 reveal_weight: 1.0,
                 simulate_file: true,
+                strengths: 2.0,
                 noise: 0.0,
-                validate_every: 500,
+                validate_every: 1000,
                 validate_pairs: 12,
-                sheet_every: 1000,
+                sheet_every: 5000,
                 checkpoint_every: 250,
                 cache_mib: 1024,
                 seed: 1,
@@ -169,6 +188,7 @@ impl Preset {
                 fit: Fit::Squeeze,
                 epochs: 100,
                 steps: 0,
+                optimiser: OptimiserKind::Adam,
                 learning_rate: 1e-3,
                 schedule: Schedule::Plateau,
                 warmup_steps: 0,
@@ -179,6 +199,7 @@ impl Preset {
                 loss: LossKind::Sum,
                 reveal_weight: 0.75,
                 simulate_file: false,
+                strengths: 1.0,
                 validate_every: 0,
                 validate_pairs: 0,
                 sheet_every: 100,
@@ -234,6 +255,10 @@ pub struct TrainSettings {
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Length"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
+    /// What turns gradients into steps
+    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Optimiser"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimiser: Option<OptimiserKind>,
     /// First learning rate
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -266,6 +291,10 @@ pub struct TrainSettings {
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weight_decay: Option<f64>,
+    /// Hide half of the secrets with their contrast times a number between this and its inverse
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strengths: Option<f64>,
     /// Longest gradient; 0 switches clipping off
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -388,6 +417,7 @@ impl TrainConfig {
             NetworkKind::Lifting => Architecture::Lifting(LiftingNetConfig {
                 blocks: self.depth,
                 width: self.width,
+                shaping: true,
             }),
             NetworkKind::Unet2018 => Architecture::Unet2018(Pair2018Config {
                 hiding: HidingNetConfig {
@@ -414,10 +444,10 @@ impl TrainConfig {
                 self.depth <= 16 && self.size.is_multiple_of(1 << self.depth.min(16))
             }
             NetworkKind::Lifting => self.size.is_multiple_of(2),
-            NetworkKind::Dense2017 => true,
+            NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 10] = [
+        let checks: [(&'static str, bool, &'static str, String); 11] = [
             (
                 "width",
                 (1..=1024).contains(&self.width),
@@ -445,7 +475,7 @@ impl TrainConfig {
             (
                 "size",
                 (8..=4096).contains(&self.size) && sizes_fit,
-                "8 to 4096, even for the lifting network, a multiple of 2^depth for the 2018 one",
+                "8 to 4096; even, unless for 2017 without the simulated file; a multiple of 2^depth for 2018",
                 self.size.to_string(),
             ),
             (
@@ -471,6 +501,12 @@ impl TrainConfig {
                 self.reveal_weight > 0.0 && self.reveal_weight.is_finite(),
                 "above 0",
                 self.reveal_weight.to_string(),
+            ),
+            (
+                "strengths",
+                (1.0..=16.0).contains(&self.strengths),
+                "1 to 16",
+                self.strengths.to_string(),
             ),
             (
                 "weight_decay, clip_norm and noise",

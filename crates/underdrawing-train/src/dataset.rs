@@ -183,13 +183,17 @@ impl Dataset {
         if self.fit == Fit::Squeeze {
             return resized(picture, size, size);
         }
-        // Half of the crops are drawn smaller by up to 0.6, which sharpens them: full-size camera
-        // pictures are softer than most of what is hidden.
+        // Three eighths of the crops are drawn smaller by up to 0.6, which sharpens them, and a
+        // quarter larger by up to 1.5: full-size camera pictures are softer than small ones.
         let shortest = picture.width().min(picture.height());
-        let mut side = size;
-        if random.next_u32() & 1 == 1 {
-            side += (size * 2 / 3 * (random.next_u32() >> 16) as usize) >> 16;
-        }
+        let kind = random.next_u32() & 7;
+        let amount = (random.next_u32() >> 16) as usize;
+        let part_of = |most: usize| (most * amount) >> 16;
+        let side = match kind {
+            0..3 => size + part_of(size * 2 / 3),
+            3..5 => size - part_of(size / 3),
+            _ => size,
+        };
         let enlarged;
         let (source, side) = if shortest >= size {
             (picture, side.min(shortest))

@@ -5,21 +5,21 @@ use burn::tensor::{Gradients, TensorData};
 use underdrawing::net::{NamedTensor, Networks};
 use underdrawing::{Compute, ComputeError};
 
-use crate::adam::{Adam, AdamConfig, gradient_norm};
 use crate::checkpoint::{self, Values};
 use crate::config::TrainConfig;
 use crate::loss;
+use crate::optimiser::{AdamConfig, Optimiser, gradient_norm};
 
 /// PyTorch's default.
 const ADAM_EPSILON: f64 = 1e-8;
 
-/// Networks and the state of Adam.
+/// Networks and the state of their optimiser.
 pub struct Learner {
     config: TrainConfig,
     device: Device,
-    /// Always there between calls. Adam takes them out, so that it can change parameters in place.
+    /// Always there between calls. The optimiser takes them out, so that it can change parameters in place.
     networks: Option<Networks>,
-    adam: Adam,
+    optimiser: Optimiser,
 }
 
 /// Learning rates of a step.
@@ -39,7 +39,7 @@ pub(crate) struct Outcome {
 }
 
 impl Learner {
-    /// Fresh networks. Only the networks' settings, the loss's, Adam's and the seed matter.
+    /// Fresh networks. Only the networks' settings, the loss's, the optimiser's and the seed matter.
     ///
     /// # Errors
     /// When the device is not there.
@@ -48,12 +48,15 @@ impl Learner {
         let device = compute.device()?.autodiff();
         Ok(Self {
             networks: Some(config.architecture().init(config.seed, &device)),
-            adam: Adam::new(AdamConfig {
-                beta_1: config.beta_1,
-                beta_2: config.beta_2,
-                epsilon: ADAM_EPSILON,
-                weight_decay: config.weight_decay,
-            }),
+            optimiser: Optimiser::new(
+                config.optimiser,
+                AdamConfig {
+                    beta_1: config.beta_1,
+                    beta_2: config.beta_2,
+                    epsilon: ADAM_EPSILON,
+                    weight_decay: config.weight_decay,
+                },
+            ),
             config: config.clone(),
             device,
         })
@@ -79,7 +82,7 @@ impl Learner {
         let secret = pictures.narrow(0, n / 2, n / 2);
         let pass = loss::forward(self.networks(), cover, secret, &self.config, step);
         let gradients = pass.loss(&self.config).backward();
-        let number = |t: Tensor<1>| f64::from(t.into_scalar::<f32>());
+        let number = |t: Tensor<1>| f64::from(t.mean().into_scalar::<f32>());
         Outcome {
             container_mse: number(pass.container_mse),
             revealed_mse: number(pass.revealed_mse),
@@ -97,7 +100,7 @@ impl Learner {
             .networks
             .take()
             .expect("networks are there between calls");
-        self.networks = Some(self.adam.step(networks, gradients, scale, &|name| {
+        self.networks = Some(self.optimiser.step(networks, gradients, scale, &|name| {
             if name.contains("reveal.") {
                 rates.reveal
             } else {
@@ -121,16 +124,16 @@ impl Learner {
         &self.device
     }
 
-    /// Adam's state as named tensors.
+    /// The optimiser's state as named tensors.
     pub(crate) fn moments(&self) -> Vec<NamedTensor> {
-        self.adam.to_tensors()
+        self.optimiser.to_tensors()
     }
 
-    /// Restores networks and Adam's state after `steps` steps.
+    /// Restores networks and the optimiser's state after `steps` steps.
     pub(crate) fn restore(&mut self, steps: u64, tensors: Values) -> Result<(), String> {
         let networks = checkpoint::restore(self.networks().clone(), &tensors)?;
         self.networks = Some(networks);
-        self.adam
+        self.optimiser
             .restore(steps, tensors, &self.device.clone().inner());
         Ok(())
     }

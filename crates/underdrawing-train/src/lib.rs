@@ -5,7 +5,6 @@
 //! reports [`Event`]s and never prints. Seed and settings decide every bit of the result, whatever
 //! the number of threads, and a resumed run gives the same weights as one that never stopped.
 
-mod adam;
 mod checkpoint;
 mod config;
 mod curves;
@@ -13,6 +12,8 @@ mod dataset;
 mod event;
 mod learner;
 mod loss;
+mod muon;
+mod optimiser;
 mod run_folder;
 mod schedule;
 mod trainer;
@@ -20,7 +21,8 @@ mod validate;
 
 pub use checkpoint::CheckpointError;
 pub use config::{
-    ConfigError, Fit, LossKind, NetworkKind, Preset, RunPaths, TrainConfig, TrainSettings,
+    ConfigError, Fit, LossKind, NetworkKind, OptimiserKind, Preset, RunPaths, TrainConfig,
+    TrainSettings,
 };
 pub use dataset::DatasetError;
 pub use event::{Event, Validation};

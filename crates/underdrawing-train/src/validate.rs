@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use burn::prelude::*;
 use burn::tensor::TensorData;
-use underdrawing::net::Networks;
+use underdrawing::net::{Networks, Rounding};
 use underdrawing::{Comparison, Pixels, SheetColumn};
 
 use crate::config::{Fit, TrainConfig};
@@ -72,6 +72,7 @@ fn centre(picture: &Pixels, width: usize, height: usize) -> Pixels {
 
 /// Hides and reveals every pair, as the networks are outside training.
 pub(crate) fn run(networks: &Networks, pairs: &[Pair], device: &Device) -> Vec<Outcome> {
+    let rounding = networks.rounding();
     pairs
         .iter()
         .map(|pair| {
@@ -79,8 +80,9 @@ pub(crate) fn run(networks: &Networks, pairs: &[Pair], device: &Device) -> Vec<O
             let secret = tensor(&pair.secret, device);
             let float = networks.hide(cover.clone(), secret.clone());
             let float_revealed = networks.reveal(float.clone());
-            let container = pixels(float.clone());
-            let revealed = pixels(networks.reveal(tensor(&container, device)));
+            let container = rounded(float.clone(), &rounding);
+            let revealed = networks.reveal(tensor(&container, device));
+            let revealed = rounded(revealed, &Rounding::nearest());
             Outcome {
                 container,
                 revealed,
@@ -157,16 +159,16 @@ fn tensor(picture: &Pixels, device: &Device) -> Tensor<4> {
 }
 
 /// `[1, 3, h, w]` rounded to 8 bits.
-pub(crate) fn pixels(tensor: Tensor<4>) -> Pixels {
+fn rounded(tensor: Tensor<4>, rounding: &Rounding) -> Pixels {
     let [_, _, height, width] = tensor.dims();
     let values: Vec<f32> = tensor
         .into_data()
         .try_to_vec()
         .expect("networks compute in f32");
+    let bytes = rounding.round(&values, width, height);
     let plane = width * height;
     Pixels::from_fn(width, height, |x, y| {
-        let sample = |c: usize| values[c * plane + y * width + x];
-        [0, 1, 2].map(|c| (sample(c) * 255.0).round().clamp(0.0, 255.0) as u8)
+        [0, 1, 2].map(|c| bytes[c * plane + y * width + x])
     })
     .expect("the tensor came from a picture")
 }

@@ -118,6 +118,13 @@ mod tests {
         for (architecture, json) in [
             (
                 Architecture::Lifting(LiftingNetConfig::default()),
+                r#"{"kind":"lifting","blocks":6,"width":32,"shaping":true}"#,
+            ),
+            (
+                Architecture::Lifting(LiftingNetConfig {
+                    shaping: false,
+                    ..LiftingNetConfig::default()
+                }),
                 r#"{"kind":"lifting","blocks":6,"width":32}"#,
             ),
             (

@@ -2,11 +2,13 @@
 
 use thiserror::Error;
 
+use crate::balance::Balance;
 use crate::fit::{Fit, turns};
 use crate::floats::Floats;
 use crate::mark::{Mark, nearest_with_bit};
 use crate::model_id::ModelId;
 use crate::pixels::Pixels;
+use crate::rounding::Rounding;
 use crate::tile::{Context, Sample, Source, Tiling, Window};
 
 /// Shortest side of a cover, in pixels.
@@ -29,12 +31,15 @@ pub struct HideOptions {
     /// tiles, so that memory stays bounded; those that see more than a tile (the U-Net) have tiles
     /// of their own.
     pub tile_size: usize,
+    /// Whether the container or the revealed picture comes out better.
+    pub balance: Balance,
 }
 
 impl Default for HideOptions {
     fn default() -> Self {
         Self {
             tile_size: DEFAULT_TILE_SIZE,
+            balance: Balance::EVEN,
         }
     }
 }
@@ -88,6 +93,10 @@ pub(crate) trait Network {
     fn hide(&self, cover: Window, secret: Window) -> Window;
     /// Revealed picture from a container.
     fn reveal(&self, container: Window) -> Window;
+    /// How a container becomes 8 bits.
+    fn rounding(&self) -> Rounding {
+        Rounding::nearest()
+    }
 }
 
 /// Hides `secret` in `cover`; see [`Model::hide`](crate::Model::hide).
@@ -105,6 +114,7 @@ pub(crate) fn hide(
         secret_width: secret.width(),
         secret_height: secret.height(),
         turned: fit.turned,
+        balance: options.balance,
         model,
     };
     // An odd last column or row keeps the cover's samples.
@@ -115,14 +125,16 @@ pub(crate) fn hide(
         *sample = nearest_with_bit((*sample).into(), bit);
     }
     let width = container.width();
+    let rounding = network.rounding();
     hide_windows(
         network,
         &fit,
         cover,
         secret,
-        options.tile_size,
+        options,
         &mut |x, y, part| {
-            write_rounded(container.data_mut(), width, x, y, part);
+            let bytes = rounding.round(&part.samples, part.width, part.height);
+            write(container.data_mut(), width, x, y, part, &bytes, |v| v);
             write_marked(container.data_mut(), width, x, y, part, &marked);
         },
         progress,
@@ -135,6 +147,7 @@ pub(crate) fn float_pair(
     network: &dyn Network,
     cover: &Pixels,
     secret: &Pixels,
+    balance: Balance,
 ) -> Result<FloatPair, HideError> {
     let fit = fit(cover, secret)?;
     let (width, height) = fit.working();
@@ -144,7 +157,10 @@ pub(crate) fn float_pair(
         &fit,
         cover,
         secret,
-        DEFAULT_TILE_SIZE,
+        &HideOptions {
+            balance,
+            ..HideOptions::default()
+        },
         &mut |x, y, part| write_floats(&mut container, cover.width(), x, y, part),
         &mut |_, _| {},
     );
@@ -160,7 +176,11 @@ pub(crate) fn float_pair(
         samples: vec![0.0; 3 * width * height],
     };
     tiling(&fit, network.revealing_context(), DEFAULT_TILE_SIZE).run(
-        &mut |area| network.reveal(source.window(area)),
+        &mut |area| {
+            let mut window = network.reveal(source.window(area));
+            balance.undo(&mut window.samples);
+            window
+        },
         &mut |x, y, part| write_floats(&mut revealed.samples, width, x, y, part),
         &mut |_, _| {},
     );
@@ -191,14 +211,18 @@ fn hide_windows(
     fit: &Fit,
     cover: &Pixels,
     secret: &Pixels,
-    tile_size: usize,
+    options: &HideOptions,
     keep: &mut dyn FnMut(usize, usize, &Window),
     progress: &mut dyn FnMut(usize, usize),
 ) {
     let secret = fit.prepare(secret);
     let (cover, secret) = (source(cover, fit), source(&secret, fit));
-    tiling(fit, network.hiding_context(), tile_size).run(
-        &mut |area| network.hide(cover.window(area), secret.window(area)),
+    tiling(fit, network.hiding_context(), options.tile_size).run(
+        &mut |area| {
+            let mut secret = secret.window(area);
+            options.balance.apply(&mut secret.samples);
+            network.hide(cover.window(area), secret)
+        },
         keep,
         progress,
     );
@@ -236,24 +260,25 @@ pub(crate) fn check_tile_size(found: usize) -> Result<(), TileSizeError> {
 
 /// Writes a window, clamped and rounded to 8 bits, into a picture of `width` columns.
 pub(crate) fn write_rounded(picture: &mut [u8], width: usize, x: usize, y: usize, part: &Window) {
-    write(picture, width, x, y, part, |v| {
+    write(picture, width, x, y, part, &part.samples, |v| {
         (255.0 * v).round().clamp(0.0, 255.0) as u8
     });
 }
 
 fn write_floats(picture: &mut [f32], width: usize, x: usize, y: usize, part: &Window) {
-    write(picture, width, x, y, part, |v| v);
+    write(picture, width, x, y, part, &part.samples, |v| v);
 }
 
-fn write<T>(
+fn write<S: Copy, T>(
     picture: &mut [T],
     width: usize,
     x: usize,
     y: usize,
     part: &Window,
-    convert: impl Fn(f32) -> T,
+    samples: &[S],
+    convert: impl Fn(S) -> T,
 ) {
-    for (i, line) in part.samples.chunks_exact(part.width).enumerate() {
+    for (i, line) in samples.chunks_exact(part.width).enumerate() {
         let (channel, row) = (i / part.height, i % part.height);
         let left = 3 * ((y + row) * width + x) + channel;
         for (target, &value) in picture[left..].iter_mut().step_by(3).zip(line) {
@@ -338,7 +363,10 @@ mod tests {
     }
 
     fn hidden(network: &Fake, cover: &Pixels, secret: &Pixels) -> Pixels {
-        let options = HideOptions { tile_size: 16 };
+        let options = HideOptions {
+            tile_size: 16,
+            ..HideOptions::default()
+        };
         hide(network, ID, cover, secret, &options, &mut |_, _| {}).unwrap()
     }
 
@@ -406,7 +434,7 @@ mod tests {
                 );
             }
         }
-        let pair = float_pair(&network, &cover, &secret).unwrap();
+        let pair = float_pair(&network, &cover, &secret, Balance::EVEN).unwrap();
         assert_eq!(
             pair.container[3 * 32..3 * 33],
             cover.pixel(32, 0).map(f32::from)
@@ -428,7 +456,7 @@ mod tests {
         };
         let cover = picture(16, 16, 1);
         let container = hidden(&network, &cover, &cover);
-        let pair = float_pair(&network, &cover, &cover).unwrap();
+        let pair = float_pair(&network, &cover, &cover, Balance::EVEN).unwrap();
         let mut exact = 0;
         for (&byte, &float) in container.data().iter().zip(&pair.container) {
             let nearest = float.round().clamp(0.0, 255.0);
@@ -468,7 +496,10 @@ mod tests {
                 "tile size 15 is too small: expected at least 16",
             ),
         ] {
-            let options = HideOptions { tile_size };
+            let options = HideOptions {
+                tile_size,
+                ..HideOptions::default()
+            };
             let error = hide(&network, ID, &cover, &good, &options, &mut |_, _| {}).unwrap_err();
             assert_eq!(error.to_string(), message);
         }

@@ -56,6 +56,7 @@
 #![warn(clippy::disallowed_methods)]
 
 mod architecture;
+mod balance;
 mod built_in;
 mod coded;
 mod compute;
@@ -72,10 +73,12 @@ pub mod net;
 mod pixels;
 mod pth;
 mod reveal;
+mod rounding;
 mod sheet;
 mod tile;
 
 pub use architecture::Architecture;
+pub use balance::Balance;
 pub use built_in::{BuiltInModel, built_in_model, built_in_models};
 pub use coded::{
     Capacity, CodedContainer, CodedHideError, CodedKey, CodedOptions, CodedRate, CodedRevealError,

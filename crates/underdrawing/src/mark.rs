@@ -4,6 +4,7 @@
 //! revealing needs nothing but the picture; file metadata would be stripped on the way. Each bit
 //! is the lowest bit of one sample. Byte by byte in `docs/format.md`, section 2.
 
+use crate::balance::Balance;
 use crate::model_id::ModelId;
 use crate::pixels::{Limits, Pixels};
 
@@ -32,6 +33,8 @@ pub struct Mark {
     pub secret_height: usize,
     /// The secret was turned 90 degrees clockwise before hiding.
     pub turned: bool,
+    /// How strong the secret was when the network hid it.
+    pub balance: Balance,
     /// The model that hid it.
     pub model: ModelId,
 }
@@ -80,7 +83,7 @@ impl Mark {
         };
         let mut bytes = [0; BYTES];
         bytes[0] = VERSION;
-        bytes[1] = u8::from(self.turned);
+        bytes[1] = u8::from(self.turned) | (self.balance.step() as u8 & 7) << 1;
         bytes[2..4].copy_from_slice(&side(self.secret_width));
         bytes[4..6].copy_from_slice(&side(self.secret_height));
         bytes[6..14].copy_from_slice(&self.model.to_bytes());
@@ -99,15 +102,18 @@ impl Mark {
         let side = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
         let (width, height) = (side(2), side(4));
         let size = Limits::default().check(width.into(), height.into());
-        if bytes[1] > 1 || size.is_err() {
+        // Three bits of two's complement.
+        let balance = Balance::new((bytes[1] << 4) as i8 >> 5);
+        let Some(balance) = balance.filter(|_| bytes[1] < 16 && size.is_ok()) else {
             return Ok(None);
-        }
+        };
         let mut model = [0; 8];
         model.copy_from_slice(&bytes[6..14]);
         Ok(Some(Self {
             secret_width: width.into(),
             secret_height: height.into(),
-            turned: bytes[1] == 1,
+            turned: bytes[1] & 1 == 1,
+            balance,
             model: ModelId::from_bytes(model),
         }))
     }
@@ -170,6 +176,7 @@ mod tests {
         secret_width: 640,
         secret_height: 32_768 / 2,
         turned: true,
+        balance: Balance::EVEN,
         model: ModelId::from_bytes([1, 2, 3, 4, 0xf5, 0xf6, 0xf7, 0xf8]),
     };
 
@@ -227,6 +234,24 @@ mod tests {
         let places: Vec<_> = places(768).collect();
         assert_eq!(places[..6], [2, 8, 13, 19, 23, 29]);
         assert_eq!(whitening()[..6], [85, 100, 132, 213, 93, 226]);
+    }
+
+    #[test]
+    fn every_balance_is_read_back() {
+        let second_byte = Balance::ALL.map(|balance| {
+            let mark = Mark { balance, ..MARK };
+            let bytes = mark.to_bytes();
+            assert_eq!(Mark::from_bytes(&bytes), Ok(Some(mark)));
+            bytes[1]
+        });
+        assert_eq!(second_byte, [0b1101, 0b1111, 0b0001, 0b0011, 0b0101]);
+        for unknown in [0b0111, 0b1001, 0b1011, 0b1_0000] {
+            let mut bytes = MARK.to_bytes();
+            bytes[1] = unknown;
+            let sum = crc32(&bytes[..CHECKED]);
+            bytes[CHECKED..].copy_from_slice(&sum.to_le_bytes());
+            assert_eq!(Mark::from_bytes(&bytes), Ok(None), "{unknown:#b}");
+        }
     }
 
     #[test]

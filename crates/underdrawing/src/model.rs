@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use underdrawing_conv::Plan;
 
 use crate::architecture::Architecture;
+use crate::balance::Balance;
 use crate::compute::Compute;
 use crate::hide::{self, FloatPair, HideError, HideOptions, Network};
 use crate::model_file::{
@@ -18,6 +19,7 @@ use crate::model_id::ModelId;
 use crate::net::{self, Init, Networks, Pair2018, named_tensors, with_tensors};
 use crate::pixels::Pixels;
 use crate::reveal::{self, RevealError, RevealOptions};
+use crate::rounding::Rounding;
 use crate::tile::{Context, Window};
 
 /// Most parameters of an architecture, five times those of the 2018 system.
@@ -226,8 +228,13 @@ impl Model {
     ///
     /// # Errors
     /// When the cover is too small.
-    pub fn float_pair(&self, cover: &Pixels, secret: &Pixels) -> Result<FloatPair, HideError> {
-        hide::float_pair(self, cover, secret)
+    pub fn float_pair(
+        &self,
+        cover: &Pixels,
+        secret: &Pixels,
+        balance: Balance,
+    ) -> Result<FloatPair, HideError> {
+        hide::float_pair(self, cover, secret, balance)
     }
 
     /// The 2018 system, where it can run by plans of our kernels: on the CPU.
@@ -304,6 +311,10 @@ impl Network for Model {
         }
         window(self.networks.reveal(self.tensor(container)))
     }
+
+    fn rounding(&self) -> Rounding {
+        self.networks.rounding()
+    }
 }
 
 impl fmt::Debug for Model {
@@ -362,7 +373,11 @@ mod tests {
     }
 
     fn lifting(blocks: usize) -> Architecture {
-        Architecture::Lifting(LiftingNetConfig { blocks, width: 4 })
+        Architecture::Lifting(LiftingNetConfig {
+            blocks,
+            width: 4,
+            ..LiftingNetConfig::default()
+        })
     }
 
     /// The same networks with another context; one that is blended stays.
@@ -408,7 +423,10 @@ mod tests {
     /// Container and revealed picture, in tiles of 24 or whole.
     fn both(network: &dyn Network, id: ModelId, tile_size: usize) -> (Pixels, Pixels) {
         let (cover, secret) = (picture(90, 74, 1), picture(90, 74, 2));
-        let hiding = HideOptions { tile_size };
+        let hiding = HideOptions {
+            tile_size,
+            ..HideOptions::default()
+        };
         let container = hide::hide(network, id, &cover, &secret, &hiding, &mut |_, _| {}).unwrap();
         let whole = HideOptions::default();
         let given = hide::hide(network, id, &cover, &secret, &whole, &mut |_, _| {}).unwrap();

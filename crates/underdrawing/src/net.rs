@@ -9,11 +9,13 @@ mod ops;
 mod pair2018;
 mod params;
 mod reveal;
+mod shaping;
 mod unet;
 
 use burn::module::Module;
 use burn::prelude::*;
 
+pub use crate::rounding::Rounding;
 pub use dense2017::{PictureNet, PreparationNet, Triple2017, Triple2017Config};
 pub use init::Init;
 pub use lifting::{LiftingNet, LiftingNetConfig};
@@ -23,6 +25,7 @@ pub use params::{
     NamedTensor, is_statistic, n_parameters, named_shapes, named_tensors, with_tensors,
 };
 pub use reveal::{RevealNet, RevealNetConfig};
+pub use shaping::NoiseShaping;
 pub use unet::{HidingNet, HidingNetConfig};
 
 /// All networks of a model, with one way to hide and one to reveal.
@@ -55,6 +58,25 @@ impl Networks {
             Self::Lifting(net) => net.reveal(container),
             Self::Unet2018(net) => net.reveal(container),
             Self::Dense2017(net) => net.reveal(container),
+        }
+    }
+
+    /// Errors that rounding a container brings, `[n, 3, 2h, 2w]`, out of errors of single samples
+    /// that know nothing of each other, `[n, 12, h, w]` for blocks of 2x2 pixels.
+    #[must_use]
+    pub fn rounding_errors(&self, errors: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Lifting(net) => net.rounding_errors(errors),
+            Self::Unet2018(_) | Self::Dense2017(_) => ops::from_corners(errors),
+        }
+    }
+
+    /// How a container becomes 8 bits.
+    #[must_use]
+    pub fn rounding(&self) -> Rounding {
+        match self {
+            Self::Lifting(net) => net.rounding(),
+            Self::Unet2018(_) | Self::Dense2017(_) => Rounding::nearest(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::balance::Balance;
 use crate::fit::{Fit, turns};
 use crate::hide::{
     DEFAULT_TILE_SIZE, LEAST_SIDE, Network, TileSizeError, check_tile_size, source, tiling,
@@ -78,12 +79,16 @@ pub(crate) fn reveal(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Pixels, RevealError> {
     check_tile_size(options.tile_size)?;
-    let fit = fit(container, model, options.size)?;
+    let (fit, balance) = fit(container, model, options.size)?;
     let (width, height) = fit.working();
     let source = source(container, &fit);
     let mut samples = vec![0; 3 * width * height];
     tiling(&fit, network.revealing_context(), options.tile_size).run(
-        &mut |area| network.reveal(source.window(area)),
+        &mut |area| {
+            let mut window = network.reveal(source.window(area));
+            balance.undo(&mut window.samples);
+            window
+        },
         &mut |x, y, part| write_rounded(&mut samples, width, x, y, part),
         progress,
     );
@@ -97,7 +102,7 @@ fn fit(
     container: &Pixels,
     model: ModelId,
     size: Option<(usize, usize)>,
-) -> Result<Fit, RevealError> {
+) -> Result<(Fit, Balance), RevealError> {
     let cover = (container.width(), container.height());
     if let Some(secret) = size {
         Limits::default()
@@ -107,11 +112,12 @@ fn fit(
         if width < LEAST_SIDE || height < LEAST_SIDE {
             return Err(RevealError::ContainerTooSmall { width, height });
         }
-        return Ok(Fit {
+        let fit = Fit {
             cover,
             secret,
             turned: turns(cover, secret),
-        });
+        };
+        return Ok((fit, Balance::EVEN));
     }
     let mark = match Mark::read(container) {
         Ok(Some(mark)) if cover.0.min(cover.1) >= LEAST_SIDE => mark,
@@ -124,9 +130,10 @@ fn fit(
             this: model,
         });
     }
-    Ok(Fit {
+    let fit = Fit {
         cover,
         secret: (mark.secret_width, mark.secret_height),
         turned: mark.turned,
-    })
+    };
+    Ok((fit, mark.balance))
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
-    Architecture, CodedKey, Comparison, Compute, Limits, Mark, Model, ModelId, Picture, Pixels,
-    RevealOptions, Salvage, read_mark, reveal_coded,
+    Architecture, Balance, CodedKey, Comparison, Compute, Limits, Mark, Model, ModelId, Picture,
+    Pixels, RevealOptions, Salvage, read_mark, reveal_coded,
 };
 
 fn bytes(release: &str, name: &str) -> Vec<u8> {
@@ -29,6 +29,7 @@ fn files_of_0_1_0_open_and_reveal_the_same() {
     let architecture = Architecture::Lifting(LiftingNetConfig {
         blocks: 1,
         width: 4,
+        shaping: false,
     });
     assert_eq!(model.architecture(), &architecture);
     let training = model.training();
@@ -45,6 +46,7 @@ fn files_of_0_1_0_open_and_reveal_the_same() {
         secret_width: 21,
         secret_height: 33,
         turned: true,
+        balance: Balance::EVEN,
         model: id,
     };
     assert_eq!(read_mark(&container), Some(mark));

@@ -45,6 +45,7 @@ fn the_lifting_network_agrees_with_pytorch() {
     let config = LiftingNetConfig {
         blocks: 2,
         width: 8,
+        shaping: false,
     };
     check(&[file], |init| Networks::Lifting(config.init(init)));
 }

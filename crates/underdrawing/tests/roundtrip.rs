@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use common::{model, one_of_each, picture};
 use proptest::prelude::*;
-use underdrawing::{Compute, HideOptions, Model, Precision, RevealOptions, read_mark};
+use underdrawing::{Balance, Compute, HideOptions, Model, Precision, RevealOptions, read_mark};
 
 static MODELS: LazyLock<[Model; 3]> = LazyLock::new(one_of_each);
 
@@ -23,7 +23,7 @@ proptest! {
     ) {
         let model = &MODELS[which];
         let (cover, secret) = (picture(cover.0, cover.1, seed), picture(secret.0, secret.1, seed + 1));
-        let container = model.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        let container = model.hide(&cover, &secret, &HideOptions { tile_size, ..HideOptions::default() }).unwrap();
         prop_assert_eq!((container.width(), container.height()), (cover.width(), cover.height()));
 
         let mark = read_mark(&container).expect("the mark is readable");
@@ -33,10 +33,10 @@ proptest! {
         let revealed = model.reveal(&container, &RevealOptions { tile_size, size: None }).unwrap();
         prop_assert_eq!((revealed.width(), revealed.height()), (secret.width(), secret.height()));
 
-        let again = model.hide(&cover, &secret, &HideOptions { tile_size }).unwrap();
+        let again = model.hide(&cover, &secret, &HideOptions { tile_size, ..HideOptions::default() }).unwrap();
         prop_assert_eq!(again, container, "the same arguments give the same container");
 
-        let pair = model.float_pair(&cover, &secret).unwrap();
+        let pair = model.float_pair(&cover, &secret, Balance::EVEN).unwrap();
         prop_assert_eq!(pair.container.len(), cover.data().len());
         prop_assert_eq!(pair.revealed.len(), secret.data().len());
     }
@@ -91,7 +91,10 @@ fn progress_counts_the_tiles() {
         .hide_with_progress(
             &cover,
             &secret,
-            &HideOptions { tile_size: 32 },
+            &HideOptions {
+                tile_size: 32,
+                ..HideOptions::default()
+            },
             &mut |done, total| {
                 steps.push((done, total));
             },

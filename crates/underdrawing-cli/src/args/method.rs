@@ -22,8 +22,18 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) effort: Option<Effort>,
 
-    /// Coded: what the two pictures share between them
-    #[arg(long, value_enum, group = "rate", help_heading = METHOD)]
+    /// Which picture comes out better: container, equal, or -2 to 2
+    ///
+    /// Coded: `container`, the default, holds the container at 49.9 dB, and `equal` makes both
+    /// pictures alike. Network: a number, from -2 for the best container to 2 for the best revealed
+    /// picture; 0, or `equal`, is the default.
+    #[arg(
+        long,
+        value_parser = Balance::parse,
+        allow_negative_numbers = true,
+        group = "rate",
+        help_heading = METHOD
+    )]
     pub(crate) balance: Option<Balance>,
 
     /// Coded: quality of the container in dB; the rest goes to the revealed picture
@@ -40,7 +50,6 @@ impl MethodArgs {
     pub(crate) fn coded_flag(&self) -> Option<&'static str> {
         [
             (self.effort.is_some(), "--effort"),
-            (self.balance.is_some(), "--balance"),
             (self.container_db.is_some(), "--container-db"),
             (self.revealed_db.is_some(), "--revealed-db"),
         ]
@@ -70,12 +79,31 @@ pub(crate) enum Effort {
 }
 
 /// What container and revealed picture share between them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Balance {
-    /// The container at 49.9 dB, the rest to the revealed picture; the default
+    /// The container at 49.9 dB, the rest to the revealed picture.
     Container,
-    /// Both at the same quality
+    /// Both at the same quality.
     Equal,
+    /// A step of a network's dial.
+    Step(underdrawing::Balance),
+}
+
+impl Balance {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "container" => Ok(Self::Container),
+            "equal" => Ok(Self::Equal),
+            _ => text
+                .parse()
+                .ok()
+                .and_then(underdrawing::Balance::new)
+                .map(Self::Step)
+                .ok_or_else(|| {
+                    "expected container, equal, or a whole number from -2 to 2".to_owned()
+                }),
+        }
+    }
 }
 
 /// Where the password comes from, for the coded method.

@@ -49,6 +49,7 @@ struct MarkReport {
     secret_width: usize,
     secret_height: usize,
     secret_turned: bool,
+    balance: i8,
     model: String,
 }
 
@@ -101,6 +102,7 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
             secret_width: mark.secret_width,
             secret_height: mark.secret_height,
             secret_turned: mark.turned,
+            balance: mark.balance.step(),
             model: mark.model.to_string(),
         }),
         coded: inspect_coded(&picture.pixels, CodedKey::Public)
@@ -168,7 +170,7 @@ impl PictureReport {
     fn hidden(&self) -> String {
         if let Some(mark) = &self.mark {
             return format!(
-                "  hidden in it: a picture of {}x{}{}, by model {}",
+                "  hidden in it: a picture of {}x{}{}, by model {}{}",
                 mark.secret_width,
                 mark.secret_height,
                 if mark.secret_turned {
@@ -176,7 +178,11 @@ impl PictureReport {
                 } else {
                     ""
                 },
-                mark.model
+                mark.model,
+                match mark.balance {
+                    0 => String::new(),
+                    balance => format!(", balance {balance}"),
+                }
             );
         }
         if let Some(coded) = &self.coded {

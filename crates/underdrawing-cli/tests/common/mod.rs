@@ -220,6 +220,7 @@ pub(crate) fn tiny_model(seed: u64) -> Model {
     let architecture = Architecture::Lifting(LiftingNetConfig {
         blocks: 1,
         width: 4,
+        ..LiftingNetConfig::default()
     });
     let device = Compute::Cpu.device().unwrap();
     let networks = architecture.init(seed, &device);

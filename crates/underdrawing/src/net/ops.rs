@@ -30,7 +30,7 @@ pub(crate) use batch_norm::batch_norm_train;
 pub(crate) use conv::{conv, doubling};
 pub(crate) use coupling::{couple, uncouple};
 pub(crate) use function::{Change, changed, in_parts};
-pub(crate) use haar::{haar, inverse_haar};
+pub(crate) use haar::{from_corners, haar, inverse_haar};
 pub(crate) use residual::sum_beside;
 
 /// Whether our implementations run where this tensor lives.

@@ -7,7 +7,11 @@ use underdrawing::{Architecture, Compute, Model, Pixels, TrainingRecord};
 
 /// An untrained lifting network.
 pub(crate) fn model(blocks: usize, width: usize) -> Model {
-    untrained(Architecture::Lifting(LiftingNetConfig { blocks, width }))
+    untrained(Architecture::Lifting(LiftingNetConfig {
+        blocks,
+        width,
+        ..LiftingNetConfig::default()
+    }))
 }
 
 /// An untrained model of each architecture.

@@ -14,9 +14,11 @@ use underdrawing_conv::{Activation, Conv, Kernel};
 use super::coupling::{couple_value, uncouple_value};
 use super::flex::{CHUNK, contiguous, dims, floats, tensor, unshared};
 
-/// Largest side of a part. With its margins, a part's features of the built-in model take 12 MB:
-/// they fit a level-3 cache, and the margins cost 6 % more arithmetic.
-const PART: usize = 192;
+/// Most rows of a part, which one thread computes. With its margins, a part's features of the
+/// built-in model take 6 MB: they fit a level-3 cache, and the margins cost 10 % more arithmetic.
+const ROWS: usize = 96;
+/// Most columns of a part.
+const COLUMNS: usize = 192;
 
 /// Pixels on each side that a function looks at, one a convolution.
 const MARGIN: usize = 3;
@@ -122,14 +124,16 @@ impl FunctionBackend for Flex {
         }
         let values = unshared(&mut target).expect("nobody else holds a tensor made here");
         let [_, c, h, w] = shape;
-        let mut scratch = SCRATCH.take();
         let pictures = values.chunks_exact_mut((c * h * w).max(1));
         for (target, source) in pictures.zip(floats(&source).chunks_exact((c * h * w).max(1))) {
-            for part in parts(h, w) {
-                function.change(target, source, [c, h, w], part, &mut scratch);
-            }
+            bands(target, [h, w]).into_par_iter().for_each(|mut band| {
+                let mut scratch = SCRATCH.take();
+                for columns in Stretch::split(w, COLUMNS) {
+                    function.change(&mut band, source, [c, h, w], columns, &mut scratch);
+                }
+                SCRATCH.set(scratch);
+            });
         }
-        SCRATCH.set(scratch);
         target
     }
 }
@@ -140,11 +144,29 @@ thread_local! {
     static SCRATCH: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// A rectangle of a picture, and the larger one that its result depends on.
-#[derive(Clone, Copy, Debug)]
-struct Part {
+/// Rows of a target, all channels, which one thread changes.
+struct Band<'a> {
     rows: Stretch,
-    columns: Stretch,
+    /// Those rows of each channel.
+    channels: Vec<&'a mut [f32]>,
+}
+
+/// A picture `[c, h, w]` in bands.
+fn bands(target: &mut [f32], [h, w]: [usize; 2]) -> Vec<Band<'_>> {
+    let mut bands: Vec<_> = Stretch::split(h, ROWS)
+        .map(|rows| Band {
+            rows,
+            channels: Vec::new(),
+        })
+        .collect();
+    for mut plane in target.chunks_exact_mut((h * w).max(1)) {
+        for band in &mut bands {
+            let (rows, rest) = plane.split_at_mut((band.rows.to - band.rows.from) * w);
+            band.channels.push(rows);
+            plane = rest;
+        }
+    }
+    bands
 }
 
 /// `from..to` with its margins, `start..end`.
@@ -161,10 +183,10 @@ impl Stretch {
         self.end - self.start
     }
 
-    /// `size` in even parts of at most [`PART`]. The number of threads has no say in it, since the
+    /// `size` in even parts of at most `most`. The number of threads has no say in it, since the
     /// order of additions depends on where a part starts.
-    fn split(size: usize) -> impl Iterator<Item = Self> + Clone {
-        let n = size.div_ceil(PART);
+    fn split(size: usize, most: usize) -> impl Iterator<Item = Self> {
+        let n = size.div_ceil(most);
         (0..n).map(move |i| {
             let (from, to) = (i * size / n, (i + 1) * size / n);
             Self {
@@ -177,12 +199,6 @@ impl Stretch {
     }
 }
 
-fn parts(h: usize, w: usize) -> impl Iterator<Item = Part> {
-    let columns = Stretch::split(w);
-    Stretch::split(h)
-        .flat_map(move |rows| columns.clone().map(move |columns| Part { rows, columns }))
-}
-
 struct Function<'a> {
     /// Weights and biases.
     layers: [(&'a [f32], &'a [f32]); 3],
@@ -191,26 +207,27 @@ struct Function<'a> {
 }
 
 impl Function<'_> {
-    /// Changes a part of `target` by the function of `source`, both `[c, h, w]`. Each picture edge
-    /// that a part touches gets the convolutions' zeros; at the others the margin, which they
-    /// spoil, is thrown away.
+    /// Changes columns of a band by the function of `source`, `[c, h, w]`. Each picture edge that
+    /// they touch gets the convolutions' zeros; at the others the margin, which they spoil, is
+    /// thrown away.
     fn change(
         &self,
-        target: &mut [f32],
+        band: &mut Band<'_>,
         source: &[f32],
         [c, h, w]: [usize; 3],
-        part: Part,
+        columns: Stretch,
         scratch: &mut Vec<f32>,
     ) {
+        let rows = band.rows;
         let [first, middle, last] = self.layers;
         let (width, c_out) = (first.1.len(), last.1.len());
-        let area = part.rows.len() * part.columns.len();
+        let area = rows.len() * columns.len();
         let conv = |c_in: usize, c_out: usize| Conv {
             n: 1,
             c_in,
             c_out,
-            height: part.rows.len(),
-            width: part.columns.len(),
+            height: rows.len(),
+            width: columns.len(),
             kernel: Kernel::same(3),
         };
         let len = (width + c + width.max(c_out)) * area;
@@ -219,7 +236,7 @@ impl Function<'_> {
         }
         let (both, features) = scratch[..len].split_at_mut((width + c) * area);
         let (more, x) = both.split_at_mut(width * area);
-        copy_part(source, [h, w], part, x);
+        copy_part(source, [h, w], rows, columns, x);
         let leaky = Activation::LeakyRelu(self.slope);
         let features_of = &mut features[..width * area];
         conv(c, width).forward(x, first.0, Some(first.1), leaky, features_of);
@@ -228,17 +245,11 @@ impl Function<'_> {
         let update = &mut features[..c_out * area];
         let none = Activation::None;
         conv(width + c, c_out).forward(both, last.0, Some(last.1), none, update);
-        let changed = Changed {
-            target,
-            update,
-            part,
-            size: [h, w],
-        };
         match self.change {
-            Change::Add => changed.each(|target, [update, _]| target + update),
-            Change::Subtract => changed.each(|target, [update, _]| target - update),
-            Change::Couple => changed.each(|x, [t, b]| couple_value(x, t, b)),
-            Change::Uncouple => changed.each(|x, [t, b]| uncouple_value(x, t, b)),
+            Change::Add => apply(band, columns, update, |target, [update, _]| target + update),
+            Change::Subtract => apply(band, columns, update, |target, [update, _]| target - update),
+            Change::Couple => apply(band, columns, update, |x, [t, b]| couple_value(x, t, b)),
+            Change::Uncouple => apply(band, columns, update, |x, [t, b]| uncouple_value(x, t, b)),
         }
     }
 }
@@ -254,8 +265,7 @@ fn add(values: &mut [f32], terms: &[f32]) {
 }
 
 /// Copies a part, margins included, of each channel.
-fn copy_part(source: &[f32], [h, w]: [usize; 2], part: Part, to: &mut [f32]) {
-    let Part { rows, columns } = part;
+fn copy_part(source: &[f32], [h, w]: [usize; 2], rows: Stretch, columns: Stretch, to: &mut [f32]) {
     let planes = to.par_chunks_exact_mut(rows.len() * columns.len());
     planes
         .zip(source.par_chunks_exact(h * w))
@@ -268,37 +278,29 @@ fn copy_part(source: &[f32], [h, w]: [usize; 2], part: Part, to: &mut [f32]) {
         });
 }
 
-/// A part of a branch and what changes it.
-struct Changed<'a> {
-    /// `[c, h, w]`
-    target: &'a mut [f32],
-    /// `[c or 2c, rows, columns]` with the margins.
-    update: &'a [f32],
-    part: Part,
-    /// `[h, w]`
-    size: [usize; 2],
-}
-
-impl Changed<'_> {
-    /// `f` of each value and of those of the update's halves that belong to it; of an update of as
-    /// many channels as the target, both are the same.
-    fn each(self, f: impl Fn(f32, [f32; 2]) -> f32 + Sync) {
-        let Part { rows, columns } = self.part;
-        let [h, w] = self.size;
-        let area = rows.len() * columns.len();
-        let channels = self.target.len() / (h * w);
-        let second = self.update.len() / area - channels;
-        let planes = self.target.par_chunks_exact_mut(h * w).enumerate();
-        planes.for_each(|(i, target)| {
-            let halves = [i, i + second].map(|i| &self.update[i * area..][..area]);
-            for row in rows.from..rows.to {
-                let line = &mut target[row * w..][columns.from..columns.to];
-                let start = (row - rows.start) * columns.len() + columns.from - columns.start;
-                let [t, b] = halves.map(|half| &half[start..][..line.len()]);
-                for ((value, t), b) in line.iter_mut().zip(t).zip(b) {
-                    *value = f(*value, [*t, *b]);
-                }
+/// `f` of each value of a part and of those of the update's halves, `[c or 2c, rows, columns]` with
+/// the margins, that belong to it; of an update of as many channels as the target, both are the
+/// same.
+fn apply(
+    band: &mut Band<'_>,
+    columns: Stretch,
+    update: &[f32],
+    f: impl Fn(f32, [f32; 2]) -> f32 + Sync,
+) {
+    let rows = band.rows;
+    let area = rows.len() * columns.len();
+    let w = band.channels[0].len() / (rows.to - rows.from);
+    let second = update.len() / area - band.channels.len();
+    let channels = band.channels.par_iter_mut().enumerate();
+    channels.for_each(|(i, target)| {
+        let halves = [i, i + second].map(|i| &update[i * area..][..area]);
+        for (row, line) in (rows.from..).zip(target.chunks_exact_mut(w)) {
+            let line = &mut line[columns.from..columns.to];
+            let start = (row - rows.start) * columns.len() + columns.from - columns.start;
+            let [t, b] = halves.map(|half| &half[start..][..line.len()]);
+            for ((value, t), b) in line.iter_mut().zip(t).zip(b) {
+                *value = f(*value, [*t, *b]);
             }
-        });
-    }
+        }
+    });
 }

@@ -38,6 +38,13 @@ pub(crate) fn inverse_haar(bands: Tensor<4>) -> Tensor<4> {
     ))
 }
 
+/// Pixels of the corners of 2x2 blocks, `[n, 4c, h, w]` (top left, top right, bottom left, bottom
+/// right, all channels each), put where they belong: `[n, c, 2h, 2w]`.
+pub(crate) fn from_corners(corners: Tensor<4>) -> Tensor<4> {
+    let c = corners.dims()[1] / 4;
+    inverse_haar(butterfly(corners, c))
+}
+
 /// The 4x4 Hadamard matrix over 2 across groups of `c` channels; it is its own inverse.
 fn butterfly(x: Tensor<4>, c: usize) -> Tensor<4> {
     let part = |i: usize| x.clone().narrow(1, i * c, c);

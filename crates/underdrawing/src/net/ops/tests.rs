@@ -152,6 +152,7 @@ fn assert_close(what: &str, found: &Named, expected: &Named, tolerance: f32) {
 const LIFTING: Architecture = Architecture::Lifting(LiftingNetConfig {
     blocks: 2,
     width: 8,
+    shaping: true,
 });
 
 const UNET: Architecture = Architecture::Unet2018(Pair2018Config {

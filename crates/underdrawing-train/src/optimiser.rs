@@ -1,4 +1,4 @@
-//! Adam and AdamW over all parameters of a module, kept by name so that a checkpoint is a plain
+//! Steps over all parameters of a module, with state kept by name so that a checkpoint is a plain
 //! list of named tensors.
 
 use std::collections::BTreeMap;
@@ -9,8 +9,10 @@ use burn::tensor::{Gradients, TensorData};
 use underdrawing::net::{AdamFactors, AdamState, NamedTensor, adam_step};
 
 use crate::checkpoint::Values;
+use crate::config::OptimiserKind;
+use crate::muon::muon_step;
 
-/// What stays the same during a run.
+/// What stays the same of Adam during a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct AdamConfig {
     /// Decay of the mean of the gradients.
@@ -23,27 +25,34 @@ pub(crate) struct AdamConfig {
     pub(crate) weight_decay: f64,
 }
 
-/// Adam (Kingma and Ba 2015) with bias correction.
+/// Adam (Kingma and Ba 2015) with bias correction, and Muon where it is asked for.
 #[derive(Debug)]
-pub(crate) struct Adam {
-    config: AdamConfig,
+pub(crate) struct Optimiser {
+    kind: OptimiserKind,
+    adam: AdamConfig,
     steps: u64,
-    moments: BTreeMap<String, Moments>,
+    /// By kind and name: `adam.mean.NAME`, `adam.square.NAME`, `muon.momentum.NAME`; flattened.
+    state: BTreeMap<String, Tensor<1>>,
 }
 
-/// Running means of a parameter's gradient and of its square, flattened.
-#[derive(Debug, Clone)]
-struct Moments {
-    mean: Tensor<1>,
-    square: Tensor<1>,
+/// A parameter and what is to be done to it.
+struct Update<'a> {
+    name: &'a str,
+    shape: &'a [usize],
+    value: Tensor<1>,
+    gradient: Tensor<1>,
+    /// Multiplies the gradient first (clipping).
+    scale: f64,
+    rate: f64,
 }
 
-impl Adam {
-    pub(crate) fn new(config: AdamConfig) -> Self {
+impl Optimiser {
+    pub(crate) fn new(kind: OptimiserKind, adam: AdamConfig) -> Self {
         Self {
-            config,
+            kind,
+            adam,
             steps: 0,
-            moments: BTreeMap::new(),
+            state: BTreeMap::new(),
         }
     }
 
@@ -58,7 +67,7 @@ impl Adam {
     ) -> M {
         self.steps += 1;
         module.map(&mut Stepper {
-            adam: self,
+            optimiser: self,
             gradients,
             gradient_scale,
             learning_rate,
@@ -66,96 +75,101 @@ impl Adam {
         })
     }
 
-    /// The state as named tensors: `adam.mean.NAME`, `adam.square.NAME`.
+    /// The state as named tensors.
     pub(crate) fn to_tensors(&self) -> Vec<NamedTensor> {
-        let mut tensors = Vec::new();
-        for (name, moments) in &self.moments {
-            for (kind, tensor) in [("mean", &moments.mean), ("square", &moments.square)] {
-                let values = values_of(tensor.clone());
-                tensors.push(NamedTensor {
-                    name: format!("adam.{kind}.{name}"),
-                    shape: vec![values.len()],
-                    values,
-                });
+        let tensors = self.state.iter().map(|(name, tensor)| {
+            let values = values_of(tensor.clone());
+            NamedTensor {
+                name: name.clone(),
+                shape: vec![values.len()],
+                values,
             }
-        }
-        tensors
+        });
+        tensors.collect()
     }
 
-    /// Restores what [`Adam::to_tensors`] gave, after `steps` steps.
-    pub(crate) fn restore(&mut self, steps: u64, mut tensors: Values, device: &Device) {
-        let names: Vec<String> = tensors
-            .keys()
-            .filter_map(|key| key.strip_prefix("adam.mean.").map(str::to_owned))
-            .collect();
-        let mut take = |key: String| {
-            let values = tensors.remove(&key).unwrap_or_default();
-            let n = values.len();
-            Tensor::from_data(TensorData::new(values, [n]), device)
-        };
+    /// Restores what [`Optimiser::to_tensors`] gave, after `steps` steps; other tensors may be
+    /// there.
+    pub(crate) fn restore(&mut self, steps: u64, tensors: Values, device: &Device) {
+        let ours = |name: &str| name.starts_with("adam.") || name.starts_with("muon.");
         self.steps = steps;
-        self.moments = names
+        self.state = tensors
             .into_iter()
-            .map(|name| {
-                let moments = Moments {
-                    mean: take(format!("adam.mean.{name}")),
-                    square: take(format!("adam.square.{name}")),
-                };
-                (name, moments)
+            .filter(|(name, _)| ours(name))
+            .map(|(name, values)| {
+                let n = values.len();
+                (
+                    name,
+                    Tensor::from_data(TensorData::new(values, [n]), device),
+                )
             })
             .collect();
     }
 
-    /// The new value of a parameter. `gradient` is multiplied by `gradient_scale` first.
-    fn update(
-        &mut self,
-        name: &str,
-        value: Tensor<1>,
-        gradient: Tensor<1>,
-        gradient_scale: f64,
-        rate: f64,
-    ) -> Tensor<1> {
+    fn take(&mut self, kind: &str, name: &str, like: &Tensor<1>) -> Tensor<1> {
+        let state = self.state.remove(&format!("{kind}.{name}"));
+        state.unwrap_or_else(|| like.zeros_like())
+    }
+
+    fn keep(&mut self, kind: &str, name: &str, tensor: Tensor<1>) {
+        self.state.insert(format!("{kind}.{name}"), tensor);
+    }
+
+    /// The new value of a parameter.
+    fn update(&mut self, update: Update<'_>) -> Tensor<1> {
+        let layer = update.shape.len() == 4 && !update.name.ends_with(SHAPING);
+        match self.kind {
+            OptimiserKind::Muon if layer => self.by_muon(update),
+            OptimiserKind::Muon | OptimiserKind::Adam => self.by_adam(update),
+        }
+    }
+
+    fn by_muon(&mut self, update: Update<'_>) -> Tensor<1> {
+        let momentum = self.take("muon.momentum", update.name, &update.value);
+        let gradient = update.gradient * update.scale;
+        let (momentum, step) = muon_step(update.shape[0], momentum, gradient);
+        self.keep("muon.momentum", update.name, momentum);
+        let kept = 1.0 - update.rate * self.adam.weight_decay;
+        update.value * kept - step * update.rate
+    }
+
+    fn by_adam(&mut self, update: Update<'_>) -> Tensor<1> {
         let AdamConfig {
             beta_1,
             beta_2,
             epsilon,
             weight_decay,
-        } = self.config;
+        } = self.adam;
         let steps = self.steps as f64;
         let mean_correction = 1.0 - beta_1.powf(steps);
         let square_correction = 1.0 - beta_2.powf(steps);
         let factors = AdamFactors {
-            gradient: gradient_scale as f32,
+            gradient: update.scale as f32,
             beta_1: beta_1 as f32,
             beta_2: beta_2 as f32,
             root: (1.0 / square_correction.sqrt()) as f32,
             epsilon: epsilon as f32,
-            rate: (rate / mean_correction) as f32,
-            keep: (1.0 - rate * weight_decay) as f32,
+            rate: (update.rate / mean_correction) as f32,
+            keep: (1.0 - update.rate * weight_decay) as f32,
         };
-        let moments = self.moments.remove(name).unwrap_or_else(|| Moments {
-            mean: value.zeros_like(),
-            square: value.zeros_like(),
-        });
         let state = AdamState {
-            value,
-            mean: moments.mean,
-            square: moments.square,
+            mean: self.take("adam.mean", update.name, &update.value),
+            square: self.take("adam.square", update.name, &update.value),
+            value: update.value,
         };
-        let AdamState {
-            value,
-            mean,
-            square,
-        } = adam_step(state, gradient, factors);
-        self.moments
-            .insert(name.to_owned(), Moments { mean, square });
-        value
+        let state = adam_step(state, update.gradient, factors);
+        self.keep("adam.mean", update.name, state.mean);
+        self.keep("adam.square", update.name, state.square);
+        state.value
     }
 }
 
+/// Weights that are no layer's.
+const SHAPING: &str = "rounding.weight";
+
 /// Walks over the parameters and updates each that has a gradient.
 struct Stepper<'a> {
-    adam: &'a mut Adam,
+    optimiser: &'a mut Optimiser,
     gradients: &'a Gradients,
     gradient_scale: f64,
     learning_rate: &'a dyn Fn(&str) -> f64,
@@ -184,13 +198,14 @@ impl ModuleMapper for Stepper<'_> {
         let name = self.path.join(".");
         let shape = tensor.dims();
         let n = shape.iter().product::<usize>();
-        let value = self.adam.update(
-            &name,
-            tensor.inner().reshape([n]),
-            gradient.reshape([n]),
-            self.gradient_scale,
-            (self.learning_rate)(&name),
-        );
+        let value = self.optimiser.update(Update {
+            name: &name,
+            shape: &shape,
+            value: tensor.inner().reshape([n]),
+            gradient: gradient.reshape([n]),
+            scale: self.gradient_scale,
+            rate: (self.learning_rate)(&name),
+        });
         let value = Tensor::from_inner(value.reshape(shape)).require_grad();
         Param::from_mapped_value(id, value, mapper)
     }
