@@ -109,22 +109,19 @@ fn invented_segments_are_survived() {
 
 /// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, without loss.
 fn codings() -> Vec<Vec<Vec<u8>>> {
+    let flat = Picture::new(20, 12, 3, vec![77; 720]).expect("the samples fill it");
+    let mut pictures: Vec<Picture> = [(19, 14, 3), (23, 11, 1), (1, 1, 3), (2, 9, 1)]
+        .map(|(width, height, channels)| scene(width, height, channels))
+        .into();
+    pictures.push(flat);
     let mut all = Vec::new();
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
-        for (width, height, channels) in [(19, 14, 3), (23, 11, 1), (1, 1, 3), (2, 9, 1)] {
-            let picture = scene(width, height, channels);
+        for picture in &pictures {
             for mse in [0.0, 4.0, 60.0] {
-                let coded = Encoder::new(&picture, effort).encode_to_mse(mse);
-                all.push(coded.unwrap().segments);
+                let coded = Encoder::new(picture, effort).encode_to_mse(mse);
+                all.push(coded.expect("any error can be kept").segments);
             }
         }
-        let flat = Picture::new(20, 12, 3, vec![77; 720]).unwrap();
-        all.push(
-            Encoder::new(&flat, effort)
-                .encode_to_mse(1.0)
-                .unwrap()
-                .segments,
-        );
     }
     all
 }
@@ -146,7 +143,7 @@ fn damage(random: &mut Random, segment: &mut Vec<u8>, other: &[u8]) {
         5 => {
             *segment = (0..random.next() % 60)
                 .map(|_| random.next() as u8)
-                .collect()
+                .collect();
         }
         _ => {
             let place = 2 + (random.next() % 6) as usize;
