@@ -5,10 +5,12 @@ mod exact;
 mod guess;
 mod quantised;
 mod rate;
+mod sample;
 
 use crate::colour::Colour;
 use crate::models::Models;
 use crate::part::{Cut, Part};
+use crate::quantise::Machine;
 use crate::{Effort, Picture, planes};
 pub use curve::RateCurve;
 use quantised::Quantised;
@@ -112,7 +114,7 @@ impl<'p> Encoder<'p> {
         let Some(quantised) = lossy else {
             return Ok(self.exact_within(usize::MAX).expect("any size is allowed"));
         };
-        let coded = self.finish(self.code(quantised));
+        let coded = self.finish(self.code(quantised, &self.all()));
         Ok(self.exact_within(coded.len()).unwrap_or(coded))
     }
 
@@ -122,30 +124,41 @@ impl<'p> Encoder<'p> {
         Ok(self.fit(budget)?.quantised.parts)
     }
 
-    fn quantise(&self, step: u32, lambda: u32) -> Quantised {
-        let machine = self.models.machine();
-        Quantised::new(&self.parts, &self.cut, step, lambda, machine)
+    /// All parts' numbers, by which they are chosen: 0 is the whole-picture part, then the stripes.
+    fn all(&self) -> Vec<usize> {
+        (0..self.parts.len()).collect()
     }
 
-    fn code(&self, quantised: Quantised) -> Attempt {
-        let segments = quantised.code(self);
-        Attempt {
-            quantised,
-            segments,
-        }
+    /// Quantises some parts, the whole-picture part first among them.
+    fn quantise(&self, which: &[usize], step: u32, machine: Machine) -> Quantised {
+        Quantised::new(&self.parts, &self.cut, which, (step, LAMBDA), machine)
     }
 
-    /// An attempt with some of its stripes (by segment) coded again, at another price.
-    fn code_again(&self, attempt: &Attempt, which: &[usize], lambda: u32) -> Attempt {
-        let mut quantised = attempt.quantised.clone();
-        let mut segments = attempt.segments.clone();
-        let again = quantised.again(self, which, lambda);
-        for (&i, bytes) in which.iter().zip(again) {
+    /// Quantises and codes some parts, the whole-picture part first among them.
+    fn attempt(&self, which: &[usize], step: u32) -> Attempt {
+        self.code(self.quantise(which, step, self.models.machine()), which)
+    }
+
+    fn code(&self, quantised: Quantised, which: &[usize]) -> Attempt {
+        let mut segments = vec![Vec::new(); self.parts.len()];
+        for (&i, bytes) in which.iter().zip(quantised.code(self, which)) {
             segments[i] = bytes;
         }
         Attempt {
             quantised,
             segments,
+        }
+    }
+
+    /// Adds stripes to an attempt, or codes them again at another price.
+    fn add(&self, attempt: &mut Attempt, which: &[usize], lambda: u32) {
+        let Attempt {
+            quantised,
+            segments,
+        } = attempt;
+        quantised.add(&self.parts, &self.cut, which, lambda);
+        for (&i, bytes) in which.iter().zip(quantised.code(self, which)) {
+            segments[i] = bytes;
         }
     }
 
@@ -181,14 +194,20 @@ fn usual_ratio(models: Models) -> f64 {
     }
 }
 
-/// A coded picture and what it holds.
+/// A coded picture, or some of its parts, and what it holds.
 struct Attempt {
     quantised: Quantised,
+    /// Empty where a part was not coded.
     segments: Vec<Vec<u8>>,
 }
 
 impl Attempt {
     fn len(&self) -> usize {
         self.segments.iter().map(Vec::len).sum()
+    }
+
+    /// Bytes of some parts.
+    fn len_of(&self, which: &[usize]) -> usize {
+        which.iter().map(|&i| self.segments[i].len()).sum()
     }
 }

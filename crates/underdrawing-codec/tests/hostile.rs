@@ -3,7 +3,7 @@
 mod common;
 
 use common::scene;
-use underdrawing_codec::{DecodeError, DecodeLimits, Effort, Encoder, decode, n_segments};
+use underdrawing_codec::{DecodeError, DecodeLimits, Effort, Encoder, Picture, decode, n_segments};
 
 const LIMITS: DecodeLimits = DecodeLimits { max_pixels: 40_000 };
 
@@ -29,10 +29,14 @@ fn segments(effort: Effort) -> Vec<Vec<u8>> {
 
 /// Decodes what may be anything; the picture, if there is one, has the size that was checked.
 fn check(segments: &[Vec<u8>]) {
+    check_within(segments, LIMITS.max_pixels);
+}
+
+fn check_within(segments: &[Vec<u8>], max_pixels: u64) {
     let views: Vec<Option<&[u8]>> = segments.iter().map(|s| Some(&s[..])).collect();
-    if let Ok(decoded) = decode(&views, LIMITS) {
+    if let Ok(decoded) = decode(&views, DecodeLimits { max_pixels }) {
         let pixels = decoded.picture.width() * decoded.picture.height();
-        assert!(pixels as u64 <= LIMITS.max_pixels);
+        assert!(pixels as u64 <= max_pixels);
     }
 }
 
@@ -100,6 +104,80 @@ fn invented_segments_are_survived() {
             );
         }
         check(&segments);
+    }
+}
+
+/// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, without loss.
+fn codings() -> Vec<Vec<Vec<u8>>> {
+    let flat = Picture::new(20, 12, 3, vec![77; 720]).expect("the samples fill it");
+    let mut pictures: Vec<Picture> = [(19, 14, 3), (23, 11, 1), (1, 1, 3), (2, 9, 1)]
+        .map(|(width, height, channels)| scene(width, height, channels))
+        .into();
+    pictures.push(flat);
+    let mut all = Vec::new();
+    for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
+        for picture in &pictures {
+            for mse in [0.0, 4.0, 60.0] {
+                let coded = Encoder::new(picture, effort).encode_to_mse(mse);
+                all.push(coded.expect("any error can be kept").segments);
+            }
+        }
+    }
+    all
+}
+
+/// Changes one segment: cut, bits, bytes, a piece of another coding, noise, or numbers as large as
+/// headers hold.
+fn damage(random: &mut Random, segment: &mut Vec<u8>, other: &[u8]) {
+    let n = segment.len().max(1) as u32;
+    let at = (random.next() % n) as usize;
+    match random.next() % 7 {
+        0 => segment.truncate(at),
+        1 if !segment.is_empty() => segment[at] ^= 1 << (random.next() % 8),
+        2 if !segment.is_empty() => segment[at] = random.next() as u8,
+        3 => {
+            segment.truncate(at);
+            segment.extend_from_slice(&other[at.min(other.len())..]);
+        }
+        4 => segment.extend((0..random.next() % 30).map(|_| random.next() as u8)),
+        5 => {
+            *segment = (0..random.next() % 60)
+                .map(|_| random.next() as u8)
+                .collect();
+        }
+        _ => {
+            let place = 2 + (random.next() % 6) as usize;
+            for byte in segment.iter_mut().skip(place).take(3) {
+                *byte = [255, 128, 127, 0][(random.next() % 4) as usize];
+            }
+        }
+    }
+}
+
+/// `UNDERDRAWING_HOSTILE=1000000` in the environment asks for more of them.
+#[test]
+fn damaged_codings_of_all_kinds_are_survived() {
+    let count = std::env::var("UNDERDRAWING_HOSTILE").ok();
+    let count = count.map_or(3000, |n| n.parse().expect("a number"));
+    let codings = codings();
+    let mut random = Random(3);
+    let pick = |random: &mut Random| &codings[random.next() as usize % codings.len()];
+    for _ in 0..count {
+        let mut segments = pick(&mut random).clone();
+        let other = pick(&mut random);
+        for _ in 0..1 + random.next() % 3 {
+            let i = random.next() as usize % segments.len();
+            damage(
+                &mut random,
+                &mut segments[i],
+                &other[i.min(other.len() - 1)],
+            );
+        }
+        // Sizes that the header gives now; large ones are refused by the limit.
+        if let Some(n) = segments.first().and_then(|first| n_segments(first).ok()) {
+            segments.resize(n, Vec::new());
+        }
+        check_within(&segments, 2000);
     }
 }
 

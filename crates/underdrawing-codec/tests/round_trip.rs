@@ -211,3 +211,58 @@ fn the_estimate_is_near() {
     let ratio = encoder.estimate().mse_at(budget) / coded.mse;
     assert!((0.8..1.25).contains(&ratio), "{ratio}");
 }
+
+/// FNV-1a of all segments and their lengths.
+fn digest(segments: &[Vec<u8>]) -> u64 {
+    let bytes = segments.iter().flat_map(|s| {
+        (s.len() as u64)
+            .to_le_bytes()
+            .into_iter()
+            .chain(s.iter().copied())
+    });
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Run with and without optimisation, and on whatever processor: the bytes are the same. A change
+/// of the encoder changes them, and then these numbers too.
+#[test]
+fn the_bytes_are_those_of_every_build() {
+    let expected: [[u64; 3]; 4] = [
+        [
+            0xe9a0_fe23_5b36_b4b3,
+            0x3f5f_e782_b049_5d74,
+            0xb586_dc5a_b142_6b02,
+        ],
+        [
+            0x2cf6_25b0_6d53_85dd,
+            0xabfb_83ba_9cb0_a8db,
+            0x80b2_1f2c_6457_d274,
+        ],
+        [
+            0x02ef_5e82_5df8_ed41,
+            0xcb74_bebf_b774_3f5a,
+            0x8679_a00b_e089_7e17,
+        ],
+        [
+            0x32eb_80b7_61e2_cc38,
+            0x0470_6984_a8c7_1dad,
+            0xd7ec_6e3a_56ec_da46,
+        ],
+    ];
+    let kinds = [(256, 256, 3), (200, 131, 1), (256, 1600, 3), (33, 5, 3)];
+    let found = kinds.map(|(width, height, channels)| {
+        let picture = scene(width, height, channels);
+        EFFORTS.map(|effort| {
+            let budget = width * height * channels / 6;
+            digest(
+                &Encoder::new(&picture, effort)
+                    .encode_to_bytes(budget)
+                    .unwrap()
+                    .segments,
+            )
+        })
+    });
+    assert!(found == expected, "{found:#x?}");
+}

@@ -50,8 +50,11 @@ impl RateCurve {
             .map(|crop| {
                 let cut = Cut::new(crop.width(), crop.height());
                 let parts = planes::transform(crop, colour.as_ref(), &cut);
+                let all: Vec<usize> = (0..parts.len()).collect();
                 let measure = |&step: &u32| {
-                    let quantised = Quantised::new(&parts, &cut, step, LAMBDA, Machine::EIGHT);
+                    let price = (step, LAMBDA);
+                    let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
+                    let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
                     let error = planes::mean_squared_error(
                         crop,
                         &quantised.parts,
@@ -60,7 +63,7 @@ impl RateCurve {
                         step,
                     );
                     let pixels = (crop.width() * crop.height()) as f64;
-                    (quantised.fast_bytes(), error * pixels)
+                    (bytes, error * pixels)
                 };
                 STEPS.par_iter().map(measure).collect()
             })

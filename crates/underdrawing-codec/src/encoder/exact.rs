@@ -7,8 +7,16 @@ use crate::models::Models;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Rows of each stripe that are coded to see whether the whole is worth trying.
+/// Rows of each stripe that are coded to see whether the whole is worth trying. Models that start
+/// from nothing take up to twice as much on so few rows.
 const PROBED_ROWS: usize = 8;
+const MORE_ON_PROBES: f64 = 2.0;
+
+/// Rows of a few stripes that are coded before. Photographs, which take about as much on so few
+/// rows, are told apart by them in a quarter of the time.
+const FIRST_STRIPES: usize = 4;
+const FIRST_ROWS: usize = 4;
+const MORE_ON_FIRST: f64 = 1.6;
 
 impl Encoder<'_> {
     /// The picture without loss, if that takes at most `budget` bytes.
@@ -42,13 +50,25 @@ impl Encoder<'_> {
         }
     }
 
-    /// Whether a few rows of each stripe promise a size near the budget. Models that start from
-    /// nothing take up to twice as much on so few rows.
+    /// Whether a few rows promise a size near the budget.
     fn worth_trying(&self, budget: usize) -> bool {
-        let probes: Vec<Range<usize>> = (0..self.cut.n_stripes())
+        let n = self.cut.n_stripes();
+        let fits = |bytes: f64, more: f64| bytes / more <= budget as f64;
+        if n >= FIRST_STRIPES {
+            let first = (0..FIRST_STRIPES).map(|i| (2 * i + 1) * n / (2 * FIRST_STRIPES));
+            if !fits(self.probe(first, FIRST_ROWS), MORE_ON_FIRST) {
+                return false;
+            }
+        }
+        fits(self.probe(0..n, PROBED_ROWS), MORE_ON_PROBES)
+    }
+
+    /// Bytes that the picture takes without loss, as rows in the middle of some stripes do.
+    fn probe(&self, stripes: impl Iterator<Item = usize>, n_rows: usize) -> f64 {
+        let probes: Vec<Range<usize>> = stripes
             .map(|i| {
                 let rows = self.cut.rows(i);
-                let n = rows.len().min(PROBED_ROWS);
+                let n = rows.len().min(n_rows);
                 let start = rows.start + (rows.len() - n) / 2;
                 start..start + n
             })
@@ -58,7 +78,6 @@ impl Encoder<'_> {
             .par_iter()
             .map(|rows| lossless::encode(self.picture, rows.clone()).len())
             .sum();
-        let expected = bytes as u64 * self.picture.height() as u64 / n_rows as u64;
-        expected / 2 <= budget as u64
+        bytes as f64 * self.picture.height() as f64 / n_rows as f64
     }
 }

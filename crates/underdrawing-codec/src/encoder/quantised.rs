@@ -13,54 +13,64 @@ use crate::simd::with_simd;
 use crate::step;
 use rayon::prelude::*;
 
-/// Multiples of a step, for all parts.
+/// Multiples of a step.
 #[derive(Clone)]
 pub(super) struct Quantised {
     pub(super) step: u32,
-    /// The whole-picture part first; stripes have their rows of level 3 too.
+    /// The whole-picture part first; stripes have their rows of level 3 too. Parts that were not
+    /// asked for have no planes.
     pub(super) parts: Vec<Part>,
     pub(super) machine: Machine,
 }
 
 impl Quantised {
-    /// Quantises coefficients; `lambda` as in [`super::LAMBDA`].
+    /// Quantises coefficients of some parts, the whole-picture part first among them; `lambda` as in
+    /// [`super::LAMBDA`].
     pub(super) fn new(
         coefficients: &[Part],
         cut: &Cut,
-        step: u32,
-        lambda: u32,
+        which: &[usize],
+        (step, lambda): (u32, u32),
         machine: Machine,
     ) -> Self {
-        let rates = fast::rates();
-        let mut parts: Vec<Part> = coefficients
-            .par_iter()
-            .map(|part| quantise_part(part, machine, (step, lambda), rates))
-            .collect();
-        let (whole, stripes) = parts.split_at_mut(1);
-        stripes.par_iter_mut().enumerate().for_each(|(i, stripe)| {
-            for (plane, whole) in stripe.planes.iter_mut().zip(&whole[0].planes) {
-                cut.copy_context(i, whole, plane);
-            }
-        });
-        Self {
+        let none = |part: &Part| Part::zeros(part.shape(), 0);
+        let mut quantised = Self {
             step,
-            parts,
+            parts: coefficients.iter().map(none).collect(),
             machine,
+        };
+        quantised.add(coefficients, cut, which, lambda);
+        quantised
+    }
+
+    /// Quantises some parts, which may be there already, at a price of their own.
+    pub(super) fn add(&mut self, coefficients: &[Part], cut: &Cut, which: &[usize], lambda: u32) {
+        let (rates, price) = (fast::rates(), (self.step, lambda));
+        let found: Vec<Part> = which
+            .par_iter()
+            .map(|&i| quantise_part(&coefficients[i], self.machine, price, rates))
+            .collect();
+        for (&i, part) in which.iter().zip(found) {
+            self.parts[i] = part;
+        }
+        let (whole, stripes) = self.parts.split_at_mut(1);
+        for &i in which.iter().filter(|&&i| i > 0) {
+            for (plane, whole) in stripes[i - 1].planes.iter_mut().zip(&whole[0].planes) {
+                cut.copy_context(i - 1, whole, plane);
+            }
         }
     }
 
-    /// Bytes that the fast model would take for the coefficients.
-    pub(super) fn fast_bytes(&self) -> f64 {
-        let bits: Vec<f64> = self
-            .parts
+    /// Bytes that the fast model would take for the coefficients of some parts.
+    pub(super) fn fast_bytes(&self, which: &[usize]) -> Vec<f64> {
+        which
             .par_iter()
-            .map(|part| {
+            .map(|&i| {
                 let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, self.machine, &mut part.clone());
-                counter.bits()
+                fast::code_part(&mut counter, self.machine, &mut self.parts[i].clone());
+                counter.bits() / 8.0
             })
-            .collect();
-        bits.iter().sum::<f64>() / 8.0
+            .collect()
     }
 
     /// Multiples other than zero.
@@ -71,57 +81,31 @@ impl Quantised {
             .sum()
     }
 
-    /// Quantises and codes some parts again, at another price.
-    pub(super) fn again(
-        &mut self,
-        encoder: &Encoder,
-        which: &[usize],
-        lambda: u32,
-    ) -> Vec<Vec<u8>> {
-        let rates = fast::rates();
-        let (whole, models) = (&self.parts[0], encoder.models);
-        let contexts = models.contexts(whole, &encoder.cut);
-        let price = (self.step, lambda);
-        let found: Vec<(Part, Vec<u8>)> = which
+    /// The segments of some parts.
+    pub(super) fn code(&self, encoder: &Encoder, which: &[usize]) -> Vec<Vec<u8>> {
+        let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
+        which
             .par_iter()
             .map(|&i| {
-                let mut part = quantise_part(&encoder.parts[i], self.machine, price, rates);
-                for (plane, whole) in part.planes.iter_mut().zip(&whole.planes) {
-                    encoder.cut.copy_context(i - 1, whole, plane);
+                let mut bytes = Vec::new();
+                if i == 0 {
+                    self.header(encoder).write(&mut bytes);
                 }
-                let bytes = code_part(models, &part, &contexts[i]);
-                (part, bytes)
+                bytes.append(&mut code_part(encoder.models, &self.parts[i], &contexts[i]));
+                bytes
             })
-            .collect();
-        let (parts, segments): (Vec<Part>, Vec<Vec<u8>>) = found.into_iter().unzip();
-        for (&i, part) in which.iter().zip(parts) {
-            self.parts[i] = part;
-        }
-        segments
+            .collect()
     }
 
-    /// The segments.
-    pub(super) fn code(&self, encoder: &Encoder) -> Vec<Vec<u8>> {
-        let header = Header {
+    fn header(&self, encoder: &Encoder) -> Header {
+        Header {
             models: encoder.models,
             width: encoder.picture.width(),
             height: encoder.picture.height(),
             channels: encoder.picture.channels(),
             colour: encoder.colour,
             step: self.step,
-        };
-        let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
-        let mut segments: Vec<Vec<u8>> = self
-            .parts
-            .par_iter()
-            .zip(&contexts)
-            .map(|(part, context)| code_part(encoder.models, part, context))
-            .collect();
-        let mut first = Vec::new();
-        header.write(&mut first);
-        first.append(&mut segments[0]);
-        segments[0] = first;
-        segments
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Finds the step that fills a budget, or that just keeps an error.
 
-use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
+use super::{Attempt, EncodeError, Encoder, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
 use crate::quantise::Machine;
 
@@ -11,20 +11,16 @@ const MAX_ROUNDS: usize = 5;
 /// Steps tried at most in one search.
 const MAX_TRIES: usize = 14;
 
-/// Share of the budget that may stay unused: 1/1024; of small pictures, which are quick to code
-/// again, 1/2048.
-const SLACK: usize = 1024;
-const SMALL_SLACK: usize = 2048;
+/// Share of the budget that may stay unused: 1/2048 of these pictures, which are quick to code
+/// again.
+const SLACK: usize = 2048;
+
+/// How near a search comes to its aim, of the fast model's bytes.
+const CLOSE: f64 = 0.0001;
 
 /// Bytes more of one coefficient other than zero when the step shrinks by e, measured near 4.75
 /// bits a pixel. The first guess only; then two sizes give the slope.
 const BYTES_A_COEFFICIENT: f64 = 0.33;
-
-/// Pictures of so many stripes are brought to their size by coding a few stripes again.
-const MIN_STRIPES: usize = 4;
-
-/// Largest error, as a share of the size, that this mends: 1/64.
-const MENDABLE: usize = 64;
 
 /// A bracketed search for a falling function of the step.
 struct Bracket {
@@ -54,30 +50,45 @@ impl Bracket {
     }
 }
 
-/// A step tried, with its size by the fast model.
-struct Try {
-    quantised: Quantised,
-    bytes: f64,
+/// Parts that stand for the whole picture in a search.
+pub(super) struct Sample {
+    /// The whole-picture part, then stripes.
+    pub(super) which: Vec<usize>,
+    /// Bytes of all stripes over those of the sample's.
+    pub(super) scale: f64,
+}
+
+/// A step tried, with the picture's size by the fast model.
+pub(super) struct Try {
+    pub(super) quantised: Quantised,
+    pub(super) bytes: f64,
+    /// Bytes for each unit of the step, below zero.
+    pub(super) slope: f64,
 }
 
 impl Encoder<'_> {
     /// The largest coding that fits in `budget` bytes, nearly.
     pub(super) fn fit(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        let mends = self.cut.n_stripes() >= MIN_STRIPES;
+        if let Some(attempt) = self.fit_by_sample(budget) {
+            return Ok(attempt);
+        }
+        let all = Sample {
+            which: self.all(),
+            scale: 1.0,
+        };
         let mut best: Option<Attempt> = None;
         let mut ratio = usual_ratio(self.models);
-        let mut step = guess::step_for(&self.parts, budget as f64);
-        let allowance = budget / if mends { SLACK } else { SMALL_SLACK };
+        let mut step = self.first_step(budget as f64);
+        let allowance = budget / SLACK;
         let mut margin = allowance / 2;
         for round in 0..MAX_ROUNDS {
             let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let close = if mends { 0.003 } else { 0.0001 };
-            let found = self.step_for_bytes(aim, step, close);
+            let found = self.step_for_bytes(&all, aim, step, CLOSE);
             if round > 0 && found.quantised.step == step {
                 break; // It would come out the same.
             }
             step = found.quantised.step;
-            let attempt = self.code(self.machined(found.quantised));
+            let attempt = self.code(self.machined(found.quantised), &all.which);
             let length = attempt.len();
             ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
             if length > budget {
@@ -85,13 +96,6 @@ impl Encoder<'_> {
             }
             if length <= budget && length + allowance >= budget {
                 return Ok(attempt);
-            }
-            let near = length.abs_diff(budget) <= budget / MENDABLE;
-            if mends
-                && near
-                && let Some(mended) = self.mend(&attempt, budget)
-            {
-                return Ok(mended);
             }
             if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
                 best = Some(attempt);
@@ -103,18 +107,23 @@ impl Encoder<'_> {
         best.map_or_else(|| self.coarsest(budget), Ok)
     }
 
+    /// A first guess at the step that gives `bytes` bytes with these models.
+    pub(super) fn first_step(&self, bytes: f64) -> u32 {
+        guess::step_for(&self.parts, bytes / usual_ratio(self.models))
+    }
+
     /// The same step with the states that these models have.
     fn machined(&self, tried: Quantised) -> Quantised {
         if self.models.machine() == tried.machine {
             tried
         } else {
-            self.quantise(tried.step, LAMBDA)
+            self.quantise(&self.all(), tried.step, self.models.machine())
         }
     }
 
     /// The last resort: the largest step.
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        let attempt = self.code(self.quantise(*STEPS.end(), LAMBDA));
+        let attempt = self.attempt(&self.all(), *STEPS.end());
         if attempt.len() <= budget {
             Ok(attempt)
         } else {
@@ -125,22 +134,33 @@ impl Encoder<'_> {
         }
     }
 
-    fn try_step(&self, step: u32) -> Try {
+    fn try_step(&self, sample: &Sample, step: u32) -> Try {
         // Eight states are quick and nearly in proportion.
-        let machine = Machine::EIGHT;
-        let quantised = Quantised::new(&self.parts, &self.cut, step, LAMBDA, machine);
-        let bytes = quantised.fast_bytes();
-        Try { quantised, bytes }
+        let quantised = self.quantise(&sample.which, step, Machine::EIGHT);
+        let bytes = quantised.fast_bytes(&sample.which);
+        let counted: f64 = bytes.iter().sum();
+        let all = bytes[0] + sample.scale * (counted - bytes[0]);
+        let n_nonzero = quantised.n_nonzero() as f64 * all / counted.max(1.0);
+        Try {
+            quantised,
+            bytes: all,
+            slope: -BYTES_A_COEFFICIENT * (n_nonzero + 1.0) / f64::from(step),
+        }
     }
 
     /// The step whose size with the fast model is `aim` bytes up to a share of `close`.
-    fn step_for_bytes(&self, aim: f64, first: u32, close: f64) -> Try {
+    pub(super) fn step_for_bytes(&self, sample: &Sample, aim: f64, first: u32, close: f64) -> Try {
         let mut bracket = Bracket::new();
         let mut step = first;
         let mut before: Option<(u32, f64)> = None;
         for _ in 0..MAX_TRIES {
-            let found = self.try_step(step);
-            let bytes = found.bytes;
+            let mut found = self.try_step(sample, step);
+            let (x, bytes) = (f64::from(step), found.bytes);
+            if let Some((x0, bytes0)) = before
+                && (bytes0 > bytes) == (x0 < step)
+            {
+                found.slope = (bytes - bytes0) / (x - f64::from(x0));
+            }
             if (bytes - aim).abs() <= aim * close {
                 return found;
             }
@@ -149,71 +169,28 @@ impl Encoder<'_> {
             } else {
                 bracket.high = step;
             }
-            let x = f64::from(step);
-            let slope = match before {
-                Some((x0, bytes0)) if (bytes0 > bytes) == (x0 < step) => {
-                    (bytes - bytes0) / (x - f64::from(x0))
-                }
-                _ => -BYTES_A_COEFFICIENT * (found.quantised.n_nonzero() as f64 + 1.0) / x,
-            };
             before = Some((step, bytes));
             // Far away the curve bends too much for its tangent.
-            let wanted = (x + (aim - bytes) / slope).clamp(x * 0.4, x * 3.0);
+            let wanted = (x + (aim - bytes) / found.slope).clamp(x * 0.4, x * 3.0);
             match bracket.next(wanted) {
                 Some(next) => step = next,
                 None => break,
             }
         }
-        self.try_step(bracket.high)
-    }
-
-    /// Brings an attempt to just below the budget by quantising a few stripes more finely or more
-    /// coarsely, at another price of a bit.
-    fn mend(&self, attempt: &Attempt, budget: usize) -> Option<Attempt> {
-        // An even number, so that two threads are busy, spread over the picture.
-        let n = self.cut.n_stripes();
-        let n_chosen = (n / 4).next_multiple_of(2).min(n);
-        let chosen: Vec<usize> = (0..n_chosen)
-            .map(|i| 1 + (2 * i + 1) * n / (2 * n_chosen))
-            .collect();
-        let old: usize = chosen.iter().map(|&i| attempt.segments[i].len()).sum();
-        let others = attempt.len() - old;
-        let allowance = budget / SLACK;
-        let aim = budget.checked_sub(others + allowance / 2)? as f64;
-        let (mut price, mut before) = (f64::from(LAMBDA), (f64::from(LAMBDA), old as f64));
-        // Bytes fall by about a tenth of a per cent for each per cent of price.
-        let mut slope = -0.1 * old as f64 / price;
-        for _ in 0..4 {
-            let wanted = before.0 + (aim - before.1) / slope;
-            price = wanted.clamp(price * 0.5, price * 2.0);
-            let bounds = f64::from(LAMBDA) / 4.0..=f64::from(LAMBDA) * 4.0;
-            if !bounds.contains(&price) {
-                return None;
-            }
-            let mended = self.code_again(attempt, &chosen, price as u32);
-            let bytes = (mended.len() - others) as f64;
-            if mended.len() <= budget && mended.len() + allowance >= budget {
-                return Some(mended);
-            }
-            let measured = (bytes - before.1) / (price - before.0);
-            if measured < 0.0 {
-                slope = measured;
-            }
-            before = (price, bytes);
-        }
-        None
+        self.try_step(sample, bracket.high)
     }
 
     /// The largest step whose error is at most `mse`, nearly; none if no step reaches it.
     pub(super) fn step_for_error(&self, mse: f64) -> Option<Quantised> {
         let mut bracket = Bracket::new();
+        let all = self.all();
         let mut best: Option<Quantised> = None;
         // With dependent quantisation the error is about a quarter of the squared step, and
         // rounding adds a twelfth.
         let mut step = ((4.0 * (mse - 0.08).max(0.02)).sqrt() * f64::from(1 << 14)) as u32;
         step = step.clamp(*STEPS.start(), *STEPS.end());
         for _ in 0..MAX_TRIES {
-            let quantised = self.quantise(step, LAMBDA);
+            let quantised = self.quantise(&all, step, self.models.machine());
             let found = self.mse(&quantised);
             let x = f64::from(step);
             // Aims a little inside, so that the next one may be the last.
@@ -236,7 +213,7 @@ impl Encoder<'_> {
             }
         }
         best.or_else(|| {
-            let finest = self.quantise(*STEPS.start(), LAMBDA);
+            let finest = self.quantise(&all, *STEPS.start(), self.models.machine());
             (self.mse(&finest) <= mse).then_some(finest)
         })
     }

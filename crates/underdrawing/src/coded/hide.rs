@@ -145,7 +145,13 @@ pub(super) fn hide_at_cost(
 }
 
 /// Seals the coded secret and puts it into the cover's samples.
-fn embed(cover: &Pixels, parts: &[&[u8]], mix: Mix, key: CodedKey<'_>, cost: Cost) -> Pixels {
+pub(super) fn embed(
+    cover: &Pixels,
+    parts: &[&[u8]],
+    mix: Mix,
+    key: CodedKey<'_>,
+    cost: Cost,
+) -> Pixels {
     let needed = parts.iter().map(|part| part.len() + TAG_BYTES).sum();
     let Opened {
         keys,

@@ -1,7 +1,7 @@
 //! Hiding and revealing through the whole method, with a cheap password hash.
 
 use super::channel::Channel;
-use super::hide::{CodedContainer, hide_at_cost};
+use super::hide::{CodedContainer, embed, hide_at_cost};
 use super::key::{Cost, Keys};
 use super::mix::Mix;
 use super::preamble;
@@ -268,6 +268,68 @@ fn a_sealed_header_of_another_version_is_newer() {
     );
 }
 
+/// What a faulty or hostile program seals under a known key: parts of a real container with bytes
+/// changed, cut or invented. `UNDERDRAWING_HOSTILE=1000000` in the environment asks for more of them.
+#[test]
+fn sealed_nonsense_is_survived() {
+    let count = std::env::var("UNDERDRAWING_HOSTILE").ok();
+    let count = count.map_or(500, |n| n.parse().expect("a number"));
+    let mut state = 4_u64;
+    let mut random = move |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below.max(1)
+    };
+    let (cover, secret) = (
+        picture(20, 16, 1),
+        rate::coding_picture(&picture(12, 10, 2)),
+    );
+    let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast)
+        .encode_to_mse(30.0)
+        .unwrap();
+    for _ in 0..count {
+        let mut parts = coded.segments.clone();
+        for _ in 0..random(4) {
+            let i = random(parts.len());
+            let part = &mut parts[i];
+            match random(4) {
+                0 => part.truncate(random(part.len())),
+                1 => part.push(random(256) as u8),
+                _ if !part.is_empty() => {
+                    let at = random(part.len());
+                    part[at] = random(256) as u8;
+                }
+                _ => {}
+            }
+        }
+        let mut directory = layout::Directory {
+            own: (1 + random(40), 1 + random(40)),
+            segments: parts.iter().map(|part| part.len() as u32).collect(),
+        }
+        .to_bytes();
+        if random(2) == 0 {
+            // Not the size: a good one of any extent is allowed, and made.
+            let at = random(directory.len());
+            if !(6..10).contains(&at) {
+                directory[at] = random(256) as u8;
+            }
+        }
+        let all: Vec<&[u8]> = std::iter::once(&directory)
+            .chain(&parts)
+            .map(Vec::as_slice)
+            .collect();
+        let mix = Mix { low: 15, share: 0 };
+        let mut container = embed(&cover, &all, mix, CodedKey::Public, Cost::TEST);
+        if random(8) == 0 {
+            let at = random(container.data().len());
+            container.data_mut()[at] ^= 1 << random(8);
+        }
+        // Refused or some picture.
+        let _ = reveal_at_cost(&container, CodedKey::Public, Salvage::Yes, Cost::TEST);
+    }
+}
+
 #[test]
 fn residues_of_many_containers_are_uniform() {
     for (rate, radices) in [
@@ -276,7 +338,7 @@ fn residues_of_many_containers_are_uniform() {
         (CodedRate::ContainerDb(39.0), &[9, 11]),
     ] {
         let mut counts = [[0_u32; 16]; 16];
-        for i in 0..20 {
+        for i in 0..100 {
             let key = CodedKey::Password(b"word");
             let options = CodedOptions {
                 rate,
