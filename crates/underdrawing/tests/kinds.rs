@@ -106,7 +106,18 @@ fn pictures_of_every_kind_are_hidden_and_come_back() {
     assert!(squares(&ghost, &flat).iter().any(|v| v.abs() >= 2.0));
 }
 
-/// Least container and revealed dB and largest shift for covers of a kind.
-fn floor(_cover: &str) -> [f64; 3] {
-    [0.0, 0.0, 255.0]
+/// Least container and revealed dB and largest shift for covers of a kind: what `lifting-2` does,
+/// less a decibel. It was trained on photographs alone, and fails on what is far from them; these
+/// numbers are there to be raised.
+fn floor(cover: &str) -> [f64; 3] {
+    match cover {
+        "flat" => [40.3, 36.8, 9.0],
+        "dark" => [30.6, 27.1, 128.0],
+        "saturated" => [11.6, 14.9, 224.0],
+        "lines" => [15.3, 16.8, 160.0],
+        "text" => [14.7, 17.2, 120.0],
+        "noise" => [12.2, 17.4, 50.0],
+        "gradient" => [27.2, 28.0, 140.0],
+        _ => unreachable!("every kind has its numbers"),
+    }
 }
