@@ -13,7 +13,7 @@ const SIDE: usize = 128;
 const SQUARE: usize = 8;
 
 fn picture(pixel: impl Fn(usize, usize) -> [u8; 3]) -> Pixels {
-    Pixels::from_fn(SIDE, SIDE, pixel).unwrap()
+    Pixels::from_fn(SIDE, SIDE, pixel).expect("the side is within the limits")
 }
 
 fn noise(x: usize, y: usize, c: usize) -> u8 {
@@ -74,6 +74,7 @@ fn squares(a: &Pixels, b: &Pixels) -> Vec<f64> {
     sums
 }
 
+#[allow(clippy::print_stdout)] // the table is for whoever asks for it
 #[test]
 fn pictures_of_every_kind_are_hidden_and_come_back() {
     let model = Model::from_bytes(built_in_models()[0].bytes, Compute::Cpu).unwrap();
