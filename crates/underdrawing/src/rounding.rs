@@ -15,8 +15,9 @@ pub(crate) const NEIGHBOURS: usize = 5;
 /// Samples of a block, padded to whole vectors.
 const LANES: usize = 16;
 /// Rows of blocks that are rounded one after the other. The next band starts without errors of the
-/// one above, so that bands can run at the same time; that costs a hundredth of a dB.
-const BAND: usize = 32;
+/// one above, so that bands can run at the same time. Each start costs: with bands of 32, `lifting-2`
+/// lost 0.15 dB of the revealed picture at 256x256.
+const BAND: usize = 256;
 
 /// How samples become bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn bands_are_rounded_alike_by_any_number_of_threads() {
-        let (width, height) = (34, 200);
+        let (width, height) = (34, 1100);
         let values = planes(width, height, 0.0, 255.0);
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
