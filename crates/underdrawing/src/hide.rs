@@ -176,11 +176,7 @@ pub(crate) fn float_pair(
         samples: vec![0.0; 3 * width * height],
     };
     tiling(&fit, network.revealing_context(), DEFAULT_TILE_SIZE).run(
-        &mut |area| {
-            let mut window = network.reveal(source.window(area));
-            balance.undo(&mut window.samples);
-            window
-        },
+        &mut |area| reveal_window(network, source.window(area), balance),
         &mut |x, y, part| write_floats(&mut revealed.samples, width, x, y, part),
         &mut |_, _| {},
     );
@@ -226,6 +222,13 @@ fn hide_windows(
         keep,
         progress,
     );
+}
+
+/// What a window of a container holds, in the secret's own contrast.
+pub(crate) fn reveal_window(network: &dyn Network, container: Window, balance: Balance) -> Window {
+    let mut revealed = network.reveal(container);
+    balance.undo(&mut revealed.samples);
+    revealed
 }
 
 /// The part of a picture that networks work on.

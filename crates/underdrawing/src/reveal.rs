@@ -5,8 +5,8 @@ use thiserror::Error;
 use crate::balance::Balance;
 use crate::fit::{Fit, turns};
 use crate::hide::{
-    DEFAULT_TILE_SIZE, LEAST_SIDE, Network, TileSizeError, check_tile_size, source, tiling,
-    write_rounded,
+    DEFAULT_TILE_SIZE, LEAST_SIDE, Network, TileSizeError, check_tile_size, reveal_window, source,
+    tiling, write_rounded,
 };
 use crate::mark::{self, Mark, NewerMark};
 use crate::model_id::ModelId;
@@ -84,11 +84,7 @@ pub(crate) fn reveal(
     let source = source(container, &fit);
     let mut samples = vec![0; 3 * width * height];
     tiling(&fit, network.revealing_context(), options.tile_size).run(
-        &mut |area| {
-            let mut window = network.reveal(source.window(area));
-            balance.undo(&mut window.samples);
-            window
-        },
+        &mut |area| reveal_window(network, source.window(area), balance),
         &mut |x, y, part| write_rounded(&mut samples, width, x, y, part),
         progress,
     );

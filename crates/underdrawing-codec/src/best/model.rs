@@ -56,7 +56,7 @@ pub(super) struct Model {
     locals: Vec<Mean>,
     /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
     residuals: [Vec<i32>; 2],
-    /// None with the cheaper model.
+    /// A regression over the close neighbourhood, on top of those of whole bands.
     around: Local,
     plane: usize,
     orientation: Orientation,
