@@ -336,8 +336,15 @@ pub(crate) struct TrainArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Go on with the run in a folder; needs nothing else
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["train", "val", "out", "config"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["train", "val", "out", "from", "config"])]
     pub(crate) resume: Option<PathBuf>,
+
+    /// Begin with the weights of a model instead of fresh ones
+    ///
+    /// A name from `underdrawing models`, or the path of a model file: to train it further, on
+    /// pictures of your own or for longer. The settings must describe its networks.
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) from: Option<String>,
 
     /// TOML file of settings; flags go before it, and it goes before the preset
     ///
@@ -518,7 +525,7 @@ pub(crate) struct ComputeArgs {
 
     /// Side of the tiles that large pictures are cut into, in pixels
     ///
-    /// Smaller tiles need less memory and more time. The result is the same within one grey level.
+    /// Smaller tiles need less memory and more time. The result is as good, and nearly the same.
     #[arg(long, value_name = "PIXELS", value_parser = at_least_one, help_heading = COMPUTE)]
     pub(crate) tile_size: Option<usize>,
 }

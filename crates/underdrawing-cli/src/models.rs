@@ -93,7 +93,7 @@ pub(crate) fn built_in(model: &BuiltInModel, compute: Compute) -> anyhow::Result
         .with_context(|| format!("failed to load the built-in model {}", model.name))
 }
 
-fn named(name: &str, compute: Compute) -> anyhow::Result<Model> {
+pub(crate) fn named(name: &str, compute: Compute) -> anyhow::Result<Model> {
     if let Some(model) = built_in_models().iter().find(|model| model.name == name) {
         return built_in(model, compute);
     }

@@ -16,13 +16,16 @@ use crate::schedule::Plateau;
 pub(crate) struct State {
     /// Steps done.
     pub(crate) step: u64,
+    /// Id of the model whose weights the run began with.
+    #[serde(default)]
+    pub(crate) from: Option<String>,
     /// Smallest validation sum so far, and the step it was reached at.
     pub(crate) best: Option<(f64, u64)>,
     /// Learning rate state of the hiding side.
     pub(crate) hiding_plateau: Plateau,
     /// Learning rate state of the reveal network.
     pub(crate) reveal_plateau: Plateau,
-    /// Smallest smoothed training error, to notice an explosion.
+    /// Smallest smoothed training error, a geometric mean, to notice an explosion.
     pub(crate) calm: Option<f64>,
     /// Smoothed training error.
     pub(crate) smoothed: Option<f64>,
@@ -33,6 +36,7 @@ impl State {
     pub(crate) fn new(hiding_patience: u32, reveal_patience: u32) -> Self {
         Self {
             step: 0,
+            from: None,
             best: None,
             hiding_plateau: Plateau::new(hiding_patience),
             reveal_plateau: Plateau::new(reveal_patience),
@@ -44,14 +48,16 @@ impl State {
     /// Takes a step's error; the text says what is wrong with it: not a number, or far above what
     /// it was.
     pub(crate) fn watch(&mut self, error: f64) -> Result<(), String> {
-        let smoothed = match self.smoothed {
-            Some(old) => old + SMOOTHING * (error - old),
-            None => error,
-        };
-        let calm = self.calm.unwrap_or(smoothed).min(smoothed);
         if !error.is_finite() {
             return Err("is not a number".to_owned());
         }
+        // In logarithms: a hard batch may err a thousand times as much as an easy one.
+        let error = error.max(f64::MIN_POSITIVE);
+        let smoothed = match self.smoothed {
+            Some(old) => old.powf(1.0 - SMOOTHING) * error.powf(SMOOTHING),
+            None => error,
+        };
+        let calm = self.calm.unwrap_or(smoothed).min(smoothed);
         if smoothed > EXPLOSION * calm {
             return Err(format!("rose to {smoothed:.4} after {calm:.6}"));
         }

@@ -93,6 +93,9 @@ pub struct TrainConfig {
     pub size: usize,
     /// How pictures become squares.
     pub fit: Fit,
+    /// Share of the pictures that are drawn by the trainer, with the flat areas, lines, signs and
+    /// pure colours that photographs lack.
+    pub drawn: f64,
     /// Passes over the training pictures, where `steps` is 0.
     pub epochs: u64,
     /// Steps in all; 0 leaves it to `epochs`.
@@ -155,6 +158,7 @@ impl Preset {
                 batch_size: 12,
                 size: 96,
                 fit: Fit::Crop,
+                drawn: 0.125,
                 epochs: 0,
                 steps: 16_000,
                 optimiser: OptimiserKind::Muon,
@@ -186,6 +190,7 @@ impl Preset {
                 batch_size: 32,
                 size: 256,
                 fit: Fit::Squeeze,
+                drawn: 0.0,
                 epochs: 100,
                 steps: 0,
                 optimiser: OptimiserKind::Adam,
@@ -247,6 +252,10 @@ pub struct TrainSettings {
     #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
+    /// Share of the pictures that are drawn: flat areas, lines, signs, pure colours
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<f64>,
     /// Passes over the training pictures
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Length"))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -447,7 +456,7 @@ impl TrainConfig {
             NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 11] = [
+        let checks: [(&'static str, bool, &'static str, String); 12] = [
             (
                 "width",
                 (1..=1024).contains(&self.width),
@@ -477,6 +486,12 @@ impl TrainConfig {
                 (8..=4096).contains(&self.size) && sizes_fit,
                 "8 to 4096; even, unless for 2017 without the simulated file; a multiple of 2^depth for 2018",
                 self.size.to_string(),
+            ),
+            (
+                "drawn",
+                (0.0..=1.0).contains(&self.drawn),
+                "0 to 1",
+                self.drawn.to_string(),
             ),
             (
                 "steps or epochs",

@@ -12,7 +12,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use underdrawing::{FileFormat, Limits, Picture, Pixels};
 
-use crate::config::Fit;
+use crate::config::{Fit, TrainConfig};
+use crate::drawing::drawing;
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -87,25 +88,21 @@ pub(crate) struct Dataset {
     damaged: Mutex<Vec<PathBuf>>,
     fit: Fit,
     size: usize,
+    drawn: f64,
     seed: u64,
 }
 
 impl Dataset {
-    pub(crate) fn new(
-        paths: Vec<PathBuf>,
-        fit: Fit,
-        size: usize,
-        seed: u64,
-        cache_mib: usize,
-    ) -> Self {
+    pub(crate) fn new(paths: Vec<PathBuf>, config: &TrainConfig) -> Self {
         Self {
             decoded: paths.iter().map(|_| OnceLock::new()).collect(),
             paths,
-            cache_left: AtomicUsize::new(cache_mib << 20),
+            cache_left: AtomicUsize::new(config.cache_mib << 20),
             damaged: Mutex::new(Vec::new()),
-            fit,
-            size,
-            seed,
+            fit: config.fit,
+            size: config.size,
+            drawn: config.drawn,
+            seed: config.seed,
         }
     }
 
@@ -142,7 +139,12 @@ impl Dataset {
             let picture = self.picture_from(order[(position % n) as usize])?;
             let mut random = ChaCha8Rng::seed_from_u64(self.seed);
             random.set_stream((1 << 62) | position);
-            push_planes(&self.square(&picture, &mut random), &mut values);
+            let square = if f64::from(random.next_u32()) < self.drawn * f64::from(u32::MAX) {
+                drawing(self.size, &mut random)
+            } else {
+                self.square(&picture, &mut random)
+            };
+            push_planes(&square, &mut values);
         }
         Some(values)
     }
@@ -301,6 +303,7 @@ fn produce(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Preset;
 
     #[test]
     fn permutations_hold_every_picture_once_and_differ_by_epoch() {
@@ -331,7 +334,12 @@ mod tests {
         let folder = folder_of_pictures(5);
         let batches = |workers, cache_mib| {
             let paths = list_pictures(folder.path(), 5).unwrap();
-            let dataset = Arc::new(Dataset::new(paths, Fit::Crop, 16, 9, cache_mib));
+            let config = TrainConfig {
+                size: 16,
+                cache_mib,
+                ..Preset::Default.config()
+            };
+            let dataset = Arc::new(Dataset::new(paths, &config));
             let mut loader = Loader::new(&dataset, 2, 7, 4, workers);
             std::iter::from_fn(|| loader.next_batch()).collect::<Vec<_>>()
         };
@@ -344,11 +352,39 @@ mod tests {
     }
 
     #[test]
+    fn the_share_of_drawn_pictures_is_the_one_asked_for() {
+        let folder = folder_of_pictures(4);
+        let batch = |drawn| {
+            let config = TrainConfig {
+                size: 16,
+                drawn,
+                ..Preset::Default.config()
+            };
+            let paths = list_pictures(folder.path(), 4).unwrap();
+            Dataset::new(paths, &config).batch(0, 400).unwrap()
+        };
+        let (none, some, all) = (batch(0.0), batch(0.25), batch(1.0));
+        let square = 3 * 16 * 16;
+        let mut n_drawn = 0;
+        for i in 0..400 {
+            let part = |batch: &[f32]| batch[i * square..][..square].to_vec();
+            let drawn = part(&some) == part(&all);
+            assert!(drawn || part(&some) == part(&none));
+            n_drawn += usize::from(drawn);
+        }
+        assert!((70..130).contains(&n_drawn), "{n_drawn}");
+    }
+
+    #[test]
     fn a_damaged_picture_is_skipped_and_reported_once() {
         let folder = folder_of_pictures(3);
         std::fs::write(folder.path().join("1.png"), b"\x89PNG\r\n\x1a\nbroken").unwrap();
         let paths = list_pictures(folder.path(), 1).unwrap();
-        let dataset = Dataset::new(paths, Fit::Squeeze, 16, 9, 0);
+        let config = TrainConfig {
+            size: 16,
+            ..Preset::Recipe2018.config()
+        };
+        let dataset = Dataset::new(paths, &config);
         for step in 0..4 {
             assert!(dataset.batch(step, 2).is_some());
         }

@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod curves;
 mod dataset;
+mod drawing;
 mod event;
 mod learner;
 mod loss;

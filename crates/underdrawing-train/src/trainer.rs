@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::module::Module;
 use underdrawing::net::n_parameters;
-use underdrawing::{Compute, Model, Quality, TrainingRecord};
+use underdrawing::{Architecture, Compute, Model, Quality, TrainingRecord};
 
 use crate::checkpoint::{self, CheckpointError, State};
 use crate::config::{ConfigError, RunPaths, TrainConfig};
@@ -39,6 +39,16 @@ pub enum TrainError {
     /// The device cannot compute.
     #[error(transparent)]
     Compute(#[from] underdrawing::ComputeError),
+    /// The model to begin with is not what the settings describe.
+    #[error(
+        "the model to begin with has another architecture: the settings ask for {expected}, found {found}"
+    )]
+    OtherArchitecture {
+        /// What the settings describe.
+        expected: Architecture,
+        /// What the model has.
+        found: Architecture,
+    },
     /// There is a run already.
     #[error("{} already holds a run: resume it, or name another folder", .0.display())]
     RunExists(PathBuf),
@@ -65,13 +75,15 @@ pub struct Trainer {
 }
 
 impl Trainer {
-    /// Starts a run in a folder that holds none.
+    /// Starts a run in a folder that holds none: with fresh networks, or with those of a model to
+    /// train it further, on other pictures or for longer.
     ///
     /// # Errors
-    /// When a setting makes no sense, a folder has too few pictures, or the run folder holds a run
-    /// already or cannot be written.
+    /// When a setting makes no sense, the model is of another architecture, a folder has too few
+    /// pictures, or the run folder holds a run already or cannot be written.
     pub fn start(
         config: TrainConfig,
+        from: Option<&Model>,
         paths: &RunPaths,
         compute: Compute,
     ) -> Result<Self, TrainError> {
@@ -80,8 +92,15 @@ impl Trainer {
         if folder.holds_a_run() {
             return Err(TrainError::RunExists(paths.out.clone()));
         }
-        let trainer = Self::prepare(config, paths, folder, compute)?;
+        let mut trainer = Self::prepare(config, paths, folder, compute)?;
+        if let Some(model) = from {
+            trainer.begin_with(model)?;
+        }
         trainer.folder.create(paths, &trainer.config)?;
+        if from.is_some() {
+            // So that resuming never needs the model.
+            trainer.save_checkpoint()?;
+        }
         Ok(trainer)
     }
 
@@ -122,13 +141,7 @@ impl Trainer {
             .into());
         }
         let learner = Learner::new(&config, compute)?;
-        let dataset = Dataset::new(
-            pictures,
-            config.fit,
-            config.size,
-            config.seed,
-            config.cache_mib,
-        );
+        let dataset = Dataset::new(pictures, &config);
         Ok(Self {
             state: State::new(config.hiding_patience, config.reveal_patience),
             config,
@@ -137,6 +150,24 @@ impl Trainer {
             dataset: Arc::new(dataset),
             pairs,
         })
+    }
+
+    /// Puts a model's weights in place of fresh ones.
+    fn begin_with(&mut self, model: &Model) -> Result<(), TrainError> {
+        let expected = self.config.architecture();
+        if *model.architecture() != expected {
+            return Err(TrainError::OtherArchitecture {
+                expected,
+                found: *model.architecture(),
+            });
+        }
+        let tensors = checkpoint::network_tensors(model.networks());
+        let values = tensors.into_iter().map(|t| (t.name, t.values)).collect();
+        self.learner
+            .restore(/* steps */ 0, values)
+            .expect("networks of one architecture have the same tensors");
+        self.state.from = Some(model.id().to_string());
+        Ok(())
     }
 
     /// Trains to the last step, or until `on_event` breaks; either way what was learned is saved.
@@ -280,6 +311,12 @@ impl Trainer {
     }
 
     fn save_last(&mut self, report: &mut Reporter<'_>) -> Result<(), TrainError> {
+        let path = self.save_checkpoint()?;
+        self.folder.save_model("last", &self.model(None))?;
+        report.tell(Event::Saved { path, best: false })
+    }
+
+    fn save_checkpoint(&self) -> Result<PathBuf, TrainError> {
         let mut tensors = checkpoint::network_tensors(self.learner.networks());
         if let Some(bad) = tensors
             .iter()
@@ -292,9 +329,7 @@ impl Trainer {
             });
         }
         tensors.extend(self.learner.moments());
-        let path = self.folder.save_checkpoint(&self.state, &tensors)?;
-        self.folder.save_model("last", &self.model(None))?;
-        report.tell(Event::Saved { path, best: false })
+        Ok(self.folder.save_checkpoint(&self.state, &tensors)?)
     }
 
     /// The networks as they are, as a model.
@@ -303,6 +338,7 @@ impl Trainer {
             config: serde_json::to_value(&self.config).expect("settings are plain values"),
             seed: self.config.seed,
             steps: self.state.step,
+            from: self.state.from.clone(),
             quality: figures.map(|f| Quality {
                 container_psnr_db: f.container_psnr_db,
                 revealed_psnr_db: f.revealed_psnr_db,

@@ -165,7 +165,7 @@ fn rounded(tensor: Tensor<4>, rounding: &Rounding) -> Pixels {
         .into_data()
         .try_to_vec()
         .expect("networks compute in f32");
-    let bytes = rounding.round(&values, width, height);
+    let bytes = rounding.round(&values, width);
     let plane = width * height;
     Pixels::from_fn(width, height, |x, y| {
         [0, 1, 2].map(|c| bytes[c * plane + y * width + x])

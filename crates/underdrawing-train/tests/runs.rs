@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tempfile::TempDir;
+use underdrawing::net::named_tensors;
 use underdrawing::{Compute, FileFormat, Model, Picture, Pixels};
 use underdrawing_train::{
     Event, NetworkKind, Preset, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings,
@@ -90,7 +91,7 @@ fn last_model(paths: &RunPaths) -> Model {
 fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
     let place = Workplace::new();
     let paths = place.paths("run");
-    let mut trainer = Trainer::start(small(60), &paths, Compute::Cpu).unwrap();
+    let mut trainer = Trainer::start(small(60), None, &paths, Compute::Cpu).unwrap();
     let validations = run(&mut trainer, u64::MAX);
     let (first, last) = (validations[0], validations[validations.len() - 1]);
     let sum = |v: &Validation| v.container_mse + v.revealed_mse;
@@ -132,11 +133,11 @@ fn a_resumed_run_ends_in_the_same_model_as_one_that_never_stopped() {
         let place = Workplace::new();
         let (whole, stopped) = (place.paths("whole"), place.paths("stopped"));
         run(
-            &mut Trainer::start(config.clone(), &whole, Compute::Cpu).unwrap(),
+            &mut Trainer::start(config.clone(), None, &whole, Compute::Cpu).unwrap(),
             u64::MAX,
         );
         run(
-            &mut Trainer::start(config, &stopped, Compute::Cpu).unwrap(),
+            &mut Trainer::start(config, None, &stopped, Compute::Cpu).unwrap(),
             13,
         );
         assert_eq!(last_model(&stopped).training().steps, 13);
@@ -154,11 +155,57 @@ fn a_resumed_run_ends_in_the_same_model_as_one_that_never_stopped() {
 }
 
 #[test]
+fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
+    let place = Workplace::new();
+    let first = place.paths("first");
+    run(
+        &mut Trainer::start(small(10), None, &first, Compute::Cpu).unwrap(),
+        u64::MAX,
+    );
+    let model = last_model(&first);
+    // Stopped before its first checkpoint of its own, and gone on with.
+    let second = place.paths("second");
+    let gentle = TrainConfig {
+        learning_rate: 1e-9,
+        ..small(3)
+    };
+    Trainer::start(gentle, Some(&model), &second, Compute::Cpu).unwrap();
+    run(
+        &mut Trainer::resume(&second.out, Compute::Cpu).unwrap(),
+        u64::MAX,
+    );
+    let begun = last_model(&second);
+    assert_eq!(begun.training().from, Some(model.id().to_string()));
+    let values = |model: &Model| {
+        let tensors = named_tensors(model.networks());
+        tensors
+            .into_iter()
+            .flat_map(|t| t.values)
+            .collect::<Vec<_>>()
+    };
+    let steps = values(&begun).into_iter().zip(values(&model));
+    let longest = steps.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(longest > 0.0 && longest < 1e-6, "{longest}");
+
+    let other = TrainConfig {
+        width: 16,
+        ..small(3)
+    };
+    let error = Trainer::start(other, Some(&model), &place.paths("third"), Compute::Cpu);
+    let text = error.err().unwrap().to_string();
+    assert!(
+        text.contains(r#""width":16"#) && text.contains(r#""width":8"#),
+        "{text}"
+    );
+    assert!(!place.paths("third").out.exists());
+}
+
+#[test]
 fn a_run_is_not_started_over_another() {
     let place = Workplace::new();
     let paths = place.paths("run");
-    Trainer::start(small(5), &paths, Compute::Cpu).unwrap();
-    let error = Trainer::start(small(5), &paths, Compute::Cpu)
+    Trainer::start(small(5), None, &paths, Compute::Cpu).unwrap();
+    let error = Trainer::start(small(5), None, &paths, Compute::Cpu)
         .err()
         .unwrap();
     assert!(matches!(error, TrainError::RunExists(_)), "{error}");
@@ -169,7 +216,7 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
     let place = Workplace::new();
     let paths = place.paths("run");
     run(
-        &mut Trainer::start(small(200), &paths, Compute::Cpu).unwrap(),
+        &mut Trainer::start(small(200), None, &paths, Compute::Cpu).unwrap(),
         20,
     );
     let checkpoint = paths.out.join("last.checkpoint");
@@ -199,7 +246,7 @@ fn folders_that_cannot_be_trained_on_are_named() {
         train: place.folder.path().join("nothing"),
         ..place.paths("run")
     };
-    let error = Trainer::start(small(5), &missing, Compute::Cpu)
+    let error = Trainer::start(small(5), None, &missing, Compute::Cpu)
         .err()
         .unwrap();
     assert!(error.to_string().contains("nothing"), "{error}");
@@ -207,7 +254,7 @@ fn folders_that_cannot_be_trained_on_are_named() {
         batch_size: 10,
         ..small(5)
     };
-    let error = Trainer::start(too_few, &place.paths("run"), Compute::Cpu)
+    let error = Trainer::start(too_few, None, &place.paths("run"), Compute::Cpu)
         .err()
         .unwrap();
     assert!(

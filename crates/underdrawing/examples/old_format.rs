@@ -84,6 +84,7 @@ fn network(folder: &Path) -> Result<(), Box<dyn Error>> {
         config: serde_json::json!({"note": "untrained"}),
         seed: 2018,
         steps: 0,
+        from: None,
         quality: Some(Quality {
             container_psnr_db: 34.5,
             revealed_psnr_db: 3.25,

@@ -1,5 +1,7 @@
 //! What a model is built of: which networks, how large.
 
+use std::fmt;
+
 use std::ops::RangeInclusive;
 
 use burn::prelude::*;
@@ -106,6 +108,13 @@ fn within(
         least: *bounds.start(),
         most: *bounds.end(),
     })
+}
+
+impl fmt::Display for Architecture {
+    /// As a model file holds it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_json())
+    }
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ const LEAST_TILE_SIZE: usize = 16;
 /// How to hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HideOptions {
-    /// Largest side in pixels of the tiles that large pictures are processed in, at least 16. A
-    /// change of it moves a container's samples by a grey level at most. Wide networks get smaller
+    /// Largest side in pixels of the tiles that large pictures are processed in, at least 16. It
+    /// changes which way some samples are rounded, and no quality. Wide networks get smaller
     /// tiles, so that memory stays bounded; those that see more than a tile (the U-Net) have tiles
     /// of their own.
     pub tile_size: usize,
@@ -126,16 +126,17 @@ pub(crate) fn hide(
     }
     let width = container.width();
     let rounding = network.rounding();
+    let mut rounder = rounding.rounder(fit.working().0);
     hide_windows(
         network,
         &fit,
         cover,
         secret,
         options,
-        &mut |x, y, part| {
-            let bytes = rounding.round(&part.samples, part.width, part.height);
-            write(container.data_mut(), width, x, y, part, &bytes, |v| v);
-            write_marked(container.data_mut(), width, x, y, part, &marked);
+        &mut |y, strip| {
+            let bytes = rounder.rows(&strip.samples);
+            write(container.data_mut(), width, y, strip, &bytes, |v| v);
+            write_marked(container.data_mut(), width, y, strip, &marked);
         },
         progress,
     );
@@ -161,7 +162,7 @@ pub(crate) fn float_pair(
             balance,
             ..HideOptions::default()
         },
-        &mut |x, y, part| write_floats(&mut container, cover.width(), x, y, part),
+        &mut |y, strip| write_floats(&mut container, cover.width(), y, strip),
         &mut |_, _| {},
     );
     let source = Source {
@@ -177,7 +178,7 @@ pub(crate) fn float_pair(
     };
     tiling(&fit, network.revealing_context(), DEFAULT_TILE_SIZE).run(
         &mut |area| reveal_window(network, source.window(area), balance),
-        &mut |x, y, part| write_floats(&mut revealed.samples, width, x, y, part),
+        &mut |y, strip| write_floats(&mut revealed.samples, width, y, strip),
         &mut |_, _| {},
     );
     let to_255 = |samples: Vec<f32>| samples.into_iter().map(|v| 255.0 * v).collect();
@@ -208,7 +209,7 @@ fn hide_windows(
     cover: &Pixels,
     secret: &Pixels,
     options: &HideOptions,
-    keep: &mut dyn FnMut(usize, usize, &Window),
+    keep: &mut dyn FnMut(usize, &Window),
     progress: &mut dyn FnMut(usize, usize),
 ) {
     let secret = fit.prepare(secret);
@@ -261,50 +262,48 @@ pub(crate) fn check_tile_size(found: usize) -> Result<(), TileSizeError> {
     Ok(())
 }
 
-/// Writes a window, clamped and rounded to 8 bits, into a picture of `width` columns.
-pub(crate) fn write_rounded(picture: &mut [u8], width: usize, x: usize, y: usize, part: &Window) {
-    write(picture, width, x, y, part, &part.samples, |v| {
+/// Writes a strip, clamped and rounded to 8 bits, into a picture of `width` columns, from row `y`.
+pub(crate) fn write_rounded(picture: &mut [u8], width: usize, y: usize, strip: &Window) {
+    write(picture, width, y, strip, &strip.samples, |v| {
         (255.0 * v).round().clamp(0.0, 255.0) as u8
     });
 }
 
-fn write_floats(picture: &mut [f32], width: usize, x: usize, y: usize, part: &Window) {
-    write(picture, width, x, y, part, &part.samples, |v| v);
+fn write_floats(picture: &mut [f32], width: usize, y: usize, strip: &Window) {
+    write(picture, width, y, strip, &strip.samples, |v| v);
 }
 
 fn write<S: Copy, T>(
     picture: &mut [T],
     width: usize,
-    x: usize,
     y: usize,
-    part: &Window,
+    strip: &Window,
     samples: &[S],
     convert: impl Fn(S) -> T,
 ) {
-    for (i, line) in samples.chunks_exact(part.width).enumerate() {
-        let (channel, row) = (i / part.height, i % part.height);
-        let left = 3 * ((y + row) * width + x) + channel;
+    for (i, line) in samples.chunks_exact(strip.width).enumerate() {
+        let (channel, row) = (i / strip.height, i % strip.height);
+        let left = 3 * (y + row) * width + channel;
         for (target, &value) in picture[left..].iter_mut().step_by(3).zip(line) {
             *target = convert(value);
         }
     }
 }
 
-/// Gives the marked samples inside a window their bits: of the values with that bit the one
-/// nearest to the network's unrounded value, so that the mark costs as little as it can.
+/// Gives the marked samples of a strip their bits: of the values with that bit the one nearest to
+/// the network's unrounded value, so that the mark costs as little as it can.
 fn write_marked(
     picture: &mut [u8],
     width: usize,
-    x: usize,
     y: usize,
-    part: &Window,
+    strip: &Window,
     marked: &[(usize, u8)],
 ) {
     for &(place, bit) in marked {
         let (channel, column, row) = (place % 3, place / 3 % width, place / 3 / width);
-        if (x..x + part.width).contains(&column) && (y..y + part.height).contains(&row) {
-            let i = (channel * part.height + row - y) * part.width + column - x;
-            picture[place] = nearest_with_bit(255.0 * part.samples[i], bit);
+        if column < strip.width && (y..y + strip.height).contains(&row) {
+            let i = (channel * strip.height + row - y) * strip.width + column;
+            picture[place] = nearest_with_bit(255.0 * strip.samples[i], bit);
         }
     }
 }

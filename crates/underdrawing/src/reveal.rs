@@ -85,7 +85,7 @@ pub(crate) fn reveal(
     let mut samples = vec![0; 3 * width * height];
     tiling(&fit, network.revealing_context(), options.tile_size).run(
         &mut |area| reveal_window(network, source.window(area), balance),
-        &mut |x, y, part| write_rounded(&mut samples, width, x, y, part),
+        &mut |y, strip| write_rounded(&mut samples, width, y, strip),
         progress,
     );
     let revealed =

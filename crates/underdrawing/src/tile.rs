@@ -1,5 +1,7 @@
 //! Large pictures in overlapping tiles, so that memory does not grow with the picture.
 
+use crate::stretch::Stretch;
+
 /// A rectangle of unrounded samples: `[3, height, width]`, sRGB-encoded, black 0 and white 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
@@ -21,7 +23,7 @@ pub(crate) struct Area {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Context {
     /// At most so many pixels on each side. With a margin of as many the tiles agree with the
-    /// whole picture exactly, up to the order of additions.
+    /// whole picture, but for the last digits of sums.
     Radius {
         /// Pixels on each side.
         radius: usize,
@@ -41,6 +43,10 @@ const MOST_LAYER_FLOATS: usize = 16 << 20;
 
 /// Smallest of the tile sizes that are chosen for wide networks.
 const LEAST_CHOSEN_TILE: usize = 64;
+
+/// Tiles start at multiples of it, so that the pairs of a Haar transform stay together and none of
+/// the squares of 4x4 samples that the kernels compute is half wasted.
+const TILE_STEP: usize = 8;
 
 /// Side of the part that is kept of the largest tile whose layers are not too large.
 fn largest_tile(radius: usize, channels: usize) -> usize {
@@ -63,12 +69,13 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    /// Paints the picture: `paint` makes the window of an area, `keep` takes each finished part
-    /// with its column and row, every pixel once; `progress` gets tiles done and tiles in all.
+    /// Paints the picture: `paint` makes the window of an area, `keep` takes each strip of whole
+    /// rows when it is finished, with the number of its first row, from top to bottom; `progress`
+    /// gets tiles done and tiles in all.
     pub(crate) fn run(
         &self,
         paint: &mut dyn FnMut(Area) -> Window,
-        keep: &mut dyn FnMut(usize, usize, &Window),
+        keep: &mut dyn FnMut(usize, &Window),
         progress: &mut dyn FnMut(usize, usize),
     ) {
         match self.context {
@@ -85,23 +92,25 @@ impl Tiling {
         tile: usize,
         radius: usize,
         paint: &mut dyn FnMut(Area) -> Window,
-        keep: &mut dyn FnMut(usize, usize, &Window),
+        keep: &mut dyn FnMut(usize, &Window),
         progress: &mut dyn FnMut(usize, usize),
     ) {
-        let rows = Stretch::split(self.height, tile, radius);
-        let columns = Stretch::split(self.width, tile, radius);
+        let split = |size| Stretch::split(size, tile, radius, TILE_STEP).collect::<Vec<_>>();
+        let (rows, columns) = (split(self.height), split(self.width));
         let total = rows.len() * columns.len();
         for (i, row) in rows.iter().enumerate() {
+            let mut strip = Window::black(self.width, row.len());
             for (j, column) in columns.iter().enumerate() {
                 let window = paint(Area {
                     x: column.start as isize,
                     y: row.start as isize,
-                    width: column.end - column.start,
-                    height: row.end - row.start,
+                    width: column.len_with_margins(),
+                    height: row.len_with_margins(),
                 });
-                keep(column.from, row.from, &window.inner(column, row));
+                strip.put(&window, column, row);
                 progress(i * columns.len() + j + 1, total);
             }
+            keep(row.from, &strip);
         }
     }
 
@@ -109,7 +118,7 @@ impl Tiling {
         &self,
         side: usize,
         paint: &mut dyn FnMut(Area) -> Window,
-        keep: &mut dyn FnMut(usize, usize, &Window),
+        keep: &mut dyn FnMut(usize, &Window),
         progress: &mut dyn FnMut(usize, usize),
     ) {
         let rows = Fade::split(self.height, side);
@@ -132,7 +141,7 @@ impl Tiling {
             let next = rows
                 .get(i + 1)
                 .map_or(self.height, |next| next.start as usize);
-            keep(0, top, &strip.take_rows(next - top));
+            keep(top, &strip.take_rows(next - top));
         }
     }
 }
@@ -147,20 +156,16 @@ impl Window {
         }
     }
 
-    /// The part that is kept.
-    fn inner(&self, column: &Stretch, row: &Stretch) -> Self {
-        let mut samples = Vec::with_capacity(3 * row.len() * column.len());
+    /// Takes over the part of a tile that is kept; this is the strip of its rows.
+    fn put(&mut self, tile: &Window, column: &Stretch, row: &Stretch) {
+        let (margin, above) = (column.from - column.start, row.from - row.start);
         for channel in 0..3 {
-            for y in row.from..row.to {
-                let line = (channel * self.height + y - row.start) * self.width;
-                let left = line + column.from - column.start;
-                samples.extend_from_slice(&self.samples[left..left + column.len()]);
+            for y in 0..self.height {
+                let from = (channel * tile.height + above + y) * tile.width + margin;
+                let to = (channel * self.height + y) * self.width + column.from;
+                self.samples[to..][..column.len()]
+                    .copy_from_slice(&tile.samples[from..][..column.len()]);
             }
-        }
-        Self {
-            width: column.len(),
-            height: row.len(),
-            samples,
         }
     }
 
@@ -193,37 +198,6 @@ impl Window {
             height: n,
             samples: taken,
         }
-    }
-}
-
-/// One tile along one side of a picture: `from..to` is kept of `start..end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
-    start: usize,
-    from: usize,
-    to: usize,
-    end: usize,
-}
-
-impl Stretch {
-    fn len(&self) -> usize {
-        self.to - self.from
-    }
-
-    /// Splits `size` evenly into parts of at most `tile` with a margin around each. All
-    /// borders are even, so that the pairs of a Haar transform stay together.
-    fn split(size: usize, tile: usize, radius: usize) -> Vec<Self> {
-        let n = (size / 2).div_ceil((tile / 2).max(1));
-        let margin = radius.next_multiple_of(2);
-        let border = |i: usize| 2 * (i * (size / 2) / n);
-        (0..n)
-            .map(|i| Self {
-                start: border(i).saturating_sub(margin),
-                from: border(i),
-                to: border(i + 1),
-                end: (border(i + 1) + margin).min(size),
-            })
-            .collect()
     }
 }
 
@@ -377,11 +351,11 @@ mod tests {
         }
         .run(
             &mut |area| source.window(area),
-            &mut |x, y, part| {
+            &mut |y, part| {
+                assert_eq!(part.width, width);
                 for (i, &sample) in part.samples.iter().enumerate() {
-                    let (channel, row) =
-                        (i / part.width / part.height, i / part.width % part.height);
-                    let at = 3 * ((y + row) * width + x + i % part.width) + channel;
+                    let (channel, row) = (i / width / part.height, i / width % part.height);
+                    let at = 3 * ((y + row) * width + i % width) + channel;
                     assert!(copy[at].is_nan(), "every pixel comes once");
                     copy[at] = sample;
                 }
@@ -438,23 +412,6 @@ mod tests {
         }
         assert_eq!(copied(34, 70, radius(0), 16).1, 3 * 5);
         assert_eq!(copied(34, 70, radius(0), usize::MAX).1, 1);
-    }
-
-    #[test]
-    fn tiles_start_at_even_pixels_and_keep_their_margin() {
-        for size in (2..200).step_by(2) {
-            for (tile, radius) in [(1, 3), (16, 0), (17, 7), (64, 78)] {
-                let mut end = 0;
-                for part in Stretch::split(size, tile, radius) {
-                    assert_eq!(part.from, end);
-                    end = part.to;
-                    assert!(part.start % 2 == 0 && part.from % 2 == 0 && part.end % 2 == 0);
-                    assert!(part.start == 0 || part.from - part.start >= radius);
-                    assert!(part.end == size || part.end - part.to >= radius);
-                }
-                assert_eq!(end, size);
-            }
-        }
     }
 
     /// A network whose error grows towards a tile's border, as a U-Net's does: blending must bring

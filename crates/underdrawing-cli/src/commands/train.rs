@@ -11,6 +11,7 @@ use underdrawing_train::{Event, RunPaths, TrainSettings, Trainer, Validation};
 
 use crate::args::TrainArgs;
 use crate::files;
+use crate::models;
 use crate::output::{ExitStatus, Ui};
 use crate::progress::Bar;
 
@@ -59,7 +60,9 @@ impl TrainArgs {
             val: val.clone(),
             out: out.clone(),
         };
-        let trainer = Trainer::start(settings.resolve()?, &paths, compute)?;
+        let from = self.from.as_deref();
+        let from = from.map(|name| models::named(name, compute)).transpose()?;
+        let trainer = Trainer::start(settings.resolve()?, from.as_ref(), &paths, compute)?;
         Ok((trainer, out.clone()))
     }
 }

@@ -8,8 +8,8 @@
 //! Differs from HiNet: 6 blocks instead of 16, small residual functions of 32 channels instead of
 //! dense blocks, and revealing starts from a network's prediction out of the container instead of
 //! random numbers, so it is deterministic. And the errors of rounding a container to 8 bits are
-//! shaped, see [`NoiseShaping`]. 257,380 parameters, 256,750 of which do something, and 4.2 GMAC at
-//! 256x256 each way.
+//! shaped, see [`NoiseShaping`]. 257,380 parameters, 256,750 of which do something; at 256x256 hiding
+//! takes 3.5 GMAC and revealing 3.9.
 
 use burn::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ use crate::rounding::Rounding;
 
 /// Channels of one picture after the Haar transform: 3 colours, 4 bands.
 const BANDS: usize = 12;
+
+/// Why a network has a first and a last block.
+const SOME_BLOCKS: &str = "architectures have at least one block";
 
 /// Size of a [`LiftingNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +77,11 @@ impl LiftingNetConfig {
     }
 
     /// Pixels on each side that a revealed or a container pixel depends on: each function looks 3
-    /// band samples far, that is 6 pixels, and revealing runs one more than the blocks have.
+    /// band samples far, that is 6 pixels. All functions of the blocks follow one another, but for
+    /// the one that hiding or revealing has no use for.
     #[must_use]
     pub fn receptive_radius(&self) -> usize {
-        6 * (2 * self.blocks + 1)
+        6 * (2 * self.blocks - 1)
     }
 }
 
@@ -88,10 +92,11 @@ impl LiftingNet {
     pub fn hide(&self, cover: Tensor<4>, secret: Tensor<4>) -> Tensor<4> {
         let mut cover = haar(cover - 0.5); // [n, 12, h/2, w/2]
         let mut secret = haar(secret - 0.5);
-        for block in &self.blocks {
+        let (last, blocks) = self.blocks.split_last().expect(SOME_BLOCKS);
+        for block in blocks {
             (cover, secret) = block.forward(cover, secret);
         }
-        inverse_haar(cover) + 0.5
+        inverse_haar(last.hide(cover, &secret)) + 0.5
     }
 
     /// Revealed picture from a container, same layout; the result is not clamped.
@@ -101,10 +106,11 @@ impl LiftingNet {
         let mut secret = self
             .predictor
             .change(cover.zeros_like(), &cover, Change::Add);
-        for block in self.blocks.iter().rev() {
+        let (first, blocks) = self.blocks.split_first().expect(SOME_BLOCKS);
+        for block in blocks.iter().rev() {
             (cover, secret) = block.inverse(cover, secret);
         }
-        inverse_haar(secret) + 0.5
+        inverse_haar(first.reveal(secret, &cover)) + 0.5
     }
 
     /// See [`Networks::rounding_errors`](super::Networks::rounding_errors).
@@ -133,15 +139,25 @@ struct Block {
 
 impl Block {
     fn forward(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let cover = self.cover_update.change(cover, &secret, Change::Add);
+        let cover = self.hide(cover, &secret);
         let secret = self.secret_update.change(secret, &cover, Change::Couple);
         (cover, secret)
     }
 
+    /// The half of [`Block::forward`] that changes the cover.
+    fn hide(&self, cover: Tensor<4>, secret: &Tensor<4>) -> Tensor<4> {
+        self.cover_update.change(cover, secret, Change::Add)
+    }
+
     fn inverse(&self, cover: Tensor<4>, secret: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
-        let secret = self.secret_update.change(secret, &cover, Change::Uncouple);
+        let secret = self.reveal(secret, &cover);
         let cover = self.cover_update.change(cover, &secret, Change::Subtract);
         (cover, secret)
+    }
+
+    /// The half of [`Block::inverse`] that changes the secret.
+    fn reveal(&self, secret: Tensor<4>, cover: &Tensor<4>) -> Tensor<4> {
+        self.secret_update.change(secret, cover, Change::Uncouple)
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
         let values: Vec<f32> = (0..3 * width * height)
             .map(|i| 0.2 + 0.5 * random(i) as f32 / (1u32 << 24) as f32)
             .collect();
-        let bytes = shaping.rounding().round(&values, width, height);
+        let bytes = shaping.rounding().round(&values, width);
         let mut errors = Vec::new();
         for (byte, value) in bytes.iter().zip(&values) {
             errors.push(f32::from(*byte) - 255.0 * value);
