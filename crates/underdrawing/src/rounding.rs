@@ -6,7 +6,7 @@
 //! it (Spang and Schultheiss 1962; in pictures, Floyd and Steinberg 1976). The coefficients are
 //! parameters of the network and trained with it, see [`NoiseShaping`](crate::net::NoiseShaping).
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::Arch;
 
 /// Samples of a block of 2x2 pixels: pixel by pixel in reading order, each red, green, blue.
 pub(crate) const BLOCK: usize = 12;
@@ -60,7 +60,6 @@ impl Rounding {
             taps: self.taps.as_deref(),
             width,
             above: vec![[0.0; BLOCK]; width / 2 + 2],
-            arch: Arch::new(),
         }
     }
 }
@@ -71,7 +70,6 @@ pub(crate) struct Rounder<'a> {
     width: usize,
     /// Errors of the last row of blocks, with a block of zeros at each end.
     above: Vec<[f32; BLOCK]>,
-    arch: Arch,
 }
 
 impl Rounder<'_> {
@@ -81,79 +79,68 @@ impl Rounder<'_> {
         let nearest = |&v: &f32| (255.0 * v).round().clamp(0.0, 255.0) as u8;
         let mut bytes: Vec<u8> = planes.iter().map(nearest).collect();
         if let Some(taps) = self.taps {
-            self.arch.dispatch(Diffusion {
-                taps,
-                width: self.width,
-                above: &mut self.above,
-                planes,
-                bytes: &mut bytes,
-            });
+            let (width, above) = (self.width, &mut self.above);
+            // Compiled for each kind of vectors; the order of additions, and so the result, is the
+            // same in all.
+            Arch::new().dispatch(
+                #[inline(always)]
+                || diffuse(taps, width, above, planes, &mut bytes),
+            );
         }
         bytes
     }
 }
 
-/// Rounds whole blocks of a strip; an odd last row or column stays as it is. Compiled for each
-/// kind of vectors; the order of additions, and so the result, is the same in all.
-struct Diffusion<'a> {
-    taps: &'a [[[f32; LANES]; BLOCK]],
+/// Rounds the whole blocks of a strip; an odd last row or column stays as it is.
+#[inline(always)]
+fn diffuse(
+    taps: &[[[f32; LANES]; BLOCK]],
     width: usize,
-    above: &'a mut Vec<[f32; BLOCK]>,
-    planes: &'a [f32],
-    bytes: &'a mut [u8],
-}
-
-impl WithSimd for Diffusion<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            taps,
-            width,
-            above,
-            planes,
-            bytes,
-        } = self;
-        let plane = planes.len() / 3;
-        let mut errors = vec![[0.0f32; BLOCK]; above.len()];
-        for row in 0..plane / width.max(1) / 2 {
-            for column in 0..width / 2 {
-                let mut sums = [0.0f32; LANES];
-                let left = errors[column];
-                let seen = [
-                    &above[column],
-                    &above[column + 1],
-                    &above[column + 2],
-                    &left,
-                ];
-                for (errors, taps) in seen.into_iter().zip(taps) {
-                    for (error, taps) in errors.iter().zip(taps) {
-                        for (sum, tap) in sums.iter_mut().zip(taps) {
-                            *sum += error * tap;
-                        }
-                    }
-                }
-                let own = &mut errors[column + 1];
-                for i in 0..BLOCK {
-                    let (pixel, colour) = (i / 3, i % 3);
-                    let place =
-                        colour * plane + (2 * row + pixel / 2) * width + 2 * column + pixel % 2;
-                    let value = 255.0 * planes[place] + sums[i];
-                    let byte = value.round().clamp(0.0, 255.0);
-                    bytes[place] = byte as u8;
-                    // Where black or white cuts off more, the rest is lost: nothing could make up
-                    // for it.
-                    let error = (byte - value).clamp(-0.5, 0.5);
-                    own[i] = error;
-                    for (sum, tap) in sums.iter_mut().zip(&taps[NEIGHBOURS - 1][i]) {
+    above: &mut Vec<[f32; BLOCK]>,
+    planes: &[f32],
+    bytes: &mut [u8],
+) {
+    let plane = planes.len() / 3;
+    let mut errors = vec![[0.0f32; BLOCK]; above.len()];
+    for row in 0..plane / width.max(1) / 2 {
+        for column in 0..width / 2 {
+            let left = errors[column];
+            let seen = [
+                &above[column],
+                &above[column + 1],
+                &above[column + 2],
+                &left,
+            ];
+            // A sum for each neighbour, so that none waits for another.
+            let mut parts = [[0.0f32; LANES]; NEIGHBOURS - 1];
+            for ((errors, taps), sums) in seen.into_iter().zip(taps).zip(&mut parts) {
+                for (error, taps) in errors.iter().zip(taps) {
+                    for (sum, tap) in sums.iter_mut().zip(taps) {
                         *sum += error * tap;
                     }
                 }
             }
-            std::mem::swap(above, &mut errors);
-            errors[0] = [0.0; BLOCK];
+            let mut sums: [f32; LANES] =
+                std::array::from_fn(|o| parts[0][o] + parts[1][o] + parts[2][o] + parts[3][o]);
+            let own = &mut errors[column + 1];
+            for i in 0..BLOCK {
+                let (pixel, colour) = (i / 3, i % 3);
+                let row = 2 * row + pixel / 2;
+                let place = colour * plane + row * width + 2 * column + pixel % 2;
+                let value = 255.0 * planes[place] + sums[i];
+                let byte = value.round_ties_even().clamp(0.0, 255.0);
+                bytes[place] = byte as u8;
+                // Where black or white cuts off more, the rest is lost: nothing could make up for
+                // it.
+                let error = (byte - value).clamp(-0.5, 0.5);
+                own[i] = error;
+                for (sum, tap) in sums.iter_mut().zip(&taps[NEIGHBOURS - 1][i]) {
+                    *sum += error * tap;
+                }
+            }
         }
+        std::mem::swap(above, &mut errors);
+        errors[0] = [0.0; BLOCK];
     }
 }
 

@@ -4,6 +4,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
+use pulp::Arch;
 use rayon::prelude::*;
 
 use super::flex::{contiguous, dims, floats, tensor, unshared};
@@ -121,9 +122,14 @@ fn each(x: FlexTensor, update: &FlexTensor, f: impl Fn(f32, f32, f32) -> f32 + S
     let planes = values.par_chunks_exact_mut(h * w).enumerate();
     planes.for_each(|(i, x)| {
         let (t, b) = update.planes(i);
-        for ((x, t), b) in x.iter_mut().zip(t).zip(b) {
-            *x = f(*x, *t, *b);
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((x, t), b) in x.iter_mut().zip(t).zip(b) {
+                    *x = f(*x, *t, *b);
+                }
+            },
+        );
     });
     x
 }
@@ -151,9 +157,14 @@ fn slopes(
             let (dt, db) = d_update.split_at_mut(c * h * w);
             let x = &x[i * c * h * w..][..c * h * w];
             let (t, _) = update.picture(i);
-            for ((((dx, dt), db), x), t) in dx.iter_mut().zip(dt).zip(db).zip(x).zip(t) {
-                [*dx, *dt, *db] = f(*x, *t, *dx);
-            }
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for ((((dx, dt), db), x), t) in dx.iter_mut().zip(dt).zip(db).zip(x).zip(t) {
+                        [*dx, *dt, *db] = f(*x, *t, *dx);
+                    }
+                },
+            );
         });
     [Some(dy), Some(tensor(d_update, [n, 2 * c, h, w]))]
 }

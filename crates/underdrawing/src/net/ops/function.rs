@@ -8,6 +8,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
+use pulp::Arch;
 use rayon::prelude::*;
 use underdrawing_conv::{Activation, Conv, Kernel};
 
@@ -274,14 +275,19 @@ fn apply(
     let channels = band.channels.par_iter_mut().enumerate();
     channels.for_each(|(i, target)| {
         let halves = [i, i + second].map(|i| &update[i * area..][..area]);
-        for (row, line) in (rows.from..).zip(target.chunks_exact_mut(w)) {
-            let line = &mut line[columns.from..columns.to];
-            let start =
-                (row - rows.start) * columns.len_with_margins() + columns.from - columns.start;
-            let [t, b] = halves.map(|half| &half[start..][..line.len()]);
-            for ((value, t), b) in line.iter_mut().zip(t).zip(b) {
-                *value = f(*value, [*t, *b]);
-            }
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for (row, line) in (rows.from..).zip(target.chunks_exact_mut(w)) {
+                    let line = &mut line[columns.from..columns.to];
+                    let above = (row - rows.start) * columns.len_with_margins();
+                    let start = above + columns.from - columns.start;
+                    let [t, b] = halves.map(|half| &half[start..][..line.len()]);
+                    for ((value, t), b) in line.iter_mut().zip(t).zip(b) {
+                        *value = f(*value, [*t, *b]);
+                    }
+                }
+            },
+        );
     });
 }
