@@ -186,14 +186,20 @@ class Coupling(nn.Module):
         t, b = self.secret_update(cover).chunk(2, 1)
         return torch.tanh(t), b
 
+    def hide(self, cover, secret):
+        return cover + self.cover_update(secret)
+
     def forward(self, cover, secret):
-        cover = cover + self.cover_update(secret)
+        cover = self.hide(cover, secret)
         t, b = self.scale_and_shift(cover)
         return cover, secret * torch.exp(t) + b
 
-    def inverse(self, cover, secret):
+    def reveal(self, cover, secret):
         t, b = self.scale_and_shift(cover)
-        secret = (secret - b) * torch.exp(-t)
+        return (secret - b) * torch.exp(-t)
+
+    def inverse(self, cover, secret):
+        secret = self.reveal(cover, secret)
         return cover - self.cover_update(secret), secret
 
 
@@ -205,16 +211,18 @@ class LiftingNet(nn.Module):
 
     def hide(self, cover, secret):
         cover, secret = haar(cover - 0.5), haar(secret - 0.5)
-        for block in self.blocks:
+        *blocks, last = self.blocks
+        for block in blocks:
             cover, secret = block(cover, secret)
-        return inverse_haar(cover) + 0.5
+        return inverse_haar(last.hide(cover, secret)) + 0.5
 
     def reveal(self, container):
         cover = haar(container - 0.5)
         secret = self.predictor(cover)
-        for block in reversed(self.blocks):
+        first, *blocks = self.blocks
+        for block in reversed(blocks):
             cover, secret = block.inverse(cover, secret)
-        return inverse_haar(secret) + 0.5
+        return inverse_haar(first.reveal(cover, secret)) + 0.5
 
     def rust_name(self, name):
         return name

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Folder, keys, picture};
 use image::{ImageEncoder, codecs::png::PngEncoder};
-use underdrawing::{Comparison, FileFormat, Limits, Picture, RevealOptions, read_mark};
+use underdrawing::{Comparison, FileFormat, Limits, Picture, Pixels, RevealOptions, read_mark};
 
 const MODEL: &str = "--model model.safetensors";
 
@@ -217,6 +217,28 @@ fn says_what_it_changes() {
         ))
         .done();
     assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn says_when_a_network_spoils_a_picture() {
+    let folder = Folder::new();
+    let drawn = |pixel: fn(usize, usize) -> [u8; 3]| Pixels::from_fn(64, 64, pixel).unwrap();
+    folder.png("grey.png", drawn(|_, _| [110; 3]).into());
+    let pure = drawn(|x, y| [x / 8 % 2, y / 8 % 2, (x + y) / 16 % 2].map(|v| 255 * v as u8));
+    folder.png("pure.png", pure.into());
+    let grain = drawn(|x, y| [3, 5, 7].map(|k| (k * x * x + 11 * x * y + k * y * y * y) as u8));
+    folder.png("grain.png", grain.into());
+    for (line, noted) in [
+        ("hide pure.png grain.png -o a.png --method network", true),
+        ("hide grey.png grey.png -o b.png --method network", false),
+        ("hide pure.png grain.png -o c.png --method coded", false),
+    ] {
+        let ran = folder.run(line).done();
+        let note = ran
+            .stderr
+            .contains("changes show; networks are for photographs");
+        assert_eq!(note, noted, "{line}: {ran:?}");
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@ use plotters::prelude::{
 /// Points of a curve: step and value.
 type Points = Vec<(f64, f64)>;
 
-/// Training steps that one point of a curve is the mean of.
+/// Training steps, at least, that one point of a curve is the mean of.
 const STEPS_A_POINT: usize = 25;
+/// Points of a curve, at most: more would be a band, not a line.
+const MOST_POINTS: usize = 200;
 /// Size of a drawing in pixels.
 const SIZE: (u32, u32) = (960, 540);
 
@@ -60,12 +62,12 @@ impl History {
         }
         let mut history = Self::default();
         let steps: Vec<_> = steps.into_iter().collect();
-        for group in steps.chunks(STEPS_A_POINT) {
+        for group in steps.chunks(steps.len().div_ceil(MOST_POINTS).max(STEPS_A_POINT)) {
             let step = group[group.len() - 1].0 as f64;
             for i in 0..2 {
-                let mean = group.iter().map(|(_, (errors, _))| errors[i]).sum::<f64>()
-                    / group.len() as f64;
-                history.training[i].push((step, psnr_db(mean)));
+                // The mean of decibels: a batch that is hard to hide weighs as much as any other.
+                let sum: f64 = group.iter().map(|(_, (mse, _))| psnr_db(mse[i])).sum();
+                history.training[i].push((step, sum / group.len() as f64));
                 history.rates[i].push((step, group[group.len() - 1].1.1[i]));
             }
         }
@@ -186,11 +188,26 @@ mod tests {
         ]
         .concat();
         let history = History::of_events(log.as_bytes());
-        let expected = -10.0 * (0.51f64 / 2.0).log10();
+        let expected = (-10.0 * 0.5f64.log10() + 20.0) / 2.0;
         assert_eq!(history.training[0].len(), 1);
         assert!((history.training[0][0].1 - expected).abs() < 1e-9);
         assert!(history.draw_quality().contains("container, training"));
         assert!(history.draw_learning_rate().starts_with("<svg"));
+    }
+
+    #[test]
+    fn a_long_run_has_no_more_points_than_a_line_shows() {
+        let log: String = (1..=9000)
+            .map(|step| {
+                format!(
+                    "{{\"event\":\"step\",\"step\":{step},\"container_mse\":0.1,\
+                     \"revealed_mse\":0.1,\"learning_rate\":1,\"reveal_learning_rate\":1}}\n"
+                )
+            })
+            .collect();
+        let [container, _] = History::of_events(log.as_bytes()).training;
+        assert_eq!(container.len(), 200);
+        assert_eq!(container[199].0, 9000.0);
     }
 
     #[test]

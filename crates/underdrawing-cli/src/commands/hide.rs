@@ -17,6 +17,9 @@ use crate::password::Confirm;
 use crate::picture::{self, Role};
 use job::Job;
 
+/// PSNR below which a container is plainly not its cover.
+const VISIBLE_DB: f64 = 30.0;
+
 /// The line of `--json`.
 #[derive(Serialize)]
 struct Report<'a> {
@@ -107,6 +110,7 @@ impl HideArgs {
         }
         note_changed_secret(&job.secret, done, ui);
         let container_psnr_db = psnr_db(&done.cover, &done.container)?;
+        note_visible(&job.container, done, container_psnr_db, ui);
         if self.report.json {
             return ui.json(&Report {
                 cover: display_name(&job.cover),
@@ -148,6 +152,19 @@ fn write_sheet(output: &OutputFile, hider: &Hider, done: &Done) -> anyhow::Resul
     });
     let format = picture::lossless_format(output.path(), "sheet")?;
     picture::write(&Picture::from(sheet), format, output)
+}
+
+/// Says when a network has spoiled a picture that is too far from those it was trained on.
+fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>, ui: &Ui) {
+    let by_network = matches!(done.details, Details::Network { .. });
+    if by_network && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
+        ui.note(format_args!(
+            "container {}: it is at {} only, and changes show; networks are for photographs, and \
+             --method coded hides any picture in any other",
+            output.display_name(),
+            decibels(container_psnr_db)
+        ));
+    }
 }
 
 /// Says when the secret was turned or resized for hiding.
