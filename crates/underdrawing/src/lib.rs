@@ -75,6 +75,7 @@ mod pth;
 mod reveal;
 mod rounding;
 mod sheet;
+mod simd;
 mod stretch;
 mod tile;
 

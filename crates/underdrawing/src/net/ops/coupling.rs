@@ -4,11 +4,11 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::flex::{contiguous, dims, floats, tensor, unshared};
 use super::ours;
+use crate::simd::with_simd;
 
 /// `x * exp(tanh(t)) + b`, where `update` `[n, 2c, h, w]` holds `t` and then `b`, and `x` is
 /// `[n, c, h, w]`. So the logarithm of the scale is held within -1 and 1.
@@ -70,11 +70,17 @@ impl<C: burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy> Coupl
                 (y, (x, update))
             },
             |(x, update), dy, _| {
-                slopes(&x, &update, dy, |x, t, dy| {
-                    let t = tanh(t);
-                    let dx = dy * exp(t);
-                    [dx, dx * x * (1.0 - t * t), dy]
-                })
+                slopes(
+                    &x,
+                    &update,
+                    dy,
+                    #[inline(always)]
+                    |x, t, dy| {
+                        let t = tanh(t);
+                        let dx = dy * exp(t);
+                        [dx, dx * x * (1.0 - t * t), dy]
+                    },
+                )
             },
         )
     }
@@ -88,11 +94,17 @@ impl<C: burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy> Coupl
                 (y.clone(), (y, update))
             },
             |(y, update), dy, _| {
-                slopes(&y, &update, dy, |y, t, dy| {
-                    let t = tanh(t);
-                    let dx = dy * exp(-t);
-                    [dx, dy * y * (t * t - 1.0), -dx]
-                })
+                slopes(
+                    &y,
+                    &update,
+                    dy,
+                    #[inline(always)]
+                    |y, t, dy| {
+                        let t = tanh(t);
+                        let dx = dy * exp(-t);
+                        [dx, dy * y * (t * t - 1.0), -dx]
+                    },
+                )
             },
         )
     }
@@ -122,7 +134,7 @@ fn each(x: FlexTensor, update: &FlexTensor, f: impl Fn(f32, f32, f32) -> f32 + S
     let planes = values.par_chunks_exact_mut(h * w).enumerate();
     planes.for_each(|(i, x)| {
         let (t, b) = update.planes(i);
-        Arch::new().dispatch(
+        with_simd(
             #[inline(always)]
             || {
                 for ((x, t), b) in x.iter_mut().zip(t).zip(b) {
@@ -157,10 +169,12 @@ fn slopes(
             let (dt, db) = d_update.split_at_mut(c * h * w);
             let x = &x[i * c * h * w..][..c * h * w];
             let (t, _) = update.picture(i);
-            Arch::new().dispatch(
+            with_simd(
                 #[inline(always)]
                 || {
-                    for ((((dx, dt), db), x), t) in dx.iter_mut().zip(dt).zip(db).zip(x).zip(t) {
+                    for ((((dx, dt), db), x), t) in
+                        dx.iter_mut().zip(&mut *dt).zip(&mut *db).zip(x).zip(t)
+                    {
                         [*dx, *dt, *db] = f(*x, *t, *dx);
                     }
                 },

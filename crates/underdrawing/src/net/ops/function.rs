@@ -8,12 +8,12 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
-use pulp::Arch;
 use rayon::prelude::*;
 use underdrawing_conv::{Activation, Conv, Kernel};
 
 use super::coupling::{couple_value, uncouple_value};
 use super::flex::{CHUNK, contiguous, dims, floats, tensor, unshared};
+use crate::simd::with_simd;
 use crate::stretch::Stretch;
 
 /// Most rows of a part, which one thread computes. With its margins, a part's features of the
@@ -229,8 +229,20 @@ impl Function<'_> {
         match self.change {
             Change::Add => apply(band, columns, update, |target, [update, _]| target + update),
             Change::Subtract => apply(band, columns, update, |target, [update, _]| target - update),
-            Change::Couple => apply(band, columns, update, |x, [t, b]| couple_value(x, t, b)),
-            Change::Uncouple => apply(band, columns, update, |x, [t, b]| uncouple_value(x, t, b)),
+            Change::Couple => apply(
+                band,
+                columns,
+                update,
+                #[inline(always)]
+                |x, [t, b]| couple_value(x, t, b),
+            ),
+            Change::Uncouple => apply(
+                band,
+                columns,
+                update,
+                #[inline(always)]
+                |x, [t, b]| uncouple_value(x, t, b),
+            ),
         }
     }
 }
@@ -275,7 +287,7 @@ fn apply(
     let channels = band.channels.par_iter_mut().enumerate();
     channels.for_each(|(i, target)| {
         let halves = [i, i + second].map(|i| &update[i * area..][..area]);
-        Arch::new().dispatch(
+        with_simd(
             #[inline(always)]
             || {
                 for (row, line) in (rows.from..).zip(target.chunks_exact_mut(w)) {
