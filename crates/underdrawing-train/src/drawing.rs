@@ -8,8 +8,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use underdrawing::Pixels;
 
-use crate::dataset::resized;
-
 type Colour = [f32; 3];
 
 /// A drawn picture of `size` by `size`; half of them have soft edges, as drawn pictures do that
@@ -31,7 +29,8 @@ pub(crate) fn drawing(size: usize, random: &mut ChaCha8Rng) -> Pixels {
     }
     let sharp = canvas.pixels();
     if soft {
-        resized(&sharp, size, size)
+        let smaller = sharp.resized(size, size);
+        smaller.expect("training squares are within the limits")
     } else {
         sharp
     }
