@@ -342,7 +342,8 @@ pub(crate) struct TrainArgs {
     /// Begin with the weights of a model instead of fresh ones
     ///
     /// A name from `underdrawing models`, or the path of a model file: to train it further, on
-    /// pictures of your own or for longer. The settings must describe its networks.
+    /// pictures of your own or for longer. The settings must describe its networks, and a learning
+    /// rate of a third of the preset's forgets less.
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<String>,
 

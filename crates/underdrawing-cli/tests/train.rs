@@ -43,6 +43,31 @@ fn trains_and_resumes() {
 }
 
 #[test]
+fn begins_with_a_model() {
+    let folder = pictures();
+    folder
+        .run(&format!("train {TINY} --out first --steps 2"))
+        .done();
+    let line = format!("train {TINY} --out second --steps 2 --json");
+    let ran = folder
+        .run(&format!("{line} --from first/last.safetensors"))
+        .done();
+    // It is judged before the first step.
+    let events = ran.json();
+    let place = |name: &str| events.iter().position(|event| event["event"] == name);
+    assert!(place("validated").unwrap() < place("step").unwrap());
+    folder
+        .run(&format!("{line} --from nosuch"))
+        .failed("neither a built-in model nor a file");
+    folder
+        .run(&format!("train {TINY} --out third --from lifting-2"))
+        .failed("another architecture");
+    folder
+        .run("train --resume second --from first/last.safetensors")
+        .failed("--from");
+}
+
+#[test]
 fn flags_go_before_the_settings_file() {
     let folder = pictures();
     folder.write("run.toml", "steps = 3\nwidth = 8\n");

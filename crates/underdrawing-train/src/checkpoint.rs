@@ -17,7 +17,6 @@ pub(crate) struct State {
     /// Steps done.
     pub(crate) step: u64,
     /// Id of the model whose weights the run began with.
-    #[serde(default)]
     pub(crate) from: Option<String>,
     /// Smallest validation sum so far, and the step it was reached at.
     pub(crate) best: Option<(f64, u64)>,
@@ -52,7 +51,7 @@ impl State {
             return Err("is not a number".to_owned());
         }
         // In logarithms: a hard batch may err a thousand times as much as an easy one.
-        let error = error.max(f64::MIN_POSITIVE);
+        let error = error.max(LEAST_ERROR);
         let smoothed = match self.smoothed {
             Some(old) => old.powf(1.0 - SMOOTHING) * error.powf(SMOOTHING),
             None => error,
@@ -71,6 +70,8 @@ impl State {
 const EXPLOSION: f64 = 30.0;
 /// Weight of the newest step in the smoothed error.
 const SMOOTHING: f64 = 0.05;
+/// 90 dB: whatever errs less is as good.
+const LEAST_ERROR: f64 = 1e-9;
 
 /// What the names of the networks' tensors begin with.
 const NETWORK_PREFIX: &str = "net.";
@@ -208,4 +209,28 @@ pub(crate) fn load(path: &Path) -> Result<(State, Values), CheckpointError> {
         values.insert(name.to_owned(), floats);
     }
     Ok((state, values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first error that is refused, if any.
+    fn refused(errors: impl IntoIterator<Item = f64>) -> Option<usize> {
+        let mut state = State::new(5, 8);
+        errors
+            .into_iter()
+            .position(|error| state.watch(error).is_err())
+    }
+
+    #[test]
+    fn an_explosion_is_noticed_and_a_hard_or_perfect_batch_is_none() {
+        let steady = [1e-3; 100];
+        let then = |errors: &[f64]| refused([&steady[..], errors, &steady[..]].concat());
+        assert_eq!(then(&[1.0]), None);
+        assert_eq!(then(&[0.0]), None);
+        assert_eq!(then(&[f64::NAN]), Some(100));
+        let exploded = then(&[1.0; 100]).unwrap();
+        assert!((105..150).contains(&exploded), "{exploded}");
+    }
 }

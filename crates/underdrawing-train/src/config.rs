@@ -32,7 +32,7 @@ pub enum NetworkKind {
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
-    /// A random square of it, flipped and transposed at random, sometimes drawn smaller.
+    /// A random square of it, flipped and transposed at random, sometimes resized.
     Crop,
     /// The whole picture squeezed into the square, as the 2018 system did.
     Squeeze,
@@ -94,7 +94,8 @@ pub struct TrainConfig {
     /// How pictures become squares.
     pub fit: Fit,
     /// Share of the pictures that are drawn by the trainer, with the flat areas, lines, signs and
-    /// pure colours that photographs lack.
+    /// pure colours that photographs lack; 0 to 1.
+    #[serde(default)]
     pub drawn: f64,
     /// Passes over the training pictures, where `steps` is 0.
     pub epochs: u64,
@@ -252,7 +253,7 @@ pub struct TrainSettings {
     #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fit: Option<Fit>,
-    /// Share of the pictures that are drawn: flat areas, lines, signs, pure colours
+    /// Share, 0 to 1, of the pictures that the program draws: flat areas, lines, signs, pure colours
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drawn: Option<f64>,

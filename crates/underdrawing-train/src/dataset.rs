@@ -136,13 +136,17 @@ impl Dataset {
                 order = permutation(self.len(), self.seed, epoch);
                 order_epoch = Some(epoch);
             }
-            let picture = self.picture_from(order[(position % n) as usize])?;
-            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-            random.set_stream((1 << 62) | position);
-            let square = if f64::from(random.next_u32()) < self.drawn * f64::from(u32::MAX) {
-                drawing(self.size, &mut random)
+            let random = |stream: u64| {
+                let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+                random.set_stream((stream << 62) | position);
+                random
+            };
+            let mut lot = random(3);
+            let square = if f64::from(lot.next_u32()) < self.drawn * f64::from(u32::MAX) {
+                drawing(self.size, &mut lot)
             } else {
-                self.square(&picture, &mut random)
+                let picture = self.picture_from(order[(position % n) as usize])?;
+                self.square(&picture, &mut random(1))
             };
             push_planes(&square, &mut values);
         }

@@ -66,24 +66,28 @@ impl RunFolder {
         }
     }
 
-    /// Makes the folder and records the settings.
-    pub(crate) fn create(
-        &self,
-        paths: &RunPaths,
-        config: &TrainConfig,
-    ) -> Result<(), CheckpointError> {
+    /// Makes the folder, if it is not there.
+    pub(crate) fn create(&self) -> Result<(), CheckpointError> {
         let sheets = self.path.join("sheets");
         fs::create_dir_all(&sheets).map_err(|source| CheckpointError::File {
             action: "create",
             path: sheets.clone(),
             source,
-        })?;
+        })
+    }
+
+    /// Records the settings; from now on the folder holds a run.
+    pub(crate) fn record(
+        &self,
+        paths: &RunPaths,
+        config: &TrainConfig,
+    ) -> Result<(), CheckpointError> {
         let toml = |text: Result<String, _>| text.expect("settings are plain values");
         write_whole(&self.paths(), toml(toml::to_string(paths)).as_bytes())?;
         write_whole(&self.config(), toml(toml::to_string(config)).as_bytes())
     }
 
-    /// Reads what [`RunFolder::create`] wrote.
+    /// Reads what [`RunFolder::record`] wrote.
     pub(crate) fn open(&self) -> Result<(RunPaths, TrainConfig), CheckpointError> {
         Ok((read_toml(&self.paths())?, read_toml(&self.config())?))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::module::Module;
-use underdrawing::net::n_parameters;
+use underdrawing::net::{LiftingNetConfig, n_parameters};
 use underdrawing::{Architecture, Compute, Model, Quality, TrainingRecord};
 
 use crate::checkpoint::{self, CheckpointError, State};
@@ -96,11 +96,10 @@ impl Trainer {
         if let Some(model) = from {
             trainer.begin_with(model)?;
         }
-        trainer.folder.create(paths, &trainer.config)?;
-        if from.is_some() {
-            // So that resuming never needs the model.
-            trainer.save_checkpoint()?;
-        }
+        trainer.folder.create()?;
+        // Resuming never needs the model, nor finds an older run's checkpoint.
+        trainer.save_checkpoint()?;
+        trainer.folder.record(paths, &trainer.config)?;
         Ok(trainer)
     }
 
@@ -152,19 +151,31 @@ impl Trainer {
         })
     }
 
-    /// Puts a model's weights in place of fresh ones.
+    /// Puts a model's weights in place of fresh ones. A lifting network whose rounding is not
+    /// shaped learns that from nothing.
     fn begin_with(&mut self, model: &Model) -> Result<(), TrainError> {
         let expected = self.config.architecture();
-        if *model.architecture() != expected {
+        let shaped = match *model.architecture() {
+            Architecture::Lifting(config) => Architecture::Lifting(LiftingNetConfig {
+                shaping: true,
+                ..config
+            }),
+            other => other,
+        };
+        if shaped != expected {
             return Err(TrainError::OtherArchitecture {
                 expected,
                 found: *model.architecture(),
             });
         }
-        let tensors = checkpoint::network_tensors(model.networks());
-        let values = tensors.into_iter().map(|t| (t.name, t.values)).collect();
+        let fresh = checkpoint::network_tensors(self.learner.networks());
+        let trained = checkpoint::network_tensors(model.networks());
+        let tensors = fresh.into_iter().chain(trained);
         self.learner
-            .restore(/* steps */ 0, values)
+            .restore(
+                /* steps */ 0,
+                tensors.map(|t| (t.name, t.values)).collect(),
+            )
             .expect("networks of one architecture have the same tensors");
         self.state.from = Some(model.id().to_string());
         Ok(())
@@ -193,6 +204,14 @@ impl Trainer {
             validation_pairs: self.pairs.len(),
             parameters: n_parameters(self.learner.networks()),
         })?;
+        if self.state.from.is_some() && self.state.best.is_none() {
+            // So that the best model is never worse than the one it began with.
+            self.judge(
+                /* validate */ true,
+                /* sheet */ false,
+                &mut report,
+            )?;
+        }
         let batch_size = self.config.batch_size;
         let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
         while self.state.step < steps && !report.stop {
@@ -266,24 +285,36 @@ impl Trainer {
         let validate = due(validate_every) || step == steps;
         let sheet = due(self.config.sheet_every) || step == steps;
         if validate || sheet {
-            let outcomes = validate::run(
-                &self.learner.networks().valid(),
-                &self.pairs,
-                &self.learner.device().clone().inner(),
-            );
-            if validate {
-                let summary = validate::summary(&self.pairs, &outcomes, step);
-                self.take_validation(summary, report)?;
-            }
-            if sheet {
-                let columns = validate::columns(&self.pairs, &outcomes);
-                let path = self.folder.write_sheet(step, &columns)?;
-                report.tell(Event::Sheet { path })?;
-            }
+            self.judge(validate, sheet, report)?;
         }
         if validate || due(self.config.checkpoint_every) {
             self.save_last(report)?;
             self.folder.draw_curves()?;
+        }
+        Ok(())
+    }
+
+    /// Hides and reveals the validation pairs, for figures, a sheet or both.
+    fn judge(
+        &mut self,
+        validate: bool,
+        sheet: bool,
+        report: &mut Reporter<'_>,
+    ) -> Result<(), TrainError> {
+        let outcomes = validate::run(
+            &self.learner.networks().valid(),
+            &self.pairs,
+            &self.learner.device().clone().inner(),
+        );
+        let step = self.state.step;
+        if validate {
+            let summary = validate::summary(&self.pairs, &outcomes, step);
+            self.take_validation(summary, report)?;
+        }
+        if sheet {
+            let columns = validate::columns(&self.pairs, &outcomes);
+            let path = self.folder.write_sheet(step, &columns)?;
+            report.tell(Event::Sheet { path })?;
         }
         Ok(())
     }

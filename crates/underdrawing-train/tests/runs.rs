@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tempfile::TempDir;
-use underdrawing::net::named_tensors;
-use underdrawing::{Compute, FileFormat, Model, Picture, Pixels};
+use underdrawing::net::{LiftingNetConfig, named_tensors};
+use underdrawing::{Architecture, Compute, FileFormat, Model, Picture, Pixels, TrainingRecord};
 use underdrawing_train::{
     Event, NetworkKind, Preset, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings,
     Trainer, Validation,
@@ -198,6 +198,21 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
         "{text}"
     );
     assert!(!place.paths("third").out.exists());
+
+    let plain = Architecture::Lifting(LiftingNetConfig {
+        blocks: 2,
+        width: 8,
+        shaping: false,
+    });
+    let networks = plain.init(5, &Compute::Cpu.device().unwrap());
+    let plain = Model::new(plain, networks, TrainingRecord::default());
+    let fourth = place.paths("fourth");
+    let mut trainer = Trainer::start(small(2), Some(&plain), &fourth, Compute::Cpu).unwrap();
+    run(&mut trainer, u64::MAX);
+    assert_eq!(
+        last_model(&fourth).training().from,
+        Some(plain.id().to_string())
+    );
 }
 
 #[test]
@@ -209,6 +224,29 @@ fn a_run_is_not_started_over_another() {
         .err()
         .unwrap();
     assert!(matches!(error, TrainError::RunExists(_)), "{error}");
+}
+
+#[test]
+fn what_is_left_of_an_older_run_does_not_come_back() {
+    let place = Workplace::new();
+    let paths = place.paths("run");
+    run(
+        &mut Trainer::start(small(6), None, &paths, Compute::Cpu).unwrap(),
+        u64::MAX,
+    );
+    fs::remove_file(paths.out.join("config.toml")).unwrap();
+    Trainer::start(small(3), None, &paths, Compute::Cpu).unwrap();
+    let mut steps = Vec::new();
+    let mut trainer = Trainer::resume(&paths.out, Compute::Cpu).unwrap();
+    trainer
+        .run(|event| {
+            if let Event::Step { step, .. } = event {
+                steps.push(step);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(steps, [1, 2, 3]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! What a model is built of: which networks, how large.
 
 use std::fmt;
-
 use std::ops::RangeInclusive;
 
 use burn::prelude::*;

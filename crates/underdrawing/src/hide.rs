@@ -320,6 +320,8 @@ mod tests {
     struct Fake {
         hide: fn(Window, Window) -> Window,
         context: Context,
+        /// Share of an error that goes to the pixel below; nearest without.
+        diffused: f32,
     }
 
     impl Network for Fake {
@@ -338,6 +340,17 @@ mod tests {
 
         fn reveal(&self, container: Window) -> Window {
             container
+        }
+
+        fn rounding(&self) -> Rounding {
+            if self.diffused == 0.0 {
+                return Rounding::nearest();
+            }
+            Rounding::diffusing(|neighbour, from, to| {
+                let below =
+                    (neighbour == 4 && to == from + 6) || (neighbour == 1 && from == to + 6);
+                if below { -self.diffused } else { 0.0 }
+            })
         }
     }
 
@@ -387,6 +400,7 @@ mod tests {
             let network = Fake {
                 hide: |cover, _| cover,
                 context,
+                diffused: 0.0,
             };
             for (width, height) in [(16, 16), (17, 16), (39, 51), (50, 20)] {
                 let cover = picture(width, height, 1);
@@ -403,6 +417,7 @@ mod tests {
             let network = Fake {
                 hide: |_, secret| secret,
                 context,
+                diffused: 0.0,
             };
             for (cover, own) in [
                 ((16, 16), (16, 16)),
@@ -423,6 +438,7 @@ mod tests {
         let network = Fake {
             hide: |_, secret| secret,
             context: AT_ONE_PIXEL,
+            diffused: 0.0,
         };
         let (cover, secret) = (picture(33, 17, 1), picture(33, 17, 2));
         let container = hidden(&network, &cover, &secret);
@@ -455,6 +471,7 @@ mod tests {
                 cover
             },
             context: AT_ONE_PIXEL,
+            diffused: 0.0,
         };
         let cover = picture(16, 16, 1);
         let container = hidden(&network, &cover, &cover);
@@ -475,10 +492,35 @@ mod tests {
     }
 
     #[test]
+    fn errors_of_rounding_go_on_from_tile_to_tile() {
+        let network = Fake {
+            hide: |mut cover, _| {
+                cover
+                    .samples
+                    .iter_mut()
+                    .for_each(|v| *v = 0.7 * *v + 0.1003);
+                cover
+            },
+            context: AT_ONE_PIXEL,
+            diffused: 0.9,
+        };
+        let (cover, secret) = (picture(49, 71, 1), picture(20, 20, 2));
+        let with = |tile_size| {
+            let options = HideOptions {
+                tile_size,
+                ..HideOptions::default()
+            };
+            hide(&network, ID, &cover, &secret, &options, &mut |_, _| {}).unwrap()
+        };
+        assert!(with(16) == with(1024));
+    }
+
+    #[test]
     fn small_covers_and_tiles_are_refused() {
         let network = Fake {
             hide: |cover, _| cover,
             context: AT_ONE_PIXEL,
+            diffused: 0.0,
         };
         let good = picture(16, 16, 1);
         for (cover, tile_size, message) in [
@@ -512,6 +554,7 @@ mod tests {
         let network = Fake {
             hide: |cover, _| cover,
             context: AT_ONE_PIXEL,
+            diffused: 0.0,
         };
         let container = hidden(&network, &picture(20, 16, 1), &picture(9, 31, 2));
         let mark = read_mark(&container).unwrap();

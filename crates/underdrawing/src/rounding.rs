@@ -14,6 +14,7 @@ pub(crate) const BLOCK: usize = 12;
 pub(crate) const NEIGHBOURS: usize = 5;
 /// Samples of a block, padded to whole vectors.
 const LANES: usize = 16;
+
 /// How samples become bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rounding {
@@ -131,8 +132,9 @@ fn diffuse(
                 let byte = value.round_ties_even().clamp(0.0, 255.0);
                 bytes[place] = byte as u8;
                 // Where black or white cuts off more, the rest is lost: nothing could make up for
-                // it.
+                // it. What is not a number has no error.
                 let error = (byte - value).clamp(-0.5, 0.5);
+                let error = if error.is_nan() { 0.0 } else { error };
                 own[i] = error;
                 for (sum, tap) in sums.iter_mut().zip(&taps[NEIGHBOURS - 1][i]) {
                     *sum += error * tap;
@@ -234,6 +236,15 @@ mod tests {
             let whole: Vec<f32> = whole.iter().map(|b| f32::from(*b)).collect();
             assert_eq!(found.collect::<Vec<_>>(), strip(&whole), "{rows:?}");
         }
+    }
+
+    #[test]
+    fn what_is_not_a_number_spoils_its_sample_only() {
+        let (width, height) = (8, 8);
+        let mut values = vec![0.5; 3 * width * height];
+        values[0] = f32::NAN;
+        let bytes = to_the_right().round(&values, width);
+        assert!(bytes[1..].iter().all(|b| (127..=128).contains(b)));
     }
 
     #[test]

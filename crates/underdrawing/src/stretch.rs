@@ -10,7 +10,7 @@ pub(crate) struct Stretch {
 }
 
 impl Stretch {
-    /// Splits `size` into parts of at most `most`, or `step` if that is less, with a margin around
+    /// Splits `size` into parts of at most `most`, but at least `step`, with a margin around
     /// each that ends at the picture's edges. All start at multiples of `step`.
     pub(crate) fn split(
         size: usize,

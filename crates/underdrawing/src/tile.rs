@@ -1,4 +1,5 @@
-//! Large pictures in overlapping tiles, so that memory does not grow with the picture.
+//! Large pictures in overlapping tiles, so that memory does not grow with the picture's height,
+//! and hardly with its width.
 
 use crate::stretch::Stretch;
 
@@ -40,6 +41,9 @@ pub(crate) enum Context {
 
 /// Most floats in one layer of a tile: 64 MiB. While a tile is computed about six layers live.
 const MOST_LAYER_FLOATS: usize = 16 << 20;
+
+/// Most floats in a strip of finished rows: 256 MiB.
+const MOST_STRIP_FLOATS: usize = 64 << 20;
 
 /// Smallest of the tile sizes that are chosen for wide networks.
 const LEAST_CHOSEN_TILE: usize = 64;
@@ -95,8 +99,9 @@ impl Tiling {
         keep: &mut dyn FnMut(usize, &Window),
         progress: &mut dyn FnMut(usize, usize),
     ) {
-        let split = |size| Stretch::split(size, tile, radius, TILE_STEP).collect::<Vec<_>>();
-        let (rows, columns) = (split(self.height), split(self.width));
+        let split = |size, most| Stretch::split(size, most, radius, TILE_STEP).collect::<Vec<_>>();
+        let rows = split(self.height, tile.min(MOST_STRIP_FLOATS / (3 * self.width)));
+        let columns = split(self.width, tile);
         let total = rows.len() * columns.len();
         for (i, row) in rows.iter().enumerate() {
             let mut strip = Window::black(self.width, row.len());
@@ -221,7 +226,8 @@ impl Fade {
         }
         let overlap = (side / 4).max(1);
         let n = (size - overlap).div_ceil(side - overlap);
-        let start = |i: usize| i * (size - side) / (n - 1);
+        // Even, as rounding has it.
+        let start = |i: usize| 2 * (i * (size - side) / 2 / (n - 1));
         let ramp = |distance: usize, edge: bool| {
             if edge {
                 1.0

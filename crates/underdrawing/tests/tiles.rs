@@ -41,7 +41,10 @@ fn small_tiles_are_as_good_as_large_ones() {
         })
     };
     let (whole, tiled) = (quality(256), quality(48));
-    for (picture, (whole, tiled)) in ["container", "revealed"].iter().zip(whole.iter().zip(tiled)) {
+    for (picture, (whole, tiled)) in ["container", "revealed"]
+        .iter()
+        .zip(whole.iter().zip(tiled))
+    {
         assert!((whole - tiled).abs() < 0.05, "{picture}: {whole} {tiled}");
     }
 }

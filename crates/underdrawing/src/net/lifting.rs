@@ -26,13 +26,13 @@ use crate::rounding::Rounding;
 const BANDS: usize = 12;
 
 /// Why a network has a first and a last block.
-const SOME_BLOCKS: &str = "architectures have at least one block";
+const SOME_BLOCKS: &str = "init refuses networks without blocks";
 
 /// Size of a [`LiftingNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiftingNetConfig {
-    /// Coupling blocks.
+    /// Coupling blocks, at least 1.
     pub blocks: usize,
     /// Channels inside each function.
     pub width: usize,
@@ -62,8 +62,12 @@ pub struct LiftingNet {
 impl LiftingNetConfig {
     /// Fresh weights; the last layer of each function starts near zero, so the first container is
     /// nearly the cover.
+    ///
+    /// # Panics
+    /// When there are no blocks.
     #[must_use]
     pub fn init(&self, init: &mut Init) -> LiftingNet {
+        assert!(self.blocks > 0, "expected at least one block");
         LiftingNet {
             blocks: (0..self.blocks)
                 .map(|_| Block {
