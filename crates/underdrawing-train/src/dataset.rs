@@ -219,8 +219,28 @@ impl Dataset {
             source.pixel(left + x, top + y)
         })
         .expect("the square lies within the picture");
-        resized(&crop, size, size)
+        let square = resized(&crop, size, size);
+        if random.next_u32().is_multiple_of(8) {
+            return burnt(&square, random);
+        }
+        square
     }
+}
+
+/// A picture with burnt-out lights or blocked shadows, as skies and night scenes have them: the
+/// network has to learn what room there is beside black and white.
+fn burnt(picture: &Pixels, random: &mut ChaCha8Rng) -> Pixels {
+    let lights = random.next_u32() & 1 == 0;
+    let gain = 1.0 + 1.5 * (random.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
+    let stretched = |v: u8| {
+        let v = f32::from(if lights { v } else { 255 - v }) * gain;
+        let v = v.round().min(255.0) as u8;
+        if lights { v } else { 255 - v }
+    };
+    Pixels::from_fn(picture.width(), picture.height(), |x, y| {
+        picture.pixel(x, y).map(stretched)
+    })
+    .expect("the picture had this size")
 }
 
 /// A picture of the size that training asks for.
@@ -353,6 +373,29 @@ mod tests {
         assert!(one[0].iter().all(|v| (0.0..=1.0).contains(v)));
         assert_ne!(one[0], one[1]);
         assert_eq!(one, batches(3, 16));
+    }
+
+    #[test]
+    fn some_squares_have_burnt_lights_or_blocked_shadows() {
+        let folder = tempfile::tempdir().unwrap();
+        let pixels = Pixels::from_fn(16, 16, |x, y| [(60 + 4 * x + 4 * y) as u8; 3]).unwrap();
+        let png = Picture::from(pixels).encode(FileFormat::Png).unwrap();
+        std::fs::write(folder.path().join("grey.png"), png).unwrap();
+        let config = TrainConfig {
+            size: 16,
+            drawn: 0.0,
+            ..Preset::Default.config()
+        };
+        let paths = list_pictures(folder.path(), 1).unwrap();
+        let batch = Dataset::new(paths, &config).batch(0, 400).unwrap();
+        let squares = || batch.chunks(3 * 16 * 16);
+        let share = |holds: fn(f32) -> bool| {
+            let n = squares().filter(|s| s.iter().any(|v| holds(*v))).count();
+            n as f64 / 400.0
+        };
+        let (black, white) = (share(|v| v == 0.0), share(|v| v == 1.0));
+        assert!((0.01..0.1).contains(&black), "{black}");
+        assert!((0.01..0.1).contains(&white), "{white}");
     }
 
     #[test]
