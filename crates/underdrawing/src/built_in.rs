@@ -21,8 +21,14 @@ pub struct BuiltInModel {
 pub fn built_in_models() -> &'static [BuiltInModel] {
     const MODELS: &[BuiltInModel] = &[
         BuiltInModel {
-            name: "lifting-2",
+            name: "lifting-3",
             description: "Lifting network of 6 blocks and 32 channels that has learned how to round.",
+            id: ModelId::from_bytes([0xeb, 0x9c, 0xff, 0xef, 0x1f, 0xdf, 0x22, 0x72]),
+            bytes: include_bytes!("../models/lifting-3.safetensors"),
+        },
+        BuiltInModel {
+            name: "lifting-2",
+            description: "The default before lifting-3, for its containers.",
             id: ModelId::from_bytes([0x07, 0x84, 0x0b, 0x13, 0x99, 0xcb, 0x33, 0x55]),
             bytes: include_bytes!("../models/lifting-2.safetensors"),
         },

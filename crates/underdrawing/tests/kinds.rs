@@ -107,18 +107,18 @@ fn pictures_of_every_kind_are_hidden_and_come_back() {
     assert!(squares(&ghost, &flat).iter().any(|v| v.abs() >= 2.0));
 }
 
-/// Least container and revealed dB and largest shift for covers of a kind: what `lifting-2` does,
-/// less a decibel. It was trained on photographs alone, and fails on what is far from them; these
+/// Least container and revealed dB and largest shift for covers of a kind: what `lifting-3` does,
+/// less a decibel, and a sixth more. Noise and pure colours leave a network little room; these
 /// numbers are there to be raised.
 fn floor(cover: &str) -> [f64; 3] {
     match cover {
-        "flat" => [40.3, 36.8, 9.0],
-        "dark" => [30.6, 27.1, 128.0],
-        "saturated" => [11.6, 14.9, 224.0],
-        "lines" => [15.3, 16.8, 160.0],
-        "text" => [14.7, 17.2, 120.0],
-        "noise" => [12.2, 17.4, 50.0],
-        "gradient" => [27.2, 28.0, 140.0],
+        "flat" => [40.3, 40.0, 6.2],
+        "dark" => [30.5, 27.0, 28.0],
+        "saturated" => [19.8, 20.7, 78.0],
+        "lines" => [21.0, 22.6, 53.0],
+        "text" => [20.4, 22.5, 48.0],
+        "noise" => [13.3, 20.7, 17.0],
+        "gradient" => [33.8, 33.3, 24.5],
         _ => unreachable!("every kind has its numbers"),
     }
 }
