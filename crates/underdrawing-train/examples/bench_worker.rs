@@ -21,7 +21,7 @@ use underdrawing::{
     Architecture, Compute, HideOptions, Model, Pixels, Precision, RevealOptions, TrainingRecord,
 };
 use underdrawing_conv::{Path, Plan, force_path};
-use underdrawing_train::{Learner, Preset, Rates, TrainConfig};
+use underdrawing_train::{Learner, OptimiserKind, Preset, Rates, TrainConfig};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -178,7 +178,16 @@ impl Worker {
                 };
                 (&mut self.learners[0], config)
             }
-            "train-lifting" => (&mut self.learners[1], Preset::Default.config()),
+            "train-lifting" => {
+                // What the other programs do as well.
+                let config = TrainConfig {
+                    optimiser: OptimiserKind::Adam,
+                    strengths: 1.0,
+                    reveal_weight: 1.0,
+                    ..Preset::Default.config()
+                };
+                (&mut self.learners[1], config)
+            }
             _ => return Err(format!("no such case: {case}").into()),
         };
         if slot.is_none() {
