@@ -14,6 +14,7 @@ use underdrawing::{FileFormat, Limits, Picture, Pixels};
 
 use crate::config::{Fit, TrainConfig};
 use crate::drawing::drawing;
+use crate::random::{below, unit};
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -208,7 +209,7 @@ impl Dataset {
             enlarged = resized(picture, scale(picture.width()), scale(picture.height()));
             (&enlarged, size)
         };
-        let mut below = |n: usize| ((u64::from(random.next_u32()) * n as u64) >> 32) as usize;
+        let mut below = |n| below(random, n);
         let left = below(source.width() - side + 1);
         let top = below(source.height() - side + 1);
         let flips = below(8);
@@ -231,7 +232,7 @@ impl Dataset {
 /// network has to learn what room there is beside black and white.
 fn burnt(picture: &Pixels, random: &mut ChaCha8Rng) -> Pixels {
     let lights = random.next_u32() & 1 == 0;
-    let gain = 1.0 + 1.5 * (random.next_u32() >> 8) as f32 / (1u32 << 24) as f32;
+    let gain = 1.0 + 1.5 * unit(random);
     let stretched = |v: u8| {
         let v = f32::from(if lights { v } else { 255 - v }) * gain;
         let v = v.round().min(255.0) as u8;

@@ -5,8 +5,9 @@
 //! lines or rows of signs on it, in colours of which many are black, white or saturated.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 use underdrawing::Pixels;
+
+use crate::random::{below, unit};
 
 type Colour = [f32; 3];
 
@@ -42,7 +43,7 @@ struct Dice<'a>(&'a mut ChaCha8Rng);
 impl Dice<'_> {
     /// `0..n`.
     fn below(&mut self, n: usize) -> usize {
-        ((u64::from(self.0.next_u32()) * n as u64) >> 32) as usize
+        below(self.0, n)
     }
 
     fn one_in(&mut self, n: usize) -> bool {
@@ -51,7 +52,7 @@ impl Dice<'_> {
 
     /// From `low` up to `high`.
     fn between(&mut self, low: f32, high: f32) -> f32 {
-        low + (high - low) * (self.0.next_u32() >> 8) as f32 / (1u32 << 24) as f32
+        low + (high - low) * unit(self.0)
     }
 
     /// Black and white, corners of the cube of colours, dark ones, greys, any.

@@ -15,6 +15,7 @@ mod learner;
 mod loss;
 mod muon;
 mod optimiser;
+mod random;
 mod run_folder;
 mod schedule;
 mod trainer;

@@ -3,10 +3,11 @@
 use burn::prelude::*;
 use burn::tensor::TensorData;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use underdrawing::net::Networks;
 
 use crate::config::{LossKind, TrainConfig};
+use crate::random::unit;
 
 /// The two errors of one forward pass.
 pub(crate) struct Pass {
@@ -99,11 +100,6 @@ fn with_strengths(secret: Tensor<4>, most: f32, random: &mut ChaCha8Rng) -> Tens
 fn noise(shape: [usize; 4], device: &Device, mut value: impl FnMut() -> f32) -> Tensor<4> {
     let values: Vec<f32> = (0..shape.iter().product()).map(|_| value()).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-/// Uniform in [0, 1).
-fn unit(random: &mut ChaCha8Rng) -> f32 {
-    (random.next_u32() >> 8) as f32 / (1u32 << 24) as f32
 }
 
 /// Normal with deviation 1 (Box-Muller transform).

@@ -58,6 +58,7 @@ fn small(steps: u64) -> TrainConfig {
         size: 16,
         steps,
         learning_rate: 4e-3,
+        reveal_weight: 1.0,
         warmup_steps: 5,
         validate_every: 20,
         sheet_every: 20,
@@ -97,7 +98,7 @@ fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
     let sum = |v: &Validation| v.container_mse + v.revealed_mse;
     assert!(sum(&last) < 0.7 * sum(&first), "{first:?} {last:?}");
     assert!(
-        last.container_psnr_db > 16.5 && last.revealed_psnr_db > 14.0,
+        last.container_psnr_db > 18.0 && last.revealed_psnr_db > 12.0,
         "{last:?}"
     );
 

@@ -113,7 +113,7 @@ fn pictures_of_every_kind_are_hidden_and_come_back() {
 fn floor(cover: &str) -> [f64; 3] {
     match cover {
         "flat" => [40.3, 40.0, 6.2],
-        "dark" => [30.5, 27.0, 28.0],
+        "dark" => [30.6, 27.1, 28.0],
         "saturated" => [19.8, 20.7, 78.0],
         "lines" => [21.0, 22.6, 53.0],
         "text" => [20.4, 22.5, 48.0],
