@@ -227,36 +227,22 @@ impl Function<'_> {
         let none = Activation::None;
         conv(width + c, c_out).forward(both, last.0, Some(last.1), none, update);
         match self.change {
-            Change::Add => apply(
-                band,
-                columns,
-                update,
-                #[inline(always)]
-                |target, [update, _]| target + update,
-            ),
-            Change::Subtract => apply(
-                band,
-                columns,
-                update,
-                #[inline(always)]
-                |target, [update, _]| target - update,
-            ),
-            Change::Couple => apply(
-                band,
-                columns,
-                update,
-                #[inline(always)]
-                |x, [t, b]| couple_value(x, t, b),
-            ),
-            Change::Uncouple => apply(
-                band,
-                columns,
-                update,
-                #[inline(always)]
-                |x, [t, b]| uncouple_value(x, t, b),
-            ),
+            Change::Add => apply(band, columns, update, add_value),
+            Change::Subtract => apply(band, columns, update, subtract_value),
+            Change::Couple => apply(band, columns, update, couple_value),
+            Change::Uncouple => apply(band, columns, update, uncouple_value),
         }
     }
+}
+
+#[inline(always)]
+fn add_value(x: f32, update: f32, _: f32) -> f32 {
+    x + update
+}
+
+#[inline(always)]
+fn subtract_value(x: f32, update: f32, _: f32) -> f32 {
+    x - update
 }
 
 /// Adds `terms` to `values`.
@@ -290,7 +276,7 @@ fn apply(
     band: &mut Band<'_>,
     columns: Stretch,
     update: &[f32],
-    f: impl Fn(f32, [f32; 2]) -> f32 + Sync,
+    f: impl Fn(f32, f32, f32) -> f32 + Sync,
 ) {
     let rows = band.rows;
     let area = rows.len_with_margins() * columns.len_with_margins();
@@ -308,7 +294,7 @@ fn apply(
                     let start = above + columns.from - columns.start;
                     let [t, b] = halves.map(|half| &half[start..][..line.len()]);
                     for ((value, t), b) in line.iter_mut().zip(t).zip(b) {
-                        *value = f(*value, [*t, *b]);
+                        *value = f(*value, *t, *b);
                     }
                 }
             },
