@@ -8,7 +8,11 @@ use underdrawing::net::LiftingNetConfig;
 use underdrawing::{Architecture, Compute, Model, Pixels, RevealOptions, TrainingRecord, read_mark};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
-    let architecture = Architecture::Lifting(LiftingNetConfig { blocks: 1, width: 2 });
+    let architecture = Architecture::Lifting(LiftingNetConfig {
+        blocks: 1,
+        width: 2,
+        ..LiftingNetConfig::default()
+    });
     let device = Compute::Cpu.device().expect("the processor is there");
     let networks = architecture.init(/* seed */ 1, &device);
     Model::new(architecture, networks, TrainingRecord::default())

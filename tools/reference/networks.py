@@ -210,7 +210,7 @@ class LiftingNet(nn.Module):
         self.predictor = Function(12, width)
 
     def hide(self, cover, secret):
-        cover, secret = haar(cover - 0.5), haar(secret - 0.5)
+        cover, secret = haar(cover.clamp(4 / 255, 251 / 255) - 0.5), haar(secret - 0.5)
         *blocks, last = self.blocks
         for block in blocks:
             cover, secret = block(cover, secret)

@@ -43,6 +43,6 @@ mod winograd;
 pub use activation::Activation;
 pub use conv::{Conv, Kernel};
 pub use memory::keep_freed_memory;
-pub use path::{Path, force_path};
+pub use path::{Path, force_path, vectorised};
 pub use plan::{Layer, Maps, Plan, PlanBuilder};
 pub use transpose::Doubling;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::simd::Isa;
+use crate::simd::{Isa, Simd, dispatch};
 
 /// An implementation of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,14 @@ pub fn force_path(path: Option<Path>) -> bool {
         FORCED.store(idx, Ordering::Relaxed);
     }
     available
+}
+
+/// Runs plain loops compiled for the instructions that the kernels use. The closure and what it
+/// calls have to be `#[inline(always)]`, or they are compiled without. The compiler never fuses or
+/// reorders floating-point operations, so the bits are the same on every path.
+#[inline]
+pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    dispatch!(Isa::chosen(), simd => simd.run(work))
 }
 
 pub(crate) fn forced() -> Option<Path> {

@@ -7,8 +7,8 @@ mod reference;
 use reference::{Reference, assert_close, assert_close_to_scale, largest, noise};
 
 use crate::method::Method;
-use crate::simd::Isa;
-use crate::{Activation, Conv, Doubling, Kernel};
+use crate::simd::{Isa, Simd, dispatch};
+use crate::{Activation, Conv, Doubling, Kernel, Path};
 
 const ONE: Kernel = Kernel::same(1);
 const THREE: Kernel = Kernel::same(3);
@@ -307,6 +307,26 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn plain_loops_give_the_same_bits_on_every_instruction_set() {
+    let (x, y) = (noise(1003, 11), noise(1003, 12));
+    let run = |isa: Isa| {
+        let mut sums = [0.0f32; 7];
+        dispatch!(isa, simd => simd.run(
+            #[inline(always)]
+            || {
+                for (i, (x, y)) in x.iter().zip(&y).enumerate() {
+                    sums[i % 7] += x * y + 0.1;
+                }
+            },
+        ));
+        sums.map(f32::to_bits)
+    };
+    for isa in Isa::all() {
+        assert_eq!(run(isa), run(Isa::of(Path::Portable).unwrap()), "{isa:?}");
     }
 }
 

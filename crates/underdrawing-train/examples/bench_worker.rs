@@ -184,6 +184,7 @@ impl Worker {
                     optimiser: OptimiserKind::Adam,
                     strengths: 1.0,
                     reveal_weight: 1.0,
+                    ghost_weight: 0.0,
                     ..Preset::Default.config()
                 };
                 (&mut self.learners[1], config)

@@ -49,7 +49,8 @@ pub enum OptimiserKind {
     Muon,
 }
 
-/// What is minimised; both are mean square errors in [0, 1].
+/// What is minimised. Errors are mean squares, of samples in [0, 1]; the container's is the mean
+/// square of its samples' errors, and [`TrainConfig::ghost_weight`] times its ghosts'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
@@ -128,6 +129,11 @@ pub struct TrainConfig {
     pub loss: LossKind,
     /// Weight of the revealed picture's error (the 2018 system's beta).
     pub reveal_weight: f64,
+    /// Weight of the mean square of what hiding does to the means of squares of 8x8 pixels: the eye
+    /// takes it for a tint or a ghost of the secret, where finer grain is not seen. Figures,
+    /// plateaus and the choice of the best model leave it out.
+    #[serde(default)]
+    pub ghost_weight: f64,
     /// Train through the rounding and clamping that a written file brings.
     pub simulate_file: bool,
     /// Deviation of Gaussian noise between hiding and revealing, in [0, 1] (the 2017 system's).
@@ -173,7 +179,8 @@ impl Preset {
                 weight_decay: 1e-5,
                 clip_norm: 1.0,
                 loss: LossKind::Log,
-                reveal_weight: 1.25,
+                reveal_weight: 1.0,
+                ghost_weight: 8.0,
                 simulate_file: true,
                 strengths: 2.0,
                 noise: 0.0,
@@ -204,6 +211,7 @@ impl Preset {
                 clip_norm: 0.0,
                 loss: LossKind::Sum,
                 reveal_weight: 0.75,
+                ghost_weight: 0.0,
                 simulate_file: false,
                 strengths: 1.0,
                 validate_every: 0,
@@ -317,6 +325,10 @@ pub struct TrainSettings {
     #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reveal_weight: Option<f64>,
+    /// Weight of the container's errors averaged over squares of 8x8, which show as ghosts
+    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ghost_weight: Option<f64>,
     /// Train through the rounding and clamping of a written file
     #[cfg_attr(
         feature = "clap",
@@ -354,11 +366,29 @@ pub struct TrainSettings {
     pub seed: Option<u64>,
 }
 
+/// A `$type` of the fields that `$top` says, joined with those of `$base`: all that [`TrainConfig`]
+/// has, after any that are named.
+macro_rules! merged {
+    ($type:ident: $top:ident, $join:ident, $base:ident $(, $also:ident)*) => {
+        merged!(@ $type, $top, $join, $base, [
+            $($also)*
+            network width reveal_width depth batch_size size fit drawn epochs
+            steps optimiser learning_rate schedule warmup_steps hiding_patience
+            reveal_patience beta_1 beta_2 weight_decay strengths clip_norm loss
+            reveal_weight ghost_weight simulate_file noise validate_every validate_pairs
+            sheet_every checkpoint_every cache_mib seed
+        ])
+    };
+    (@ $type:ident, $top:ident, $join:ident, $base:ident, [$($field:ident)*]) => {
+        $type { $($field: $top.$field.$join($base.$field)),* }
+    };
+}
+
 impl TrainSettings {
     /// These settings, and `file`'s where these say nothing.
     #[must_use]
     pub fn over(self, file: Self) -> Self {
-        overlay(&file, &self)
+        merged!(Self: self, or, file, preset)
     }
 
     /// The preset with everything said here on top.
@@ -366,30 +396,16 @@ impl TrainSettings {
     /// # Errors
     /// When a value makes no sense; the text names it and what was expected.
     pub fn resolve(&self) -> Result<TrainConfig, ConfigError> {
-        let preset = self.preset.unwrap_or(Preset::Default);
-        let mut said = Self {
-            preset: None,
-            ..self.clone()
-        };
+        let preset = self.preset.unwrap_or(Preset::Default).config();
+        let mut said = self.clone();
         // Whoever says epochs and no steps means epochs, whatever the preset counts in.
         if said.epochs.is_some() && said.steps.is_none() {
             said.steps = Some(0);
         }
-        let config: TrainConfig = overlay(&preset.config(), &said);
+        let config = merged!(TrainConfig: said, unwrap_or, preset);
         config.check()?;
         Ok(config)
     }
-}
-
-/// `base` with the fields that `top` has.
-fn overlay<B: Serialize, T: Serialize, R: for<'de> Deserialize<'de>>(base: &B, top: &T) -> R {
-    let value = |v: Result<serde_json::Value, _>| v.expect("settings are plain values");
-    let mut merged = value(serde_json::to_value(base));
-    let top = value(serde_json::to_value(top));
-    if let (Some(merged), serde_json::Value::Object(top)) = (merged.as_object_mut(), top) {
-        merged.extend(top);
-    }
-    serde_json::from_value(merged).expect("both have the same fields")
 }
 
 /// A setting that makes no sense.
@@ -457,7 +473,7 @@ impl TrainConfig {
             NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 12] = [
+        let checks: [(&'static str, bool, &'static str, String); 13] = [
             (
                 "width",
                 (1..=1024).contains(&self.width),
@@ -517,6 +533,12 @@ impl TrainConfig {
                 self.reveal_weight > 0.0 && self.reveal_weight.is_finite(),
                 "above 0",
                 self.reveal_weight.to_string(),
+            ),
+            (
+                "ghost_weight",
+                self.ghost_weight >= 0.0 && self.ghost_weight.is_finite(),
+                "0 or more",
+                self.ghost_weight.to_string(),
             ),
             (
                 "strengths",
@@ -608,5 +630,35 @@ mod tests {
             "batch_size: expected an even number from 2, found 7"
         );
         assert!(toml::from_str::<TrainSettings>("bach_size = 4").is_err());
+    }
+
+    #[test]
+    fn rejects_weights_that_are_negative_or_no_numbers() {
+        for found in [-0.5, f64::NAN] {
+            let settings = TrainSettings {
+                ghost_weight: Some(found),
+                ..TrainSettings::default()
+            };
+            assert_eq!(
+                settings.resolve().unwrap_err().to_string(),
+                format!("ghost_weight: expected 0 or more, found {found}")
+            );
+        }
+    }
+
+    #[test]
+    fn runs_from_before_a_setting_go_on_without_what_it_brought() {
+        let text = toml::to_string(&Preset::Default.config()).unwrap();
+        let older = text.lines().filter(|line| {
+            let newer = ["drawn", "ghost_weight"];
+            !newer.iter().any(|name| line.starts_with(name))
+        });
+        let older: TrainConfig = toml::from_str(&older.collect::<Vec<_>>().join("\n")).unwrap();
+        let expected = TrainConfig {
+            drawn: 0.0,
+            ghost_weight: 0.0,
+            ..Preset::Default.config()
+        };
+        assert_eq!(older, expected);
     }
 }

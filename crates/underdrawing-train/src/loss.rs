@@ -9,10 +9,15 @@ use underdrawing::net::Networks;
 use crate::config::{LossKind, TrainConfig};
 use crate::random::unit;
 
-/// The two errors of one forward pass.
+/// Side of the squares over which a container's errors are averaged to tell its ghosts.
+const SQUARE: usize = 8;
+
+/// The errors of one forward pass.
 pub(crate) struct Pass {
     /// Mean square error of each container, `[n]`.
     pub(crate) container_mse: Tensor<1>,
+    /// Mean square of the errors of each container's squares, `[n]`; only where it counts.
+    ghost_mse: Option<Tensor<1>>,
     /// Mean square error of each revealed picture, `[n]`.
     pub(crate) revealed_mse: Tensor<1>,
 }
@@ -48,8 +53,11 @@ pub(crate) fn forward(
         carried = clamped(carried + errors);
     }
     let revealed = networks.reveal(carried);
+    // What is done to the cover alone is no ghost of the secret.
+    let ghost = |container: Tensor<4>| squares(container - networks.prepared(cover.clone()));
     Pass {
-        container_mse: mean_square(container - cover),
+        ghost_mse: (config.ghost_weight > 0.0).then(|| mean_square(ghost(container.clone()))),
+        container_mse: mean_square(container - cover.clone()),
         revealed_mse: mean_square(revealed - secret),
     }
 }
@@ -57,7 +65,10 @@ pub(crate) fn forward(
 impl Pass {
     /// The loss, `[1]`.
     pub(crate) fn loss(&self, config: &TrainConfig) -> Tensor<1> {
-        let sum = self.container_mse.clone() + self.revealed_mse.clone() * config.reveal_weight;
+        let mut sum = self.container_mse.clone() + self.revealed_mse.clone() * config.reveal_weight;
+        if let Some(ghost_mse) = &self.ghost_mse {
+            sum = sum + ghost_mse.clone() * config.ghost_weight;
+        }
         match config.loss {
             LossKind::Sum => sum.mean(),
             LossKind::Log => sum.log().mean(),
@@ -76,6 +87,18 @@ fn clamped(x: Tensor<4>) -> Tensor<4> {
 fn mean_square(x: Tensor<4>) -> Tensor<1> {
     let [n, c, h, w] = x.dims();
     x.square().reshape([n, c * h * w]).mean_dim(1).reshape([n])
+}
+
+/// Means over squares, `[n, c, h / 8, w / 8]`; what is left of the sides does not count.
+fn squares(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    let (rows, columns) = (h / SQUARE, w / SQUARE);
+    x.narrow(2, 0, rows * SQUARE)
+        .narrow(3, 0, columns * SQUARE)
+        .reshape([n, c, rows, SQUARE, columns, SQUARE])
+        .mean_dim(5)
+        .mean_dim(3)
+        .reshape([n, c, rows, columns])
 }
 
 /// Secrets of which the second half have another contrast, between `1 / most` and `most` times
@@ -106,4 +129,69 @@ fn noise(shape: [usize; 4], device: &Device, mut value: impl FnMut() -> f32) -> 
 fn gauss(random: &mut ChaCha8Rng) -> f32 {
     let radius = (-2.0 * (1.0 - unit(random)).ln()).sqrt();
     radius * (std::f32::consts::TAU * unit(random)).cos()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+
+    fn values(t: Tensor<1>) -> Vec<f32> {
+        t.into_data().try_to_vec().unwrap()
+    }
+
+    fn assert_close(found: Vec<f32>, expected: &[f32]) {
+        assert_eq!(found.len(), expected.len());
+        for (f, e) in found.iter().zip(expected) {
+            assert!((f - e).abs() < 1e-6, "{found:?}, expected {expected:?}");
+        }
+    }
+
+    /// Two pictures of 2x3 squares, and a rest that does not count.
+    fn ghosts(error: impl Fn([usize; 4]) -> f32) -> Vec<f32> {
+        const SHAPE: [usize; 4] = [2, 3, 20, 28];
+        let values: Vec<f32> = (0..SHAPE.iter().product())
+            .map(|i| error([i / 1680, i / 560 % 3, i / 28 % 20, i % 28]))
+            .collect();
+        let error = TensorData::new(values, SHAPE);
+        self::values(mean_square(squares(Tensor::from_data(
+            error,
+            &Device::flex(),
+        ))))
+    }
+
+    #[test]
+    fn a_tint_is_a_ghost_and_fine_grain_is_not() {
+        let grain = |[n, _, y, x]: [usize; 4]| [0.1, -0.1][(x + y) % 2] + 0.2 * n as f32;
+        assert_close(ghosts(grain), &[0.0, 0.04]);
+        let one_square = |[n, c, y, x]: [usize; 4]| {
+            let inside = (n, c) == (1, 2) && (8..16).contains(&y) && (16..24).contains(&x);
+            f32::from(u8::from(inside))
+        };
+        assert_close(ghosts(one_square), &[0.0, 1.0 / 18.0]);
+        let rest = |[_, _, y, x]: [usize; 4]| f32::from(u8::from(y >= 16 || x >= 24));
+        assert_close(ghosts(rest), &[0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_loss_is_the_weighted_sum_of_errors_or_its_logarithm() {
+        let tensor = |values: [f32; 2]| Tensor::<1>::from_data(values, &Device::flex());
+        let pass = |ghosts: Option<[f32; 2]>| Pass {
+            container_mse: tensor([1.0, 2.0]),
+            ghost_mse: ghosts.map(tensor),
+            revealed_mse: tensor([3.0, 4.0]),
+        };
+        let mut config = TrainConfig {
+            loss: LossKind::Sum,
+            reveal_weight: 0.5,
+            ghost_weight: 8.0,
+            ..Preset::Default.config()
+        };
+        let loss = |config: &TrainConfig, ghosts| values(pass(ghosts).loss(config));
+        assert_close(loss(&config, Some([0.25, 0.5])), &[(4.5 + 8.0) / 2.0]);
+        assert_close(loss(&config, None), &[(2.5 + 4.0) / 2.0]);
+        config.loss = LossKind::Log;
+        let logs = (4.5f32.ln() + 8.0f32.ln()) / 2.0;
+        assert_close(loss(&config, Some([0.25, 0.5])), &[logs]);
+    }
 }

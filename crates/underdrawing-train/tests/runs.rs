@@ -59,6 +59,7 @@ fn small(steps: u64) -> TrainConfig {
         steps,
         learning_rate: 4e-3,
         reveal_weight: 1.0,
+        ghost_weight: 2.0,
         warmup_steps: 5,
         validate_every: 20,
         sheet_every: 20,

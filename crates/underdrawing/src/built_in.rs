@@ -21,8 +21,14 @@ pub struct BuiltInModel {
 pub fn built_in_models() -> &'static [BuiltInModel] {
     const MODELS: &[BuiltInModel] = &[
         BuiltInModel {
-            name: "lifting-3",
+            name: "lifting-4",
             description: "Lifting network of 6 blocks and 32 channels that has learned how to round.",
+            id: ModelId::from_bytes([0x90, 0xe1, 0x21, 0xe2, 0x49, 0x25, 0xad, 0xc2]),
+            bytes: include_bytes!("../models/lifting-4.safetensors"),
+        },
+        BuiltInModel {
+            name: "lifting-3",
+            description: "The default before lifting-4, for its containers.",
             id: ModelId::from_bytes([0xeb, 0x9c, 0xff, 0xef, 0x1f, 0xdf, 0x22, 0x72]),
             bytes: include_bytes!("../models/lifting-3.safetensors"),
         },

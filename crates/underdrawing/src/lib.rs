@@ -75,7 +75,6 @@ mod pth;
 mod reveal;
 mod rounding;
 mod sheet;
-mod simd;
 mod stretch;
 mod tile;
 

@@ -18,7 +18,7 @@ use burn::prelude::*;
 pub use crate::rounding::Rounding;
 pub use dense2017::{PictureNet, PreparationNet, Triple2017, Triple2017Config};
 pub use init::Init;
-pub use lifting::{LiftingNet, LiftingNetConfig};
+pub use lifting::{HEADROOM, LiftingNet, LiftingNetConfig};
 pub use ops::{AdamFactors, AdamState, adam_step};
 pub use pair2018::{Pair2018, Pair2018Config};
 pub use params::{
@@ -48,6 +48,15 @@ impl Networks {
             Self::Lifting(net) => net.hide(cover, secret),
             Self::Unet2018(net) => net.hide(cover, secret),
             Self::Dense2017(net) => net.hide(cover, secret),
+        }
+    }
+
+    /// What the secret changes: the cover, with [`HEADROOM`] in lifting networks. Same layout.
+    #[must_use]
+    pub fn prepared(&self, cover: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Lifting(_) => lifting::with_headroom(cover),
+            Self::Unet2018(_) | Self::Dense2017(_) => cover,
         }
     }
 

@@ -6,7 +6,7 @@
 //! it (Spang and Schultheiss 1962; in pictures, Floyd and Steinberg 1976). The coefficients are
 //! parameters of the network and trained with it, see [`NoiseShaping`](crate::net::NoiseShaping).
 
-use crate::simd::with_simd;
+use underdrawing_conv::vectorised;
 
 /// Samples of a block of 2x2 pixels: pixel by pixel in reading order, each red, green, blue.
 pub(crate) const BLOCK: usize = 12;
@@ -83,7 +83,7 @@ impl Rounder<'_> {
             let (width, above) = (self.width, &mut self.above);
             // Compiled for each kind of vectors; the order of additions, and so the result, is the
             // same in all.
-            with_simd(
+            vectorised(
                 #[inline(always)]
                 || diffuse(taps, width, above, planes, &mut bytes),
             );

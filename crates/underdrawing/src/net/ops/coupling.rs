@@ -5,10 +5,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
 use rayon::prelude::*;
+use underdrawing_conv::vectorised;
 
 use super::flex::{contiguous, dims, floats, tensor, unshared};
 use super::ours;
-use crate::simd::with_simd;
 
 /// `x * exp(tanh(t)) + b`, where `update` `[n, 2c, h, w]` holds `t` and then `b`, and `x` is
 /// `[n, c, h, w]`. So the logarithm of the scale is held within -1 and 1.
@@ -134,7 +134,7 @@ fn each(x: FlexTensor, update: &FlexTensor, f: impl Fn(f32, f32, f32) -> f32 + S
     let planes = values.par_chunks_exact_mut(h * w).enumerate();
     planes.for_each(|(i, x)| {
         let (t, b) = update.planes(i);
-        with_simd(
+        vectorised(
             #[inline(always)]
             || {
                 for ((x, t), b) in x.iter_mut().zip(t).zip(b) {
@@ -169,7 +169,7 @@ fn slopes(
             let (dt, db) = d_update.split_at_mut(c * h * w);
             let x = &x[i * c * h * w..][..c * h * w];
             let (t, _) = update.picture(i);
-            with_simd(
+            vectorised(
                 #[inline(always)]
                 || {
                     for ((((dx, dt), db), x), t) in

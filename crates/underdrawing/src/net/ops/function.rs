@@ -9,11 +9,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::prelude::*;
 use rayon::prelude::*;
-use underdrawing_conv::{Activation, Conv, Kernel};
+use underdrawing_conv::{Activation, Conv, Kernel, vectorised};
 
 use super::coupling::{couple_value, uncouple_value};
 use super::flex::{CHUNK, contiguous, dims, floats, tensor, unshared};
-use crate::simd::with_simd;
 use crate::stretch::Stretch;
 
 /// Most rows of a part, which one thread computes. With its margins, a part's features of the
@@ -285,7 +284,7 @@ fn apply(
     let channels = band.channels.par_iter_mut().enumerate();
     channels.for_each(|(i, target)| {
         let halves = [i, i + second].map(|i| &update[i * area..][..area]);
-        with_simd(
+        vectorised(
             #[inline(always)]
             || {
                 for (row, line) in (rows.from..).zip(target.chunks_exact_mut(w)) {
