@@ -5,7 +5,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use underdrawing_conv::{Activation, Conv, Doubling, Kernel};
+use underdrawing_conv::{Activation, Conv, ConvTranspose, Kernel};
 
 fn main() {
     divan::main();
@@ -127,8 +127,8 @@ passes!(conv_5x5, Kernel::same(5), [(1, 50, 50, 128)]);
 
 /// The way up of the hiding network, by the shapes of the way down.
 #[divan::bench(args = HALVINGS, sample_count = 10)]
-fn doubling(bencher: Bencher<'_, '_>, (n, c_out, c_in, side): (usize, usize, usize, usize)) {
-    let shape = Doubling {
+fn conv_transpose(bencher: Bencher<'_, '_>, (n, c_out, c_in, side): (usize, usize, usize, usize)) {
+    let shape = ConvTranspose {
         n,
         c_in,
         c_out,

@@ -4,7 +4,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use underdrawing_conv::{Activation, Kernel, Layer, Maps, Path, Plan, PlanBuilder, force_path};
+use underdrawing_conv::{Activation, Kernel, Layer, Path, Plan, PlanBuilder, force_path};
 
 fn main() {
     divan::main();
@@ -72,7 +72,7 @@ fn hiding(size: usize) -> Plan {
         let layer = layer(c_in, channels(level), Kernel::HALVING, activation);
         down = builder.conv(down, layer.get());
         if !innermost {
-            skips.push(builder.again(Activation::Relu));
+            skips.push(builder.again(down, Activation::Relu));
         }
     }
     let mut up = down;
@@ -84,7 +84,7 @@ fn hiding(size: usize) -> Plan {
             _ => (channels(level - 1), Activation::Relu),
         };
         let layer = layer(c_in, c_out, Kernel::HALVING, activation);
-        up = builder.doubling(up, layer.get());
+        up = builder.conv_transpose(up, layer.get());
         if let Some(skip) = skips.pop() {
             up = builder.concat(&[skip, up]);
         }
@@ -92,64 +92,25 @@ fn hiding(size: usize) -> Plan {
     builder.build(&[up], [size; 2])
 }
 
-/// The lifting network's way to hide, without the Haar transforms. `size` is that of the pictures,
-/// twice that of their bands.
-fn lifting(size: usize) -> Plan {
-    let mut builder = PlanBuilder::default();
-    let mut cover = builder.input(12);
-    let mut secret = builder.input(12);
-    for _ in 0..6 {
-        cover = function(&mut builder, secret, 12, Some(cover));
-        let update = function(&mut builder, cover, 24, None);
-        secret = builder.couple(secret, update, /* inverse */ false);
-    }
-    builder.build(&[cover], [size / 2; 2])
-}
-
-fn function(builder: &mut PlanBuilder, x: Maps, c_out: usize, add: Option<Maps>) -> Maps {
-    let first = layer(12, 32, Kernel::same(3), LEAKY);
-    let middle = layer(32, 32, Kernel::same(3), LEAKY);
-    let last = layer(44, c_out, Kernel::same(3), Activation::None);
-    let features = builder.conv(x, first.get());
-    let sum = builder.conv_add(features, middle.get(), features);
-    let all = builder.concat(&[sum, x]);
-    match add {
-        Some(other) => builder.conv_add(all, last.get(), other),
-        None => builder.conv(all, last.get()),
-    }
-}
-
-/// Runs a plan on `inputs` of `c_in` channels.
-fn bench(
-    bencher: Bencher<'_, '_>,
-    mut plan: Plan,
-    size: usize,
-    inputs: usize,
-    [c_in, c_out]: [usize; 2],
-) {
+/// Runs a plan on a picture of `c_in` channels.
+fn bench(bencher: Bencher<'_, '_>, mut plan: Plan, size: usize, [c_in, c_out]: [usize; 2]) {
     let x: Vec<f32> = (0..c_in * size * size)
         .map(|i| (i % 255) as f32 / 255.0)
         .collect();
-    let inputs = vec![&x[..]; inputs];
     let mut y = vec![0.0; c_out * size * size];
     bencher
         .counter(ItemsCount::new(size * size))
-        .bench_local(|| plan.run(1, [size; 2], &inputs, &mut [&mut y]));
+        .bench_local(|| plan.run(1, [size; 2], &[&x], &mut [&mut y]));
 }
 
 #[divan::bench(args = [64, 128, 256, 512], sample_count = 10)]
 fn reveal_by_size(bencher: Bencher<'_, '_>, size: usize) {
-    bench(bencher, reveal(size), size, 1, [3, 3]);
+    bench(bencher, reveal(size), size, [3, 3]);
 }
 
 #[divan::bench(args = [128, 256, 512], sample_count = 10)]
 fn hiding_by_size(bencher: Bencher<'_, '_>, size: usize) {
-    bench(bencher, hiding(size), size, 1, [6, 3]);
-}
-
-#[divan::bench(args = [256, 1024], sample_count = 10)]
-fn lifting_by_size(bencher: Bencher<'_, '_>, size: usize) {
-    bench(bencher, lifting(size), size / 2, 2, [12, 12]);
+    bench(bencher, hiding(size), size, [6, 3]);
 }
 
 #[divan::bench(args = [1, 2], sample_count = 10)]
@@ -167,7 +128,7 @@ fn reveal_by_threads(bencher: Bencher<'_, '_>, threads: usize) {
 #[divan::bench(args = [Path::Avx512, Path::Avx2, Path::Portable], sample_count = 5)]
 fn reveal_by_path(bencher: Bencher<'_, '_>, path: Path) {
     if force_path(Some(path)) {
-        bench(bencher, reveal(256), 256, 1, [3, 3]);
+        bench(bencher, reveal(256), 256, [3, 3]);
         force_path(None);
     }
 }

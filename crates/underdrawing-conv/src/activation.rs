@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::path::vectorised;
 use crate::simd::Simd;
 
 /// Numbers that a thread takes at a time.
@@ -24,32 +25,35 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Overwrites `dx` with the gradient before the activation, given that behind it, `dy`, and
-    /// what came out of it, `y`.
+    /// Overwrites `dy`, the gradient behind the activation, with that before it, given `y`, what
+    /// came out of it.
     ///
     /// # Panics
     /// Panics if the lengths differ.
-    pub fn backward(self, y: &[f32], dy: &[f32], dx: &mut [f32]) {
-        assert!(y.len() == dx.len() && dy.len() == dx.len());
-        dx.par_chunks_mut(CHUNK)
-            .zip(y.par_chunks(CHUNK).zip(dy.par_chunks(CHUNK)))
-            .for_each(|(dx, (y, dy))| {
-                for ((dx, y), dy) in dx.iter_mut().zip(y).zip(dy) {
-                    *dx = dy * self.slope(*y);
-                }
+    pub fn backward_in_place(self, y: &[f32], dy: &mut [f32]) {
+        assert_eq!(y.len(), dy.len(), "lengths of `y` and `dy`");
+        if self == Self::None {
+            return;
+        }
+        dy.par_chunks_mut(CHUNK)
+            .zip(y.par_chunks(CHUNK))
+            .for_each(|(dy, y)| {
+                vectorised(
+                    #[inline(always)]
+                    || self.backward_slice(y, dy),
+                );
             });
     }
 
-    /// The derivative where the activation has the value `y`.
     #[inline(always)]
-    fn slope(self, y: f32) -> f32 {
-        let above = |slope: f32| if y > 0.0 { 1.0 } else { slope };
+    fn backward_slice(self, y: &[f32], dy: &mut [f32]) {
+        // One loop each, so that each vectorises.
         match self {
-            Self::None => 1.0,
-            Self::Relu => above(0.0),
-            Self::LeakyRelu(slope) => above(slope),
-            Self::Sigmoid => y * (1.0 - y),
-            Self::Tanh => 1.0 - y * y,
+            Self::None => {}
+            Self::Relu => zip(y, dy, |y, dy| if y > 0.0 { dy } else { 0.0 }),
+            Self::LeakyRelu(slope) => zip(y, dy, |y, dy| dy * if y > 0.0 { 1.0 } else { slope }),
+            Self::Sigmoid => zip(y, dy, |y, dy| dy * (y * (1.0 - y))),
+            Self::Tanh => zip(y, dy, |y, dy| dy * (1.0 - y * y)),
         }
     }
 
@@ -88,6 +92,13 @@ fn map(numbers: &mut [f32], f: impl Fn(f32) -> f32) {
 }
 
 #[inline(always)]
+fn zip(y: &[f32], dy: &mut [f32], f: impl Fn(f32, f32) -> f32) {
+    for (dy, y) in dy.iter_mut().zip(y) {
+        *dy = f(*y, *dy);
+    }
+}
+
+#[inline(always)]
 fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
@@ -95,7 +106,7 @@ fn sigmoid(x: f32) -> f32 {
 /// From `e^2x`, but near zero, where that loses digits, from the first terms of the series (to
 /// 3e-8 below 0.3).
 #[inline(always)]
-pub(crate) fn tanh(x: f32) -> f32 {
+fn tanh(x: f32) -> f32 {
     let square = x * x;
     let series = 1.0 + square * (-1.0 / 3.0 + square * (2.0 / 15.0 + square * (-17.0 / 315.0)));
     let series = x * (series + square * square * square * square * (62.0 / 2835.0));
@@ -106,7 +117,7 @@ pub(crate) fn tanh(x: f32) -> f32 {
 /// `e^x`, without branches: 2 to a whole power, by setting the exponent, times `e^r` with `r`
 /// within half of ln 2, by the series (its ninth term is below 2e-9).
 #[inline(always)]
-pub(crate) fn exp(x: f32) -> f32 {
+fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first with few digits so that its multiples are exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
@@ -158,9 +169,10 @@ mod tests {
             (Activation::Sigmoid, [-1.5, 0.5]),
             (Activation::Tanh, [1.5, 1.5]),
         ] {
-            let mut dx = [f32::NAN; 2];
-            activation.backward(&y, &[2.0; 2], &mut dx);
-            assert_eq!(dx, expected, "{activation:?}");
+            // More than a thread takes at a time.
+            let mut dy = [2.0; 2].repeat(CHUNK);
+            activation.backward_in_place(&y.repeat(CHUNK), &mut dy);
+            assert_eq!(dy, expected.repeat(CHUNK), "{activation:?}");
         }
     }
 }

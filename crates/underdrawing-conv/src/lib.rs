@@ -1,6 +1,6 @@
 //! Convolution kernels of underdrawing: plain slices in and out.
 //!
-//! [`Conv`] and [`Doubling`] are the layers that the networks are built of, with their gradients.
+//! [`Conv`] and [`ConvTranspose`] are the layers that the networks are built of, with their gradients.
 //! Pictures are NCHW: contiguous, channel by channel, row by row. The result is the same for any
 //! number of threads: what decides the method and the order of a sum is the shape alone. It
 //! differs in the last digits from a processor with one vector length to one with another.
@@ -22,6 +22,7 @@ mod activation;
 mod bands;
 mod block;
 mod conv;
+mod conv_transpose;
 mod direct;
 mod gemm;
 mod layout;
@@ -37,12 +38,12 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod transform;
-mod transpose;
+
 mod winograd;
 
 pub use activation::Activation;
 pub use conv::{Conv, Kernel};
+pub use conv_transpose::ConvTranspose;
 pub use memory::keep_freed_memory;
 pub use path::{Path, force_path, vectorised};
 pub use plan::{Layer, Maps, Plan, PlanBuilder};
-pub use transpose::Doubling;

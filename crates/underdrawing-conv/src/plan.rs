@@ -39,7 +39,6 @@ pub use builder::{Layer, Maps, PlanBuilder};
 
 use conv_step::ConvStep;
 use memory::{Buffers, Place};
-use simple::Couple;
 
 use crate::simd::{Isa, dispatch};
 use crate::transform::TILE;
@@ -80,8 +79,6 @@ enum Step {
     Conv(ConvStep),
     /// Copies maps.
     Copy { from: Place, to: Place },
-    /// See [`PlanBuilder::couple`].
-    Couple(Couple),
 }
 
 impl Step {
@@ -121,6 +118,12 @@ impl Plan {
         for part in self.parts(n, size) {
             self.run_part(n, size, &part, inputs, outputs);
         }
+    }
+
+    /// Steps, and numbers of a pixel in all buffers.
+    #[cfg(test)]
+    pub(crate) fn cost(&self) -> [usize; 2] {
+        [self.steps.len(), self.buffers.numbers_of_pixel()]
     }
 
     /// The parts that the pictures are computed in: whole, or where that takes too much memory,
@@ -169,7 +172,6 @@ impl Plan {
                 }
                 Step::Conv(conv) => conv.run(simd, buffers),
                 Step::Copy { from, to } => simple::copy(buffers, from, to),
-                Step::Couple(couple) => couple.run(simd, buffers),
             });
         }
         for (from, output) in self.outputs.iter().zip(outputs) {

@@ -8,7 +8,7 @@ use reference::{Reference, assert_close, assert_close_to_scale, largest, noise};
 
 use crate::method::Method;
 use crate::simd::{Isa, Simd, dispatch};
-use crate::{Activation, Conv, Doubling, Kernel, Path};
+use crate::{Activation, Conv, ConvTranspose, Kernel, Path};
 
 const ONE: Kernel = Kernel::same(1);
 const THREE: Kernel = Kernel::same(3);
@@ -199,7 +199,7 @@ fn agrees_at_a_thousand_random_shapes() {
 #[test]
 fn doubles_as_the_gradient_of_halving() {
     for (n, c_in, c_out, height, width) in [(1, 1, 1, 1, 1), (2, 24, 16, 5, 3), (1, 40, 3, 9, 20)] {
-        let shape = Doubling {
+        let shape = ConvTranspose {
             n,
             c_in,
             c_out,

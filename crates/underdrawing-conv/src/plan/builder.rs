@@ -2,7 +2,6 @@
 
 use super::conv_step::ConvStep;
 use super::memory::{Buffers, Kind, Place};
-use super::simple::Couple;
 use super::{Plan, Step};
 use crate::activation::Activation;
 use crate::conv::{Conv, Kernel};
@@ -16,7 +15,7 @@ pub struct Layer<'a> {
     /// [`Kernel::same`] or one that halves the pictures: stride 2, `size_out` of an even size
     /// half of it.
     pub kernel: Kernel,
-    /// `[c_out, c_in, side, side]`; `[c_in, c_out, side, side]` for [`PlanBuilder::doubling`].
+    /// `[c_out, c_in, side, side]`; `[c_in, c_out, side, side]` for [`PlanBuilder::conv_transpose`].
     pub weights: &'a [f32],
     /// `[c_out]`
     pub bias: Option<&'a [f32]>,
@@ -47,29 +46,16 @@ struct Node {
 
 /// A step whose places aren't known yet.
 enum Draft {
-    Enter {
-        input: usize,
-        to: usize,
-    },
+    Enter { input: usize, to: usize },
     Conv(ConvDraft),
-    Copy {
-        from: usize,
-        to: usize,
-    },
-    Couple {
-        state: usize,
-        update: usize,
-        inverse: bool,
-        to: usize,
-    },
+    Copy { from: usize, to: usize },
 }
 
 pub(super) struct ConvDraft {
     pub(super) from: usize,
-    pub(super) add: Option<usize>,
     pub(super) to: Vec<(usize, Activation)>,
     pub(super) kernel: Kernel,
-    pub(super) doubling: bool,
+    pub(super) transposed: bool,
     pub(super) c_out: usize,
     pub(super) weights: Vec<f32>,
     pub(super) bias: Vec<f32>,
@@ -90,95 +76,84 @@ impl PlanBuilder {
     /// # Panics
     /// Panics if weights or bias have another length than the layer needs.
     pub fn conv(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
-        self.conv_step(x, layer, None, /* doubling */ false)
+        self.conv_step(x, layer, /* transposed */ false)
     }
 
-    /// A convolution and its activation, then `other` added.
-    pub fn conv_add(&mut self, x: Maps, layer: Layer<'_>, other: Maps) -> Maps {
-        self.conv_step(x, layer, Some(other), /* doubling */ false)
-    }
-
-    /// A transposed convolution that doubles the pictures, see [`crate::Doubling`]; also the
+    /// A transposed convolution that doubles the pictures, see [`crate::ConvTranspose`]; also the
     /// transpose of any other kernel that halves them.
-    pub fn doubling(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
-        self.conv_step(x, layer, None, /* doubling */ true)
-    }
-
-    /// The result of the convolution that was added last, with another activation.
     ///
     /// # Panics
-    /// Panics if the last step isn't a convolution.
-    pub fn again(&mut self, activation: Activation) -> Maps {
-        let Some(Draft::Conv(conv)) = self.steps.last() else {
-            panic!("the last step of the plan is not a convolution");
-        };
-        let to = self.node(conv.c_out, self.nodes[conv.to[0].0].level);
-        if let Some(Draft::Conv(conv)) = self.steps.last_mut() {
-            conv.to.push((to, activation));
-        }
-        Maps(to)
+    /// Panics if weights or bias have another length than the layer needs, or the maps have not
+    /// been halved before.
+    pub fn conv_transpose(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
+        self.conv_step(x, layer, /* transposed */ true)
     }
 
-    /// The channels of all parts, one after the other. None may be a concatenation itself, nor be
-    /// computed from another part.
+    /// The result of an earlier convolution with another activation in place of its own. Both
+    /// are written by the same step, and neither costs anything unless it is used.
+    ///
+    /// # Panics
+    /// Panics if `maps` is not the result of a convolution.
+    pub fn again(&mut self, maps: Maps, activation: Activation) -> Maps {
+        let Node {
+            channels, level, ..
+        } = self.nodes[maps.0];
+        let to = self.nodes.len();
+        let mut convs = self.steps.iter_mut().filter_map(|step| match step {
+            Draft::Conv(conv) => Some(conv),
+            _ => None,
+        });
+        let conv = convs.find(|conv| conv.to.iter().any(|(node, _)| *node == maps.0));
+        let conv = conv.expect("only the result of a convolution has another activation");
+        if let Some((node, _)) = conv.to.iter().find(|(_, other)| *other == activation) {
+            return Maps(*node);
+        }
+        conv.to.push((to, activation));
+        Maps(self.node(channels, level))
+    }
+
+    /// The channels of all parts, one after the other. None may be a concatenation itself. A part
+    /// is written where it belongs from the start, unless it lies in another concatenation
+    /// already or is computed from another part: then it is copied.
+    ///
+    /// # Panics
+    /// Panics if a part is a concatenation, or the parts differ in size.
     pub fn concat(&mut self, parts: &[Maps]) -> Maps {
         let level = self.nodes[parts[0].0].level;
-        let concat = self.nodes.len();
         let channels = parts.iter().map(|part| self.nodes[part.0].channels).sum();
-        self.node(channels, level);
+        let concat = self.node(channels, level);
         let mut own = Vec::with_capacity(parts.len());
         for (position, Maps(part)) in parts.iter().enumerate() {
             let Node {
-                level,
+                level: level_of_part,
                 channels,
                 home,
                 ..
             } = self.nodes[*part];
-            assert_eq!(
-                level, self.nodes[concat].level,
-                "sizes of concatenated maps"
-            );
+            assert_eq!(level_of_part, level, "sizes of concatenated maps");
             assert!(
                 self.nodes[*part].parts.is_empty(),
                 "a concatenation of a concatenation"
             );
-            // What already lies elsewhere is copied.
-            let part = match home {
-                None => *part,
-                Some(_) => {
-                    let copy = self.node(channels, level);
-                    self.steps.push(Draft::Copy {
-                        from: *part,
-                        to: copy,
-                    });
-                    copy
-                }
+            // A step can't write to the buffer that it reads.
+            let writer = self.steps.iter().find(|step| step.written().contains(part));
+            let depends = |other: &Maps| writer.is_some_and(|step| step.read() == Some(other.0));
+            let given_again = parts.iter().filter(|other| other.0 == *part).count() > 1;
+            let part = if home.is_some() || given_again || parts.iter().any(depends) {
+                let copy = self.node(channels, level);
+                self.steps.push(Draft::Copy {
+                    from: *part,
+                    to: copy,
+                });
+                copy
+            } else {
+                *part
             };
             self.nodes[part].home = Some((concat, position));
             own.push(part);
         }
         self.nodes[concat].parts = own;
         Maps(concat)
-    }
-
-    /// `state * exp(tanh(a)) + b`, or if `inverse`, `(state - b) * exp(-tanh(a))`, with the first
-    /// half of the channels of `update` for `a` and the second for `b`.
-    pub fn couple(&mut self, state: Maps, update: Maps, inverse: bool) -> Maps {
-        let (state, update) = (state.0, update.0);
-        let channels = self.nodes[state].channels;
-        assert_eq!(
-            2 * channels,
-            self.nodes[update].channels,
-            "channels of an update"
-        );
-        let to = self.node(channels, self.nodes[state].level);
-        self.steps.push(Draft::Couple {
-            state,
-            update,
-            inverse,
-            to,
-        });
-        Maps(to)
     }
 
     /// Prepares the plan. It runs at any size, and is fastest at `size`, height and width of the
@@ -188,35 +163,27 @@ impl PlanBuilder {
         self.build_with(Isa::chosen(), outputs, size)
     }
 
-    pub(crate) fn build_with(self, isa: Isa, outputs: &[Maps], size: [usize; 2]) -> Plan {
+    pub(crate) fn build_with(mut self, isa: Isa, outputs: &[Maps], size: [usize; 2]) -> Plan {
+        self.drop_unused(outputs);
         let lanes = dispatch!(isa, simd => lanes(simd));
         let (places, kinds) = self.places(outputs, lanes);
+        let place = |node: usize| places[node].clone().expect("what is used is computed");
+        let outputs = outputs.iter().map(|maps| place(maps.0)).collect();
         let steps: Vec<Step> = self
             .steps
             .into_iter()
             .map(|draft| match draft {
                 Draft::Enter { input, to } => Step::Enter {
                     input,
-                    to: places[to].clone(),
+                    to: place(to),
                 },
                 Draft::Conv(draft) => {
-                    dispatch!(isa, simd => Step::Conv(ConvStep::new(simd, draft, &places, size)))
+                    dispatch!(isa, simd => Step::Conv(ConvStep::new(simd, draft, &place, size)))
                 }
                 Draft::Copy { from, to } => Step::Copy {
-                    from: places[from].clone(),
-                    to: places[to].clone(),
+                    from: place(from),
+                    to: place(to),
                 },
-                Draft::Couple {
-                    state,
-                    update,
-                    inverse,
-                    to,
-                } => Step::Couple(Couple {
-                    state: places[state].clone(),
-                    update: places[update].clone(),
-                    inverse,
-                    to: places[to].clone(),
-                }),
             })
             .collect();
         let reads = steps.iter().filter_map(|step| match step {
@@ -227,9 +194,39 @@ impl PlanBuilder {
             isa,
             radius: steps.iter().map(Step::radius).sum(),
             inputs: self.inputs,
-            outputs: outputs.iter().map(|maps| places[maps.0].clone()).collect(),
+            outputs,
             buffers: Buffers::new(kinds, reads.collect()),
             steps,
+        }
+    }
+
+    /// Drops the results and concatenations that neither another step nor an output needs, and
+    /// the steps that have no other result.
+    fn drop_unused(&mut self, outputs: &[Maps]) {
+        let mut used = vec![false; self.nodes.len()];
+        let mark = |used: &mut [bool], node: usize| {
+            used[node] = true;
+            for part in &self.nodes[node].parts {
+                used[*part] = true;
+            }
+        };
+        for output in outputs {
+            mark(&mut used, output.0);
+        }
+        for step in self.steps.iter_mut().rev() {
+            if let Draft::Conv(conv) = step {
+                conv.to.retain(|(node, _)| used[*node]);
+            }
+            if step.written().iter().any(|node| used[*node])
+                && let Some(node) = step.read()
+            {
+                mark(&mut used, node);
+            }
+        }
+        self.steps
+            .retain(|step| step.written().iter().any(|node| used[*node]));
+        for node in &mut self.nodes {
+            node.home = node.home.filter(|(concat, _)| used[*concat]);
         }
     }
 
@@ -243,7 +240,7 @@ impl PlanBuilder {
         self.nodes.len() - 1
     }
 
-    fn conv_step(&mut self, x: Maps, layer: Layer<'_>, add: Option<Maps>, doubling: bool) -> Maps {
+    fn conv_step(&mut self, x: Maps, layer: Layer<'_>, transposed: bool) -> Maps {
         let Layer {
             c_out,
             kernel,
@@ -254,7 +251,7 @@ impl PlanBuilder {
         let from = &self.nodes[x.0];
         let stride = kernel.stride;
         assert!(
-            (stride == 1 && !doubling && kernel.size_out(64) == 64)
+            (stride == 1 && !transposed && kernel.size_out(64) == 64)
                 || (stride == 2 && kernel.size_out(64) == 32),
             "{kernel:?} in a plan"
         );
@@ -267,21 +264,20 @@ impl PlanBuilder {
             bias.is_none_or(|bias| bias.len() == c_out),
             "bias of a layer"
         );
-        let level = match (stride, doubling) {
+        let level = match (stride, transposed) {
             (1, _) => from.level,
             (_, false) => from.level + 1,
             (_, true) => from
                 .level
                 .checked_sub(1)
-                .expect("doubling needs maps that were halved"),
+                .expect("a transposed convolution needs maps that were halved"),
         };
         let to = self.node(c_out, level);
         self.steps.push(Draft::Conv(ConvDraft {
             from: x.0,
-            add: add.map(|maps| maps.0),
             to: vec![(to, activation)],
             kernel,
-            doubling,
+            transposed,
             c_out,
             weights: weights.into(),
             bias: bias.map_or_else(|| vec![0.0; c_out], <[f32]>::to_vec),
@@ -289,13 +285,13 @@ impl PlanBuilder {
         Maps(to)
     }
 
-    /// Where each node lies, and the buffers. A buffer is used again once nothing reads it.
-    fn places(&self, outputs: &[Maps], lanes: usize) -> (Vec<Place>, Vec<Kind>) {
+    /// Where each node that is computed lies, and the buffers. A buffer is used again once
+    /// nothing reads it.
+    fn places(&self, outputs: &[Maps], lanes: usize) -> (Vec<Option<Place>>, Vec<Kind>) {
         let root = |node: usize| self.nodes[node].home.map_or(node, |(concat, _)| concat);
         let mut last_use = vec![0; self.nodes.len()];
         for (step, draft) in self.steps.iter().enumerate() {
-            let (read, written) = draft.nodes();
-            for node in read.into_iter().chain(written) {
+            for node in draft.read().into_iter().chain(draft.written()) {
                 last_use[root(node)] = step;
             }
         }
@@ -306,7 +302,7 @@ impl PlanBuilder {
         let mut busy_until: Vec<usize> = Vec::new();
         let mut buffers = vec![None; self.nodes.len()];
         for (step, draft) in self.steps.iter().enumerate() {
-            for node in draft.nodes().1.into_iter().map(root) {
+            for node in draft.written().into_iter().map(root) {
                 if buffers[node].is_some() {
                     continue;
                 }
@@ -325,18 +321,18 @@ impl PlanBuilder {
             }
         }
         let place = |node: usize| {
-            let buffer = buffers[root(node)].expect("all maps are computed by a step");
+            let buffer = buffers[root(node)]?;
             let offset = self.nodes[node].home.map_or(0, |(concat, position)| {
                 self.parts(concat, lanes).0[position].0
             });
             let (parts, _) = self.parts(node, lanes);
-            Place {
+            Some(Place {
                 buffer,
                 offset,
                 extent: parts.last().map_or(0, |(start, channels)| start + channels),
                 parts,
                 level: self.nodes[node].level,
-            }
+            })
         };
         ((0..self.nodes.len()).map(place).collect(), kinds)
     }
@@ -367,18 +363,20 @@ impl PlanBuilder {
 }
 
 impl Draft {
-    /// What is read, and what is written.
-    fn nodes(&self) -> (Vec<usize>, Vec<usize>) {
+    /// What it reads.
+    fn read(&self) -> Option<usize> {
         match self {
-            Self::Enter { to, .. } => (vec![], vec![*to]),
-            Self::Conv(conv) => (
-                std::iter::once(conv.from).chain(conv.add).collect(),
-                conv.to.iter().map(|(node, _)| *node).collect(),
-            ),
-            Self::Copy { from, to } => (vec![*from], vec![*to]),
-            Self::Couple {
-                state, update, to, ..
-            } => (vec![*state, *update], vec![*to]),
+            Self::Enter { .. } => None,
+            Self::Conv(conv) => Some(conv.from),
+            Self::Copy { from, .. } => Some(*from),
+        }
+    }
+
+    /// What it writes.
+    fn written(&self) -> Vec<usize> {
+        match self {
+            Self::Enter { to, .. } | Self::Copy { to, .. } => vec![*to],
+            Self::Conv(conv) => conv.to.iter().map(|(node, _)| *node).collect(),
         }
     }
 }
@@ -388,12 +386,12 @@ fn lanes<S: crate::simd::Simd>(_: S) -> usize {
 }
 
 impl ConvDraft {
-    /// The convolution (for a doubling, the one that it transposes) over `extent` channels on the
+    /// The convolution (for a transposed one, what it transposes) over `extent` channels on the
     /// source's side, and its weights, zero where a channel is a gap.
     pub(super) fn spread(&self, from: &Place) -> (Conv, Vec<f32>) {
         let taps = self.kernel.side * self.kernel.side;
         let channels = from.channels();
-        let (c_in, c_out) = match self.doubling {
+        let (c_in, c_out) = match self.transposed {
             false => (from.extent, self.c_out),
             true => (self.c_out, from.extent),
         };
@@ -402,7 +400,7 @@ impl ConvDraft {
         for (start, count) in &from.parts {
             for channel in *start..start + count {
                 for o in 0..self.c_out {
-                    let (old, new) = match self.doubling {
+                    let (old, new) = match self.transposed {
                         false => (o * channels + source, o * from.extent + channel),
                         true => (source * self.c_out + o, channel * self.c_out + o),
                     };

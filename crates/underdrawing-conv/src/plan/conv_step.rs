@@ -17,11 +17,10 @@ const MIN_TILES: usize = 12;
 /// A convolution with its weights as the kernels read them.
 pub(super) struct ConvStep {
     from: Place,
-    add: Option<Place>,
     to: Vec<(Place, Activation)>,
-    /// The convolution, or what is transposed if `doubling`. Without sizes.
+    /// The convolution, or if `transposed`, the one that this is the transpose of. Without sizes.
     conv: Conv,
-    doubling: bool,
+    transposed: bool,
     bias: Vec<f32>,
     method: Method,
     weights: Vec<f32>,
@@ -54,36 +53,34 @@ impl ConvStep {
     pub(super) fn new<S: Simd>(
         simd: S,
         draft: ConvDraft,
-        places: &[Place],
+        place: &impl Fn(usize) -> Place,
         size: [usize; 2],
     ) -> Self {
-        let from = places[draft.from].clone();
+        let from = place(draft.from);
         let (conv, weights) = draft.spread(&from);
         let mut bias = draft.bias;
         bias.resize(draft.c_out.next_multiple_of(S::LANES), 0.0);
-        let place = |node: usize| places[node].clone();
         let mut step = Self {
-            add: draft.add.map(place),
             to: draft
                 .to
                 .into_iter()
                 .map(|(node, activation)| (place(node), activation))
                 .collect(),
-            doubling: draft.doubling,
+            transposed: draft.transposed,
             bias,
             method: Method::Rows,
             weights: Vec::new(),
             conv,
             from,
         };
-        let level = if step.doubling {
+        let level = if step.transposed {
             &step.to[0].0
         } else {
             &step.from
         }
         .level;
         let pass = step.pass(1, size.map(|side| (side >> level).max(1)));
-        let map = if step.doubling {
+        let map = if step.transposed {
             conv.map_back()
         } else {
             conv.map()
@@ -108,7 +105,7 @@ impl ConvStep {
             width: outer[1],
             ..self.conv
         };
-        if self.doubling {
+        if self.transposed {
             conv.pass_back()
         } else {
             conv.pass()
@@ -136,7 +133,7 @@ impl ConvStep {
             .iter()
             .map(|(place, _)| buffers.spot(place))
             .collect();
-        let outer = if self.doubling { spots[0] } else { from };
+        let outer = if self.transposed { spots[0] } else { from };
         let pass = self.pass(from.n, [outer.height, outer.width]);
 
         let mut taken: Vec<(usize, Memory)> = Vec::new();
@@ -163,10 +160,6 @@ impl ConvStep {
             });
         let sink = Sink {
             targets: targets.collect(),
-            add: self
-                .add
-                .as_ref()
-                .map(|place| (buffers.get(place.buffer), buffers.spot(place))),
             bias: &self.bias,
         };
         let source = Source {
@@ -201,8 +194,6 @@ struct Target<'a> {
 /// What is done with the sums of a convolution.
 pub(super) struct Sink<'a> {
     targets: Vec<Target<'a>>,
-    /// Added behind the first target's activation.
-    add: Option<(&'a [f32], Spot)>,
     bias: &'a [f32],
 }
 
@@ -236,14 +227,8 @@ impl Sink<'_> {
         let bias = &self.bias[c..][..S::LANES];
         // SAFETY: the slice has as many numbers as a vector.
         let sums = simd.add(sums, unsafe { simd.load(bias.as_ptr()) });
-        for (idx, target) in self.targets.iter().enumerate() {
-            let mut result = target.activation.apply(simd, sums);
-            if let (0, Some((numbers, spot))) = (idx, &self.add) {
-                let other =
-                    &numbers[spot.at(picture, row as isize, col as isize) + c..][..S::LANES];
-                // SAFETY: the slice has as many numbers as a vector.
-                result = simd.add(result, unsafe { simd.load(other.as_ptr()) });
-            }
+        for target in &self.targets {
+            let result = target.activation.apply(simd, sums);
             let at = target.spot.at(picture, row as isize, col as isize) + c;
             // SAFETY: the caller vouches that it is alone.
             unsafe { target.numbers.store(simd, at, result) };

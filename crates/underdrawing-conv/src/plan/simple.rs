@@ -4,9 +4,8 @@ use rayon::prelude::*;
 
 use super::Part;
 use super::memory::{Buffers, Place, Spot};
-use crate::activation::{exp, tanh};
 use crate::layout::{Run, Shared, gather, scatter};
-use crate::simd::{Simd, Vectors, VectorsMut};
+use crate::simd::Simd;
 
 /// Brings a part of an input, whose pictures have `height` rows, into the layout.
 pub(super) fn enter<S: Simd>(
@@ -88,51 +87,6 @@ pub(super) fn leave<S: Simd>(
             first += count;
         }
     });
-}
-
-/// See [`super::PlanBuilder::couple`].
-pub(super) struct Couple {
-    pub(super) state: Place,
-    pub(super) update: Place,
-    pub(super) inverse: bool,
-    pub(super) to: Place,
-}
-
-impl Couple {
-    pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
-        let spots = [&self.state, &self.update].map(|place| buffers.spot(place));
-        let channels = self.state.extent;
-        each_row(buffers, &self.to, |buffers, spot, picture, row, line| {
-            let [state, update] = [0, 1].map(|i| {
-                let buffer = [&self.state, &self.update][i].buffer;
-                &buffers.get(buffer)[spots[i].at(picture, row as isize, 0)..]
-            });
-            simd.run(
-                #[inline(always)]
-                || {
-                    for col in 0..spot.width {
-                        for c in (0..channels).step_by(S::LANES) {
-                            let load = |numbers: &[f32], at: usize| {
-                                Vectors::<S>::new(&numbers[at..], 1, [0, 0]).get(simd, 0, 0)
-                            };
-                            let state = load(state, col * spots[0].pixel + c);
-                            let update_at = col * spots[1].pixel + c;
-                            let log_scale = simd.map(load(update, update_at), tanh);
-                            let shift = load(update, update_at + channels);
-                            let result = if self.inverse {
-                                let scale = simd.map(log_scale, |x| exp(-x));
-                                simd.mul(simd.sub(state, shift), scale)
-                            } else {
-                                simd.fma(state, simd.map(log_scale, exp), shift)
-                            };
-                            let to = &mut line[col * spot.pixel + c..];
-                            VectorsMut::<S>::new(to, 1, [0, 0]).set(simd, 0, 0, result);
-                        }
-                    }
-                },
-            );
-        });
-    }
 }
 
 /// Calls `f` for each row of each picture of `to`, with what else there is, the maps' spot, the

@@ -36,15 +36,7 @@ impl Twin {
         )
     }
 
-    /// A convolution, and another map to add.
-    fn conv(
-        &mut self,
-        x: &Both,
-        c_out: usize,
-        kernel: Kernel,
-        activation: Activation,
-        add: Option<&Both>,
-    ) -> Both {
+    fn conv(&mut self, x: &Both, c_out: usize, kernel: Kernel, activation: Activation) -> Both {
         let (maps, x) = (x.0, &x.1);
         let (weights, bias) = self.parameters(x.channels * c_out * kernel.side.pow(2), c_out);
         let layer = Layer {
@@ -54,10 +46,7 @@ impl Twin {
             bias: Some(&bias),
             activation,
         };
-        let y = match add {
-            Some(other) => self.builder.conv_add(maps, layer, other.0),
-            None => self.builder.conv(maps, layer),
-        };
+        let y = self.builder.conv(maps, layer);
         let shape = Conv {
             n: N,
             c_in: x.channels,
@@ -67,13 +56,7 @@ impl Twin {
             kernel,
         };
         let expected = Reference::new(shape, &x.numbers, &weights, &vec![0.0; shape.y_len()]);
-        let mut numbers = floats(&expected.activated(&bias, activation));
-        if let Some((_, other)) = add {
-            numbers
-                .iter_mut()
-                .zip(&other.numbers)
-                .for_each(|(y, other)| *y += other);
-        }
+        let numbers = floats(&expected.activated(&bias, activation));
         let size = [shape.height_out(), shape.width_out()];
         (
             y,
@@ -85,7 +68,7 @@ impl Twin {
         )
     }
 
-    fn doubling(&mut self, x: &Both, c_out: usize) -> Both {
+    fn conv_transpose(&mut self, x: &Both, c_out: usize) -> Both {
         let (maps, x) = (x.0, &x.1);
         let (weights, bias) = self.parameters(x.channels * c_out * 16, c_out);
         let layer = Layer {
@@ -95,7 +78,7 @@ impl Twin {
             bias: Some(&bias),
             activation: Activation::None,
         };
-        let y = self.builder.doubling(maps, layer);
+        let y = self.builder.conv_transpose(maps, layer);
         let size = x.size.map(|side| 2 * side);
         let shape = Conv {
             n: N,
@@ -121,13 +104,19 @@ impl Twin {
         )
     }
 
-    fn again(&mut self, of: &Both, activation: impl Fn(f32) -> f32, name: Activation) -> Both {
-        let maps = self.builder.again(name);
-        let numbers = of.1.numbers.iter().map(|x| activation(*x)).collect();
+    /// The result of a convolution without an activation, with one.
+    fn again(&mut self, of: &Both, activation: Activation) -> Both {
+        let apply = |x: &f32| match activation {
+            Activation::None => *x,
+            Activation::Relu => x.max(0.0),
+            Activation::LeakyRelu(slope) => x.max(0.0) + slope * x.min(0.0),
+            Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+            Activation::Tanh => x.tanh(),
+        };
         (
-            maps,
+            self.builder.again(of.0, activation),
             Picture {
-                numbers,
+                numbers: of.1.numbers.iter().map(apply).collect(),
                 ..of.1.clone()
             },
         )
@@ -156,31 +145,6 @@ impl Twin {
         )
     }
 
-    fn couple(&mut self, state: &Both, update: &Both, inverse: bool) -> Both {
-        let maps = self.builder.couple(state.0, update.0, inverse);
-        let len = state.1.numbers.len() / N;
-        let couple = |(idx, x): (usize, &f32)| {
-            let first = 2 * (idx / len) * len + idx % len;
-            let (log_scale, shift) = (
-                update.1.numbers[first].tanh(),
-                update.1.numbers[first + len],
-            );
-            if inverse {
-                (x - shift) * (-log_scale).exp()
-            } else {
-                x * log_scale.exp() + shift
-            }
-        };
-        let numbers = state.1.numbers.iter().enumerate().map(couple).collect();
-        (
-            maps,
-            Picture {
-                numbers,
-                ..state.1.clone()
-            },
-        )
-    }
-
     /// Weights that keep the maps' size about the same, and biases.
     fn parameters(&mut self, len: usize, c_out: usize) -> (Vec<f32>, Vec<f32>) {
         self.seed += 2;
@@ -195,10 +159,6 @@ impl Twin {
 
 fn floats(numbers: &[f64]) -> Vec<f32> {
     numbers.iter().map(|x| *x as f32).collect()
-}
-
-fn relu(x: f32) -> f32 {
-    x.max(0.0)
 }
 
 /// Builds a network with `build`, which returns inputs and outputs, and runs it twice.
@@ -240,47 +200,32 @@ fn runs_a_chain_of_convolutions() {
     for size in [[1, 1], [5, 7], [24, 17], [40, 33]] {
         check(&format!("a chain at {size:?}"), size, |twin| {
             let x = twin.input(3, size);
-            let a = twin.conv(&x, 20, Kernel::same(3), Activation::Relu, None);
-            let b = twin.conv(&a, 40, Kernel::same(3), Activation::LeakyRelu(0.2), None);
-            let c = twin.conv(&b, 9, Kernel::same(1), Activation::Tanh, None);
-            let d = twin.conv(&c, 12, Kernel::same(5), Activation::None, None);
-            let y = twin.conv(&d, 3, Kernel::same(3), Activation::Sigmoid, None);
+            let a = twin.conv(&x, 20, Kernel::same(3), Activation::Relu);
+            let b = twin.conv(&a, 40, Kernel::same(3), Activation::LeakyRelu(0.2));
+            let c = twin.conv(&b, 9, Kernel::same(1), Activation::Tanh);
+            let d = twin.conv(&c, 12, Kernel::same(5), Activation::None);
+            let y = twin.conv(&d, 3, Kernel::same(3), Activation::Sigmoid);
             (vec![x], vec![y])
         });
     }
 }
 
 #[test]
-fn runs_steps_of_a_lifting_network() {
+fn runs_a_dense_network() {
     for size in [[6, 9], [20, 24]] {
-        for inverse in [false, true] {
-            check(
-                &format!("lifting at {size:?}, inverse {inverse}"),
-                size,
-                |twin| {
-                    let (cover, secret) = (twin.input(12, size), twin.input(12, size));
-                    let leaky = Activation::LeakyRelu(0.2);
-                    let function = |twin: &mut Twin, x: &Both, c_out: usize, add: Option<&Both>| {
-                        let features = twin.conv(x, 20, Kernel::same(3), leaky, None);
-                        let sum = twin.conv(&features, 20, Kernel::same(3), leaky, Some(&features));
-                        let all = twin.concat(&[&sum, x]);
-                        twin.conv(&all, c_out, Kernel::same(3), Activation::None, add)
-                    };
-                    let cover = function(twin, &secret, 12, Some(&cover));
-                    let update = function(twin, &cover, 24, None);
-                    // The cover is concatenated again, so it must be copied.
-                    let second = function(twin, &cover, 12, None);
-                    let secret = twin.couple(&secret, &update, inverse);
-                    let input = |seed: u32| Picture {
-                        channels: 12,
-                        size,
-                        numbers: noise(N * 12 * size[0] * size[1], seed),
-                    };
-                    let inputs = vec![(cover.0, input(1)), (cover.0, input(2))];
-                    (inputs, vec![cover, secret, second])
-                },
-            );
-        }
+        check(&format!("a dense network at {size:?}"), size, |twin| {
+            let (x, other) = (twin.input(12, size), twin.input(5, size));
+            let leaky = Activation::LeakyRelu(0.2);
+            // Computed from another part, of another concatenation, and given twice: all copied.
+            let a = twin.conv(&x, 20, Kernel::same(3), leaky);
+            let first = twin.concat(&[&x, &a]);
+            let b = twin.conv(&first, 7, Kernel::same(3), leaky);
+            let second = twin.concat(&[&a, &other, &b, &x]);
+            let c = twin.conv(&second, 24, Kernel::same(3), Activation::None);
+            let third = twin.concat(&[&c, &c, &b]);
+            let d = twin.conv(&third, 9, Kernel::same(1), Activation::None);
+            (vec![x, other], vec![d, b, third])
+        });
     }
 }
 
@@ -293,20 +238,80 @@ fn runs_a_u_net() {
             let mut skips = Vec::new();
             let mut down = x.clone();
             for channels in [12, 20, 40] {
-                down = twin.conv(&down, channels, Kernel::HALVING, leaky, None);
-                // Relu of the leaky ReLU is that of what was before it.
-                skips.push(twin.again(&down, relu, Activation::Relu));
+                let sums = twin.conv(&down, channels, Kernel::HALVING, Activation::None);
+                down = twin.again(&sums, leaky);
+                skips.push(sums);
             }
-            let mut up = skips.pop().expect("three skips");
+            let deepest = skips.pop().expect("three skips");
+            let mut up = twin.again(&deepest, Activation::Relu);
             for channels in [20, 12] {
                 let skip = skips.pop().expect("two skips");
-                up = twin.doubling(&up, channels);
+                let skip = twin.again(&skip, Activation::Relu);
+                up = twin.conv_transpose(&up, channels);
                 up = twin.concat(&[&skip, &up]);
             }
-            let y = twin.doubling(&up, 3);
+            let y = twin.conv_transpose(&up, 3);
             (vec![x], vec![y])
         });
     }
+}
+
+#[test]
+fn gives_a_convolutions_result_with_several_activations() {
+    let size = [24, 17];
+    check("activations", size, |twin| {
+        let x = twin.input(3, size);
+        let sums = twin.conv(&x, 20, Kernel::same(3), Activation::None);
+        let relu = twin.again(&sums, Activation::Relu);
+        let other = twin.conv(&relu, 5, Kernel::same(3), Activation::Relu);
+        let tanh = twin.again(&sums, Activation::Tanh);
+        let sigmoid = twin.again(&sums, Activation::Sigmoid);
+        assert_eq!(twin.again(&sums, Activation::Tanh).0, tanh.0);
+        assert_eq!(twin.again(&sums, Activation::None).0, sums.0);
+        let y = twin.conv(&tanh, 5, Kernel::same(3), Activation::None);
+        (vec![x], vec![y, other, sigmoid, sums])
+    });
+}
+
+#[test]
+fn what_nothing_uses_costs_nothing() {
+    let size = [24, 17];
+    let build = |with_unused: bool| {
+        let mut twin = Twin {
+            builder: PlanBuilder::default(),
+            seed: 0,
+        };
+        let x = twin.input(3, size);
+        let seed = twin.seed;
+        let hidden = if with_unused {
+            let sums = twin.conv(&x, 20, Kernel::same(3), Activation::None);
+            twin.again(&sums, Activation::Sigmoid);
+            let hidden = twin.again(&sums, Activation::Relu);
+            let seed = twin.seed;
+            let unused = twin.conv(&hidden, 30, Kernel::same(3), Activation::None);
+            let halved = twin.conv(&unused, 30, Kernel::HALVING, Activation::None);
+            twin.concat(&[&halved, &halved]);
+            twin.concat(&[&hidden, &unused]);
+            twin.seed = seed;
+            hidden
+        } else {
+            twin.conv(&x, 20, Kernel::same(3), Activation::Relu)
+        };
+        assert!(twin.seed > seed);
+        let y = twin.conv(&hidden, 5, Kernel::same(3), Activation::Relu);
+        let mut plan = twin.builder.build(&[y.0], size);
+        let found = run(&mut plan, size, &[&x.1.numbers], &[y]);
+        (found, plan.cost())
+    };
+    assert!(build(true) == build(false));
+}
+
+#[test]
+#[should_panic(expected = "only the result of a convolution")]
+fn an_input_has_no_other_activation() {
+    let mut builder = PlanBuilder::default();
+    let x = builder.input(3);
+    builder.again(x, Activation::Relu);
 }
 
 #[test]
@@ -318,10 +323,10 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
             seed: 0,
         };
         let x = twin.input(3, size);
-        let wide = twin.conv(&x, 40, Kernel::same(3), Activation::Relu, None);
-        let small = twin.conv(&wide, 70, Kernel::HALVING, Activation::Relu, None);
-        let smaller = twin.conv(&small, 70, Kernel::HALVING, Activation::Relu, None);
-        let up = twin.doubling(&smaller, 40);
+        let wide = twin.conv(&x, 40, Kernel::same(3), Activation::Relu);
+        let small = twin.conv(&wide, 70, Kernel::HALVING, Activation::Relu);
+        let smaller = twin.conv(&small, 70, Kernel::HALVING, Activation::Relu);
+        let up = twin.conv_transpose(&smaller, 40);
         let mut plan = twin.builder.build_with(isa, &[up.0], size);
         let mut run_with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
@@ -350,8 +355,8 @@ fn computes_large_pictures_in_strips_to_the_same_bytes() {
             seed: 0,
         };
         let x = twin.input(3, [height, width]);
-        let a = twin.conv(&x, 40, Kernel::same(3), Activation::Relu, None);
-        let y = twin.conv(&a, 5, Kernel::same(3), Activation::Relu, None);
+        let a = twin.conv(&x, 40, Kernel::same(3), Activation::Relu);
+        let y = twin.conv(&a, 5, Kernel::same(3), Activation::Relu);
         let mut plan = twin.builder.build_with(isa, &[y.0], [height, width]);
         let found = run(
             &mut plan,

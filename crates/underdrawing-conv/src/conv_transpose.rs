@@ -12,7 +12,7 @@ use crate::simd::Isa;
 /// `dy` are `[n, c_out, 2 height, 2 width]`, `w` and `dw` are `[c_in, c_out, 4, 4]`, `b` and `db`
 /// are `[c_out]`. All methods panic if a slice has another length, and overwrite their result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Doubling {
+pub struct ConvTranspose {
     /// Pictures in the batch.
     pub n: usize,
     /// Channels of the input.
@@ -25,7 +25,7 @@ pub struct Doubling {
     pub width: usize,
 }
 
-impl Doubling {
+impl ConvTranspose {
     /// Spreads each pixel of `x` over 4x4 pixels by `w`, adds up, adds `b` to each pixel, and
     /// applies the activation.
     pub fn forward(
