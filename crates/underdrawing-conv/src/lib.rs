@@ -5,6 +5,8 @@
 //! number of threads: what decides the method and the order of a sum is the shape alone. It
 //! differs in the last digits from a processor with one vector length to one with another.
 //!
+//! [`MatMul`] is a product of matrices by the same kernels, for optimisers.
+//!
 //! [`PlanBuilder`] makes a [`Plan`] of a whole network for inference, which stays in the kernels'
 //! own layout from the first layer to the last.
 //!
@@ -26,9 +28,11 @@ mod conv_transpose;
 mod direct;
 mod gemm;
 mod layout;
+mod matmul;
 mod matrix;
 mod memory;
 mod method;
+mod panel;
 mod pass;
 mod path;
 mod plan;
@@ -44,6 +48,7 @@ mod winograd;
 pub use activation::Activation;
 pub use conv::{Conv, Kernel};
 pub use conv_transpose::ConvTranspose;
+pub use matmul::MatMul;
 pub use memory::keep_freed_memory;
 pub use path::{Path, force_path, vectorised};
 pub use plan::{Layer, Maps, Plan, PlanBuilder};

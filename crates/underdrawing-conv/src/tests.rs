@@ -1,6 +1,7 @@
 //! All passes against sums in double precision, by every method, on every instruction set of this
 //! machine.
 
+mod matmul;
 mod plan;
 mod reference;
 

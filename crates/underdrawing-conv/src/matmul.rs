@@ -1,0 +1,137 @@
+//! Products of matrices, for what isn't a convolution.
+
+use rayon::prelude::*;
+
+use crate::gemm::{VECS, even_parts};
+use crate::layout::Shared;
+use crate::panel::{PART_DEPTH, SKEW, multiply, turn};
+use crate::scratch;
+use crate::simd::{Isa, Simd, dispatch};
+
+/// Rows of the left matrix that a thread takes at a time: what fits the level-2 cache, `PART_DEPTH`
+/// columns of it.
+const BLOCK_ROWS: usize = 96;
+
+/// Multiplications up to which one thread computes all: waking others takes longer.
+const FEW: usize = 1 << 19;
+
+/// Shape of a product of matrices `c = a b`.
+///
+/// `a` is `[m, k]`, `b` is `[k, n]`, and `c` is `[m, n]`, row by row and contiguous. The result is
+/// the same for any number of threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MatMul {
+    /// Rows of `a` and `c`.
+    pub m: usize,
+    /// Columns of `b` and `c`.
+    pub n: usize,
+    /// Columns of `a`, rows of `b`.
+    pub k: usize,
+    /// Whether `b` is given as its transpose, `[n, k]`.
+    pub transposed: bool,
+}
+
+impl MatMul {
+    /// Overwrites `c` with the product.
+    ///
+    /// # Panics
+    /// Panics if a slice has another length.
+    pub fn run(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        self.run_with(Isa::chosen(), a, b, c);
+    }
+
+    pub(crate) fn run_with(&self, isa: Isa, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let Self { m, n, k, .. } = *self;
+        for (name, len, expected) in [
+            ("a", a.len(), m * k),
+            ("b", b.len(), k * n),
+            ("c", c.len(), m * n),
+        ] {
+            assert!(
+                len == expected,
+                "`{name}` has {len} numbers, {self:?} needs {expected}"
+            );
+        }
+        if m * n * k == 0 {
+            c.fill(0.0);
+            return;
+        }
+        dispatch!(isa, simd => self.compute(simd, a, b, c));
+    }
+
+    fn compute<S: Simd>(&self, simd: S, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let Self { m, n, k, .. } = *self;
+        let width = VECS * S::LANES;
+        let n_panels = n.div_ceil(width);
+        let blocks: Vec<(usize, usize)> = even_parts(m, BLOCK_ROWS / S::ROWS * S::ROWS).collect();
+        let c = Shared::new(c);
+        let pitch = k + SKEW;
+        let skew = |(to, a): (&mut [f32], &[f32])| to[..k].copy_from_slice(a);
+        let pack = |(idx, panel): (usize, &mut [f32])| {
+            simd.run(
+                #[inline(always)]
+                || self.pack(simd, b, idx * width, panel),
+            );
+        };
+        let compute = |item: usize, a: &[f32], panels: &[f32]| {
+            let ((first, rows), idx) = (blocks[item / n_panels], item % n_panels);
+            let panel = &panels[idx * k * width..][..k * width];
+            scratch::with([rows * width], |[sums]| {
+                simd.run(
+                    #[inline(always)]
+                    || {
+                        sums.fill(0.0);
+                        for (start, part) in even_parts(k, PART_DEPTH) {
+                            let a = &a[first * pitch + start..];
+                            multiply(simd, [rows, part, pitch], a, &panel[start * width..], sums);
+                        }
+                    },
+                );
+                let columns = width.min(n - idx * width);
+                for (row, sums) in sums.chunks_exact(width).enumerate() {
+                    // SAFETY: each item has other rows or columns.
+                    let c = unsafe { c.part((first + row) * n + idx * width, columns) };
+                    c.copy_from_slice(&sums[..columns]);
+                }
+            });
+        };
+        let items = 0..blocks.len() * n_panels;
+        scratch::with([m * pitch, n_panels * k * width], |[skewed, panels]| {
+            if m * n * k <= FEW {
+                let rows = skewed.chunks_exact_mut(pitch);
+                rows.zip(a.chunks_exact(k)).for_each(skew);
+                panels
+                    .chunks_exact_mut(k * width)
+                    .enumerate()
+                    .for_each(pack);
+                items.for_each(|item| compute(item, skewed, panels));
+            } else {
+                let rows = skewed.par_chunks_exact_mut(pitch);
+                rows.zip(a.par_chunks_exact(k)).for_each(skew);
+                let to_pack = panels.par_chunks_exact_mut(k * width);
+                to_pack.enumerate().for_each(pack);
+                items
+                    .into_par_iter()
+                    .for_each(|item| compute(item, skewed, panels));
+            }
+        });
+    }
+
+    /// Copies the columns of `b` from `first` on to `panel[k][width]`, as many as there are.
+    #[inline(always)]
+    fn pack<S: Simd>(&self, simd: S, b: &[f32], first: usize, panel: &mut [f32]) {
+        let Self {
+            n, k, transposed, ..
+        } = *self;
+        let width = VECS * S::LANES;
+        let columns = width.min(n - first);
+        if transposed {
+            let rows = &b[first * k..][..columns * k];
+            turn(simd, rows, columns, k, 0..k, panel);
+        } else {
+            for (b, panel) in b.chunks_exact(n).zip(panel.chunks_exact_mut(width)) {
+                panel[..columns].copy_from_slice(&b[first..][..columns]);
+            }
+        }
+    }
+}
