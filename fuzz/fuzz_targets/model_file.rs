@@ -2,11 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use underdrawing::{Compute, Model, Precision};
+use underdrawing::{Model, Precision};
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(model) = Model::from_bytes(bytes, Compute::Cpu) {
-        let again = Model::from_bytes(&model.to_bytes(Precision::Full), Compute::Cpu)
+    if let Ok(model) = Model::from_bytes(bytes) {
+        let again = Model::from_bytes(&model.to_bytes(Precision::Full))
             .expect("what was written can be read");
         assert_eq!(again.id(), model.id());
     }

@@ -4,8 +4,8 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use underdrawing::net::LiftingNetConfig;
-use underdrawing::{Architecture, Compute, Model, Pixels, RevealOptions, TrainingRecord, read_mark};
+use underdrawing_net::{Architecture, Networks, LiftingNetConfig};
+use underdrawing::{Model, Pixels, RevealOptions, TrainingRecord, read_mark};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let architecture = Architecture::Lifting(LiftingNetConfig {
@@ -13,9 +13,8 @@ static MODEL: LazyLock<Model> = LazyLock::new(|| {
         width: 2,
         ..LiftingNetConfig::default()
     });
-    let device = Compute::Cpu.device().expect("the processor is there");
-    let networks = architecture.init(/* seed */ 1, &device);
-    Model::new(architecture, networks, TrainingRecord::default())
+    let networks = Networks::new(architecture, /* seed */ 1);
+    Model::new(networks, TrainingRecord::default())
 });
 
 fuzz_target!(|input: (u8, u8, u8, u8, Vec<u8>)| {

@@ -72,7 +72,7 @@ impl MethodArgs {
         let device = compute.start()?;
         match self.chosen(model, password_source)? {
             Method::Network => Ok(Hider::Network(Network {
-                model: Box::new(model.load(device, ui)?),
+                model: Box::new(model.load(&device, ui)?),
                 hide: compute.hide_options(self.network_balance()?),
                 reveal: compute.reveal_options(),
             })),

@@ -5,21 +5,22 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{BuiltInModel, Compute, Model, ModelId, built_in_model, built_in_models};
+use underdrawing::{BuiltInModel, Model, ModelId, built_in_model, built_in_models};
 
 use crate::args::ModelArgs;
+use crate::compute::Compute;
 use crate::files::{self, MAX_MODEL_BYTES, display_name};
 use crate::output::{Ui, error_with_hint};
 
 impl ModelArgs {
     /// The model named on the command line, or the default one.
-    pub(crate) fn load(&self, compute: Compute, ui: &Ui) -> anyhow::Result<Model> {
+    pub(crate) fn load(&self, compute: &Compute, ui: &Ui) -> anyhow::Result<Model> {
         let model = match &self.model {
-            Some(name) => named(name, compute)?,
-            None => built_in(default_model()?, compute)?,
+            Some(name) => named(name)?,
+            None => built_in(default_model()?)?,
         };
         ui.detail(format_args!("model {}", model.id()));
-        Ok(model)
+        Ok(compute.run(model))
     }
 }
 
@@ -36,9 +37,10 @@ impl Shelf {
     /// The model named on the command line, if any, and all that are built in.
     pub(crate) fn new(args: &ModelArgs, compute: Compute) -> anyhow::Result<Self> {
         let name = args.model.as_deref();
+        let named = name.map(named).transpose()?;
         Ok(Self {
+            named: named.map(|model| compute.run(model)),
             compute,
-            named: name.map(|name| named(name, compute)).transpose()?,
             built_in: BTreeMap::new(),
         })
     }
@@ -56,14 +58,14 @@ impl Shelf {
                 "give that model's file with --model",
             )
         })?;
-        load_once(&mut self.built_in, entry, self.compute)
+        load_once(&mut self.built_in, entry, &self.compute)
     }
 
     /// The model named on the command line, or the default one.
     pub(crate) fn first(&mut self) -> anyhow::Result<&Model> {
         match self.named {
             Some(ref model) => Ok(model),
-            None => load_once(&mut self.built_in, default_model()?, self.compute),
+            None => load_once(&mut self.built_in, default_model()?, &self.compute),
         }
     }
 }
@@ -72,30 +74,30 @@ impl Shelf {
 fn load_once<'a>(
     loaded: &'a mut BTreeMap<ModelId, Model>,
     entry: &BuiltInModel,
-    compute: Compute,
+    compute: &Compute,
 ) -> anyhow::Result<&'a Model> {
     match loaded.entry(entry.id) {
         Entry::Occupied(there) => Ok(there.into_mut()),
-        Entry::Vacant(place) => Ok(place.insert(built_in(entry, compute)?)),
+        Entry::Vacant(place) => Ok(place.insert(compute.run(built_in(entry)?))),
     }
 }
 
 /// Loads a model file.
-pub(crate) fn from_file(path: &Path, compute: Compute) -> anyhow::Result<Model> {
+pub(crate) fn from_file(path: &Path) -> anyhow::Result<Model> {
     let failed = || format!("failed to read model {}", display_name(path));
     let bytes = files::read(path, MAX_MODEL_BYTES).with_context(failed)?;
-    Model::from_bytes(&bytes, compute).with_context(failed)
+    Model::from_bytes(&bytes).with_context(failed)
 }
 
 /// Loads a built-in model.
-pub(crate) fn built_in(model: &BuiltInModel, compute: Compute) -> anyhow::Result<Model> {
-    Model::from_bytes(model.bytes, compute)
+pub(crate) fn built_in(model: &BuiltInModel) -> anyhow::Result<Model> {
+    Model::from_bytes(model.bytes)
         .with_context(|| format!("failed to load the built-in model {}", model.name))
 }
 
-pub(crate) fn named(name: &str, compute: Compute) -> anyhow::Result<Model> {
+pub(crate) fn named(name: &str) -> anyhow::Result<Model> {
     if let Some(model) = built_in_models().iter().find(|model| model.name == name) {
-        return built_in(model, compute);
+        return built_in(model);
     }
     let path = Path::new(name);
     if !files::is_stream(path) && !path.exists() {
@@ -104,7 +106,7 @@ pub(crate) fn named(name: &str, compute: Compute) -> anyhow::Result<Model> {
             "`underdrawing models` lists the built-in models",
         ));
     }
-    from_file(path, compute)
+    from_file(path)
 }
 
 fn default_model() -> anyhow::Result<&'static BuiltInModel> {

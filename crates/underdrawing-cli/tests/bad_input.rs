@@ -192,7 +192,7 @@ fn an_existing_file_needs_force() {
 
 #[test]
 fn a_gpu_that_is_not_built_in() {
-    if cfg!(any(feature = "wgpu", feature = "cuda")) {
+    if cfg!(feature = "gpu") {
         return;
     }
     let folder = folder();

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Folder, keys};
-use underdrawing::net::{HidingNetConfig, Pair2018Config, RevealNetConfig};
-use underdrawing::{Architecture, Compute, Model, Precision, TrainingRecord};
+use underdrawing::{Model, Precision, TrainingRecord};
+use underdrawing_net::{Architecture, HidingNetConfig, Networks, Pair2018Config, RevealNetConfig};
 
 #[test]
 fn inspects_a_model() {
@@ -125,9 +125,8 @@ fn small_2018() -> Model {
         reveal: RevealNetConfig { width: 2 },
     };
     let architecture = Architecture::Unet2018(config);
-    let device = Compute::Cpu.device().expect("the processor is there");
-    let networks = architecture.init(3, &device);
-    Model::new(architecture, networks, TrainingRecord::default())
+    let networks = Networks::new(architecture, 3);
+    Model::new(networks, TrainingRecord::default())
 }
 
 #[test]
@@ -147,7 +146,7 @@ fn exports_weights_and_imports_them_again() {
         .done();
     let half = folder.read("half.safetensors");
     assert!(half.len() < folder.read("again.safetensors").len() * 2 / 3);
-    let id = Model::from_bytes(&half, Compute::Cpu).unwrap().id();
+    let id = Model::from_bytes(&half).unwrap().id();
     assert!(
         ran.stderr.contains(&id.to_string()),
         "the id of what was written: {ran:?}"

@@ -6,7 +6,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use underdrawing::Compute;
+use underdrawing_net::CpuEngine;
 use underdrawing_train::{Learner, Preset, Rates, TrainConfig};
 
 fn main() {
@@ -31,7 +31,7 @@ fn system_2018(bencher: Bencher<'_, '_>) {
 }
 
 fn step(bencher: Bencher<'_, '_>, config: &TrainConfig) {
-    let mut learner = Learner::new(config, Compute::Cpu).unwrap();
+    let mut learner = Learner::new(config, CpuEngine::default());
     let n = config.batch_size * 3 * config.size * config.size;
     let batch: Vec<f32> = (0..n).map(|i| (i * 37 % 256) as f32 / 255.0).collect();
     let rates = Rates {

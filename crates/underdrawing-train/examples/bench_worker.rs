@@ -14,13 +14,11 @@ use std::io::{BufRead, stdin};
 use std::path::Path as FilePath;
 use std::time::Instant;
 
-use burn::prelude::*;
-use burn::tensor::TensorData;
-use underdrawing::net::{LiftingNetConfig, Networks, Pair2018Config};
-use underdrawing::{
-    Architecture, Compute, HideOptions, Model, Pixels, Precision, RevealOptions, TrainingRecord,
+use underdrawing::{HideOptions, Model, Pixels, Precision, RevealOptions, TrainingRecord};
+use underdrawing_conv::{Path, force_path};
+use underdrawing_net::{
+    Architecture, CpuEngine, CpuRunner, LiftingNetConfig, Networks, Pair2018Config, Runner,
 };
-use underdrawing_conv::{Path, Plan, force_path};
 use underdrawing_train::{Learner, OptimiserKind, Preset, Rates, TrainConfig};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -49,9 +47,8 @@ fn main() -> Result<()> {
 struct Worker {
     system: Model,
     lifting: Model,
-    /// Plans of the 2018 networks, and the side that they are for.
-    hiding: Option<(Plan, usize)>,
-    reveal: Option<(Plan, usize)>,
+    /// What runs each of them, and the side that it has run at.
+    runners: [Option<(CpuRunner, usize)>; 2],
     /// In training, with the steps made: the 2018 system, the lifting network.
     learners: [Option<(Learner, u64)>; 2],
 }
@@ -59,14 +56,13 @@ struct Worker {
 impl Worker {
     fn new() -> Self {
         let model = |architecture: Architecture| {
-            let networks = architecture.init(/* seed */ 1, &Device::flex());
-            Model::new(architecture, networks, TrainingRecord::default())
+            let networks = Networks::new(architecture, /* seed */ 1);
+            Model::new(networks, TrainingRecord::default())
         };
         Self {
             system: model(Architecture::Unet2018(Pair2018Config::default())),
             lifting: model(Architecture::Lifting(LiftingNetConfig::default())),
-            hiding: None,
-            reveal: None,
+            runners: [None, None],
             learners: [None, None],
         }
     }
@@ -86,7 +82,7 @@ impl Worker {
             "portable" => Path::Portable,
             _ => return Err(format!("no such path: {name}").into()),
         };
-        (self.hiding, self.reveal) = (None, None);
+        self.runners = [None, None];
         let taken = force_path(Some(path));
         Ok(if taken { "taken" } else { "missing" })
     }
@@ -95,56 +91,39 @@ impl Worker {
     fn run(&mut self, case: &str, side: usize) -> Result<(f64, Vec<f32>)> {
         let [cover, secret] = [0, 7].map(|seed| noise(3 * side * side, seed));
         match case {
-            "hide" | "reveal" => self.run_plan(case, side, &cover, &secret),
             "picture-hide" | "picture-reveal" => {
                 Ok((self.run_picture(case, side, &cover, &secret)?, cover))
             }
-            "lifting-hide" | "lifting-reveal" => {
-                let networks = self.lifting.networks();
-                let [cover, secret] = [cover, secret].map(|samples| tensor(samples, side));
-                let start = Instant::now();
-                let output = match case {
-                    "lifting-hide" => networks.hide(cover, secret),
-                    _ => networks.reveal(cover),
-                };
-                Ok((ms_since(start), output.into_data().try_into_vec()?))
+            "hide" | "reveal" | "lifting-hide" | "lifting-reveal" => {
+                Ok(self.run_networks(case, side, &cover, &secret))
             }
             _ => Err(format!("no such case: {case}").into()),
         }
     }
 
-    /// Building the plan, once for a network, is not timed.
-    fn run_plan(
+    /// Building the plan, once for a side, is not timed.
+    fn run_networks(
         &mut self,
         case: &str,
         side: usize,
         cover: &[f32],
         secret: &[f32],
-    ) -> Result<(f64, Vec<f32>)> {
-        let Networks::Unet2018(pair) = self.system.networks() else {
-            return Err("the system of 2018 is a pair".into());
+    ) -> (f64, Vec<f32>) {
+        let (slot, model) = match case.strip_prefix("lifting-") {
+            Some(_) => (&mut self.runners[1], &self.lifting),
+            None => (&mut self.runners[0], &self.system),
         };
-        let size = [side, side];
-        let hides = case == "hide";
-        let slot = if hides {
-            &mut self.hiding
-        } else {
-            &mut self.reveal
+        slot.take_if(|(_, of)| *of != side);
+        let (runner, _) = slot.get_or_insert_with(|| (CpuRunner::new(model.networks()), side));
+        let shape = [1, 3, side, side];
+        let run = || match case.ends_with("hide") {
+            true => runner.hide(shape, cover, secret),
+            false => runner.reveal(shape, cover),
         };
-        slot.take_if(|(_, planned)| *planned != side);
-        let (plan, _) = slot.get_or_insert_with(|| {
-            let plan = if hides {
-                pair.hiding.plan(size)
-            } else {
-                pair.reveal.plan(size)
-            };
-            (plan, side)
-        });
-        let inputs: &[&[f32]] = if hides { &[cover, secret] } else { &[cover] };
-        let mut output = vec![0.0; cover.len()];
+        run();
         let start = Instant::now();
-        plan.run(/* n */ 1, size, inputs, &mut [&mut output]);
-        Ok((ms_since(start), output))
+        let output = run();
+        (ms_since(start), output)
     }
 
     fn run_picture(&self, case: &str, side: usize, cover: &[f32], secret: &[f32]) -> Result<f64> {
@@ -192,7 +171,7 @@ impl Worker {
             _ => return Err(format!("no such case: {case}").into()),
         };
         if slot.is_none() {
-            *slot = Some((Learner::new(&config, Compute::Cpu)?, 0));
+            *slot = Some((Learner::new(&config, CpuEngine::default()), 0));
         }
         let (learner, step) = slot.as_mut().ok_or("made above")?;
         *step += 1;
@@ -219,11 +198,4 @@ fn noise(n: usize, seed: u32) -> Vec<f32> {
     (0..n as u32)
         .map(|i| (i.wrapping_add(seed).wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 24) as f32)
         .collect()
-}
-
-fn tensor(samples: Vec<f32>, side: usize) -> Tensor<4> {
-    Tensor::from_data(
-        TensorData::new(samples, [1, 3, side, side]),
-        &Device::flex(),
-    )
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
-use underdrawing::net::{NamedTensor, Networks, named_tensors, with_tensors};
+use underdrawing_net::{Networks, Param};
 
 use crate::schedule::Plateau;
 
@@ -76,30 +76,39 @@ const LEAST_ERROR: f64 = 1e-9;
 /// What the names of the networks' tensors begin with.
 const NETWORK_PREFIX: &str = "net.";
 
-/// All parameters and running statistics, named for a checkpoint.
-pub(crate) fn network_tensors(networks: &Networks) -> Vec<NamedTensor> {
-    let mut tensors = named_tensors(networks);
-    for tensor in &mut tensors {
-        tensor.name.insert_str(0, NETWORK_PREFIX);
-    }
-    tensors
+/// A tensor of a checkpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct NamedTensor {
+    pub(crate) name: String,
+    /// Extents, outermost first.
+    pub(crate) shape: Vec<usize>,
+    /// Values, last extent fastest.
+    pub(crate) values: Vec<f32>,
 }
 
-/// The networks with a checkpoint's values; the text says what is wrong with them.
-pub(crate) fn restore(networks: Networks, tensors: &Values) -> Result<Networks, String> {
-    let mut wrong = None;
-    let restored = with_tensors(networks, &mut |name, shape| {
-        let n: usize = shape.iter().product();
+/// All parameters and running statistics, named for a checkpoint.
+pub(crate) fn network_tensors(networks: &Networks) -> Vec<NamedTensor> {
+    let tensor = |param: &Param| NamedTensor {
+        name: format!("{NETWORK_PREFIX}{}", param.name),
+        shape: param.shape.clone(),
+        values: param.values.clone(),
+    };
+    networks.params().iter().map(tensor).collect()
+}
+
+/// A checkpoint's values for each parameter; the text says what is wrong with them.
+pub(crate) fn values_of(params: &[Param], tensors: &Values) -> Result<Vec<Vec<f32>>, String> {
+    let values = params.iter().map(|param| {
+        let (name, n) = (&param.name, param.len());
         match tensors.get(&format!("{NETWORK_PREFIX}{name}")) {
-            Some(values) if values.len() == n => values.clone(),
+            Some(values) if values.len() == n => Ok(values.clone()),
             found => {
                 let found = found.map_or(0, Vec::len);
-                wrong.get_or_insert(format!("`{name}` has {found} values, expected {n}"));
-                vec![0.0; n]
+                Err(format!("`{name}` has {found} values, expected {n}"))
             }
         }
     });
-    wrong.map_or(Ok(restored), Err)
+    values.collect()
 }
 
 /// The numbers of named tensors.

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use underdrawing::Architecture;
-use underdrawing::net::{
-    HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+use underdrawing_net::{
+    Architecture, HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig,
+    Triple2017Config,
 };
 
 use crate::schedule::Schedule;

@@ -13,7 +13,6 @@ mod drawing;
 mod event;
 mod learner;
 mod loss;
-mod muon;
 mod optimiser;
 mod random;
 mod run_folder;

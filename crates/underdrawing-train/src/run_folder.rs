@@ -8,10 +8,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use underdrawing::net::NamedTensor;
 use underdrawing::{FileFormat, Model, Picture, Precision, SheetColumn, training_sheet};
 
-use crate::checkpoint::{self, CheckpointError, State, Values, read_file, write_whole};
+use crate::checkpoint::{
+    self, CheckpointError, NamedTensor, State, Values, read_file, write_whole,
+};
 use crate::config::{RunPaths, TrainConfig};
 use crate::curves;
 use crate::event::Event;

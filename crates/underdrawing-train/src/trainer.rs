@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::module::Module;
-use underdrawing::net::{LiftingNetConfig, n_parameters};
-use underdrawing::{Architecture, Compute, Model, Quality, TrainingRecord};
+use underdrawing::{Model, Quality, TrainingRecord};
+use underdrawing_net::{Architecture, CpuEngine, Engine, LiftingNetConfig, n_parameters};
 
 use crate::checkpoint::{self, CheckpointError, State};
 use crate::config::{ConfigError, RunPaths, TrainConfig};
@@ -36,9 +35,6 @@ pub enum TrainError {
     /// The run folder cannot be read or written.
     #[error(transparent)]
     RunFolder(#[from] CheckpointError),
-    /// The device cannot compute.
-    #[error(transparent)]
-    Compute(#[from] underdrawing::ComputeError),
     /// The model to begin with is not what the settings describe.
     #[error(
         "the model to begin with has another architecture: the settings ask for {expected}, found {found}"
@@ -65,16 +61,16 @@ pub enum TrainError {
 }
 
 /// A training run: made by [`Trainer::start`] or [`Trainer::resume`], then [`Trainer::run`].
-pub struct Trainer {
+pub struct Trainer<E: Engine = CpuEngine> {
     config: TrainConfig,
     folder: RunFolder,
-    learner: Learner,
+    learner: Learner<E>,
     state: State,
     dataset: Arc<Dataset>,
     pairs: Vec<Pair>,
 }
 
-impl Trainer {
+impl<E: Engine> Trainer<E> {
     /// Starts a run in a folder that holds none: with fresh networks, or with those of a model to
     /// train it further, on other pictures or for longer.
     ///
@@ -85,14 +81,14 @@ impl Trainer {
         config: TrainConfig,
         from: Option<&Model>,
         paths: &RunPaths,
-        compute: Compute,
+        engine: E,
     ) -> Result<Self, TrainError> {
         config.check()?;
         let folder = RunFolder::at(&paths.out);
         if folder.holds_a_run() {
             return Err(TrainError::RunExists(paths.out.clone()));
         }
-        let mut trainer = Self::prepare(config, paths, folder, compute)?;
+        let mut trainer = Self::prepare(config, paths, folder, engine)?;
         if let Some(model) = from {
             trainer.begin_with(model)?;
         }
@@ -107,10 +103,10 @@ impl Trainer {
     ///
     /// # Errors
     /// When the folder holds no run, or its pictures are gone.
-    pub fn resume(out: &Path, compute: Compute) -> Result<Self, TrainError> {
+    pub fn resume(out: &Path, engine: E) -> Result<Self, TrainError> {
         let folder = RunFolder::at(out);
         let (paths, config) = folder.open()?;
-        let mut trainer = Self::prepare(config, &paths, folder, compute)?;
+        let mut trainer = Self::prepare(config, &paths, folder, engine)?;
         if let Some((state, tensors)) = trainer.folder.load_checkpoint()? {
             let path = trainer.folder.last();
             trainer
@@ -126,7 +122,7 @@ impl Trainer {
         config: TrainConfig,
         paths: &RunPaths,
         folder: RunFolder,
-        compute: Compute,
+        engine: E,
     ) -> Result<Self, TrainError> {
         let pictures = list_pictures(&paths.train, config.batch_size)?;
         let validation = list_pictures(&paths.val, FEWEST_VALIDATION)?;
@@ -139,7 +135,7 @@ impl Trainer {
             }
             .into());
         }
-        let learner = Learner::new(&config, compute)?;
+        let learner = Learner::new(&config, engine);
         let dataset = Dataset::new(pictures, &config);
         Ok(Self {
             state: State::new(config.hiding_patience, config.reveal_patience),
@@ -168,7 +164,7 @@ impl Trainer {
                 found: *model.architecture(),
             });
         }
-        let fresh = checkpoint::network_tensors(self.learner.networks());
+        let fresh = checkpoint::network_tensors(&self.learner.networks());
         let trained = checkpoint::network_tensors(model.networks());
         let tensors = fresh.into_iter().chain(trained);
         self.learner
@@ -202,7 +198,7 @@ impl Trainer {
             steps_per_epoch: self.config.steps_per_epoch(self.dataset.len()),
             pictures: self.dataset.len(),
             validation_pairs: self.pairs.len(),
-            parameters: n_parameters(self.learner.networks()),
+            parameters: n_parameters(self.learner.networks().params()),
         })?;
         if self.state.from.is_some() && self.state.best.is_none() {
             // So that the best model is never worse than the one it began with.
@@ -301,11 +297,9 @@ impl Trainer {
         sheet: bool,
         report: &mut Reporter<'_>,
     ) -> Result<(), TrainError> {
-        let outcomes = validate::run(
-            &self.learner.networks().valid(),
-            &self.pairs,
-            &self.learner.device().clone().inner(),
-        );
+        let networks = self.learner.networks();
+        let runner = self.learner.engine().runner(&networks);
+        let outcomes = validate::run(&*runner, &networks.rounding(), &self.pairs);
         let step = self.state.step;
         if validate {
             let summary = validate::summary(&self.pairs, &outcomes, step);
@@ -348,7 +342,7 @@ impl Trainer {
     }
 
     fn save_checkpoint(&self) -> Result<PathBuf, TrainError> {
-        let mut tensors = checkpoint::network_tensors(self.learner.networks());
+        let mut tensors = checkpoint::network_tensors(&self.learner.networks());
         if let Some(bad) = tensors
             .iter()
             .find(|t| t.values.iter().any(|v| !v.is_finite()))
@@ -375,11 +369,7 @@ impl Trainer {
                 revealed_psnr_db: f.revealed_psnr_db,
             }),
         };
-        Model::new(
-            self.config.architecture(),
-            self.learner.networks().clone(),
-            training,
-        )
+        Model::new(self.learner.networks(), training)
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use burn::prelude::*;
-use burn::tensor::TensorData;
-use underdrawing::net::{Networks, Rounding};
 use underdrawing::{Comparison, Pixels, SheetColumn};
+use underdrawing_net::{Rounding, Runner};
 
 use crate::config::{Fit, TrainConfig};
 use crate::dataset::{push_planes, read_picture, resized};
@@ -71,23 +69,22 @@ fn centre(picture: &Pixels, width: usize, height: usize) -> Pixels {
 }
 
 /// Hides and reveals every pair, as the networks are outside training.
-pub(crate) fn run(networks: &Networks, pairs: &[Pair], device: &Device) -> Vec<Outcome> {
-    let rounding = networks.rounding();
+pub(crate) fn run(runner: &dyn Runner, rounding: &Rounding, pairs: &[Pair]) -> Vec<Outcome> {
     pairs
         .iter()
         .map(|pair| {
-            let cover = tensor(&pair.cover, device);
-            let secret = tensor(&pair.secret, device);
-            let float = networks.hide(cover.clone(), secret.clone());
-            let float_revealed = networks.reveal(float.clone());
-            let container = rounded(float.clone(), &rounding);
-            let revealed = networks.reveal(tensor(&container, device));
-            let revealed = rounded(revealed, &Rounding::nearest());
+            let (width, height) = (pair.cover.width(), pair.cover.height());
+            let shape = [1, 3, height, width];
+            let (cover, secret) = (planes(&pair.cover), planes(&pair.secret));
+            let float = runner.hide(shape, &cover, &secret);
+            let float_revealed = runner.reveal(shape, &float);
+            let container = rounded(&float, width, rounding);
+            let revealed = runner.reveal(shape, &planes(&container));
             Outcome {
+                revealed: rounded(&revealed, width, &Rounding::nearest()),
                 container,
-                revealed,
-                float_container_mse: mse(float, cover),
-                float_revealed_mse: mse(float_revealed, secret),
+                float_container_mse: mse(&float, &cover),
+                float_revealed_mse: mse(&float_revealed, &secret),
             }
         })
         .collect()
@@ -146,29 +143,24 @@ pub(crate) fn columns<'a>(pairs: &'a [Pair], outcomes: &'a [Outcome]) -> Vec<She
         .collect()
 }
 
-fn mse(a: Tensor<4>, b: Tensor<4>) -> f64 {
-    f64::from((a - b).square().mean().into_scalar::<f32>())
+fn mse(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    squares.sum::<f64>() / a.len() as f64
 }
 
-/// A picture as `[1, 3, h, w]` in [0, 1].
-fn tensor(picture: &Pixels, device: &Device) -> Tensor<4> {
+/// A picture as `[3, h, w]` in [0, 1].
+fn planes(picture: &Pixels) -> Vec<f32> {
     let mut values = Vec::with_capacity(picture.data().len());
     push_planes(picture, &mut values);
-    let shape = [1, 3, picture.height(), picture.width()];
-    Tensor::from_data(TensorData::new(values, shape), device)
+    values
 }
 
-/// `[1, 3, h, w]` rounded to 8 bits.
-fn rounded(tensor: Tensor<4>, rounding: &Rounding) -> Pixels {
-    let [_, _, height, width] = tensor.dims();
-    let values: Vec<f32> = tensor
-        .into_data()
-        .try_to_vec()
-        .expect("networks compute in f32");
-    let bytes = rounding.round(&values, width);
-    let plane = width * height;
-    Pixels::from_fn(width, height, |x, y| {
+/// `[3, h, w]` rounded to 8 bits.
+fn rounded(values: &[f32], width: usize, rounding: &Rounding) -> Pixels {
+    let bytes = rounding.round(values, width);
+    let plane = bytes.len() / 3;
+    Pixels::from_fn(width, plane / width, |x, y| {
         [0, 1, 2].map(|c| bytes[c * plane + y * width + x])
     })
-    .expect("the tensor came from a picture")
+    .expect("the values are those of a picture")
 }

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use tempfile::TempDir;
-use underdrawing::net::{LiftingNetConfig, named_tensors};
-use underdrawing::{Architecture, Compute, FileFormat, Model, Picture, Pixels, TrainingRecord};
+use underdrawing::{FileFormat, Model, Picture, Pixels, TrainingRecord};
+use underdrawing_net::{Architecture, CpuEngine, LiftingNetConfig, Networks};
 use underdrawing_train::{
     Event, NetworkKind, Preset, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings,
     Trainer, Validation,
@@ -86,14 +86,14 @@ fn run(trainer: &mut Trainer, stop_at: u64) -> Vec<Validation> {
 
 fn last_model(paths: &RunPaths) -> Model {
     let bytes = fs::read(paths.out.join("last.safetensors")).unwrap();
-    Model::from_bytes(&bytes, Compute::Cpu).unwrap()
+    Model::from_bytes(&bytes).unwrap()
 }
 
 #[test]
 fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
     let place = Workplace::new();
     let paths = place.paths("run");
-    let mut trainer = Trainer::start(small(60), None, &paths, Compute::Cpu).unwrap();
+    let mut trainer = Trainer::start(small(60), None, &paths, CpuEngine::default()).unwrap();
     let validations = run(&mut trainer, u64::MAX);
     let (first, last) = (validations[0], validations[validations.len() - 1]);
     let sum = |v: &Validation| v.container_mse + v.revealed_mse;
@@ -135,17 +135,17 @@ fn a_resumed_run_ends_in_the_same_model_as_one_that_never_stopped() {
         let place = Workplace::new();
         let (whole, stopped) = (place.paths("whole"), place.paths("stopped"));
         run(
-            &mut Trainer::start(config.clone(), None, &whole, Compute::Cpu).unwrap(),
+            &mut Trainer::start(config.clone(), None, &whole, CpuEngine::default()).unwrap(),
             u64::MAX,
         );
         run(
-            &mut Trainer::start(config, None, &stopped, Compute::Cpu).unwrap(),
+            &mut Trainer::start(config, None, &stopped, CpuEngine::default()).unwrap(),
             13,
         );
         assert_eq!(last_model(&stopped).training().steps, 13);
         assert_ne!(last_model(&stopped).id(), last_model(&whole).id());
         run(
-            &mut Trainer::resume(&stopped.out, Compute::Cpu).unwrap(),
+            &mut Trainer::resume(&stopped.out, CpuEngine::default()).unwrap(),
             u64::MAX,
         );
         assert_eq!(
@@ -161,7 +161,7 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
     let place = Workplace::new();
     let first = place.paths("first");
     run(
-        &mut Trainer::start(small(10), None, &first, Compute::Cpu).unwrap(),
+        &mut Trainer::start(small(10), None, &first, CpuEngine::default()).unwrap(),
         u64::MAX,
     );
     let model = last_model(&first);
@@ -171,19 +171,18 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
         learning_rate: 1e-9,
         ..small(3)
     };
-    Trainer::start(gentle, Some(&model), &second, Compute::Cpu).unwrap();
+    Trainer::start(gentle, Some(&model), &second, CpuEngine::default()).unwrap();
     run(
-        &mut Trainer::resume(&second.out, Compute::Cpu).unwrap(),
+        &mut Trainer::resume(&second.out, CpuEngine::default()).unwrap(),
         u64::MAX,
     );
     let begun = last_model(&second);
     assert_eq!(begun.training().from, Some(model.id().to_string()));
     let values = |model: &Model| {
-        let tensors = named_tensors(model.networks());
-        tensors
-            .into_iter()
-            .flat_map(|t| t.values)
-            .collect::<Vec<_>>()
+        let params = model.networks().params().iter();
+        params
+            .flat_map(|param| param.values.clone())
+            .collect::<Vec<f32>>()
     };
     let steps = values(&begun).into_iter().zip(values(&model));
     let longest = steps.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
@@ -193,7 +192,12 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
         width: 16,
         ..small(3)
     };
-    let error = Trainer::start(other, Some(&model), &place.paths("third"), Compute::Cpu);
+    let error = Trainer::start(
+        other,
+        Some(&model),
+        &place.paths("third"),
+        CpuEngine::default(),
+    );
     let text = error.err().unwrap().to_string();
     assert!(
         text.contains(r#""width":16"#) && text.contains(r#""width":8"#),
@@ -206,10 +210,10 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
         width: 8,
         shaping: false,
     });
-    let networks = plain.init(5, &Compute::Cpu.device().unwrap());
-    let plain = Model::new(plain, networks, TrainingRecord::default());
+    let plain = Model::new(Networks::new(plain, 5), TrainingRecord::default());
     let fourth = place.paths("fourth");
-    let mut trainer = Trainer::start(small(2), Some(&plain), &fourth, Compute::Cpu).unwrap();
+    let mut trainer =
+        Trainer::start(small(2), Some(&plain), &fourth, CpuEngine::default()).unwrap();
     run(&mut trainer, u64::MAX);
     assert_eq!(
         last_model(&fourth).training().from,
@@ -221,8 +225,8 @@ fn a_run_begins_with_the_weights_of_a_model_and_says_so() {
 fn a_run_is_not_started_over_another() {
     let place = Workplace::new();
     let paths = place.paths("run");
-    Trainer::start(small(5), None, &paths, Compute::Cpu).unwrap();
-    let error = Trainer::start(small(5), None, &paths, Compute::Cpu)
+    Trainer::start(small(5), None, &paths, CpuEngine::default()).unwrap();
+    let error = Trainer::start(small(5), None, &paths, CpuEngine::default())
         .err()
         .unwrap();
     assert!(matches!(error, TrainError::RunExists(_)), "{error}");
@@ -233,13 +237,13 @@ fn what_is_left_of_an_older_run_does_not_come_back() {
     let place = Workplace::new();
     let paths = place.paths("run");
     run(
-        &mut Trainer::start(small(6), None, &paths, Compute::Cpu).unwrap(),
+        &mut Trainer::start(small(6), None, &paths, CpuEngine::default()).unwrap(),
         u64::MAX,
     );
     fs::remove_file(paths.out.join("config.toml")).unwrap();
-    Trainer::start(small(3), None, &paths, Compute::Cpu).unwrap();
+    Trainer::start(small(3), None, &paths, CpuEngine::default()).unwrap();
     let mut steps = Vec::new();
-    let mut trainer = Trainer::resume(&paths.out, Compute::Cpu).unwrap();
+    let mut trainer = Trainer::resume(&paths.out, CpuEngine::default()).unwrap();
     trainer
         .run(|event| {
             if let Event::Step { step, .. } = event {
@@ -256,7 +260,7 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
     let place = Workplace::new();
     let paths = place.paths("run");
     run(
-        &mut Trainer::start(small(200), None, &paths, Compute::Cpu).unwrap(),
+        &mut Trainer::start(small(200), None, &paths, CpuEngine::default()).unwrap(),
         20,
     );
     let checkpoint = paths.out.join("last.checkpoint");
@@ -267,7 +271,7 @@ fn a_loss_that_explodes_stops_the_run_and_keeps_the_last_good_checkpoint() {
     let text = text.replace("learning_rate = 0.004", "learning_rate = 0.9");
     let text = text.replace("clip_norm = 1.0", "clip_norm = 0.0");
     fs::write(&config, text).unwrap();
-    let error = Trainer::resume(&paths.out, Compute::Cpu)
+    let error = Trainer::resume(&paths.out, CpuEngine::default())
         .unwrap()
         .run(|_| ControlFlow::Continue(()))
         .unwrap_err();
@@ -286,7 +290,7 @@ fn folders_that_cannot_be_trained_on_are_named() {
         train: place.folder.path().join("nothing"),
         ..place.paths("run")
     };
-    let error = Trainer::start(small(5), None, &missing, Compute::Cpu)
+    let error = Trainer::start(small(5), None, &missing, CpuEngine::default())
         .err()
         .unwrap();
     assert!(error.to_string().contains("nothing"), "{error}");
@@ -294,7 +298,7 @@ fn folders_that_cannot_be_trained_on_are_named() {
         batch_size: 10,
         ..small(5)
     };
-    let error = Trainer::start(too_few, None, &place.paths("run"), Compute::Cpu)
+    let error = Trainer::start(too_few, None, &place.paths("run"), CpuEngine::default())
         .err()
         .unwrap();
     assert!(

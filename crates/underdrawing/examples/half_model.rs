@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::fs;
 
-use underdrawing::{Compute, Model, Precision};
+use underdrawing::{Model, Precision};
 
 #[allow(clippy::print_stdout, reason = "an example shows what it does")]
 fn main() -> Result<(), Box<dyn Error>> {
@@ -14,9 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (Some(from), Some(to)) = (arguments.next(), arguments.next()) else {
         return Err("expected two paths: a model file, and the one to write".into());
     };
-    let model = Model::from_bytes(&fs::read(from)?, Compute::Cpu)?;
+    let model = Model::from_bytes(&fs::read(from)?)?;
     let half = model.to_bytes(Precision::Half);
-    let id = Model::from_bytes(&half, Compute::Cpu)?.id();
+    let id = Model::from_bytes(&half)?.id();
     println!("model {id}, {} bytes", half.len());
     fs::write(to, half)?;
     Ok(())

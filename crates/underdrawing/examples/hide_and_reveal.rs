@@ -5,8 +5,7 @@ use std::error::Error;
 use std::{env, fs};
 
 use underdrawing::{
-    Compute, FileFormat, HideOptions, Limits, Model, Picture, Pixels, RevealOptions,
-    built_in_models,
+    FileFormat, HideOptions, Limits, Model, Picture, Pixels, RevealOptions, built_in_models,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -15,7 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("expected four paths: cover, secret, container, revealed".into());
     };
     let built_in = built_in_models().first().ok_or("no built-in model")?;
-    let model = Model::from_bytes(built_in.bytes, Compute::Cpu)?;
+    let model = Model::from_bytes(built_in.bytes)?;
 
     let hidden = model.hide(&read(cover)?, &read(secret)?, &HideOptions::default())?;
     write(container, hidden)?;

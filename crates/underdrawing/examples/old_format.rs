@@ -6,11 +6,11 @@ use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
-use underdrawing::net::{LiftingNetConfig, named_tensors, with_tensors};
 use underdrawing::{
-    Architecture, CodedKey, CodedOptions, Compute, Effort, FileFormat, HideOptions, Model, Picture,
-    Pixels, Precision, Quality, RevealOptions, Salvage, TrainingRecord, hide_coded, reveal_coded,
+    CodedKey, CodedOptions, Effort, FileFormat, HideOptions, Model, Picture, Pixels, Precision,
+    Quality, RevealOptions, Salvage, TrainingRecord, hide_coded, reveal_coded,
 };
+use underdrawing_net::{Architecture, LiftingNetConfig, Networks};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = env::args().nth(1).ok_or("expected a folder")?;
@@ -68,17 +68,14 @@ fn network(folder: &Path) -> Result<(), Box<dyn Error>> {
         shaping: false,
     });
     // Fresh networks change next to nothing; stronger last layers make the files worth comparing.
-    let networks = architecture.init(/* seed */ 2018, &Compute::Cpu.device()?);
-    let tensors = named_tensors(&networks);
-    let mut tensors = tensors.iter();
-    let networks = with_tensors(networks, &mut |name, _| {
-        let gain = if name.ends_with("last.weight") {
+    let networks = Networks::new(architecture, /* seed */ 2018);
+    let networks = networks.map(|param| {
+        let gain = if param.name.ends_with("last.weight") {
             8.0
         } else {
             1.0
         };
-        let values = tensors.next().map_or(&[][..], |tensor| &tensor.values);
-        values.iter().map(|value| gain * value).collect()
+        param.values.iter().map(|value| gain * value).collect()
     });
     let training = TrainingRecord {
         config: serde_json::json!({"note": "untrained"}),
@@ -90,10 +87,10 @@ fn network(folder: &Path) -> Result<(), Box<dyn Error>> {
             revealed_psnr_db: 3.25,
         }),
     };
-    let model = Model::new(architecture, networks, training).to_bytes(Precision::Half);
+    let model = Model::new(networks, training).to_bytes(Precision::Half);
     fs::write(folder.join("model.safetensors"), &model)?;
 
-    let model = Model::from_bytes(&model, Compute::Cpu)?;
+    let model = Model::from_bytes(&model)?;
     let cover = Pixels::from_fn(45, 32, |x, y| [5 * x as u8, 7 * y as u8, (x * y / 6) as u8])?;
     let secret = Pixels::from_fn(21, 33, |x, y| {
         [(x * y / 3) as u8, 11 * x as u8, 7 * y as u8]

@@ -17,12 +17,12 @@
 //! With networks:
 //!
 //! ```
-//! use underdrawing::{Compute, HideOptions, Model, Pixels, RevealOptions, built_in_models};
+//! use underdrawing::{HideOptions, Model, Pixels, RevealOptions, built_in_models};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let cover = Pixels::from_fn(64, 48, |x, y| [4 * x as u8, 5 * y as u8, 90])?;
 //! # let secret = Pixels::from_fn(40, 50, |x, y| [200, 5 * y as u8, 6 * x as u8])?;
-//! let model = Model::from_bytes(built_in_models()[0].bytes, Compute::Cpu)?;
+//! let model = Model::from_bytes(built_in_models()[0].bytes)?;
 //! let container = model.hide(&cover, &secret, &HideOptions::default())?;
 //! let revealed = model.reveal(&container, &RevealOptions::default())?;
 //! # Ok(())
@@ -49,56 +49,29 @@
 //! Without a password anybody can reveal, and with a model anybody who has it. A container must
 //! stay as it is; JPEG, resizing and filters destroy what is hidden. The crate does no I/O: it takes
 //! and gives bytes and pixels.
-//!
-//! # Features
-//! `autodiff` (default): gradients, for training. `wgpu`, `cuda`: [`Compute::Gpu`].
 
 #![warn(clippy::disallowed_methods)]
 
-mod architecture;
-mod balance;
-mod built_in;
 mod coded;
-mod compute;
-mod fit;
-mod floats;
-mod hide;
-mod image_file;
-mod mark;
 mod metric;
-mod model;
-mod model_file;
-mod model_id;
-pub mod net;
-mod pixels;
-mod pth;
-mod reveal;
-mod rounding;
+mod network;
+mod picture;
 mod sheet;
-mod stretch;
-mod tile;
 
-pub use architecture::Architecture;
-pub use balance::Balance;
-pub use built_in::{BuiltInModel, built_in_model, built_in_models};
 pub use coded::{
     Capacity, CodedContainer, CodedHideError, CodedKey, CodedOptions, CodedRate, CodedRevealError,
     CodedRevealed, CodedSummary, Effort, Salvage, capacity, hide_coded, inspect_coded,
     reveal_coded,
 };
-pub use compute::{Compute, ComputeError};
-pub use hide::{DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, TileSizeError};
-pub use image_file::{Conversion, FileFormat, ImageFileError, Picture};
-pub use mark::{Mark, read_mark};
 pub use metric::{Comparison, FloatComparison, MetricError, psnr_db};
-pub use model::{Model, Quality, TrainingRecord};
-pub use model_file::{ModelError, Precision};
-pub use model_id::{ModelId, ModelIdError};
-pub use pixels::{Limits, Pixels, PixelsError};
-pub use pth::{PthError, StateDictError, export_2018, import_2018};
-pub use reveal::{RevealError, RevealOptions};
+pub use network::{
+    Balance, BuiltInModel, DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, Mark,
+    Model, ModelError, ModelId, ModelIdError, Precision, PthError, Quality, RevealError,
+    RevealOptions, StateDictError, TileSizeError, TrainingRecord, built_in_model, built_in_models,
+    read_mark,
+};
+pub use picture::{Conversion, FileFormat, ImageFileError, Limits, Picture, Pixels, PixelsError};
 pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
-pub use underdrawing_conv::keep_freed_memory;
 
 /// The README's code, compiled with the other examples.
 #[cfg(doctest)]

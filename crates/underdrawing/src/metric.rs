@@ -7,7 +7,7 @@ mod ssim;
 
 use thiserror::Error;
 
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 use difference::Difference;
 
 /// How far two pictures of the same size are apart, over all 8-bit RGB samples.

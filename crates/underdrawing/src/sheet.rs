@@ -3,7 +3,7 @@
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
 use crate::metric;
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 /// Longest side of a picture in [`contact_sheet`]; larger ones are scaled down.
 const CONTACT_SIDE: usize = 512;

@@ -4,9 +4,7 @@
 //! `cargo test --release --workspace --test kinds -- --nocapture` prints the table of
 //! `docs/training.md`.
 
-use underdrawing::{
-    Comparison, Compute, HideOptions, Model, Pixels, RevealOptions, built_in_models,
-};
+use underdrawing::{Comparison, HideOptions, Model, Pixels, RevealOptions, built_in_models};
 
 const SIDE: usize = 128;
 /// Side of the squares over which a difference is averaged: finer grain is not seen as a form.
@@ -77,7 +75,7 @@ fn squares(a: &Pixels, b: &Pixels) -> Vec<f64> {
 #[allow(clippy::print_stdout)] // the table is for whoever asks for it
 #[test]
 fn pictures_of_every_kind_are_hidden_and_come_back() {
-    let model = Model::from_bytes(built_in_models()[0].bytes, Compute::Cpu).unwrap();
+    let model = Model::from_bytes(built_in_models()[0].bytes).unwrap();
     let kinds = kinds();
     println!("| cover | container dB | revealed dB | largest shift of a square, grey levels |");
     println!("|---|---|---|---|");

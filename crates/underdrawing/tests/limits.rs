@@ -4,7 +4,7 @@ mod common;
 
 use common::model;
 use serde_json::{Value, json};
-use underdrawing::{Compute, Model, ModelError, Precision};
+use underdrawing::{Model, ModelError, Precision};
 
 /// Length of the header of a model file.
 fn header_length(bytes: &[u8]) -> usize {
@@ -26,7 +26,7 @@ fn with_header(bytes: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
 }
 
 fn error(bytes: &[u8]) -> String {
-    let error = Model::from_bytes(bytes, Compute::Cpu).expect_err("a damaged file");
+    let error = Model::from_bytes(bytes).expect_err("a damaged file");
     match std::error::Error::source(&error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
@@ -37,7 +37,7 @@ fn error(bytes: &[u8]) -> String {
 fn every_truncated_file_is_refused() {
     let bytes = model(1, 1).to_bytes(Precision::Half);
     for length in 0..bytes.len() {
-        let result = Model::from_bytes(&bytes[..length], Compute::Cpu);
+        let result = Model::from_bytes(&bytes[..length]);
         assert!(
             matches!(result, Err(ModelError::Truncated { .. })),
             "{length} bytes: {result:?}"
@@ -56,7 +56,7 @@ fn flipped_bits_give_an_error_or_a_model() {
     for i in (0..header).chain((header..bytes.len()).step_by(5)) {
         let mut flipped = bytes.clone();
         flipped[i] ^= 1 << (i % 8);
-        match Model::from_bytes(&flipped, Compute::Cpu) {
+        match Model::from_bytes(&flipped) {
             Ok(other) => assert!(i < header || other.id() != model.id(), "byte {i}"),
             Err(_) => refused += 1,
         }

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use underdrawing::net::LiftingNetConfig;
 use underdrawing::{
-    Architecture, Balance, CodedKey, Comparison, Compute, Limits, Mark, Model, ModelId, Picture,
-    Pixels, RevealOptions, Salvage, read_mark, reveal_coded,
+    Balance, CodedKey, Comparison, Limits, Mark, Model, ModelId, Picture, Pixels, RevealOptions,
+    Salvage, read_mark, reveal_coded,
 };
+use underdrawing_net::{Architecture, LiftingNetConfig};
 
 fn bytes(release: &str, name: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/old");
@@ -23,7 +23,7 @@ fn pixels(release: &str, name: &str) -> Pixels {
 
 #[test]
 fn files_of_0_1_0_open_and_reveal_the_same() {
-    let model = Model::from_bytes(&bytes("0.1.0", "model.safetensors"), Compute::Cpu).unwrap();
+    let model = Model::from_bytes(&bytes("0.1.0", "model.safetensors")).unwrap();
     let id: ModelId = "c66a05e6c55b2296".parse().unwrap();
     assert_eq!(model.id(), id, "the id is in every container");
     let architecture = Architecture::Lifting(LiftingNetConfig {

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use common::{model, one_of_each, picture};
 use proptest::prelude::*;
-use underdrawing::{Balance, Compute, HideOptions, Model, Precision, RevealOptions, read_mark};
+use underdrawing::{Balance, HideOptions, Model, Precision, RevealOptions, read_mark};
 
 static MODELS: LazyLock<[Model; 3]> = LazyLock::new(one_of_each);
 
@@ -58,15 +58,15 @@ proptest! {
     fn a_model_comes_back_from_its_file(blocks in 1usize..=3, width in 1usize..=6) {
         let original = model(blocks, width);
         let full = original.to_bytes(Precision::Full);
-        let read = Model::from_bytes(&full, Compute::Cpu).unwrap();
+        let read = Model::from_bytes(&full).unwrap();
         prop_assert_eq!(read.id(), original.id());
         prop_assert_eq!(read.to_bytes(Precision::Full), full);
 
         let half = original.to_bytes(Precision::Half);
-        let rounded = Model::from_bytes(&half, Compute::Cpu).unwrap();
+        let rounded = Model::from_bytes(&half).unwrap();
         prop_assert_ne!(rounded.id(), original.id(), "a rounded model is another");
         prop_assert_eq!(rounded.to_bytes(Precision::Half), half);
-        let widened = Model::from_bytes(&rounded.to_bytes(Precision::Full), Compute::Cpu).unwrap();
+        let widened = Model::from_bytes(&rounded.to_bytes(Precision::Full)).unwrap();
         prop_assert_eq!(widened.id(), rounded.id());
     }
 }
@@ -76,7 +76,7 @@ fn models_of_every_architecture_come_back_from_their_files() {
     for model in MODELS.iter() {
         for precision in [Precision::Full, Precision::Half] {
             let bytes = model.to_bytes(precision);
-            let read = Model::from_bytes(&bytes, Compute::Cpu).unwrap();
+            let read = Model::from_bytes(&bytes).unwrap();
             assert_eq!(read.architecture(), model.architecture());
             assert_eq!(read.to_bytes(precision), bytes, "{model:?}");
         }

@@ -1,8 +1,7 @@
 //! The built-in network on photographs: the size of tiles must cost no quality.
 
 use underdrawing::{
-    Comparison, Compute, HideOptions, Limits, Model, Picture, Pixels, RevealOptions,
-    built_in_models,
+    Comparison, HideOptions, Limits, Model, Picture, Pixels, RevealOptions, built_in_models,
 };
 
 /// The middle of one of the demo's photographs.
@@ -21,8 +20,7 @@ fn photograph(name: &str) -> Pixels {
 
 #[test]
 fn small_tiles_are_as_good_as_large_ones() {
-    let model = Model::from_bytes(built_in_models()[0].bytes, Compute::Cpu)
-        .expect("the built-in model is one");
+    let model = Model::from_bytes(built_in_models()[0].bytes).expect("the built-in model is one");
     let (cover, secret) = (photograph("cover.png"), photograph("secret.png"));
     let quality = |tile_size| {
         let hiding = HideOptions {

@@ -1,8 +1,7 @@
 //! `import`: PyTorch state dicts of the 2018 system in, a model file out.
 
 use anyhow::Context;
-use underdrawing::net::Networks;
-use underdrawing::{Architecture, Compute, Model, Precision, TrainingRecord, import_2018};
+use underdrawing::{Model, Precision};
 
 use crate::args::ImportArgs;
 use crate::files::{self, Inputs, MAX_MODEL_BYTES, OutputFile, display_name};
@@ -19,13 +18,8 @@ impl ImportArgs {
         };
         let hiding = read(&self.hiding, &hiding_name)?;
         let reveal = read(&self.reveal, &reveal_name)?;
-        let (config, pair) = import_2018(&hiding, &reveal, &Compute::Cpu.device()?)
+        let model = Model::from_pth(&hiding, &reveal)
             .with_context(|| format!("failed to import {hiding_name} and {reveal_name}"))?;
-        let model = Model::new(
-            Architecture::Unet2018(config),
-            Networks::Unet2018(pair),
-            TrainingRecord::default(),
-        );
         let precision = if self.half {
             Precision::Half
         } else {
@@ -33,8 +27,7 @@ impl ImportArgs {
         };
         let bytes = model.to_bytes(precision);
         // Rounding to half precision makes it another model, with an id of its own.
-        let model = Model::from_bytes(&bytes, Compute::Cpu)
-            .context("the imported model cannot be read back")?;
+        let model = Model::from_bytes(&bytes).context("the imported model cannot be read back")?;
         output.write(&bytes)?;
         ui.say(format_args!(
             "{}: model {} with {} parameters",

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    CodedKey, Compute, FileFormat, Limits, Model, Picture, TrainingRecord, inspect_coded, read_mark,
+    CodedKey, FileFormat, Limits, Model, Picture, TrainingRecord, inspect_coded, read_mark,
 };
 
 use crate::args::InspectArgs;
@@ -118,7 +118,7 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
 }
 
 fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
-    let model = Model::from_bytes(bytes, Compute::Cpu)
+    let model = Model::from_bytes(bytes)
         .with_context(|| format!("{name} is no picture, and cannot be read as a model"))?;
     Ok(ModelReport {
         file: name.to_owned(),

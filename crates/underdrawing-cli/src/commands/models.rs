@@ -1,7 +1,7 @@
 //! `models`: what is built in.
 
 use serde::Serialize;
-use underdrawing::{Compute, built_in_models};
+use underdrawing::built_in_models;
 
 use crate::args::ModelsArgs;
 use crate::models::built_in;
@@ -22,7 +22,7 @@ impl ModelsArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let mut reports = Vec::new();
         for entry in built_in_models() {
-            let model = built_in(entry, Compute::Cpu)?;
+            let model = built_in(entry)?;
             reports.push(Report {
                 name: entry.name,
                 id: model.id().to_string(),

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use underdrawing_net::{CpuEngine, Engine};
 use underdrawing_train::{Event, RunPaths, TrainSettings, Trainer, Validation};
 
 use crate::args::TrainArgs;
+use crate::compute::Compute;
 use crate::files;
 use crate::models;
 use crate::output::{ExitStatus, Ui};
@@ -26,7 +28,15 @@ const SMOOTHING: f64 = 0.05;
 
 impl TrainArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let (mut trainer, out) = self.trainer()?;
+        match self.compute.start()? {
+            Compute::Cpu => self.train(CpuEngine::default(), ui),
+            #[cfg(feature = "gpu")]
+            Compute::Gpu(engine) => self.train(engine, ui),
+        }
+    }
+
+    fn train<E: Engine>(&self, engine: E, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let (mut trainer, out) = self.trainer(engine)?;
         let stop = stop_on_ctrl_c()?;
         let mut show = Show::new(ui, self.report.json, out);
         trainer.run(|event| {
@@ -40,13 +50,12 @@ impl TrainArgs {
     }
 
     /// The trainer, and its run folder.
-    fn trainer(&self) -> anyhow::Result<(Trainer, PathBuf)> {
-        let compute = self.compute.start()?;
+    fn trainer<E: Engine>(&self, engine: E) -> anyhow::Result<(Trainer<E>, PathBuf)> {
         if let Some(run) = &self.resume {
             if self.settings != TrainSettings::default() {
                 bail!("a resumed run keeps its settings: expected none beside --resume");
             }
-            let trainer = Trainer::resume(run, compute)
+            let trainer = Trainer::resume(run, engine)
                 .with_context(|| format!("failed to resume {}", run.display()))?;
             return Ok((trainer, run.clone()));
         }
@@ -61,8 +70,8 @@ impl TrainArgs {
             out: out.clone(),
         };
         let from = self.from.as_deref();
-        let from = from.map(|name| models::named(name, compute)).transpose()?;
-        let trainer = Trainer::start(settings.resolve()?, from.as_ref(), &paths, compute)?;
+        let from = from.map(models::named).transpose()?;
+        let trainer = Trainer::start(settings.resolve()?, from.as_ref(), &paths, engine)?;
         Ok((trainer, out.clone()))
     }
 }

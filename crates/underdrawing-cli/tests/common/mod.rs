@@ -7,10 +7,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use underdrawing::net::LiftingNetConfig;
-use underdrawing::{
-    Architecture, Compute, FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord,
-};
+use underdrawing::{FileFormat, Limits, Model, Picture, Pixels, Precision, TrainingRecord};
+use underdrawing_net::{Architecture, LiftingNetConfig, Networks};
 
 /// A temporary folder, which is also the program's working folder.
 pub(crate) struct Folder {
@@ -222,9 +220,8 @@ pub(crate) fn tiny_model(seed: u64) -> Model {
         width: 4,
         ..LiftingNetConfig::default()
     });
-    let device = Compute::Cpu.device().unwrap();
-    let networks = architecture.init(seed, &device);
-    Model::new(architecture, networks, TrainingRecord::default())
+    let networks = Networks::new(architecture, seed);
+    Model::new(networks, TrainingRecord::default())
 }
 
 impl Folder {

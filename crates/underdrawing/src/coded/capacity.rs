@@ -2,7 +2,7 @@
 
 use underdrawing_codec::{Effort, RateCurve, n_stripes};
 
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 use super::channel::assured_capacity;
 use super::mix::{Costs, Mix};

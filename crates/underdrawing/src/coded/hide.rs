@@ -3,7 +3,7 @@
 use thiserror::Error;
 use underdrawing_codec::Effort;
 
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 use super::channel::Channel;
 use super::key::{CodedKey, Cost, Keys, Salt, TAG_BYTES, salt};

@@ -1,6 +1,6 @@
 //! Header and directory of a container (`docs/format.md`, section 3.5): pure functions on bytes.
 
-use crate::pixels::Limits;
+use crate::picture::Limits;
 
 use super::mix::Mix;
 

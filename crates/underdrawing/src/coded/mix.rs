@@ -1,6 +1,6 @@
 //! How many digits a picture's samples hold, and what that costs (`docs/format.md`, section 3.2).
 
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 use super::digits::{self, MAX_RADIX};
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use thiserror::Error;
 use underdrawing_codec::{DecodeError, DecodeLimits, Decoded, Picture, decode};
 
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 use super::channel::Channel;
 use super::key::{CodedKey, Cost, Keys, TAG_BYTES};

@@ -8,7 +8,7 @@ use super::preamble;
 use super::reveal::reveal_at_cost;
 use super::*;
 use crate::metric::Comparison;
-use crate::pixels::Pixels;
+use crate::picture::Pixels;
 
 /// Smooth colours with a little texture, in the middle of the range.
 fn picture(width: usize, height: usize, seed: usize) -> Pixels {

@@ -1,9 +1,10 @@
 //! Small models and pictures for tests.
 
-use underdrawing::net::{
-    HidingNetConfig, LiftingNetConfig, Pair2018Config, RevealNetConfig, Triple2017Config,
+use underdrawing::{Model, Pixels, TrainingRecord};
+use underdrawing_net::{
+    Architecture, HidingNetConfig, LiftingNetConfig, Networks, Pair2018Config, RevealNetConfig,
+    Triple2017Config,
 };
-use underdrawing::{Architecture, Compute, Model, Pixels, TrainingRecord};
 
 /// An untrained lifting network.
 pub(crate) fn model(blocks: usize, width: usize) -> Model {
@@ -28,9 +29,8 @@ pub(crate) fn one_of_each() -> [Model; 3] {
 }
 
 fn untrained(architecture: Architecture) -> Model {
-    let device = Compute::Cpu.device().expect("the processor is there");
-    let networks = architecture.init(11, &device);
-    Model::new(architecture, networks, TrainingRecord::default())
+    let networks = Networks::new(architecture, 11);
+    Model::new(networks, TrainingRecord::default())
 }
 
 /// A picture with some texture.

@@ -1,0 +1,1 @@
+//! Graphics cards for underdrawing's networks, by way of burn.

@@ -1,0 +1,275 @@
+//! Weights of the 2018 system as PyTorch keeps them: `netH.pth` and `netR.pth`, state dicts of the
+//! hiding and the reveal network.
+//!
+//! Read are both containers of `torch.save` (zip archives, and the older row of pickles), with and
+//! without the prefix `module.` of data-parallel training, of any width and depth. Nothing in a
+//! file is ever run, and memory stays within a small multiple of its length.
+
+mod pickle;
+mod state_dict;
+mod write;
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use thiserror::Error;
+
+use underdrawing_net::{
+    Architecture, HidingNetConfig, Networks, Pair2018Config, Param, RevealNetConfig,
+};
+
+use state_dict::StateDict;
+
+/// Limits on what a file can make this allocate before its shapes are checked, far beyond any
+/// network that was ever trained this way.
+const MOST_WIDTH: usize = 1024;
+const MOST_DEPTH: usize = 16;
+
+/// Why weights of the 2018 system were not read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PthError {
+    /// The first file, of the hiding network.
+    #[error("weights of the hiding network (netH) cannot be read")]
+    Hiding(#[source] StateDictError),
+    /// The second file, of the reveal network.
+    #[error("weights of the reveal network (netR) cannot be read")]
+    Reveal(#[source] StateDictError),
+}
+
+/// Why a PyTorch state dict was rejected.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StateDictError {
+    /// Neither of the two containers.
+    #[error("expected a file of `torch.save`, found something else")]
+    NotAStateDict,
+    /// The file ends early, or a tensor is larger than its storage.
+    #[error("file is truncated")]
+    Truncated,
+    /// The archive is damaged.
+    #[error("zip archive cannot be read")]
+    Zip(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The file holds something that no state dict of the 2018 system has.
+    #[error("expected a state dict, found {0}")]
+    Malformed(&'static str),
+    /// An instruction that state dicts do not use.
+    #[error("expected a state dict, found pickle instruction {0:#04x}")]
+    Instruction(u8),
+    /// The network is larger than any that is read, or no network at all.
+    #[error("expected {what} from {least} to {most}, found {found}")]
+    Size {
+        /// Width or depth.
+        what: &'static str,
+        /// Its value.
+        found: usize,
+        /// The smallest allowed.
+        least: usize,
+        /// The largest allowed.
+        most: usize,
+    },
+    /// A tensor is not there.
+    #[error("tensor `{0}` is missing")]
+    Missing(String),
+    /// A tensor too many.
+    #[error("tensor `{0}` is not one of this network")]
+    Unexpected(String),
+    /// A tensor is misshapen.
+    #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// Its name in the file.
+        name: String,
+        /// Shape that the network has.
+        expected: Vec<usize>,
+        /// Shape in the file.
+        found: Vec<usize>,
+    },
+    /// A tensor is of another type.
+    #[error("tensor `{name}`: expected torch FloatStorage, found {found}")]
+    Class {
+        /// Its name in the file.
+        name: String,
+        /// Class of its storage.
+        found: String,
+    },
+    /// A value is infinite or not a number.
+    #[error("tensor `{0}`: expected finite values, found others")]
+    NotFinite(String),
+}
+
+/// Reads both networks of the 2018 system; widths and depth follow from the shapes.
+///
+/// # Errors
+/// Which of the two files was rejected, and why.
+pub(crate) fn import_2018(hiding: &[u8], reveal: &[u8]) -> Result<Networks, PthError> {
+    let hiding = StateDict::read(hiding).map_err(PthError::Hiding)?;
+    let reveal = StateDict::read(reveal).map_err(PthError::Reveal)?;
+    let architecture = Architecture::Unet2018(Pair2018Config {
+        hiding: hiding_config(&hiding).map_err(PthError::Hiding)?,
+        reveal: reveal_config(&reveal).map_err(PthError::Reveal)?,
+    });
+    let keys: Vec<Key> = keys(&architecture, &Networks::shapes(architecture));
+    let known = |side: Side| keys.iter().filter(move |key| key.side == side);
+    check_names(&hiding, known(Side::Hiding)).map_err(PthError::Hiding)?;
+    check_names(&reveal, known(Side::Reveal)).map_err(PthError::Reveal)?;
+    let mut keys = keys.iter();
+    Networks::with_values(architecture, |param| {
+        let key = keys.next().expect("a key for each parameter");
+        match key.side {
+            Side::Hiding => hiding
+                .values(&key.name, &param.shape)
+                .map_err(PthError::Hiding),
+            Side::Reveal => reveal
+                .values(&key.name, &param.shape)
+                .map_err(PthError::Reveal),
+        }
+    })
+}
+
+/// Both networks as the bytes of `netH.pth` and `netR.pth`, zip archives that `torch.load` reads
+/// with `weights_only=True` and `load_state_dict` takes with `strict=True`. None for networks of
+/// another design.
+pub(crate) fn export_2018(networks: &Networks) -> Option<(Vec<u8>, Vec<u8>)> {
+    if !matches!(networks.architecture(), Architecture::Unet2018(_)) {
+        return None;
+    }
+    let keys = keys(networks.architecture(), networks.params());
+    let of = |side: Side| {
+        let tensors = keys.iter().zip(networks.params());
+        let tensors = tensors.filter(|(key, _)| key.side == side);
+        let named: Vec<(&str, &Param)> = tensors.map(|(key, p)| (&*key.name, p)).collect();
+        write::state_dict(&named)
+    };
+    Some((of(Side::Hiding), of(Side::Reveal)))
+}
+
+/// Which of the two files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Hiding,
+    Reveal,
+}
+
+/// Where PyTorch keeps a parameter.
+struct Key {
+    side: Side,
+    name: String,
+}
+
+/// Keys of all parameters, in their order.
+fn keys(architecture: &Architecture, params: &[Param]) -> Vec<Key> {
+    let depth = match architecture {
+        Architecture::Unet2018(config) => config.hiding.depth,
+        _ => 0,
+    };
+    let key = |param: &Param| match param.name.split_once('.') {
+        Some(("hiding", name)) => Key {
+            side: Side::Hiding,
+            name: hiding_key(name, depth),
+        },
+        Some((_, name)) => Key {
+            side: Side::Reveal,
+            name: reveal_key(name),
+        },
+        None => unreachable!("parameters of the 2018 system belong to one of two networks"),
+    };
+    params.iter().map(key).collect()
+}
+
+/// A state dict must hold the tensors of its network and no others.
+fn check_names<'a>(
+    state: &StateDict<'_>,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), StateDictError> {
+    if let Some(missing) = keys.clone().find(|key| state.shape(&key.name).is_err()) {
+        return Err(StateDictError::Missing(missing.name.clone()));
+    }
+    let known: BTreeSet<&str> = keys.map(|key| key.name.as_str()).collect();
+    match state.names().find(|name| !known.contains(name)) {
+        Some(unexpected) => Err(StateDictError::Unexpected(unexpected.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn hiding_config(state: &StateDict) -> Result<HidingNetConfig, StateDictError> {
+    let nesting = |name: &str| name.split('.').filter(|&part| part == "model").count();
+    let deepest = state.names().map(nesting).max().unwrap_or_default();
+    Ok(HidingNetConfig {
+        width: width(state, "model.model.0.weight")?,
+        // One part of a name is the whole network.
+        depth: within("depth", deepest.saturating_sub(1), 2..=MOST_DEPTH)?,
+    })
+}
+
+fn reveal_config(state: &StateDict) -> Result<RevealNetConfig, StateDictError> {
+    Ok(RevealNetConfig {
+        width: width(state, "main.0.weight")?,
+    })
+}
+
+/// Channels that the first convolution makes.
+fn width(state: &StateDict, first: &str) -> Result<usize, StateDictError> {
+    let channels = state.shape(first)?.first().copied().unwrap_or_default();
+    within("width", channels, 1..=MOST_WIDTH)
+}
+
+fn within(
+    what: &'static str,
+    found: usize,
+    range: RangeInclusive<usize>,
+) -> Result<usize, StateDictError> {
+    let (least, most) = (*range.start(), *range.end());
+    if range.contains(&found) {
+        Ok(found)
+    } else {
+        Err(StateDictError::Size {
+            what,
+            found,
+            least,
+            most,
+        })
+    }
+}
+
+/// `down.1.norm.weight` to `model.model.1.model.2.weight`.
+///
+/// PyTorch's network is nested: each level is a row of layers, and the levels below are one of
+/// them. Outermost: convolution, levels below, ReLU, transposed convolution. In between: leaky
+/// ReLU, convolution, norm, levels below, ReLU, transposed convolution, norm. Innermost: leaky
+/// ReLU, convolution, ReLU, transposed convolution, norm.
+fn hiding_key(name: &str, depth: usize) -> String {
+    let mut parts = name.split('.');
+    let down = parts.next() == Some("down");
+    let level = parts.next().and_then(|level| level.parse().ok());
+    let level: usize = level.expect("the levels of the hiding network are numbered");
+    let conv = match (down, level) {
+        (true, 0) => 0,
+        (true, _) => 1,
+        (false, _) if level == 0 || level == depth - 1 => 3,
+        (false, _) => 5,
+    };
+    let field: Vec<_> = parts.collect();
+    let (layer, field) = match field[..] {
+        ["norm", field] => (conv + 1, field),
+        _ => (conv, field.last().copied().unwrap_or_default()),
+    };
+    let mut key = String::from("model.model");
+    for above in 0..level {
+        key += if above == 0 { ".1.model" } else { ".3.model" };
+    }
+    format!("{key}.{layer}.{field}")
+}
+
+/// `layers.1.norm.weight` to `main.4.weight`: each layer is convolution, norm, ReLU.
+fn reveal_key(name: &str) -> String {
+    let parts: Vec<_> = name.split('.').collect();
+    let number = |layer: &str| layer.parse::<usize>().unwrap_or_default();
+    match parts[..] {
+        ["layers", layer, "conv", field] => format!("main.{}.{field}", 3 * number(layer)),
+        ["layers", layer, _, field] => format!("main.{}.{field}", 3 * number(layer) + 1),
+        _ => format!("main.15.{}", parts.last().copied().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

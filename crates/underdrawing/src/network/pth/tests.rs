@@ -1,0 +1,215 @@
+//! `tools/reference/write_pth.py` wrote the files.
+
+use safetensors::SafeTensors;
+
+use underdrawing_net::{CpuRunner, Runner};
+
+use super::*;
+
+const HIDING_ZIP: &[u8] = include_bytes!("../../../../../testdata/reference/netH-zip.pth");
+const HIDING_LEGACY: &[u8] = include_bytes!("../../../../../testdata/reference/netH-legacy.pth");
+const REVEAL_ZIP: &[u8] = include_bytes!("../../../../../testdata/reference/netR-zip.pth");
+const REVEAL_LEGACY: &[u8] = include_bytes!("../../../../../testdata/reference/netR-legacy.pth");
+const PICTURES: &[u8] = include_bytes!("../../../../../testdata/reference/pth.safetensors");
+
+/// PyTorch computed in 64 bits on values in [0, 1].
+const TOLERANCE: f32 = 1e-5;
+
+#[test]
+fn both_containers_give_the_networks_that_pytorch_had() {
+    let pictures = SafeTensors::deserialize(PICTURES).expect("a safetensors file");
+    let bytes = |name| pictures.tensor(name).expect("a picture").data();
+    let picture = |name| {
+        let values = bytes(name).iter().map(|&v| f32::from(v) / 255.0);
+        values.collect::<Vec<f32>>()
+    };
+    let assert_is = |name, found: &[f32]| {
+        let expected = bytes(name).chunks_exact(4);
+        for (expected, found) in expected.zip(found) {
+            let expected = f32::from_le_bytes(expected.try_into().expect("four bytes"));
+            assert!((expected - found).abs() < TOLERANCE, "{name}");
+        }
+    };
+    for (hiding, reveal) in [(HIDING_ZIP, REVEAL_ZIP), (HIDING_LEGACY, REVEAL_LEGACY)] {
+        let networks = import_2018(hiding, reveal).expect("both files are right");
+        let expected = Architecture::Unet2018(Pair2018Config {
+            hiding: HidingNetConfig { width: 1, depth: 5 },
+            reveal: RevealNetConfig { width: 2 },
+        });
+        assert_eq!(*networks.architecture(), expected);
+        let runner = CpuRunner::new(&networks);
+        let shape = [1, 3, 32, 32];
+        let container = runner.hide(shape, &picture("cover"), &picture("secret"));
+        assert_is("container", &container);
+        assert_is("revealed", &runner.reveal(shape, &container));
+    }
+}
+
+#[test]
+fn exported_weights_have_the_names_and_values_that_were_imported() {
+    let networks = import_2018(HIDING_ZIP, REVEAL_ZIP).expect("both files are right");
+    let (hiding, reveal) = export_2018(&networks).expect("networks of 2018");
+    for (original, exported) in [(HIDING_ZIP, &hiding), (REVEAL_ZIP, &reveal)] {
+        let original = StateDict::read(original).expect("an original");
+        let exported = StateDict::read(exported).expect("an export");
+        assert!(original.names().eq(exported.names()));
+        for name in original.names() {
+            let shape = original.shape(name).expect("a shape");
+            assert_eq!(
+                original.values(name, shape).ok(),
+                exported.values(name, shape).ok()
+            );
+        }
+    }
+    let counter = b"model.model.1.model.2.num_batches_tracked";
+    assert!(
+        hiding
+            .windows(counter.len())
+            .any(|window| window == counter)
+    );
+}
+
+#[test]
+fn names_are_those_of_the_nested_network() {
+    let cases = [
+        ("down.0.weight", "model.model.0.weight"),
+        ("down.1.weight", "model.model.1.model.1.weight"),
+        ("down.1.norm.bias", "model.model.1.model.2.bias"),
+        ("down.2.weight", "model.model.1.model.3.model.1.weight"),
+        ("up.2.weight", "model.model.1.model.3.model.3.weight"),
+        ("up.2.norm.bias", "model.model.1.model.3.model.4.bias"),
+        ("up.1.weight", "model.model.1.model.5.weight"),
+        ("up.1.norm.running_var", "model.model.1.model.6.running_var"),
+        ("up.0.bias", "model.model.3.bias"),
+    ];
+    for (name, expected) in cases {
+        assert_eq!(hiding_key(name, /* depth */ 3), expected);
+    }
+}
+
+#[test]
+fn truncated_files_are_errors() {
+    for file in [HIDING_ZIP, HIDING_LEGACY, REVEAL_ZIP, REVEAL_LEGACY] {
+        for length in 0..file.len() {
+            let read = StateDict::read(&file[..length]);
+            assert!(read.is_err(), "{length} of {} bytes", file.len());
+        }
+    }
+}
+
+#[test]
+fn damaged_files_never_panic() {
+    for position in 0..REVEAL_LEGACY.len() {
+        for damage in [0x01, 0xff] {
+            let mut file = REVEAL_LEGACY.to_vec();
+            file[position] ^= damage;
+            // Where the damage hits a weight, the file stays a state dict.
+            let Ok(state) = StateDict::read(&file) else {
+                continue;
+            };
+            if reveal_config(&state).is_ok() {
+                let _ = import_2018(HIDING_LEGACY, &file);
+            }
+        }
+    }
+}
+
+#[test]
+fn wrong_files_are_named_with_the_reason() {
+    let architecture = Architecture::Unet2018(Pair2018Config {
+        hiding: HidingNetConfig { width: 1, depth: 2 },
+        reveal: RevealNetConfig { width: 1 },
+    });
+    let networks = Networks::new(architecture, 1);
+    let of_reveal = networks.params().iter().filter(|param| param.reveals);
+    let tensors: Vec<Param> = of_reveal
+        .map(|param| Param {
+            name: reveal_key(param.name.trim_start_matches("reveal.")),
+            ..param.clone()
+        })
+        .collect();
+    let changed = |change: &dyn Fn(&mut Vec<Param>)| {
+        let mut tensors = tensors.clone();
+        change(&mut tensors);
+        let named: Vec<(&str, &Param)> = tensors.iter().map(|p| (&*p.name, p)).collect();
+        write::state_dict(&named)
+    };
+    let cases: [(Vec<u8>, &str); 9] = [
+        (
+            changed(&|all| drop(all.pop())),
+            "tensor `main.15.bias` is missing",
+        ),
+        (
+            changed(&|all| all[0].name.push('s')),
+            "tensor `main.0.weight` is missing",
+        ),
+        (
+            changed(&|all| {
+                all.push(Param {
+                    name: "main.16.bias".into(),
+                    ..all[1].clone()
+                });
+            }),
+            "tensor `main.16.bias` is not one of this network",
+        ),
+        (
+            changed(&|all| all[1].shape = vec![1, 1]),
+            "tensor `main.0.bias`: expected shape [1], found [1, 1]",
+        ),
+        (
+            changed(&|all| all[1].values[0] = f32::NAN),
+            "tensor `main.0.bias`: expected finite values, found others",
+        ),
+        (
+            changed(&|all| all[0].shape = vec![2, 27]),
+            "file is truncated",
+        ),
+        (
+            changed(&|all| {
+                all[0].shape = vec![0, 27];
+                all[0].values.clear();
+            }),
+            "expected a state dict, found an empty tensor",
+        ),
+        (HIDING_ZIP.to_vec(), "tensor `main.0.weight` is missing"),
+        (
+            b"\x89PNG".to_vec(),
+            "expected a file of `torch.save`, found something else",
+        ),
+    ];
+    for (reveal, expected) in cases {
+        match import_2018(HIDING_ZIP, &reveal) {
+            Err(PthError::Reveal(found)) => assert_eq!(found.to_string(), expected),
+            other => panic!("{expected}: {:?}", other.map(|n| *n.architecture())),
+        }
+    }
+    assert!(matches!(
+        import_2018(REVEAL_ZIP, REVEAL_ZIP),
+        Err(PthError::Hiding(StateDictError::Missing(_)))
+    ));
+}
+
+#[test]
+fn integers_are_no_weights() {
+    let file = replaced(REVEAL_LEGACY, b"FloatStorage", b"IntStorage");
+    let Err(PthError::Reveal(found)) = import_2018(HIDING_LEGACY, &file) else {
+        panic!("expected an error of the reveal network");
+    };
+    let expected = "tensor `main.0.weight`: expected torch FloatStorage, found torch IntStorage";
+    assert_eq!(found.to_string(), expected);
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut result = Vec::new();
+    let mut rest = bytes;
+    while let Some(first) = rest.first() {
+        if let Some(after) = rest.strip_prefix(from) {
+            result.extend(to);
+            rest = after;
+        } else {
+            result.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    result
+}

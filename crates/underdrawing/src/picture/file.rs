@@ -1,0 +1,285 @@
+//! Picture files: bytes in, pixels out, and back.
+//!
+//! The decoders and encoders are the `image` crate's. What is added here: sizes are checked before
+//! anything is allocated, a file that ends early is an error, whatever a decoder changes on the
+//! way is reported as a [`Conversion`], and a lossy file is never written.
+
+mod decode;
+mod encode;
+mod structure;
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::picture::{Limits, Pixels, PixelsError};
+
+/// A picture as it was in a file: its pixels and what else must survive hiding.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The samples, 8-bit RGB, upright.
+    pub pixels: Pixels,
+    /// Opacity, one byte a pixel, row by row: `width * height` bytes; `None` when the file has none.
+    pub alpha: Option<Vec<u8>>,
+    /// The embedded ICC profile, when there is one for RGB.
+    pub icc_profile: Option<Vec<u8>>,
+    /// What the file was.
+    pub format: FileFormat,
+    /// Whether the file's compression changes pixels (JPEG, lossy WebP).
+    pub lossy: bool,
+    /// What was changed on the way in, each at most once.
+    pub conversions: Vec<Conversion>,
+}
+
+impl Picture {
+    /// Reads a picture file.
+    ///
+    /// The size in the header is checked against `limits` before the pixels are allocated. An
+    /// animation gives its first frame, a TIFF of several pages its first page.
+    ///
+    /// # Errors
+    /// When the bytes are not a picture that is read here, are corrupt or truncated, or exceed the
+    /// limits.
+    pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Self, ImageFileError> {
+        decode::decode(bytes, limits)
+    }
+
+    /// Writes a picture file: lossless, 8 bit, RGB or RGBA (when there is alpha).
+    ///
+    /// The ICC profile is kept in PNG, TIFF and WebP; BMP and QOI have no place for it. Decoding
+    /// gives back the same pixels and alpha.
+    ///
+    /// # Errors
+    /// When the format is lossy, is not written here, or cannot hold a picture of this size.
+    pub fn encode(&self, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
+        encode::encode(self, format)
+    }
+
+    /// The picture laid on white, and whether that changed anything.
+    ///
+    /// Blends the sRGB-encoded samples, as viewers and browsers do.
+    #[must_use]
+    pub fn on_white(self) -> (Pixels, bool) {
+        let mut pixels = self.pixels;
+        let Some(alpha) = self.alpha else {
+            return (pixels, false);
+        };
+        for (rgb, &alpha) in pixels.data_mut().chunks_exact_mut(3).zip(&alpha) {
+            let alpha = u32::from(alpha);
+            for sample in rgb {
+                let blended = u32::from(*sample) * alpha + 255 * (255 - alpha);
+                *sample = ((blended + 127) / 255) as u8;
+            }
+        }
+        (pixels, alpha.iter().any(|&alpha| alpha != 255))
+    }
+}
+
+impl From<Pixels> for Picture {
+    /// A picture without alpha or profile, as a PNG file would hold it.
+    fn from(pixels: Pixels) -> Self {
+        Self {
+            pixels,
+            alpha: None,
+            icc_profile: None,
+            format: FileFormat::Png,
+            lossy: false,
+            conversions: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Picture")
+            .field("pixels", &self.pixels)
+            .field("alpha", &self.alpha.is_some())
+            .field("icc_profile", &self.icc_profile.as_ref().map(Vec::len))
+            .field("format", &self.format)
+            .field("lossy", &self.lossy)
+            .field("conversions", &self.conversions)
+            .finish()
+    }
+}
+
+/// A kind of picture file that is read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG, baseline or progressive.
+    Jpeg,
+    /// WebP, lossy or lossless.
+    WebP,
+    /// Windows bitmap.
+    Bmp,
+    /// Tagged Image File Format.
+    Tiff,
+    /// Graphics Interchange Format.
+    Gif,
+    /// Quite OK Image.
+    Qoi,
+    /// Portable anymap: PBM, PGM, PPM, PAM.
+    Pnm,
+}
+
+impl FileFormat {
+    /// What the first bytes say the file is.
+    ///
+    /// # Errors
+    /// [`ImageFileError::NotRead`] for a known format that is not read here,
+    /// [`ImageFileError::Unknown`] for anything else.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, ImageFileError> {
+        structure::format_of(bytes)
+    }
+
+    /// The format that a file name's extension (without the dot, any case) stands for.
+    #[must_use]
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        Some(match extension.to_ascii_lowercase().as_str() {
+            "png" => Self::Png,
+            "jpg" | "jpeg" | "jpe" | "jfif" => Self::Jpeg,
+            "webp" => Self::WebP,
+            "bmp" | "dib" => Self::Bmp,
+            "tif" | "tiff" => Self::Tiff,
+            "gif" => Self::Gif,
+            "qoi" => Self::Qoi,
+            "pnm" | "ppm" | "pgm" | "pbm" | "pam" => Self::Pnm,
+            _ => return None,
+        })
+    }
+
+    /// The name to show.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tiff => "TIFF",
+            Self::Gif => "GIF",
+            Self::Qoi => "QOI",
+            Self::Pnm => "PNM",
+        }
+    }
+
+    /// Whether every file of this format is lossy: only JPEG. A WebP can be either, see
+    /// [`Picture::lossy`]; it is always written losslessly here.
+    #[must_use]
+    pub fn is_lossy(self) -> bool {
+        self == Self::Jpeg
+    }
+}
+
+impl fmt::Display for FileFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What reading a file changed in the picture. Displays as a part of a sentence for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conversion {
+    /// 16 bits a sample, rounded to 8.
+    SixteenBitTo8,
+    /// Grey, repeated to red, green and blue.
+    GreyToRgb,
+    /// Turned or mirrored to stand upright, as the file's orientation tag asks.
+    Turned,
+    /// An animation or a file of several pages, of which only the first is used.
+    FirstFrame,
+    /// The embedded colour profile is for grey or CMYK, so it does not fit the RGB pixels.
+    ProfileLeftOut,
+}
+
+impl fmt::Display for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SixteenBitTo8 => "16 bits a sample become 8",
+            Self::GreyToRgb => "grey becomes RGB",
+            Self::Turned => "turned upright as its orientation tag asks",
+            Self::FirstFrame => "only the first frame or page is used",
+            Self::ProfileLeftOut => "its colour profile is not for RGB and is left out",
+        })
+    }
+}
+
+/// Why a picture file was not read or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImageFileError {
+    /// The bytes are no picture that is known here.
+    #[error(
+        "not a picture file: expected PNG, JPEG, WebP, BMP, TIFF, GIF, QOI or PNM, found {found}"
+    )]
+    Unknown {
+        /// The first bytes, or that there are none.
+        found: String,
+    },
+    /// A picture, but of a format that is not read here.
+    #[error("{name} files are not read: convert it to PNG first")]
+    NotRead {
+        /// The format's name.
+        name: &'static str,
+    },
+    /// The file ends before its picture does.
+    #[error("{format} file is truncated: {missing}")]
+    Truncated {
+        /// What the file is.
+        format: FileFormat,
+        /// What should have come.
+        missing: &'static str,
+    },
+    /// The decoder stopped.
+    #[error("{format} file is damaged or incomplete")]
+    Corrupt {
+        /// What the file is.
+        format: FileFormat,
+        /// The decoder's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A well-formed file whose kind of pixels is not read here.
+    #[error("{format} file holds {found}: 8 or 16 bit grey, RGB or palette pixels are read")]
+    Unsupported {
+        /// What the file is.
+        format: FileFormat,
+        /// The kind of pixels.
+        found: String,
+    },
+    /// Over the limits, or no pixels at all.
+    #[error(transparent)]
+    TooLarge(#[from] PixelsError),
+    /// A lossy format was asked for.
+    #[error("{format} changes pixels and would destroy what they hide: write a PNG instead")]
+    Lossy {
+        /// The format asked for.
+        format: FileFormat,
+    },
+    /// A format that is only read was asked for.
+    #[error("{format} files are not written: PNG, BMP, TIFF, QOI and lossless WebP are")]
+    NotWritten {
+        /// The format asked for.
+        format: FileFormat,
+    },
+    /// The alpha does not belong to the pixels.
+    #[error("alpha of {found} bytes does not fit the picture: expected {expected}")]
+    Alpha {
+        /// Pixels of the picture.
+        expected: usize,
+        /// Bytes of alpha.
+        found: usize,
+    },
+    /// The encoder stopped, for instance because the format cannot hold so large a picture.
+    #[error("a picture of {width}x{height} cannot be written as {format}")]
+    Encode {
+        /// The format asked for.
+        format: FileFormat,
+        /// Width of the picture.
+        width: usize,
+        /// Height of the picture.
+        height: usize,
+        /// The encoder's reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
