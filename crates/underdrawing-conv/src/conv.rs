@@ -2,75 +2,11 @@
 
 use crate::activation::Activation;
 use crate::method::Method;
-use crate::pass::{Pass, Side, WeightMap};
+use crate::pass::{Pass, Weights};
+use crate::path::{Isa, dispatch};
 use crate::reduce;
-use crate::simd::{Isa, dispatch};
+use crate::shape::Conv;
 use crate::{direct, matrix, winograd};
-
-/// Which pixels of the input a pixel of the output is computed from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kernel {
-    /// Rows and columns of weights.
-    pub side: usize,
-    /// Pixels of the input to one of the output, along each axis: 1, or 2 with an even side.
-    pub stride: usize,
-    /// Rows of zeros above the input, and columns of them to its left.
-    pub before: usize,
-    /// Rows of zeros below the input, and columns of them to its right.
-    pub after: usize,
-}
-
-impl Kernel {
-    /// Stride 1, as many pixels out as in. With an even side, the odd zero is at the end.
-    #[must_use]
-    pub const fn same(side: usize) -> Self {
-        Self {
-            side,
-            stride: 1,
-            before: (side - 1) / 2,
-            after: side / 2,
-        }
-    }
-
-    /// 4x4 of stride 2: half as many pixels out as in.
-    pub const HALVING: Self = Self {
-        side: 4,
-        stride: 2,
-        before: 1,
-        after: 1,
-    };
-
-    /// Pixels out along an axis, from those in.
-    #[must_use]
-    pub const fn size_out(&self, size: usize) -> usize {
-        match (size + self.before + self.after).checked_sub(self.side) {
-            Some(moves) => moves / self.stride + 1,
-            None => 0,
-        }
-    }
-}
-
-/// Shape of a convolution.
-///
-/// With `n` pictures of `height` x `width`, `x` and `dx` are `[n, c_in, height, width]`, `y` and
-/// `dy` are `[n, c_out, height_out, width_out]`, `w` and `dw` are `[c_out, c_in, side, side]`, `b`
-/// and `db` are `[c_out]`. All methods panic if a slice has another length, and overwrite their
-/// result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Conv {
-    /// Pictures in the batch.
-    pub n: usize,
-    /// Channels of the input.
-    pub c_in: usize,
-    /// Channels of the output.
-    pub c_out: usize,
-    /// Rows of an input picture.
-    pub height: usize,
-    /// Columns of an input picture.
-    pub width: usize,
-    /// The pixels it looks at.
-    pub kernel: Kernel,
-}
 
 impl Conv {
     /// Convolves `x` with `w`, adds `b` to each pixel, and applies the activation. As in neural
@@ -104,18 +40,6 @@ impl Conv {
         self.check("dy", dy.len(), self.y_len());
         self.check("db", db.len(), self.c_out);
         reduce::sum_pictures(dy, self.height_out() * self.width_out(), db);
-    }
-
-    /// Rows of an output picture.
-    #[must_use]
-    pub fn height_out(&self) -> usize {
-        self.kernel.size_out(self.height)
-    }
-
-    /// Columns of an output picture.
-    #[must_use]
-    pub fn width_out(&self) -> usize {
-        self.kernel.size_out(self.width)
     }
 
     pub(crate) fn forward_with(
@@ -189,113 +113,12 @@ impl Conv {
         }
     }
 
-    /// The way from `x` to `y`.
-    pub(crate) fn pass(&self) -> Pass {
-        let Kernel {
-            side,
-            stride,
-            before,
-            ..
-        } = self.kernel;
-        assert!(
-            (stride == 1 || stride == 2) && side > 0 && side % stride == 0,
-            "{:?} is not supported",
-            self.kernel
-        );
-        Pass {
-            n: self.n,
-            from: self.outer(),
-            to: self.inner(),
-            taps: side / stride,
-            first: [-(before as isize); 2],
-        }
-    }
-
-    /// The way from `dy` to `dx`. A pixel `q` of `dx` is summed over the pixels `r` of `dy` whose
-    /// tap `q + before - stride * r` exists.
-    pub(crate) fn pass_back(&self) -> Pass {
-        let first = self.map_back().first;
-        let Kernel { stride, before, .. } = self.kernel;
-        Pass {
-            from: self.inner(),
-            to: self.outer(),
-            first: [0, 1]
-                .map(|q| (q as isize + before as isize - first[q] as isize) / stride as isize),
-            ..self.pass()
-        }
-    }
-
-    pub(crate) fn map(&self) -> WeightMap {
-        let side = self.kernel.side;
-        WeightMap {
-            from_stride: side * side,
-            to_stride: self.c_in * side * side,
-            side,
-            first: [0; 2],
-            step: self.kernel.stride as isize,
-        }
-    }
-
-    pub(crate) fn map_back(&self) -> WeightMap {
-        let Kernel {
-            side,
-            stride,
-            before,
-            ..
-        } = self.kernel;
-        WeightMap {
-            from_stride: self.c_in * side * side,
-            to_stride: side * side,
-            side,
-            // The last tap of the phase is the first pixel of `dy`.
-            first: [0, 1].map(|q| side - stride + (q + before) % stride),
-            step: -(stride as isize),
-        }
-    }
-
-    fn outer(&self) -> Side {
-        Side {
-            channels: self.c_in,
-            height: self.height,
-            width: self.width,
-            step: self.kernel.stride,
-        }
-    }
-
-    fn inner(&self) -> Side {
-        Side {
-            channels: self.c_out,
-            height: self.height_out(),
-            width: self.width_out(),
-            step: 1,
-        }
-    }
-
-    pub(crate) fn x_len(&self) -> usize {
-        self.n * self.c_in * self.height * self.width
-    }
-
-    pub(crate) fn y_len(&self) -> usize {
-        self.n * self.c_out * self.height_out() * self.width_out()
-    }
-
-    pub(crate) fn w_len(&self) -> usize {
-        self.c_out * self.c_in * self.kernel.side * self.kernel.side
-    }
-
     fn check(&self, name: &str, len: usize, expected: usize) {
         assert!(
             len == expected,
             "`{name}` has {len} numbers, {self:?} needs {expected}"
         );
     }
-}
-
-/// The weights of a pass.
-#[derive(Clone, Copy)]
-pub(crate) struct Weights<'a> {
-    pub(crate) numbers: &'a [f32],
-    pub(crate) map: WeightMap,
 }
 
 fn compute(

@@ -1,9 +1,9 @@
 //! The transposed convolution that doubles a picture's sides.
 
 use crate::activation::Activation;
-use crate::conv::{Conv, Kernel};
 use crate::method::Method;
-use crate::simd::Isa;
+use crate::path::Isa;
+use crate::shape::{Conv, Kernel};
 
 /// Shape of a transposed 4x4 convolution of stride 2 and padding 1: the gradient of
 /// [`Kernel::HALVING`] with respect to its input, as a layer.

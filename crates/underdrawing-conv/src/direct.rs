@@ -14,11 +14,11 @@ use rayon::prelude::*;
 
 use crate::activation::Activation;
 use crate::bands::{Band, Bands};
-use crate::conv::{Conv, Weights};
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::Shared;
-use crate::pass::{Pass, WeightIdx, WeightMap};
+use crate::pass::{Pass, WeightIdx, WeightMap, Weights};
 use crate::scratch;
+use crate::shape::Conv;
 use crate::simd::Simd;
 
 /// Partial sums of a weight gradient. It decides the order of the summation, so it must not

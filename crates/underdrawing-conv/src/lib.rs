@@ -38,6 +38,7 @@ mod path;
 mod plan;
 mod reduce;
 mod scratch;
+mod shape;
 mod simd;
 #[cfg(test)]
 mod tests;
@@ -46,9 +47,9 @@ mod transform;
 mod winograd;
 
 pub use activation::Activation;
-pub use conv::{Conv, Kernel};
 pub use conv_transpose::ConvTranspose;
 pub use matmul::MatMul;
 pub use memory::keep_freed_memory;
 pub use path::{Path, force_path, vectorised};
 pub use plan::{Layer, Maps, Plan, PlanBuilder};
+pub use shape::{Conv, Kernel};

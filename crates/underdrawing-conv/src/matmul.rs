@@ -5,8 +5,9 @@ use rayon::prelude::*;
 use crate::gemm::{VECS, even_parts};
 use crate::layout::Shared;
 use crate::panel::{PART_DEPTH, SKEW, multiply, turn};
+use crate::path::{Isa, dispatch};
 use crate::scratch;
-use crate::simd::{Isa, Simd, dispatch};
+use crate::simd::Simd;
 
 /// Rows of the left matrix that a thread takes at a time: what fits the level-2 cache, `PART_DEPTH`
 /// columns of it.

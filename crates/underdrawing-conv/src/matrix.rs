@@ -8,11 +8,11 @@
 use rayon::prelude::*;
 
 use crate::activation::Activation;
-use crate::conv::{Conv, Kernel};
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::layout::Shared;
 use crate::panel::{PART_DEPTH, SKEW, multiply, turn};
 use crate::scratch;
+use crate::shape::{Conv, Kernel};
 use crate::simd::Simd;
 
 /// Columns of the matrix that a thread computes at a time on the way back, at least.

@@ -114,3 +114,10 @@ impl WeightMap {
         idx.to * self.to_stride + idx.from * self.from_stride + along(0) * self.side + along(1)
     }
 }
+
+/// The weights of a pass.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub(crate) numbers: &'a [f32],
+    pub(crate) map: WeightMap,
+}

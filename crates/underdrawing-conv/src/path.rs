@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::simd::{Isa, Simd, dispatch};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::{Avx2, Avx512};
+use crate::simd::{Portable, Simd};
 
 /// An implementation of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,66 @@ pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     dispatch!(Isa::chosen(), simd => simd.run(work))
 }
 
-pub(crate) fn forced() -> Option<Path> {
+fn forced() -> Option<Path> {
     let idx = FORCED.load(Ordering::Relaxed);
     Path::ALL.get(usize::from(idx).wrapping_sub(1)).copied()
 }
+
+/// The instruction sets that this build has kernels for and this processor runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Isa {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable(Portable),
+}
+
+impl Isa {
+    /// The fastest instruction set of this processor.
+    pub(crate) fn detect() -> Self {
+        let mut paths = Path::ALL.into_iter().filter_map(Self::of);
+        paths.next().expect("the portable path is always there")
+    }
+
+    /// The instruction set to use: the fastest, or what [`force_path`] has said.
+    pub(crate) fn chosen() -> Self {
+        match forced() {
+            Some(path) => Self::of(path).expect("a forced path is available"),
+            None => Self::detect(),
+        }
+    }
+
+    /// The instruction set of a path, if this processor has it.
+    pub(crate) fn of(path: Path) -> Option<Self> {
+        match path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => Avx512::detect().map(Self::Avx512),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx2 => Avx2::detect().map(Self::Avx2),
+            #[cfg(not(target_arch = "x86_64"))]
+            Path::Avx512 | Path::Avx2 => None,
+            Path::Portable => Some(Self::Portable(Portable)),
+        }
+    }
+
+    /// Every instruction set of this processor, the fastest first.
+    #[cfg(test)]
+    pub(crate) fn all() -> Vec<Self> {
+        Path::ALL.into_iter().filter_map(Self::of).collect()
+    }
+}
+
+/// Runs `$body` with `$simd` bound to the token of an [`Isa`].
+macro_rules! dispatch {
+    ($isa:expr, $simd:ident => $body:expr) => {
+        match $isa {
+            #[cfg(target_arch = "x86_64")]
+            $crate::path::Isa::Avx512($simd) => $body,
+            #[cfg(target_arch = "x86_64")]
+            $crate::path::Isa::Avx2($simd) => $body,
+            $crate::path::Isa::Portable($simd) => $body,
+        }
+    };
+}
+pub(crate) use dispatch;

@@ -30,18 +30,21 @@
 
 mod builder;
 mod conv_step;
+mod graph;
 mod memory;
+mod parts;
 mod rows;
 mod simple;
+mod sink;
 mod tiles;
 
 pub use builder::{Layer, Maps, PlanBuilder};
 
 use conv_step::ConvStep;
 use memory::{Buffers, Place};
+use parts::{Part, parts};
 
-use crate::simd::{Isa, dispatch};
-use crate::transform::TILE;
+use crate::path::{Isa, dispatch};
 
 /// A network, ready to run. See the module's documentation.
 pub struct Plan {
@@ -53,22 +56,6 @@ pub struct Plan {
     buffers: Buffers,
     /// How far a result looks, at most.
     radius: usize,
-}
-
-/// Most numbers in the buffers of a plan at a time, if there is a way: 512 MiB. Few in tests, so
-/// that there is something to divide.
-const MOST_NUMBERS: usize = if cfg!(test) { 1 << 17 } else { 1 << 27 };
-/// Rows computed at a time, at least, over those of the border that is computed again: else that
-/// takes most of the time.
-const MIN_STRIP: usize = 8;
-
-/// Rows of the pictures that are computed at a time.
-#[derive(Clone, Debug)]
-struct Part {
-    from: usize,
-    to: usize,
-    /// Those of them that are right.
-    keep: std::ops::Range<usize>,
 }
 
 /// One thing to do.
@@ -115,7 +102,7 @@ impl Plan {
         if n * size[0] * size[1] == 0 {
             return;
         }
-        for part in self.parts(n, size) {
+        for part in parts(&self.buffers, self.radius, n, size) {
             self.run_part(n, size, &part, inputs, outputs);
         }
     }
@@ -124,35 +111,6 @@ impl Plan {
     #[cfg(test)]
     pub(crate) fn cost(&self) -> [usize; 2] {
         [self.steps.len(), self.buffers.numbers_of_pixel()]
-    }
-
-    /// The parts that the pictures are computed in: whole, or where that takes too much memory,
-    /// in strips. A strip is computed with as many rows around it as the result depends on. These
-    /// are whole tiles, so that the result is the same, to the bit, as that of whole pictures.
-    fn parts(&self, n: usize, [height, width]: [usize; 2]) -> Vec<Part> {
-        let whole = Part {
-            from: 0,
-            to: height,
-            keep: 0..height,
-        };
-        let halo = self.radius.next_multiple_of(TILE);
-        let numbers_of_row = n * width * self.buffers.numbers_of_pixel();
-        let rows = MOST_NUMBERS / numbers_of_row.max(1);
-        if self.buffers.changes_size() || height <= rows.max(MIN_STRIP * halo) {
-            return vec![whole];
-        }
-        let strip = (rows.max(MIN_STRIP * halo) - 2 * halo) / TILE * TILE;
-        let strips = (0..height).step_by(strip.max(TILE));
-        strips
-            .map(|top| {
-                let end = height.min(top + strip.max(TILE));
-                Part {
-                    from: top.saturating_sub(halo),
-                    to: height.min(end + halo),
-                    keep: top..end,
-                }
-            })
-            .collect()
     }
 
     fn run_part(

@@ -1,7 +1,7 @@
 //! The vector operations that the kernels are written in, once per instruction set.
 //!
 //! Each implementation of [`Simd`] is a token: a value of it exists only where the processor has
-//! been asked for the instructions (see [`Isa::detect`]), so that its methods can be safe. All
+//! been asked for the instructions (see [`crate::path`]), so that its methods can be safe. All
 //! methods are inlined into the body of [`Simd::run`], the one function that is compiled with the
 //! instructions enabled; called outside of it they are correct and slow.
 
@@ -13,74 +13,11 @@ mod portable;
 
 use std::marker::PhantomData;
 
-use crate::path::{self, Path};
-
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
-
-/// The instruction sets that this build has kernels for and this processor runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Isa {
-    #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    Portable(Portable),
-}
-
-impl Isa {
-    /// The fastest instruction set of this processor.
-    pub(crate) fn detect() -> Self {
-        let mut paths = Path::ALL.into_iter().filter_map(Self::of);
-        paths.next().expect("the portable path is always there")
-    }
-
-    /// The instruction set to use: the fastest, or what [`force_path`] has said.
-    ///
-    /// [`force_path`]: crate::force_path
-    pub(crate) fn chosen() -> Self {
-        match path::forced() {
-            Some(path) => Self::of(path).expect("a forced path is available"),
-            None => Self::detect(),
-        }
-    }
-
-    /// The instruction set of a path, if this processor has it.
-    pub(crate) fn of(path: Path) -> Option<Self> {
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => Avx512::detect().map(Self::Avx512),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => Avx2::detect().map(Self::Avx2),
-            #[cfg(not(target_arch = "x86_64"))]
-            Path::Avx512 | Path::Avx2 => None,
-            Path::Portable => Some(Self::Portable(Portable)),
-        }
-    }
-
-    /// Every instruction set of this processor, the fastest first.
-    #[cfg(test)]
-    pub(crate) fn all() -> Vec<Self> {
-        Path::ALL.into_iter().filter_map(Self::of).collect()
-    }
-}
-
-/// Runs `$body` with `$simd` bound to the token of an [`Isa`].
-macro_rules! dispatch {
-    ($isa:expr, $simd:ident => $body:expr) => {
-        match $isa {
-            #[cfg(target_arch = "x86_64")]
-            $crate::simd::Isa::Avx512($simd) => $body,
-            #[cfg(target_arch = "x86_64")]
-            $crate::simd::Isa::Avx2($simd) => $body,
-            $crate::simd::Isa::Portable($simd) => $body,
-        }
-    };
-}
-pub(crate) use dispatch;
 
 /// Arithmetic on vectors of `f32`.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {

@@ -8,7 +8,8 @@ mod reference;
 use reference::{Reference, assert_close, assert_close_to_scale, largest, noise};
 
 use crate::method::Method;
-use crate::simd::{Isa, Simd, dispatch};
+use crate::path::{Isa, dispatch};
+use crate::simd::Simd;
 use crate::{Activation, Conv, ConvTranspose, Kernel, Path};
 
 const ONE: Kernel = Kernel::same(1);

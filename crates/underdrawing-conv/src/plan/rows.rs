@@ -6,10 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::conv_step::{Pixel, Sink, Source};
-use crate::conv::Weights;
+use super::sink::{Pixel, Sink, Source};
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::pass::{Pass, WeightIdx};
+use crate::pass::{Pass, WeightIdx, Weights};
 use crate::scratch;
 use crate::simd::Simd;
 

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Part;
 use super::memory::{Buffers, Place, Spot};
+use super::parts::Part;
 use crate::layout::{Run, Shared, gather, scatter};
 use crate::simd::Simd;
 

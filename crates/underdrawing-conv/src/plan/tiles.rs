@@ -6,11 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::conv_step::{Pixel, Sink, Source};
+use super::sink::{Pixel, Sink, Source};
 use crate::block::{Block, Domain, Tiles, transform_input};
-use crate::conv::Weights;
 use crate::layout::Shared;
-use crate::pass::Pass;
+use crate::pass::{Pass, Weights};
 use crate::scratch;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::{TILE, Three, Transforms, Two};

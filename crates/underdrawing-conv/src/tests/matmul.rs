@@ -2,7 +2,7 @@
 
 use super::reference::{assert_close, noise};
 use crate::MatMul;
-use crate::simd::Isa;
+use crate::path::Isa;
 
 const SHAPES: [[usize; 3]; 12] = [
     [1, 1, 1],

@@ -1,7 +1,7 @@
 //! Plans of small networks against their layers one by one.
 
 use super::reference::{Reference, assert_close_to_scale, noise};
-use crate::simd::Isa;
+use crate::path::Isa;
 use crate::{Activation, Conv, Kernel, Layer, Maps, Plan, PlanBuilder};
 
 /// Maps `[n, channels, height, width]`.

@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use super::Shape;
+use super::shape::Shape;
 use crate::block::{Domain, Grid, Tiles, gather_window, transform_slopes};
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::pass::{Pass, WeightIdx, WeightMap};

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::Shape;
-use crate::conv::Weights;
+use super::shape::Shape;
 use crate::gemm::VECS;
 use crate::pass::WeightIdx;
+use crate::pass::Weights;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::Transforms;
 
