@@ -97,3 +97,24 @@ fn both_sides<S: Simd, const IN: usize, const OUT: usize>(
         }
     }
 }
+
+/// Defines transforms of matrices by the transforms of their rows and columns.
+macro_rules! by_both_sides {
+    ($($name:ident: $transform:ident,)*) => {$(
+        #[inline(always)]
+        fn $name<S: Simd>(
+            simd: S,
+            load: impl Fn(usize, usize) -> S::V,
+            store: impl FnMut(usize, usize, S::V),
+        ) {
+            both_sides(
+                simd,
+                #[inline(always)]
+                |simd, x| $transform(simd, x),
+                load,
+                store,
+            );
+        }
+    )*};
+}
+use by_both_sides;

@@ -3,7 +3,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{Transforms, both_sides};
+use super::{Transforms, both_sides, by_both_sides};
 use crate::simd::Simd;
 
 /// For kernels of 3x3: 36 products.
@@ -51,64 +51,11 @@ impl Transforms for Three {
         }
     }
 
-    #[inline(always)]
-    fn output<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 6, 4>(
-            simd,
-            #[inline(always)]
-            |simd, x| output_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn output_transposed<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 4, 6>(
-            simd,
-            #[inline(always)]
-            |simd, x| output_transposed_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn weight<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 3, 6>(
-            simd,
-            #[inline(always)]
-            |simd, x| weight_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn weight_transposed<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 6, 3>(
-            simd,
-            #[inline(always)]
-            |simd, x| weight_transposed_1d(simd, x),
-            load,
-            store,
-        );
+    by_both_sides! {
+        output: output_1d,
+        output_transposed: output_transposed_1d,
+        weight: weight_1d,
+        weight_transposed: weight_transposed_1d,
     }
 }
 
