@@ -1,4 +1,4 @@
-//! The convolution and its gradients, as called from outside.
+//! The convolution and its gradients: the public entry points, which pick the method.
 
 use crate::activation::Activation;
 use crate::method::Method;
@@ -9,8 +9,8 @@ use crate::shape::Conv;
 use crate::{direct, matrix, winograd};
 
 impl Conv {
-    /// Convolves `x` with `w`, adds `b` to each pixel, and applies the activation. As in neural
-    /// networks, `w` isn't turned: it is a correlation.
+    /// Convolves `x` with `w`, adds `b` to each pixel, and applies the activation. As usual in
+    /// neural networks, `w` is not flipped: this is a cross-correlation.
     pub fn forward(
         &self,
         x: &[f32],
@@ -23,19 +23,20 @@ impl Conv {
         self.forward_with(Isa::chosen(), Method::of(&pass), x, w, b, activation, y);
     }
 
-    /// The gradient of the input, from that of the output (before its activation).
+    /// The gradient with respect to the input, given that with respect to the output (before its
+    /// activation).
     pub fn backward_input(&self, w: &[f32], dy: &[f32], dx: &mut [f32]) {
-        let way = (Isa::chosen(), Method::of(&self.pass_back()));
-        self.backward_input_with(way.0, way.1, w, dy, None, Activation::None, dx);
+        let method = Method::of(&self.pass_back());
+        self.backward_input_with(Isa::chosen(), method, w, dy, None, Activation::None, dx);
     }
 
-    /// The gradient of the weights, from that of the output.
+    /// The gradient with respect to the weights, given that with respect to the output.
     pub fn backward_weight(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         let method = Method::of_gradient(&self.pass());
         self.backward_weight_with(Isa::chosen(), method, x, dy, dw);
     }
 
-    /// The gradient of the bias, from that of the output.
+    /// The gradient with respect to the bias, given that with respect to the output.
     pub fn backward_bias(&self, dy: &[f32], db: &mut [f32]) {
         self.check("dy", dy.len(), self.y_len());
         self.check("db", db.len(), self.c_out);
@@ -61,11 +62,12 @@ impl Conv {
             return;
         }
         let map = self.map();
-        let weights = Weights { numbers: w, map };
+        let weights = Weights { values: w, map };
         compute(isa, method, &self.pass(), x, weights, b, activation, y);
     }
 
-    /// With a bias and an activation, since it is also a transposed convolution.
+    /// Takes a bias and an activation, because this is also the forward pass of a transposed
+    /// convolution.
     pub(crate) fn backward_input_with(
         &self,
         isa: Isa,
@@ -84,7 +86,7 @@ impl Conv {
             return;
         }
         let map = self.map_back();
-        let weights = Weights { numbers: w, map };
+        let weights = Weights { values: w, map };
         let pass = self.pass_back();
         compute(isa, method, &pass, dy, weights, b, activation, dx);
     }
@@ -116,7 +118,7 @@ impl Conv {
     fn check(&self, name: &str, len: usize, expected: usize) {
         assert!(
             len == expected,
-            "`{name}` has {len} numbers, {self:?} needs {expected}"
+            "`{name}` has {len} values, {self:?} needs {expected}"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! Whole networks for inference: a run of layers in the kernels' own layout from first to last.
+//! Whole networks for inference, in the kernels' own layout from the first layer to the last.
 //!
-//! A [`Plan`] is built once: the weights are brought into the form that the kernels read, and
-//! memory that a later layer can have again is. Between layers the maps stay as they are inside of
-//! the kernels: channels last, padded to whole vectors, with a border of zeros that is written
-//! once, so that a layer reads what the one before wrote without a copy. Concatenated maps lie
-//! beside one another from the beginning. Only inputs and outputs are NCHW.
+//! A [`Plan`] is built once: weights are converted to the form that the kernels read, and layers
+//! share buffers where possible. Between layers, maps keep the layout of the kernels: channels
+//! last, padded to whole vectors, with a border of zeros that is written once. A layer therefore
+//! reads what the previous one wrote without a copy. Concatenated maps are written next to each
+//! other in the first place. Only inputs and outputs are NCHW.
 //!
 //! ```
 //! use underdrawing_conv::{Activation, Kernel, Layer, PlanBuilder};
@@ -28,25 +28,25 @@
 //! assert_eq!(y, vec![0.5; 8 * 16 * 16]);
 //! ```
 
+mod buffers;
 mod builder;
 mod conv_step;
+mod direct;
 mod graph;
-mod memory;
 mod parts;
-mod rows;
-mod simple;
 mod sink;
-mod tiles;
+mod transfer;
+mod winograd;
 
 pub use builder::{Layer, Maps, PlanBuilder};
 
+use buffers::{Buffers, Place};
 use conv_step::ConvStep;
-use memory::{Buffers, Place};
 use parts::{Part, parts};
 
 use crate::path::{Isa, dispatch};
 
-/// A network, ready to run. See the module's documentation.
+/// A network, ready to run. [`PlanBuilder`] makes it.
 pub struct Plan {
     isa: Isa,
     steps: Vec<Step>,
@@ -54,14 +54,14 @@ pub struct Plan {
     inputs: Vec<usize>,
     outputs: Vec<Place>,
     buffers: Buffers,
-    /// How far a result looks, at most.
+    /// How many pixels away from its own position an output depends on inputs.
     radius: usize,
 }
 
-/// One thing to do.
+/// A step of a plan.
 enum Step {
-    /// Brings an input into the layout.
-    Enter { input: usize, to: Place },
+    /// Converts an input to the layout.
+    Input { input: usize, to: Place },
     /// A convolution.
     Conv(ConvStep),
     /// Copies maps.
@@ -69,7 +69,7 @@ enum Step {
 }
 
 impl Step {
-    /// How far a result looks.
+    /// How many pixels away from its own position a result depends on what the step reads.
     fn radius(&self) -> usize {
         match self {
             Self::Conv(conv) => conv.radius(),
@@ -80,10 +80,11 @@ impl Step {
 
 impl Plan {
     /// Computes the outputs, `[n, channels, height, width]` each, from the inputs, given in the
-    /// order in which the builder got them. `size` is height and width of the inputs.
+    /// order in which they were added to the builder. `size` is the height and width of the inputs.
     ///
     /// # Panics
-    /// Panics if a slice has another length, or a size can't be halved as often as the plan does.
+    /// Panics if a slice has the wrong length, or if `size` cannot be halved as often as the plan
+    /// does.
     pub fn run(
         &mut self,
         n: usize,
@@ -107,7 +108,7 @@ impl Plan {
         }
     }
 
-    /// Steps, and numbers of a pixel in all buffers.
+    /// Number of steps, and of values per pixel in all buffers.
     #[cfg(test)]
     pub(crate) fn cost(&self) -> [usize; 2] {
         [self.steps.len(), self.buffers.numbers_of_pixel()]
@@ -125,11 +126,11 @@ impl Plan {
         let buffers = &mut self.buffers;
         for step in &self.steps {
             dispatch!(self.isa, simd => match step {
-                Step::Enter { input, to } => {
-                    simple::enter(simd, buffers, inputs[*input], size[0], part, to);
+                Step::Input { input, to } => {
+                    transfer::read_input(simd, buffers, inputs[*input], size[0], part, to);
                 }
                 Step::Conv(conv) => conv.run(simd, buffers),
-                Step::Copy { from, to } => simple::copy(buffers, from, to),
+                Step::Copy { from, to } => transfer::copy(buffers, from, to),
             });
         }
         for (from, output) in self.outputs.iter().zip(outputs) {
@@ -143,7 +144,9 @@ impl Plan {
                 keep: if whole { 0..height } else { part.keep.clone() },
                 ..part.clone()
             };
-            dispatch!(self.isa, simd => simple::leave(simd, buffers, from, height, part, output));
+            dispatch!(self.isa, simd => {
+                transfer::write_output(simd, buffers, from, height, part, output);
+            });
         }
     }
 }

@@ -1,22 +1,22 @@
-//! The shape of a convolution, and the passes that it comes down to.
+//! The shape of a convolution, and the passes that it breaks down into.
 
 use crate::pass::{Pass, Side, WeightMap};
 
-/// Which pixels of the input a pixel of the output is computed from.
+/// Which input pixels an output pixel is computed from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
     /// Rows and columns of weights.
     pub side: usize,
-    /// Pixels of the input to one of the output, along each axis: 1, or 2 with an even side.
+    /// Input pixels per output pixel along each axis: 1, or 2 if `side` is even.
     pub stride: usize,
-    /// Rows of zeros above the input, and columns of them to its left.
+    /// Rows of zeros above the input, and columns of zeros to its left.
     pub before: usize,
-    /// Rows of zeros below the input, and columns of them to its right.
+    /// Rows of zeros below the input, and columns of zeros to its right.
     pub after: usize,
 }
 
 impl Kernel {
-    /// Stride 1, as many pixels out as in. With an even side, the odd zero is at the end.
+    /// Stride 1, output as large as the input. With an even side, the extra zero is at the end.
     #[must_use]
     pub const fn same(side: usize) -> Self {
         Self {
@@ -27,7 +27,7 @@ impl Kernel {
         }
     }
 
-    /// 4x4 of stride 2: half as many pixels out as in.
+    /// 4x4 with stride 2: output half as high and wide as the input.
     pub const HALVING: Self = Self {
         side: 4,
         stride: 2,
@@ -35,7 +35,7 @@ impl Kernel {
         after: 1,
     };
 
-    /// Pixels out along an axis, from those in.
+    /// Output pixels along an axis with `size` input pixels.
     #[must_use]
     pub const fn size_out(&self, size: usize) -> usize {
         match (size + self.before + self.after).checked_sub(self.side) {
@@ -49,8 +49,8 @@ impl Kernel {
 ///
 /// With `n` pictures of `height` x `width`, `x` and `dx` are `[n, c_in, height, width]`, `y` and
 /// `dy` are `[n, c_out, height_out, width_out]`, `w` and `dw` are `[c_out, c_in, side, side]`, `b`
-/// and `db` are `[c_out]`. All methods panic if a slice has another length, and overwrite their
-/// result.
+/// and `db` are `[c_out]`. All methods overwrite their result, and panic if a slice has the wrong
+/// length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
     /// Pictures in the batch.
@@ -63,7 +63,7 @@ pub struct Conv {
     pub height: usize,
     /// Columns of an input picture.
     pub width: usize,
-    /// The pixels it looks at.
+    /// The pixels that it reads.
     pub kernel: Kernel,
 }
 
@@ -80,7 +80,7 @@ impl Conv {
         self.kernel.size_out(self.width)
     }
 
-    /// The way from `x` to `y`.
+    /// The pass from `x` to `y`.
     pub(crate) fn pass(&self) -> Pass {
         let Kernel {
             side,
@@ -102,7 +102,7 @@ impl Conv {
         }
     }
 
-    /// The way from `dy` to `dx`. A pixel `q` of `dx` is summed over the pixels `r` of `dy` whose
+    /// The pass from `dy` to `dx`. Pixel `q` of `dx` is a sum over the pixels `r` of `dy` for which
     /// tap `q + before - stride * r` exists.
     pub(crate) fn pass_back(&self) -> Pass {
         let first = self.map_back().first;
@@ -138,7 +138,7 @@ impl Conv {
             from_stride: self.c_in * side * side,
             to_stride: side * side,
             side,
-            // The last tap of the phase is the first pixel of `dy`.
+            // The last tap of the phase belongs to the first pixel of `dy`.
             first: [0, 1].map(|q| side - stride + (q + before) % stride),
             step: -(stride as isize),
         }

@@ -1,8 +1,8 @@
 //! What a plan is built from.
 
+use super::buffers::Buffers;
 use super::conv_step::ConvStep;
 use super::graph::{ConvDraft, Draft, Graph};
-use super::memory::Buffers;
 use super::{Plan, Step};
 use crate::activation::Activation;
 use crate::path::{Isa, dispatch};
@@ -14,14 +14,13 @@ use crate::simd::Simd;
 pub struct Layer<'a> {
     /// Channels of the result.
     pub c_out: usize,
-    /// [`Kernel::same`] or one that halves the pictures: stride 2, `size_out` of an even size
-    /// half of it.
+    /// [`Kernel::same`], or a kernel with stride 2 that halves every even size.
     pub kernel: Kernel,
-    /// `[c_out, c_in, side, side]`; `[c_in, c_out, side, side]` for [`PlanBuilder::conv_transpose`].
+    /// `[c_out, c_in, side, side]`, or `[c_in, c_out, side, side]` if transposed.
     pub weights: &'a [f32],
     /// `[c_out]`
     pub bias: Option<&'a [f32]>,
-    /// What is done to the result.
+    /// Applied to the result.
     pub activation: Activation,
 }
 
@@ -37,35 +36,35 @@ pub struct PlanBuilder {
 }
 
 impl PlanBuilder {
-    /// Pictures that are given to the plan.
+    /// Adds an input.
     pub fn input(&mut self, channels: usize) -> Maps {
         let to = self.graph.node(channels, 0);
         let input = self.inputs.len();
         self.inputs.push(channels);
-        self.graph.steps.push(Draft::Enter { input, to });
+        self.graph.steps.push(Draft::Input { input, to });
         Maps(to)
     }
 
-    /// A convolution.
+    /// Adds a convolution.
     ///
     /// # Panics
-    /// Panics if weights or bias have another length than the layer needs.
+    /// Panics if weights or bias have the wrong length.
     pub fn conv(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
         self.conv_step(x, layer, /* transposed */ false)
     }
 
-    /// A transposed convolution that doubles the pictures, see [`crate::ConvTranspose`]; also the
-    /// transpose of any other kernel that halves them.
+    /// Adds a transposed convolution that doubles the size of the pictures: see
+    /// [`crate::ConvTranspose`], or the transpose of any other kernel that halves it.
     ///
     /// # Panics
-    /// Panics if weights or bias have another length than the layer needs, or the maps have not
-    /// been halved before.
+    /// Panics if weights or bias have the wrong length, or if the size of `x` is that of the
+    /// inputs.
     pub fn conv_transpose(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
         self.conv_step(x, layer, /* transposed */ true)
     }
 
-    /// The result of an earlier convolution with another activation in place of its own. Both
-    /// are written by the same step, and neither costs anything unless it is used.
+    /// The result of an earlier convolution, with `activation` instead of the activation that
+    /// `maps` has. The same step computes both, and a result that nothing uses costs nothing.
     ///
     /// # Panics
     /// Panics if `maps` is not the result of a convolution.
@@ -73,19 +72,19 @@ impl PlanBuilder {
         Maps(self.graph.again(maps.0, activation))
     }
 
-    /// The channels of all parts, one after the other. None may be a concatenation itself. A part
-    /// is written where it belongs from the start, unless it lies in another concatenation
-    /// already or is computed from another part: then it is copied.
+    /// Concatenates the channels of all parts. A part is computed directly into the concatenation,
+    /// unless it already belongs to another one, is given twice, or is computed from another part:
+    /// then it is copied.
     ///
     /// # Panics
-    /// Panics if a part is a concatenation, or the parts differ in size.
+    /// Panics if a part is itself a concatenation, or if the parts differ in size.
     pub fn concat(&mut self, parts: &[Maps]) -> Maps {
         let parts: Vec<usize> = parts.iter().map(|part| part.0).collect();
         Maps(self.graph.concat(&parts))
     }
 
-    /// Prepares the plan. It runs at any size, and is fastest at `size`, height and width of the
-    /// inputs.
+    /// Builds the plan. It runs at any size, and is fastest if the height and width of the inputs
+    /// are `size`.
     #[must_use]
     pub fn build(self, outputs: &[Maps], size: [usize; 2]) -> Plan {
         self.build_with(Isa::chosen(), outputs, size)
@@ -103,7 +102,7 @@ impl PlanBuilder {
             .steps
             .into_iter()
             .map(|draft| match draft {
-                Draft::Enter { input, to } => Step::Enter {
+                Draft::Input { input, to } => Step::Input {
                     input,
                     to: place(to),
                 },

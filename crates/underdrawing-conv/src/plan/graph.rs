@@ -1,30 +1,30 @@
-//! What a plan computes, before it is decided where its maps lie.
+//! What a plan computes, before buffers are assigned.
 
-use super::memory::{Kind, Place};
+use super::buffers::{Kind, Place};
 use crate::activation::Activation;
 use crate::shape::{Conv, Kernel};
 
-/// Maps and the steps that compute them, both by index.
+/// Maps (nodes) and the steps that compute them, both identified by index.
 #[derive(Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) steps: Vec<Draft>,
 }
 
-/// Some channels.
+/// Maps that a step computes, or a concatenation.
 pub(super) struct Node {
     pub(super) channels: usize,
-    /// How often the pictures have been halved, from the inputs' size.
+    /// How often the size of the inputs has been halved.
     pub(super) level: usize,
-    /// What is concatenated.
+    /// The parts of a concatenation.
     pub(super) parts: Vec<usize>,
-    /// The concatenation that it lies in, and which part of that it is.
+    /// The concatenation that it belongs to, and its position there.
     pub(super) home: Option<(usize, usize)>,
 }
 
-/// A step whose places aren't known yet.
+/// A step, without buffers.
 pub(super) enum Draft {
-    Enter { input: usize, to: usize },
+    Input { input: usize, to: usize },
     Conv(ConvDraft),
     Copy { from: usize, to: usize },
 }
@@ -32,7 +32,7 @@ pub(super) enum Draft {
 /// A convolution, or if `transposed`, the transpose of one.
 pub(super) struct ConvDraft {
     pub(super) from: usize,
-    /// Its results: one for each activation that is asked for.
+    /// Its results: one for each activation.
     pub(super) to: Vec<(usize, Activation)>,
     pub(super) kernel: Kernel,
     pub(super) transposed: bool,
@@ -95,8 +95,8 @@ impl Graph {
         concat
     }
 
-    /// Whether a part of a concatenation can't be written where it belongs: it lies elsewhere, or
-    /// is given twice, or the step that computes it reads another part, hence from the same buffer.
+    /// Whether a part of a concatenation cannot be computed in place: it already belongs to another
+    /// one, is given twice, or its step reads another part and so would read and write one buffer.
     fn must_copy(&self, part: usize, parts: &[usize]) -> bool {
         let mut writers = self
             .steps
@@ -108,8 +108,8 @@ impl Graph {
             || read.is_some_and(|read| parts.contains(&read))
     }
 
-    /// Drops the results and concatenations that neither another step nor an output needs, and
-    /// the steps that have no other result.
+    /// Drops results and concatenations that neither a step nor an output needs, and steps that are
+    /// left without results.
     pub(super) fn drop_unused(&mut self, outputs: &[usize]) {
         let mut used = vec![false; self.nodes.len()];
         let mark = |used: &mut [bool], node: usize| {
@@ -138,8 +138,8 @@ impl Graph {
         }
     }
 
-    /// Where each node that is computed lies, and the buffers. A buffer is used again once
-    /// nothing reads it.
+    /// Assigns buffers: the place of each node that is computed, and the kind of each buffer. A
+    /// buffer is reused once nothing reads it any more.
     pub(super) fn places(
         &self,
         outputs: &[usize],
@@ -194,7 +194,7 @@ impl Graph {
         ((0..self.nodes.len()).map(place).collect(), kinds)
     }
 
-    /// First numbers and channels of the parts, and the numbers of them all.
+    /// First channel and number of channels of each part, and the size of all together.
     fn parts(&self, node: usize, lanes: usize) -> (Vec<(usize, usize)>, usize) {
         let parts = match &self.nodes[node].parts[..] {
             [] => &[node],
@@ -214,27 +214,27 @@ impl Graph {
 }
 
 impl Draft {
-    /// What it reads.
+    /// The node that it reads.
     pub(super) fn read(&self) -> Option<usize> {
         match self {
-            Self::Enter { .. } => None,
+            Self::Input { .. } => None,
             Self::Conv(conv) => Some(conv.from),
             Self::Copy { from, .. } => Some(*from),
         }
     }
 
-    /// What it writes.
+    /// The nodes that it computes.
     pub(super) fn written(&self) -> Vec<usize> {
         match self {
-            Self::Enter { to, .. } | Self::Copy { to, .. } => vec![*to],
+            Self::Input { to, .. } | Self::Copy { to, .. } => vec![*to],
             Self::Conv(conv) => conv.to.iter().map(|(node, _)| *node).collect(),
         }
     }
 }
 
 impl ConvDraft {
-    /// The convolution (for a transposed one, what it transposes) over `extent` channels on the
-    /// source's side, and its weights, zero where a channel is a gap.
+    /// The convolution (if `transposed`, the one that this is the transpose of) with `extent`
+    /// channels on the side of the source, and its weights, with zeros for the channels in gaps.
     pub(super) fn spread(&self, from: &Place) -> (Conv, Vec<f32>) {
         let taps = self.kernel.side * self.kernel.side;
         let channels = from.channels();

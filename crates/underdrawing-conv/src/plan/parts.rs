@@ -1,13 +1,13 @@
-//! Strips that large pictures are computed in.
+//! Division of large pictures into strips.
 
-use super::memory::Buffers;
+use super::buffers::Buffers;
 use crate::transform::TILE;
 
-/// Most numbers in the buffers of a plan at a time, if there is a way: 512 MiB. Few in tests, so
-/// that there is something to divide.
+/// Maximum number of values in the buffers of a plan, if possible: 512 MiB. Small in tests, so that
+/// pictures are divided there.
 const MOST_NUMBERS: usize = if cfg!(test) { 1 << 17 } else { 1 << 27 };
-/// Rows computed at a time, at least, over those of the border that is computed again: else that
-/// takes most of the time.
+/// Minimum number of rows of a strip over those of the halo, which is computed twice and would
+/// otherwise take most of the time.
 const MIN_STRIP: usize = 8;
 
 /// Rows of the pictures that are computed at a time.
@@ -15,13 +15,13 @@ const MIN_STRIP: usize = 8;
 pub(super) struct Part {
     pub(super) from: usize,
     pub(super) to: usize,
-    /// Those of them that are right.
+    /// The rows with correct results.
     pub(super) keep: std::ops::Range<usize>,
 }
 
-/// The parts that the pictures are computed in: whole, or where that takes too much memory,
-/// in strips. A strip is computed with as many rows around it as the result depends on. These
-/// are whole tiles, so that the result is the same, to the bit, as that of whole pictures.
+/// The parts that pictures are divided into: a single one, or strips if that would take too much
+/// memory. A strip includes a halo of as many rows as its result depends on. The halo consists of
+/// whole tiles, so the result is identical to that of undivided pictures.
 pub(super) fn parts(
     buffers: &Buffers,
     radius: usize,

@@ -1,25 +1,25 @@
-//! Where a convolution of a plan reads and writes.
+//! What a convolution of a plan reads and writes.
 
-use super::memory::Spot;
+use super::buffers::View;
 use crate::activation::Activation;
-use crate::layout::Shared;
+use crate::shared::Shared;
 use crate::simd::Simd;
 
 /// What a convolution reads.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) spot: Spot,
+    pub(super) values: &'a [f32],
+    pub(super) view: View,
 }
 
-/// Where a result goes.
+/// Where a result goes, and its activation.
 pub(super) struct Target<'a> {
-    pub(super) numbers: Shared<'a>,
-    pub(super) spot: Spot,
+    pub(super) values: Shared<'a>,
+    pub(super) view: View,
     pub(super) activation: Activation,
 }
 
-/// What is done with the sums of a convolution.
+/// What becomes of the sums of a convolution.
 pub(super) struct Sink<'a> {
     pub(super) targets: Vec<Target<'a>>,
     pub(super) bias: &'a [f32],
@@ -36,13 +36,14 @@ pub(super) struct Pixel {
 impl Sink<'_> {
     /// Height and width of the result.
     pub(super) fn size(&self) -> [usize; 2] {
-        [self.targets[0].spot.height, self.targets[0].spot.width]
+        [self.targets[0].view.height, self.targets[0].view.width]
     }
 
-    /// Writes a vector of sums, those of the channels from `c` on, of a pixel inside of the result.
+    /// Adds the bias to a vector of sums, those of the channels from `c` on, and writes the
+    /// activated results of a pixel, which must be inside the pictures.
     ///
     /// # Safety
-    /// No other thread may use these channels of this pixel meanwhile.
+    /// No other thread may access these channels of this pixel meanwhile.
     #[inline(always)]
     pub(super) unsafe fn put<S: Simd>(&self, simd: S, pixel: Pixel, c: usize, sums: S::V) {
         let Pixel { picture, row, col } = pixel;
@@ -53,13 +54,13 @@ impl Sink<'_> {
                 .all(|(at, size)| *at < size)
         );
         let bias = &self.bias[c..][..S::LANES];
-        // SAFETY: the slice has as many numbers as a vector.
+        // SAFETY: the slice has as many values as a vector.
         let sums = simd.add(sums, unsafe { simd.load(bias.as_ptr()) });
         for target in &self.targets {
             let result = target.activation.apply(simd, sums);
-            let at = target.spot.at(picture, row as isize, col as isize) + c;
+            let at = target.view.at(picture, row as isize, col as isize) + c;
             // SAFETY: the caller vouches that it is alone.
-            unsafe { target.numbers.store(simd, at, result) };
+            unsafe { target.values.store(simd, at, result) };
         }
     }
 }

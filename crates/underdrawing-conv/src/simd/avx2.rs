@@ -3,7 +3,7 @@ use std::arch::x86_64::*;
 use super::x86::operations;
 use super::{Rows, Simd};
 
-/// AVX2 with FMA: 16 registers of 8 numbers.
+/// AVX2 with FMA: 16 registers of 8 values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 

@@ -3,7 +3,7 @@ use std::arch::x86_64::*;
 use super::x86::operations;
 use super::{Rows, Simd};
 
-/// AVX-512: 32 registers of 16 numbers.
+/// AVX-512: 32 registers of 16 values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 

@@ -1,7 +1,7 @@
 //! What the x86 instruction sets have in common.
 
-/// Defines the operations of [`super::Simd`] that are one instruction, and those in terms of them.
-/// `Self` is a token that says that the processor has the instructions.
+/// Defines the operations of [`super::Simd`] that are a single instruction, and those built on
+/// them. `Self` must be a token which proves that the processor has the instructions.
 macro_rules! operations {
     (
         zero: $zero:path, splat: $splat:path,
@@ -41,14 +41,14 @@ macro_rules! operations {
         }
         #[inline(always)]
         fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V {
-            let mut numbers = [0.0; Self::LANES];
-            // SAFETY: the array has as many numbers as a vector.
-            unsafe { self.store(numbers.as_mut_ptr(), v) };
-            for x in &mut numbers {
+            let mut values = [0.0; Self::LANES];
+            // SAFETY: the array has as many values as a vector.
+            unsafe { self.store(values.as_mut_ptr(), v) };
+            for x in &mut values {
                 *x = f(*x);
             }
             // SAFETY: as above.
-            unsafe { self.load(numbers.as_ptr()) }
+            unsafe { self.load(values.as_ptr()) }
         }
         #[inline(always)]
         fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
@@ -57,12 +57,12 @@ macro_rules! operations {
         }
         #[inline(always)]
         unsafe fn load(self, p: *const f32) -> Self::V {
-            // SAFETY: the caller vouches for a vector of readable numbers; no alignment is assumed.
+            // SAFETY: the caller vouches for a vector of readable values; no alignment is assumed.
             unsafe { $load(p) }
         }
         #[inline(always)]
         unsafe fn store(self, p: *mut f32, v: Self::V) {
-            // SAFETY: the caller vouches for a vector of writable numbers; no alignment is assumed.
+            // SAFETY: the caller vouches for a vector of writable values; no alignment is assumed.
             unsafe { $store(p, v) }
         }
     };

@@ -17,7 +17,7 @@ const SCALE_B: f32 = 1.0 / 6.0;
 impl Transforms for Three {
     const TAPS: usize = 3;
 
-    /// Half of the columns at a time, since 36 vectors are more than there are registers.
+    /// Half of the columns at a time, because there are fewer than 36 registers.
     #[inline(always)]
     fn input<S: Simd>(
         simd: S,
@@ -94,7 +94,7 @@ fn input_1d_end<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 3] {
 fn output_1d<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
     let (sum_a, sum_b) = (s.add(m[1], m[2]), s.add(m[3], m[4]));
     let (diff_a, diff_b) = (s.sub(m[1], m[2]), s.sub(m[3], m[4]));
-    // At both pairs of points, x^3 is x / 2 or 2 x.
+    // At the two pairs of points, x^3 is x / 2 and 2 x.
     let (diff_a, diff_b) = (s.mul(s.splat(A), diff_a), s.mul(s.splat(B), diff_b));
     [
         s.add(m[0], s.add(sum_a, sum_b)),

@@ -1,4 +1,4 @@
-//! Sizes of a convolution by Winograd's method, and its products.
+//! The sizes of a Winograd convolution, and its products.
 
 use crate::block::{Block, Domain, Grid, Tiles, transform_input};
 use crate::gemm::{Operands, VECS, even_parts, tile};
@@ -6,21 +6,21 @@ use crate::pass::Pass;
 use crate::simd::Simd;
 use crate::transform::Transforms;
 
-/// How a pass lies in scratch.
-pub(crate) struct Shape {
+/// How a pass is divided into tiles, and their layout in scratch.
+pub(crate) struct Tiling {
     pub(super) pass: Pass,
     pub(crate) grid: Grid,
-    /// From a pixel of the input to the next, with the channels last, and of the output.
+    /// Distance between channels-last pixels of the input, and of the output.
     pub(crate) pitch_in: usize,
     pub(crate) pitch_out: usize,
-    /// Numbers that a product sums over: the channels of all phases.
+    /// Number of terms of a product: the channels of all phases.
     pub(crate) depth: usize,
-    /// The input in the products' domain, and the output.
+    /// The transformed input, and the products.
     pub(crate) left: Domain,
     pub(crate) right: Domain,
 }
 
-impl Shape {
+impl Tiling {
     pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
         Self::with::<S>(pass, Grid::new::<S>(pass))
     }
@@ -29,7 +29,7 @@ impl Shape {
         let pitch_in = pass.from.channels.next_multiple_of(S::LANES);
         let pitch_out = pass.to.channels.next_multiple_of(S::LANES);
         let phases = pass.phases_from().count();
-        // Between phases the channels that don't exist are summed, with weights of zero.
+        // With several phases, the padding channels between them are included, with zero weights.
         let depth = if phases == 1 {
             pass.from.channels
         } else {
@@ -50,9 +50,9 @@ impl Shape {
         }
     }
 
-    /// Transforms what a block reads for a phase of the result.
+    /// Transforms what a block reads for one phase of the result.
     #[inline(always)]
-    pub(super) fn enter<S: Simd, T: Transforms>(
+    pub(super) fn transform_input<S: Simd, T: Transforms>(
         &self,
         simd: S,
         transforms: T,
@@ -84,7 +84,7 @@ impl Shape {
         }
     }
 
-    /// Where a phase of the result lies among the pixels that a block writes.
+    /// Where one phase of the result is among the pixels that a block writes.
     #[inline(always)]
     pub(super) fn tiles_written(&self, block: Block, to_phase: [usize; 2]) -> Tiles {
         let step = self.pass.to.step;
@@ -97,7 +97,7 @@ impl Shape {
         }
     }
 
-    /// The products of some tiles: `left` times `weights` to `right`.
+    /// Multiplies the `left` values of some tiles by `weights`, which gives `right`.
     #[inline(always)]
     pub(crate) fn multiply<S: Simd, T: Transforms>(
         &self,
@@ -114,7 +114,7 @@ impl Shape {
         }
     }
 
-    /// The weights' panels and their first output channels.
+    /// The panels of the weights and their first output channels.
     #[inline(always)]
     pub(crate) fn panels<'a, S: Simd, T: Transforms>(
         &self,
@@ -127,7 +127,7 @@ impl Shape {
             .map(|(panel, weights)| (panel * VECS * S::LANES, weights))
     }
 
-    /// The products of some tiles and a panel's output channels.
+    /// Multiplies the values of some tiles by one panel of weights.
     #[inline(always)]
     pub(crate) fn multiply_panel<S: Simd, T: Transforms>(
         &self,
