@@ -1,7 +1,7 @@
 //! Single layers at the shapes that the networks have: NCHW to NCHW, forward and both gradients.
 //!
-//! `cargo bench -p underdrawing-conv --bench layers [FILTER]`. Items are multiplications of the sum
-//! as it is written, whatever the method.
+//! `cargo bench -p underdrawing-conv --bench layers [FILTER]`. Items are multiplications of the
+//! defining sum, whatever the method.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -125,7 +125,7 @@ passes!(
 );
 passes!(conv_5x5, Kernel::same(5), [(1, 50, 50, 128)]);
 
-/// The way up of the hiding network, by the shapes of the way down.
+/// The upsampling layers of the hiding network, by the shapes of the downsampling ones.
 #[divan::bench(args = HALVINGS, sample_count = 10)]
 fn conv_transpose(bencher: Bencher<'_, '_>, (n, c_out, c_in, side): (usize, usize, usize, usize)) {
     let shape = ConvTranspose {

@@ -1,5 +1,5 @@
-//! Products of matrices as the Muon optimiser needs them: of a layer's weights, `[c_out, c_in taps]`,
-//! with their transpose, of the results, and of those with the weights.
+//! Matrix products as in the Muon optimiser: the weights of a layer, `[c_out, c_in taps]`, times
+//! their transpose, the square of the result, and the result times the weights.
 //!
 //! `cargo bench -p underdrawing-conv --bench matmul [FILTER]`. Items are multiplications.
 

@@ -1,14 +1,14 @@
-//! Functions that the kernels apply to their result as they write it.
+//! Functions that the kernels apply to their results as they write them.
 
 use rayon::prelude::*;
 
 use crate::path::vectorised;
 use crate::simd::Simd;
 
-/// Numbers that a thread takes at a time.
+/// Values that a thread processes at a time.
 const CHUNK: usize = 1 << 14;
 
-/// What is done to each number of a result.
+/// A function applied to each value of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Activation {
     /// Nothing.
@@ -16,17 +16,17 @@ pub enum Activation {
     None,
     /// `max(x, 0)`
     Relu,
-    /// `x` above zero, else `x` times the slope, which is above 0 and below 1.
+    /// `x` if positive, otherwise `x` times the slope, which is between 0 and 1.
     LeakyRelu(f32),
-    /// `1 / (1 + e^-x)`, to 2e-7.
+    /// `1 / (1 + e^-x)`, with an error below 2e-7.
     Sigmoid,
-    /// Hyperbolic tangent, to 4e-7 of its value.
+    /// Hyperbolic tangent, with a relative error below 4e-7.
     Tanh,
 }
 
 impl Activation {
-    /// Overwrites `dy`, the gradient behind the activation, with that before it, given `y`, what
-    /// came out of it.
+    /// Turns `dy`, the gradient with respect to the activation's output `y`, into the gradient with
+    /// respect to its input.
     ///
     /// # Panics
     /// Panics if the lengths differ.
@@ -47,7 +47,7 @@ impl Activation {
 
     #[inline(always)]
     fn backward_slice(self, y: &[f32], dy: &mut [f32]) {
-        // One loop each, so that each vectorises.
+        // One loop per activation, so that each is vectorised.
         match self {
             Self::None => {}
             Self::Relu => zip(y, dy, |y, dy| if y > 0.0 { dy } else { 0.0 }),
@@ -57,8 +57,8 @@ impl Activation {
         }
     }
 
-    /// The activation of a vector. Which one it is doesn't change in a loop, so the compiler or
-    /// the branch predictor gets it out of the way.
+    /// The activation of a vector. The choice is the same throughout a loop, so the compiler hoists
+    /// it or the branch predictor hides it.
     #[inline(always)]
     pub(crate) fn apply<S: Simd>(self, simd: S, x: S::V) -> S::V {
         match self {
@@ -70,23 +70,23 @@ impl Activation {
         }
     }
 
-    /// The activation of each number of a slice.
+    /// Applies the activation to each value of a slice.
     #[inline(always)]
-    pub(crate) fn apply_slice(self, numbers: &mut [f32]) {
+    pub(crate) fn apply_slice(self, values: &mut [f32]) {
         // One loop each, so that each vectorises.
         match self {
             Self::None => {}
-            Self::Relu => map(numbers, |x| x.max(0.0)),
-            Self::LeakyRelu(slope) => map(numbers, |x| if x > 0.0 { x } else { x * slope }),
-            Self::Sigmoid => map(numbers, sigmoid),
-            Self::Tanh => map(numbers, tanh),
+            Self::Relu => map(values, |x| x.max(0.0)),
+            Self::LeakyRelu(slope) => map(values, |x| if x > 0.0 { x } else { x * slope }),
+            Self::Sigmoid => map(values, sigmoid),
+            Self::Tanh => map(values, tanh),
         }
     }
 }
 
 #[inline(always)]
-fn map(numbers: &mut [f32], f: impl Fn(f32) -> f32) {
-    for x in numbers {
+fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
+    for x in values {
         *x = f(*x);
     }
 }
@@ -103,8 +103,8 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
-/// From `e^2x`, but near zero, where that loses digits, from the first terms of the series (to
-/// 3e-8 below 0.3).
+/// Computed from `e^2x`. Near zero, where that loses digits, the first terms of the series are used
+/// instead (error 3e-8 below 0.3).
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     let square = x * x;
@@ -114,16 +114,16 @@ fn tanh(x: f32) -> f32 {
     if square < 0.09 { series } else { whole }
 }
 
-/// `e^x`, without branches: 2 to a whole power, by setting the exponent, times `e^r` with `r`
-/// within half of ln 2, by the series (its ninth term is below 2e-9).
+/// `e^x` without branches: an integer power of 2, made by setting the exponent bits, times `e^r`
+/// with `|r|` at most half of ln 2, from the series (whose ninth term is below 2e-9).
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    // ln 2 in two parts, the first with few digits so that its multiples are exact.
+    // ln 2 in two parts, the first with few digits, so that its multiples are exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Adding it leaves a whole number in the last digits of the sum.
+    // Adding it leaves the rounded integer in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
-    // Beyond, the result is held at what is nearly the end of the range.
+    // Outside this range the result saturates near the limits of `f32`.
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let power = shifted - ROUND;
@@ -169,7 +169,7 @@ mod tests {
             (Activation::Sigmoid, [-1.5, 0.5]),
             (Activation::Tanh, [1.5, 1.5]),
         ] {
-            // More than a thread takes at a time.
+            // More than a thread processes at a time.
             let mut dy = [2.0; 2].repeat(CHUNK);
             activation.backward_in_place(&y.repeat(CHUNK), &mut dy);
             assert_eq!(dy, expected.repeat(CHUNK), "{activation:?}");

@@ -1,4 +1,4 @@
-//! How pictures are cut into bands of rows for the direct convolution, and how a band lies in
+//! How the direct convolution divides pictures into bands of rows, and the layout of a band in
 //! scratch.
 
 use crate::layout::{Run, gather};
@@ -7,22 +7,22 @@ use crate::simd::Simd;
 
 use crate::gemm::VECS;
 
-/// Bytes of the scratch for a band: half of a small level-2 cache.
+/// Bytes of scratch for a band: half of a small level-2 cache.
 const BAND_BYTES: usize = 192 << 10;
 
-/// The cut. Rows and positions are those of the common grid.
+/// The division into bands. Rows and positions are those of the common grid.
 #[derive(Clone, Copy)]
 pub(crate) struct Bands {
     pub(crate) per_picture: usize,
     /// Rows of a picture.
     height: usize,
-    /// Most rows of a band.
+    /// Rows of the largest band.
     rows: usize,
-    /// From a row to the next in scratch.
+    /// Distance between rows in scratch.
     pub(crate) pitch: usize,
-    /// Positions in a band that are computed: a multiple of what a register tile takes.
+    /// Positions of a band that are computed: a multiple of the width of a register tile.
     pub(crate) line: usize,
-    /// From a phase or channel to the next in scratch.
+    /// Distance between phases or channels in scratch.
     plane: usize,
     planes: usize,
 }
@@ -36,7 +36,7 @@ pub(crate) struct Band {
 }
 
 impl Bands {
-    /// For a pass with rows and columns.
+    /// For a pass that is not empty.
     pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
         let border = pass.reach(0).div_ceil(pass.from.step);
         let pitch = pass.cols() + border;
@@ -48,8 +48,8 @@ impl Bands {
         let per_picture = height.div_ceil(limit);
         let rows = height.div_ceil(per_picture);
         let line = (rows * pitch).next_multiple_of(VECS * S::LANES);
-        // The last position's last tap is inside. A cache line more than a whole number of them
-        // keeps the channels of pictures with a power of two as width apart in the cache.
+        // Room for the last tap of the last position. Rounding up to whole cache lines plus one
+        // keeps the channels of pictures whose width is a power of two in different cache sets.
         let plane = (line + border * pitch + border).next_multiple_of(16) + 16;
         Self {
             per_picture,
@@ -62,7 +62,7 @@ impl Bands {
         }
     }
 
-    /// Numbers of a band in scratch.
+    /// Values per band in scratch.
     pub(crate) fn len(&self) -> usize {
         self.planes * self.plane
     }
@@ -80,7 +80,7 @@ impl Bands {
         }
     }
 
-    /// Where what is summed for position 0 lies in scratch: for each channel, phase and tap.
+    /// Where the inputs of position 0 are in scratch, for each channel, phase and tap.
     pub(crate) fn offsets(&self, pass: &Pass, to_phase: [usize; 2]) -> Vec<u32> {
         let [down, right] = to_phase.map(|phase| pass.delay(phase));
         let taps = pass.taps;
@@ -94,7 +94,7 @@ impl Bands {
             .collect()
     }
 
-    /// Copies what a band reads to `line[channel][phase][row][column]`.
+    /// Copies the inputs of a band to `line[channel][phase][row][column]`.
     #[inline(always)]
     pub(crate) fn pad(&self, pass: &Pass, x: &[f32], band: Band, line: &mut [f32]) {
         let from = pass.from;
@@ -126,7 +126,7 @@ impl Bands {
         }
     }
 
-    /// Copies a band of the result to `slopes[line][width]`, the channels last.
+    /// Copies a band of `dy` to `dy_line[position][width]`, channels last.
     #[inline(always)]
     pub(crate) fn interleave<S: Simd>(
         &self,
@@ -134,29 +134,29 @@ impl Bands {
         pass: &Pass,
         dy: &[f32],
         band: Band,
-        slopes: &mut [f32],
+        dy_line: &mut [f32],
         width: usize,
     ) {
         let to = pass.to;
         let area = to.height * to.width;
         let picture = &dy[band.picture * to.channels * area..][..to.channels * area];
         for row in 0..band.rows {
-            let slopes = &mut slopes[row * self.pitch * width..][..self.pitch * width];
+            let dy_line = &mut dy_line[row * self.pitch * width..][..self.pitch * width];
             let run = Run {
                 start: (band.top + row) * to.width,
                 count: to.width,
                 plane: area,
                 channels: to.channels,
             };
-            gather(simd, picture, run, slopes, width);
-            // Positions in vain.
-            slopes[to.width * width..].fill(0.0);
+            gather(simd, picture, run, dy_line, width);
+            // Padding positions.
+            dy_line[to.width * width..].fill(0.0);
         }
-        slopes[band.rows * self.pitch * width..].fill(0.0);
+        dy_line[band.rows * self.pitch * width..].fill(0.0);
     }
 }
 
-/// Copies `row[first + step * i]` to `to[i]`, zeros where that doesn't exist.
+/// Copies `row[first + step * i]` to `to[i]`, or zero where there is no such value.
 #[inline(always)]
 fn copy_row(row: &[f32], first: isize, step: usize, to: &mut [f32]) {
     let before = (-first).max(0) as usize;

@@ -1,25 +1,27 @@
-//! The steps of Winograd's convolution before and after the products, a block of tiles at a time.
+//! The steps of a Winograd convolution before and after the products, one block of tiles at a time.
 
 use crate::activation::Activation;
-use crate::layout::{Run, Shared, gather, scatter};
+use crate::layout::{Run, gather, scatter};
 use crate::pass::{Pass, Side};
+use crate::shared::Shared;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::{TILE, Transforms};
 
-/// Bytes of scratch that a block's tiles should fit: half of a level-2 cache.
+/// Bytes of scratch for a block's tiles: half of a level-2 cache.
 const BLOCK_BYTES: usize = 600 << 10;
-/// Tiles of a block, at least: with fewer, reading the weights takes longer than the products.
+/// Minimum number of tiles per block: with fewer, reading the weights takes longer than the
+/// products.
 const MIN_TILES: usize = 28;
-/// Tiles of a block, at most.
+/// Maximum number of tiles per block.
 const MAX_TILES: usize = 56;
 
-/// How the common grid of a pass is cut into tiles, and those into rectangular blocks.
+/// How the common grid of a pass is divided into tiles, and these into rectangular blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
-    /// Tiles of a picture.
+    /// Tiles per picture.
     rows: usize,
     cols: usize,
-    /// Blocks of a picture.
+    /// Blocks per picture.
     block_rows: usize,
     block_cols: usize,
 }
@@ -37,12 +39,12 @@ pub(crate) struct Block {
 }
 
 impl Grid {
-    /// Blocks whose scratch fits a level-2 cache, unless they would be too small.
+    /// Blocks whose scratch fits the level-2 cache, unless they would be too small.
     pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
         let products = (TILE + pass.taps - 1).pow(2);
         let c_in = pass.from.channels * pass.from.step * pass.from.step;
         let channels = (c_in + pass.to.channels).next_multiple_of(S::LANES);
-        // Three halves: of pixels there are half as many as of products.
+        // Three halves: there are half as many pixels as products.
         let tile_bytes = channels * products * size_of::<f32>() * 3 / 2;
         Self::of_blocks(pass, (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES))
     }
@@ -60,12 +62,12 @@ impl Grid {
         }
     }
 
-    /// Blocks of a picture.
+    /// Blocks per picture.
     pub(crate) fn per_picture(&self) -> usize {
         self.block_rows * self.block_cols
     }
 
-    /// The block of an index below pictures times `per_picture`.
+    /// The block with an index below the number of pictures times `per_picture`.
     pub(crate) fn get(&self, item: usize) -> Block {
         let (picture, part) = (item / self.per_picture(), item % self.per_picture());
         let (row, col) = (part / self.block_cols, part % self.block_cols);
@@ -80,7 +82,7 @@ impl Grid {
         }
     }
 
-    /// Tiles of a picture.
+    /// Tiles per picture.
     pub(crate) fn tiles(&self) -> usize {
         self.rows * self.cols
     }
@@ -96,14 +98,14 @@ impl Grid {
         }
     }
 
-    /// From a product to the next, for the largest block with `pitch` channels. A cache line more
-    /// than needed keeps a tile's products in different sets of the cache.
+    /// Distance between products for the largest block with `pitch` channels. An extra cache line
+    /// keeps the products of a tile in different cache sets.
     pub(crate) fn plane(&self, pitch: usize) -> usize {
         self.largest().tiles() * pitch + 16
     }
 }
 
-/// A rectangle of pixels of one side's pictures. It may reach beyond them.
+/// A rectangle of pixels of a picture on one side. It may extend beyond the picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     picture: usize,
@@ -124,7 +126,7 @@ impl Block {
         self.rows * self.cols
     }
 
-    /// What the block reads.
+    /// The pixels that the block reads.
     pub(crate) fn read(&self, pass: &Pass) -> Window {
         let start = |tile: usize| (tile * TILE * pass.from.step) as isize + pass.start();
         Window {
@@ -136,7 +138,7 @@ impl Block {
         }
     }
 
-    /// What the block writes.
+    /// The pixels that the block writes.
     pub(crate) fn written(&self, pass: &Pass) -> Window {
         let tile = TILE * pass.to.step;
         Window {
@@ -149,14 +151,14 @@ impl Block {
     }
 }
 
-/// Columns of a window before the picture and inside it.
+/// How much of a window's extent is before the picture, and how much is inside it.
 fn inside(start: isize, extent: usize, size: usize) -> (usize, usize) {
     let before = ((-start).max(0) as usize).min(extent);
     let end = (size as isize - start).clamp(before as isize, extent as isize) as usize;
     (before, end - before)
 }
 
-/// Copies a window to `pixels[row][column][channel]`. What is outside of the picture is zero.
+/// Copies a window to `pixels[row][column][channel]`, with zeros outside the picture.
 #[inline(always)]
 pub(crate) fn gather_window<S: Simd>(
     simd: S,
@@ -190,7 +192,7 @@ pub(crate) fn gather_window<S: Simd>(
     }
 }
 
-/// The opposite of [`gather_window`], for what is inside of the picture.
+/// The opposite of [`gather_window`], for pixels inside the picture.
 ///
 /// # Safety
 /// No other thread may use the window's pixels of `dst` meanwhile.
@@ -221,14 +223,14 @@ pub(crate) unsafe fn scatter_window<S: Simd>(
     }
 }
 
-/// Where the tiles of one phase lie among pixels with the channels last.
+/// Where the tiles of one phase are among channels-last pixels.
 #[derive(Clone, Copy)]
 pub(crate) struct Tiles {
-    /// The first tile's first pixel.
+    /// First pixel of the first tile.
     pub(crate) start: usize,
-    /// From a row or column of the phase to the next, in numbers.
+    /// Distance between rows and between columns of the phase.
     pub(crate) steps: [usize; 2],
-    /// Tiles of a row.
+    /// Tiles per row.
     pub(crate) cols: usize,
     /// Tiles.
     pub(crate) count: usize,
@@ -242,16 +244,16 @@ impl Tiles {
     }
 }
 
-/// A block in the products' domain: `[product][tile][channel]`.
+/// Layout of a block in the transformed domain: `[product][tile][channel]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Domain {
-    /// From a tile to the next.
+    /// Distance between tiles.
     pub(crate) pitch: usize,
-    /// From a product to the next.
+    /// Distance between products.
     pub(crate) plane: usize,
 }
 
-/// Pixels of the input to the products' domain, `channels` of them.
+/// Transforms `channels` channels of the input.
 #[inline(always)]
 pub(crate) fn transform_input<S: Simd, T: Transforms>(
     simd: S,
@@ -279,9 +281,9 @@ pub(crate) fn transform_input<S: Simd, T: Transforms>(
     }
 }
 
-/// Pixels of the output's gradient to the products' domain.
+/// Transforms the gradient with respect to the output.
 #[inline(always)]
-pub(crate) fn transform_slopes<S: Simd, T: Transforms>(
+pub(crate) fn transform_dy<S: Simd, T: Transforms>(
     simd: S,
     _: T,
     pixels: &[f32],
@@ -307,7 +309,7 @@ pub(crate) fn transform_slopes<S: Simd, T: Transforms>(
     }
 }
 
-/// The products' domain to pixels of the output, with bias and activation.
+/// Transforms products to pixels of the output, and applies bias and activation.
 #[inline(always)]
 pub(crate) fn transform_output<S: Simd, T: Transforms>(
     simd: S,

@@ -1,16 +1,16 @@
-//! The transposed convolution that doubles a picture's sides.
+//! The transposed convolution that doubles the height and width of pictures.
 
 use crate::activation::Activation;
-use crate::conv::{Conv, Kernel};
 use crate::method::Method;
-use crate::simd::Isa;
+use crate::path::Isa;
+use crate::shape::{Conv, Kernel};
 
-/// Shape of a transposed 4x4 convolution of stride 2 and padding 1: the gradient of
+/// Shape of a transposed 4x4 convolution with stride 2 and padding 1: the gradient of
 /// [`Kernel::HALVING`] with respect to its input, as a layer.
 ///
 /// With `n` pictures of `height` x `width`, `x` and `dx` are `[n, c_in, height, width]`, `y` and
 /// `dy` are `[n, c_out, 2 height, 2 width]`, `w` and `dw` are `[c_in, c_out, 4, 4]`, `b` and `db`
-/// are `[c_out]`. All methods panic if a slice has another length, and overwrite their result.
+/// are `[c_out]`. All methods overwrite their result, and panic if a slice has the wrong length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvTranspose {
     /// Pictures in the batch.
@@ -26,7 +26,7 @@ pub struct ConvTranspose {
 }
 
 impl ConvTranspose {
-    /// Spreads each pixel of `x` over 4x4 pixels by `w`, adds up, adds `b` to each pixel, and
+    /// Adds each pixel of `x`, times `w`, to 4x4 pixels of the result, adds `b` to each pixel, and
     /// applies the activation.
     pub fn forward(
         &self,
@@ -37,23 +37,24 @@ impl ConvTranspose {
         y: &mut [f32],
     ) {
         let mirror = self.mirror();
-        let way = (Isa::chosen(), Method::of(&mirror.pass_back()));
+        let method = Method::of(&mirror.pass_back());
         let b_len = b.map_or(self.c_out, <[f32]>::len);
-        assert!(b_len == self.c_out, "`b` has {b_len} numbers, {self:?}");
-        mirror.backward_input_with(way.0, way.1, w, x, b, activation, y);
+        assert!(b_len == self.c_out, "`b` has {b_len} values, {self:?}");
+        mirror.backward_input_with(Isa::chosen(), method, w, x, b, activation, y);
     }
 
-    /// The gradient of the input, from that of the output (before its activation).
+    /// The gradient with respect to the input, given that with respect to the output (before its
+    /// activation).
     pub fn backward_input(&self, w: &[f32], dy: &[f32], dx: &mut [f32]) {
         self.mirror().forward(dy, w, None, Activation::None, dx);
     }
 
-    /// The gradient of the weights, from that of the output.
+    /// The gradient with respect to the weights, given that with respect to the output.
     pub fn backward_weight(&self, x: &[f32], dy: &[f32], dw: &mut [f32]) {
         self.mirror().backward_weight(dy, x, dw);
     }
 
-    /// The gradient of the bias, from that of the output.
+    /// The gradient with respect to the bias, given that with respect to the output.
     pub fn backward_bias(&self, dy: &[f32], db: &mut [f32]) {
         let pictures_of_dy = Conv {
             c_out: self.c_out,
@@ -65,7 +66,7 @@ impl ConvTranspose {
         pictures_of_dy.backward_bias(dy, db);
     }
 
-    /// The convolution that this is the gradient of.
+    /// The convolution that this is the transpose of.
     fn mirror(&self) -> Conv {
         Conv {
             n: self.n,

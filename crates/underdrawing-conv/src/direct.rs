@@ -1,32 +1,31 @@
-//! Direct convolution: the sum as it is written, in an order that suits registers and caches.
+//! Direct convolution: the defining sum, in an order that suits registers and caches.
 //!
 //! A band of rows of one picture is copied to scratch with a border of zeros, channel by channel
-//! and phase by phase (see [`crate::pass`]). There the rows follow one another with a pitch that
-//! has room for the border, so that the taps of the pixel at position `q = row * pitch + column`
-//! are at `q` plus a constant each, whatever `q`: the band is one long line of pixels. A few
-//! positions a row are computed in vain. The register tile is output channels x a stretch of that
-//! line.
+//! and phase by phase (see [`crate::pass`]). The row pitch there includes the border, so each tap
+//! of the pixel at position `q = row * pitch + column` lies at `q` plus a constant: the band is one
+//! long line of pixels. A few padding positions per row are computed and discarded. The register
+//! tile is output channels x a stretch of that line.
 //!
-//! For the gradient of the weights the line of `dy` is brought to a layout with the channels
-//! last and zeros at the positions in vain; the register tile is weights x output channels.
+//! For the gradient with respect to the weights, the line of `dy` is rearranged with the channels
+//! last and zeros at the padding positions; the register tile is weights x output channels.
 
 use rayon::prelude::*;
 
 use crate::activation::Activation;
 use crate::bands::{Band, Bands};
-use crate::conv::{Conv, Weights};
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::layout::Shared;
-use crate::pass::{Pass, WeightIdx, WeightMap};
+use crate::pass::{Pass, WeightIdx, WeightMap, Weights};
 use crate::scratch;
+use crate::shape::Conv;
+use crate::shared::Shared;
 use crate::simd::Simd;
 
-/// Partial sums of a weight gradient. It decides the order of the summation, so it must not
-/// depend on the number of threads.
+/// Partial sums of a weight gradient. This fixes the order of summation, so it must not depend on
+/// the number of threads.
 const PARTIAL_SUMS: usize = 16;
-/// Pixels in a step of a weight gradient: what fits the level-1 cache.
+/// Pixels per step of a weight gradient: as many as fit the level-1 cache.
 const STEP_PIXELS: usize = 96;
-/// More than [`Simd::ROWS`] of any instruction set.
+/// At least [`Simd::ROWS`] of every instruction set.
 const MAX_ROWS: usize = 16;
 
 /// `y = activation(conv(x, w) + b)`
@@ -76,15 +75,15 @@ pub(crate) fn convolve<S: Simd>(
         .for_each(|item| scratch::with(lens, |[line, sums]| convolve_band(item, line, sums)));
 }
 
-/// The part of a convolution that gives one phase of the result.
+/// The part of a convolution that computes one phase of the result.
 struct Phase {
     phase: [usize; 2],
-    /// Where a position's numbers are on the line: all phases and taps of the first channel, then
-    /// of the others.
+    /// Where the inputs of position 0 are on the line: all phases and taps of the first channel,
+    /// then those of the other channels.
     offsets: Vec<u32>,
     last_offset: usize,
-    /// The weights of these as the register tiles read them: parts of up to `ROWS` output
-    /// channels, in each `[offset][output channel]`.
+    /// Their weights in the order of the register tiles: groups of up to `ROWS` output channels,
+    /// each `[offset][output channel]`.
     weights: Vec<f32>,
 }
 
@@ -96,7 +95,7 @@ impl Phase {
             for mut idx in each_weight(pass, phase) {
                 weights.extend((start..start + rows).map(|to| {
                     idx.to = to;
-                    w.numbers[w.map.get(idx)]
+                    w.values[w.map.get(idx)]
                 }));
             }
         }
@@ -108,7 +107,7 @@ impl Phase {
         }
     }
 
-    /// Adds to `rows` lines of sums, those of the channels from `start` on.
+    /// Adds to `rows` lines of sums, for the output channels from `start` on.
     #[inline(always)]
     fn accumulate<S: Simd>(
         &self,
@@ -143,7 +142,7 @@ impl Phase {
         }
     }
 
-    /// Copies lines of sums to the rows of `y`, channels from `start` on.
+    /// Copies lines of sums to the rows of `y`, for the channels from `start` on.
     ///
     /// # Safety
     /// No other thread may use the band's rows meanwhile.
@@ -180,7 +179,7 @@ impl Phase {
     }
 }
 
-/// The weights of a phase in the order of [`Bands::offsets`], each for the first output channel.
+/// The weights of a phase in the order of [`Bands::offsets`], for the first output channel.
 fn each_weight(pass: &Pass, to_phase: [usize; 2]) -> impl Iterator<Item = WeightIdx> {
     let pass = *pass;
     (0..pass.from.channels).flat_map(move |from| {
@@ -196,9 +195,9 @@ fn each_weight(pass: &Pass, to_phase: [usize; 2]) -> impl Iterator<Item = Weight
     })
 }
 
-/// The gradient of the weights. The lanes of the vectors are the output's channels; where the
-/// input's fill them better and the stride is 1, the two change places: `dy` moved by a tap
-/// against `x` is `x` moved by the opposite tap against `dy`.
+/// The gradient with respect to the weights. The vector lanes are the output channels. If the input
+/// channels fill the lanes better and the stride is 1, the two are swapped: shifting `dy` by a tap
+/// against `x` is the same as shifting `x` by the opposite tap against `dy`.
 pub(crate) fn backward_weight<S: Simd>(
     simd: S,
     conv: &Conv,
@@ -218,7 +217,7 @@ pub(crate) fn backward_weight<S: Simd>(
     }
 }
 
-/// Adds the gradient of a pass's weights to `dw`. The result must have one phase.
+/// Adds the gradient of a pass's weights to `dw`. The pass must have a single output phase.
 fn correlate<S: Simd>(
     simd: S,
     pass: &Pass,
@@ -235,14 +234,14 @@ fn correlate<S: Simd>(
     let chunks = items.min(PARTIAL_SUMS);
     let sums_len = offsets.len() * width;
     let lens = [bands.len(), bands.line * width];
-    let correlate_item = |item: usize, line: &mut [f32], slopes: &mut [f32], sums: &mut [f32]| {
+    let correlate_item = |item: usize, line: &mut [f32], dy_line: &mut [f32], sums: &mut [f32]| {
         simd.run(
             #[inline(always)]
             || {
                 let band = bands.get(item);
                 bands.pad(pass, from, band, line);
-                bands.interleave(simd, pass, to, band, slopes, width);
-                correlate_band(simd, &bands, &offsets, line, slopes, width, sums);
+                bands.interleave(simd, pass, to, band, dy_line, width);
+                correlate_band(simd, &bands, &offsets, line, dy_line, width, sums);
             },
         );
     };
@@ -253,8 +252,8 @@ fn correlate<S: Simd>(
             .for_each(|(chunk, sums)| {
                 sums.fill(0.0);
                 for item in chunk * items / chunks..(chunk + 1) * items / chunks {
-                    scratch::with(lens, |[line, slopes]| {
-                        correlate_item(item, line, slopes, sums);
+                    scratch::with(lens, |[line, dy_line]| {
+                        correlate_item(item, line, dy_line, sums);
                     });
                 }
             });
@@ -269,21 +268,21 @@ fn correlate<S: Simd>(
     });
 }
 
-/// Adds a band's part to `sums[offset][width]`.
+/// Adds the contribution of a band to `sums[offset][width]`.
 #[inline(always)]
 fn correlate_band<S: Simd>(
     simd: S,
     bands: &Bands,
     offsets: &[u32],
     line: &[f32],
-    slopes: &[f32],
+    dy_line: &[f32],
     width: usize,
     sums: &mut [f32],
 ) {
     let vectors = width / S::LANES;
     for (q, depth) in even_parts(bands.line, STEP_PIXELS) {
         for (start, rows) in even_parts(offsets.len(), S::ROWS) {
-            // Rows at odd places would cost the micro-kernel registers.
+            // Rows at irregular offsets would cost the micro-kernel a register each.
             let mut copies = [0.0; MAX_ROWS * STEP_PIXELS];
             for (copy, offset) in copies
                 .chunks_exact_mut(STEP_PIXELS)
@@ -298,7 +297,7 @@ fn correlate_band<S: Simd>(
                     a_at: |k| k,
                     a_row: |r| r * STEP_PIXELS,
                     a_last: (rows - 1) * STEP_PIXELS + depth - 1,
-                    b: &slopes[q * width + o * S::LANES..],
+                    b: &dy_line[q * width + o * S::LANES..],
                     b_at: |k| k * width,
                     b_last: (depth - 1) * width,
                 };

@@ -1,38 +1,38 @@
-//! The one micro-kernel: a register tile of a matrix product, for all methods and passes.
+//! The micro-kernel of all methods and passes: a register tile of a matrix product.
 //!
-//! `c[r][j] += sum over k of a[k][r] * b[k][j]`, with `r` up to [`Simd::ROWS`] and `j` one or two
-//! vectors wide. Where the operands lie is free, so that the same loop serves a direct convolution
-//! (where `k` runs over channels and taps), its weight gradient (where the rows do) and the
-//! products in Winograd's domain.
+//! `c[r][j] += sum over k of a[k][r] * b[k][j]`, with up to [`Simd::ROWS`] rows `r` and one or two
+//! vectors of columns `j`. The caller says where the operands are, so the same loop serves a direct
+//! convolution (where `k` runs over channels and taps), its weight gradient (where the rows do) and
+//! the products of a Winograd convolution.
 
 use crate::simd::Simd;
 
-/// Vectors that a full register tile is wide.
+/// Width of a full register tile, in vectors.
 pub(crate) const VECS: usize = 2;
 
-/// The operands of a register tile. Element `(k, r)` of `a` is at `a_at(k) + a_row(r)`, the
-/// vector of `b` for `k` starts at `b_at(k)`.
+/// The operands of a register tile. Element `(k, r)` of `a` is at `a_at(k) + a_row(r)`; the vectors
+/// of `b` for `k` start at `b_at(k)`.
 #[derive(Clone, Copy)]
 pub(crate) struct Operands<'a, A, R, B> {
-    /// Values of `k`.
+    /// Number of values of `k`.
     pub(crate) depth: usize,
-    /// The numbers that are broadcast.
+    /// The operand whose values are broadcast.
     pub(crate) a: &'a [f32],
-    /// Offset of a `k`.
+    /// Offset of `k`.
     pub(crate) a_at: A,
-    /// Offset of a row.
+    /// Offset of row `r`.
     pub(crate) a_row: R,
-    /// The largest sum of the two.
+    /// The largest sum of the two offsets.
     pub(crate) a_last: usize,
-    /// The numbers that are read as vectors.
+    /// The operand that is read as vectors.
     pub(crate) b: &'a [f32],
     pub(crate) b_at: B,
-    /// The largest of the starts.
+    /// The largest `b_at(k)`.
     pub(crate) b_last: usize,
 }
 
-/// Computes a tile of `rows` rows and `VECS` vectors. Adds to what `c` has if `add`, otherwise
-/// overwrites it. `rows` is at most [`Simd::ROWS`].
+/// Computes a tile of `rows` rows and `VECS` vectors. Adds to `c` if `add`, otherwise overwrites
+/// it. `rows` is at most [`Simd::ROWS`].
 #[inline(always)]
 pub(crate) fn tile<S: Simd, const VECS: usize>(
     simd: S,
@@ -51,7 +51,7 @@ pub(crate) fn tile<S: Simd, const VECS: usize>(
         ($($small:literal)*; $($large:literal)*) => {
             match rows {
                 $($small => fixed_tile::<S, $small, VECS>(simd, operands, c, c_row, add),)*
-                // The test on a constant keeps tiles that can't be reached out of the binary.
+                // Testing a constant keeps unreachable tiles out of the binary.
                 $($large if S::ROWS >= $large => {
                     fixed_tile::<S, $large, VECS>(simd, operands, c, c_row, add);
                 })*
@@ -126,8 +126,8 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     }
 }
 
-/// Splits `total` into the fewest parts of at most `limit`, of sizes that differ by at most one.
-/// Yields `(start, size)`.
+/// Splits `total` into as few parts of at most `limit` as possible, with sizes that differ by at
+/// most one. Yields `(start, size)`.
 pub(crate) fn even_parts(total: usize, limit: usize) -> impl Iterator<Item = (usize, usize)> {
     let parts = total.div_ceil(limit).max(1);
     let (size, larger) = (total / parts, total % parts);

@@ -1,22 +1,23 @@
-//! Moving pixels between NCHW and a layout with the channels last, in which a vector holds a
-//! pixel's neighbouring channels.
+//! Copying pixels between NCHW and a channels-last layout, in which a vector holds consecutive
+//! channels of a pixel.
 
+use crate::shared::Shared;
 use crate::simd::{Rows, Simd};
 
-/// A run of pixels of all channels of a picture in NCHW.
+/// A run of pixels in all channels of an NCHW picture.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
-    /// Where the run starts in the first channel.
+    /// Start of the run in the first channel.
     pub(crate) start: usize,
-    /// Pixels in the run.
+    /// Number of pixels.
     pub(crate) count: usize,
-    /// From a channel to the next.
+    /// Distance between channels.
     pub(crate) plane: usize,
     pub(crate) channels: usize,
 }
 
-/// Copies `run` of `src` to `dst[pixel * pitch + channel]`. What it writes to channels that don't
-/// exist, up to the next multiple of the vector length, is finite if `src` is.
+/// Copies `run` of `src` to `dst[pixel * pitch + channel]`. It also writes to the padding channels,
+/// up to the next multiple of the vector length; what it writes there is finite if `src` is.
 #[inline(always)]
 pub(crate) fn gather<S: Simd>(simd: S, src: &[f32], run: Run, dst: &mut [f32], pitch: usize) {
     let lanes = S::LANES;
@@ -143,56 +144,11 @@ pub(crate) unsafe fn scatter<S: Simd>(
     }
 }
 
-/// Starts of runs of `lanes` that cover `count`, which is no smaller. The last one may overlap
-/// the one before.
+/// Starts of runs of `lanes` that cover `count`, which is at least `lanes`. The last run may
+/// overlap the one before it.
 #[inline(always)]
 fn squares(count: usize, lanes: usize) -> impl Iterator<Item = usize> {
     (0..count)
         .step_by(lanes)
         .map(move |start| start.min(count - lanes))
-}
-
-/// A slice that several threads write disjoint parts of.
-#[derive(Clone, Copy)]
-pub(crate) struct Shared<'a> {
-    start: *mut f32,
-    len: usize,
-    slice: std::marker::PhantomData<&'a mut [f32]>,
-}
-
-// SAFETY: it is a mutable slice, and those may be sent; who uses a part vouches that it is alone.
-unsafe impl Send for Shared<'_> {}
-// SAFETY: as above.
-unsafe impl Sync for Shared<'_> {}
-
-impl<'a> Shared<'a> {
-    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
-        Self {
-            start: slice.as_mut_ptr(),
-            len: slice.len(),
-            slice: std::marker::PhantomData,
-        }
-    }
-
-    /// Writes a vector from `start` on.
-    ///
-    /// # Safety
-    /// No other thread may use these numbers meanwhile.
-    #[inline(always)]
-    pub(crate) unsafe fn store<S: Simd>(&self, simd: S, start: usize, v: S::V) {
-        assert!(start + S::LANES <= self.len);
-        // SAFETY: inside the slice, as asserted, and alone, as the caller vouches.
-        unsafe { simd.store(self.start.add(start), v) }
-    }
-
-    /// A part of the slice.
-    ///
-    /// # Safety
-    /// While it lives, no overlapping part may be used.
-    #[allow(clippy::mut_from_ref)]
-    pub(crate) unsafe fn part(&self, start: usize, len: usize) -> &'a mut [f32] {
-        assert!(start <= self.len && len <= self.len - start);
-        // SAFETY: inside the slice, as asserted, and alone, as the caller vouches.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
-    }
 }

@@ -1,24 +1,25 @@
-//! Products of matrices, for what isn't a convolution.
+//! Matrix products outside of convolutions.
 
 use rayon::prelude::*;
 
 use crate::gemm::{VECS, even_parts};
-use crate::layout::Shared;
-use crate::panel::{PART_DEPTH, SKEW, multiply, turn};
+use crate::panel::{PART_DEPTH, SKEW, multiply, transpose_panel};
+use crate::path::{Isa, dispatch};
 use crate::scratch;
-use crate::simd::{Isa, Simd, dispatch};
+use crate::shared::Shared;
+use crate::simd::Simd;
 
-/// Rows of the left matrix that a thread takes at a time: what fits the level-2 cache, `PART_DEPTH`
-/// columns of it.
+/// Rows of the left matrix that a thread processes at a time: `PART_DEPTH` columns of them fit the
+/// level-2 cache.
 const BLOCK_ROWS: usize = 96;
 
-/// Multiplications up to which one thread computes all: waking others takes longer.
+/// Multiplications up to which a single thread does all the work: waking others takes longer.
 const FEW: usize = 1 << 19;
 
-/// Shape of a product of matrices `c = a b`.
+/// Shape of a matrix product `c = a b`.
 ///
-/// `a` is `[m, k]`, `b` is `[k, n]`, and `c` is `[m, n]`, row by row and contiguous. The result is
-/// the same for any number of threads.
+/// `a` is `[m, k]`, `b` is `[k, n]`, and `c` is `[m, n]`, all contiguous and row-major. The result
+/// does not depend on the number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatMul {
     /// Rows of `a` and `c`.
@@ -35,7 +36,7 @@ impl MatMul {
     /// Overwrites `c` with the product.
     ///
     /// # Panics
-    /// Panics if a slice has another length.
+    /// Panics if a slice has the wrong length.
     pub fn run(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
         self.run_with(Isa::chosen(), a, b, c);
     }
@@ -49,7 +50,7 @@ impl MatMul {
         ] {
             assert!(
                 len == expected,
-                "`{name}` has {len} numbers, {self:?} needs {expected}"
+                "`{name}` has {len} values, {self:?} needs {expected}"
             );
         }
         if m * n * k == 0 {
@@ -117,7 +118,8 @@ impl MatMul {
         });
     }
 
-    /// Copies the columns of `b` from `first` on to `panel[k][width]`, as many as there are.
+    /// Fills `panel[k][width]` with the columns of `b` from `first` on. Columns beyond the last are
+    /// left as they are.
     #[inline(always)]
     fn pack<S: Simd>(&self, simd: S, b: &[f32], first: usize, panel: &mut [f32]) {
         let Self {
@@ -127,7 +129,7 @@ impl MatMul {
         let columns = width.min(n - first);
         if transposed {
             let rows = &b[first * k..][..columns * k];
-            turn(simd, rows, columns, k, 0..k, panel);
+            transpose_panel(simd, rows, columns, k, 0..k, panel);
         } else {
             for (b, panel) in b.chunks_exact(n).zip(panel.chunks_exact_mut(width)) {
                 panel[..columns].copy_from_slice(&b[first..][..columns]);

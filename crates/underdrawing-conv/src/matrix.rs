@@ -1,31 +1,31 @@
-//! Convolution as one product of matrices: for layers of many channels and few pixels, where most
-//! of the time goes into reading weights.
+//! Convolution as a single matrix product, for layers with many channels and few pixels, which
+//! spend most of their time reading weights.
 //!
-//! The pixels under the kernel become a row of a matrix, `columns[pixel][c_in, tap]`, in the order
-//! of the weights, so that those are read as they lie, once: a thread takes some output channels
-//! (or, on the way back, input channels) through all pixels.
+//! The inputs of each output pixel become a row of a matrix, `columns[pixel][c_in, tap]`, in the
+//! order of the weights (im2col). The weights can then be read in place, once: a thread computes
+//! some output channels (or in the backward pass, input channels) of all pixels.
 
 use rayon::prelude::*;
 
 use crate::activation::Activation;
-use crate::conv::{Conv, Kernel};
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::layout::Shared;
-use crate::panel::{PART_DEPTH, SKEW, multiply, turn};
+use crate::panel::{PART_DEPTH, SKEW, multiply, transpose_panel};
 use crate::scratch;
+use crate::shape::{Conv, Kernel};
+use crate::shared::Shared;
 use crate::simd::Simd;
 
-/// Columns of the matrix that a thread computes at a time on the way back, at least.
+/// Minimum number of columns of the matrix that a thread computes at a time in the backward pass.
 const BACK_COLUMNS: usize = 64;
 
-/// The matrix of what is under the kernel.
+/// The matrix of the inputs of each output pixel.
 struct Columns {
     conv: Conv,
-    /// Pixels of the output in all pictures: the rows.
+    /// Output pixels of all pictures: the rows.
     pixels: usize,
-    /// `c_in` times the taps.
+    /// `c_in` times the number of taps: the columns.
     depth: usize,
-    /// Tiles beside one another in the depth, and from a row to the next.
+    /// Panels that the columns make up, and the distance between rows.
     panels: usize,
     pitch: usize,
 }
@@ -44,7 +44,7 @@ impl Columns {
         }
     }
 
-    /// Fills the matrix from pictures.
+    /// Fills the matrix.
     fn fill(&self, x: &[f32], columns: &mut [f32]) {
         columns
             .par_chunks_exact_mut(self.pitch)
@@ -52,7 +52,7 @@ impl Columns {
             .for_each(|(pixel, columns)| {
                 columns.fill(0.0);
                 self.each_run(pixel, 0..self.conv.c_in, |at, tap, count| {
-                    // So few that a call to copy them takes longer.
+                    // So few that calling `memcpy` takes longer.
                     for (to, from) in columns[tap..tap + count].iter_mut().zip(&x[at..at + count]) {
                         *to = *from;
                     }
@@ -60,8 +60,8 @@ impl Columns {
             });
     }
 
-    /// Calls `visit` with the index in the pictures, that in the matrix's row, and the length of
-    /// each run of numbers under the kernel at a pixel, for some channels.
+    /// Calls `visit` for each run of inputs of a pixel in some channels, with its index in the
+    /// pictures, its index in the row of the matrix, and its length.
     #[inline(always)]
     fn each_run(
         &self,
@@ -85,7 +85,7 @@ impl Columns {
         let (rows, cols) = (self.conv.height_out(), self.conv.width_out());
         let picture = pixel / (rows * cols);
         let (row, col) = (pixel / cols % rows * stride, pixel % cols * stride);
-        // Taps that are inside of the picture.
+        // Taps that are inside the picture.
         let inside = |start: usize, size: usize| {
             let first = before.saturating_sub(start);
             first..(size + before).saturating_sub(start).min(side)
@@ -106,28 +106,28 @@ impl Columns {
         }
     }
 
-    /// Adds to a channel of a picture, which starts at `start` in all pictures, what the kernel at
-    /// each pixel has for it: `value(column, pixel)`.
+    /// Adds `value(column, pixel)` of all pixels of a picture to the inputs of one channel, whose
+    /// first value has the index `start` in the pictures (col2im).
     #[inline(always)]
     fn add_up(
         &self,
         picture: usize,
         channel: usize,
         start: usize,
-        numbers: &mut [f32],
+        values: &mut [f32],
         value: impl Fn(usize, usize) -> f32,
     ) {
         for pixel in picture * self.area()..(picture + 1) * self.area() {
             self.each_run(pixel, channel..channel + 1, |at, tap, count| {
-                let numbers = &mut numbers[at - start..][..count];
-                for (idx, number) in numbers.iter_mut().enumerate() {
+                let values = &mut values[at - start..][..count];
+                for (idx, number) in values.iter_mut().enumerate() {
                     *number += value(tap + idx, pixel);
                 }
             });
         }
     }
 
-    /// Pixels of an output picture.
+    /// Pixels per output picture.
     fn area(&self) -> usize {
         self.conv.height_out() * self.conv.width_out()
     }
@@ -162,15 +162,22 @@ pub(crate) fn forward<S: Simd>(
                 let first = panel * width;
                 let channels = width.min(conv.c_out - first);
                 let weights = &w[first * depth..][..channels * depth];
-                scratch::with([pixels * width, PART_DEPTH * width], |[sums, turned]| {
+                scratch::with([pixels * width, PART_DEPTH * width], |[sums, w_panel]| {
                     simd.run(
                         #[inline(always)]
                         || {
                             sums.fill(0.0);
                             for (start, part) in even_parts(depth, PART_DEPTH) {
-                                turn(simd, weights, channels, depth, start..start + part, turned);
+                                transpose_panel(
+                                    simd,
+                                    weights,
+                                    channels,
+                                    depth,
+                                    start..start + part,
+                                    w_panel,
+                                );
                                 let matrix = &matrix[start..];
-                                multiply(simd, [pixels, part, pitch], matrix, turned, sums);
+                                multiply(simd, [pixels, part, pitch], matrix, w_panel, sums);
                             }
                         },
                     );
@@ -194,7 +201,7 @@ pub(crate) fn forward<S: Simd>(
     });
 }
 
-/// The gradient of the input, or a transposed convolution with bias and activation.
+/// The gradient with respect to the input, or a transposed convolution with bias and activation.
 pub(crate) fn backward_input<S: Simd>(
     simd: S,
     conv: &Conv,
@@ -209,14 +216,14 @@ pub(crate) fn backward_input<S: Simd>(
     let taps = conv.kernel.side * conv.kernel.side;
     let width = VECS * S::LANES;
     let group = BACK_COLUMNS.div_ceil(taps);
-    // Columns of a group, in whole panels.
+    // Panels per group of columns.
     let panels = (group * taps).div_ceil(width);
     let plane = conv.height * conv.width;
     let dx = Shared::new(dx);
-    let slopes_pitch = conv.c_out + SKEW;
-    scratch::with([pixels * slopes_pitch], |[slopes]| {
-        channels_last(dy, [conv.c_out, columns.area(), slopes_pitch], slopes);
-        let slopes = &*slopes;
+    let dy_pitch = conv.c_out + SKEW;
+    scratch::with([pixels * dy_pitch], |[dy_rows]| {
+        channels_last(dy, [conv.c_out, columns.area(), dy_pitch], dy_rows);
+        let dy_rows = &*dy_rows;
         (0..conv.c_in.div_ceil(group))
             .into_par_iter()
             .for_each(|item| {
@@ -229,8 +236,8 @@ pub(crate) fn backward_input<S: Simd>(
                         #[inline(always)]
                         || {
                             let columns = first..first + count;
-                            let slopes = (slopes, slopes_pitch);
-                            multiply_back(simd, w, depth, columns, slopes, weights, sums);
+                            let dy_rows = (dy_rows, dy_pitch);
+                            multiply_back(simd, w, depth, columns, dy_rows, weights, sums);
                         },
                     );
                     for c in channels.clone() {
@@ -251,20 +258,20 @@ pub(crate) fn backward_input<S: Simd>(
     });
 }
 
-/// A range of columns of `slopes w`, in panels `[panel][pixel][width]`. `slopes` are rows of
-/// output channels and the distance between them, `w` is `[c_out][depth]`.
+/// A range of columns of the product `dy_rows w`, in panels `[panel][pixel][width]`. `dy_rows` is
+/// given with the distance between its rows, `w` is `[c_out][depth]`.
 #[inline(always)]
 fn multiply_back<S: Simd>(
     simd: S,
     w: &[f32],
     depth: usize,
     columns: std::ops::Range<usize>,
-    (slopes, pitch): (&[f32], usize),
+    (dy_rows, pitch): (&[f32], usize),
     weights: &mut [f32],
     sums: &mut [f32],
 ) {
     let width = VECS * S::LANES;
-    let pixels = slopes.len() / pitch;
+    let pixels = dy_rows.len() / pitch;
     sums.fill(0.0);
     for (panel, sums) in sums.chunks_exact_mut(pixels * width).enumerate() {
         let start = (columns.start + panel * width).min(columns.end);
@@ -275,12 +282,12 @@ fn multiply_back<S: Simd>(
                 weights[..count].copy_from_slice(&w[(row + o) * depth + start..][..count]);
                 weights[count..].fill(0.0);
             }
-            multiply(simd, [pixels, part, pitch], &slopes[row..], weights, sums);
+            multiply(simd, [pixels, part, pitch], &dy_rows[row..], weights, sums);
         }
     }
 }
 
-/// The gradient of the weights.
+/// The gradient with respect to the weights.
 pub(crate) fn backward_weight<S: Simd>(
     simd: S,
     conv: &Conv,
@@ -297,52 +304,55 @@ pub(crate) fn backward_weight<S: Simd>(
     } = columns;
     let width = VECS * S::LANES;
     let dw = Shared::new(dw);
-    scratch::with([pixels * pitch, pixels * conv.c_out], |[matrix, slopes]| {
-        columns.fill(x, matrix);
-        let matrix = &*matrix;
-        group_rows::<S>(dy, conv.c_out, columns.area(), slopes);
-        let slopes = &*slopes;
-        (0..columns.panels).into_par_iter().for_each(|panel| {
-            scratch::with([pixels * width, S::ROWS * width], |[right, sums]| {
-                simd.run(
-                    #[inline(always)]
-                    || {
-                        let rows = matrix
-                            .chunks_exact(pitch)
-                            .zip(right.chunks_exact_mut(width));
-                        for (from, to) in rows {
-                            to.copy_from_slice(&from[panel * width..][..width]);
-                        }
-                        for (start, rows) in even_parts(conv.c_out, S::ROWS) {
-                            let operands = Operands {
-                                depth: pixels,
-                                a: &slopes[start * pixels..],
-                                a_at: |k| k * rows,
-                                a_row: |r| r,
-                                a_last: pixels * rows - 1,
-                                b: right,
-                                b_at: |k| k * width,
-                                b_last: (pixels - 1) * width,
-                            };
-                            tile::<S, VECS>(
-                                simd, rows, operands, sums, width, /* add */ false,
-                            );
-                            let count = width.min(depth - panel * width);
-                            for (r, sums) in sums.chunks_exact(width).take(rows).enumerate() {
-                                let at = (start + r) * depth + panel * width;
-                                // SAFETY: each item has other columns.
-                                let dw = unsafe { dw.part(at, count) };
-                                dw.copy_from_slice(&sums[..count]);
+    scratch::with(
+        [pixels * pitch, pixels * conv.c_out],
+        |[matrix, dy_rows]| {
+            columns.fill(x, matrix);
+            let matrix = &*matrix;
+            group_rows::<S>(dy, conv.c_out, columns.area(), dy_rows);
+            let dy_rows = &*dy_rows;
+            (0..columns.panels).into_par_iter().for_each(|panel| {
+                scratch::with([pixels * width, S::ROWS * width], |[right, sums]| {
+                    simd.run(
+                        #[inline(always)]
+                        || {
+                            let rows = matrix
+                                .chunks_exact(pitch)
+                                .zip(right.chunks_exact_mut(width));
+                            for (from, to) in rows {
+                                to.copy_from_slice(&from[panel * width..][..width]);
                             }
-                        }
-                    },
-                );
+                            for (start, rows) in even_parts(conv.c_out, S::ROWS) {
+                                let operands = Operands {
+                                    depth: pixels,
+                                    a: &dy_rows[start * pixels..],
+                                    a_at: |k| k * rows,
+                                    a_row: |r| r,
+                                    a_last: pixels * rows - 1,
+                                    b: right,
+                                    b_at: |k| k * width,
+                                    b_last: (pixels - 1) * width,
+                                };
+                                tile::<S, VECS>(
+                                    simd, rows, operands, sums, width, /* add */ false,
+                                );
+                                let count = width.min(depth - panel * width);
+                                for (r, sums) in sums.chunks_exact(width).take(rows).enumerate() {
+                                    let at = (start + r) * depth + panel * width;
+                                    // SAFETY: each item has other columns.
+                                    let dw = unsafe { dw.part(at, count) };
+                                    dw.copy_from_slice(&sums[..count]);
+                                }
+                            }
+                        },
+                    );
+                });
             });
-        });
-    });
+        },
+    );
 }
 
-/// `[n, channels, area]` to `[n, area, pitch]`, of which the first `channels` count.
+/// Rearranges `[n, channels, area]` as `[n, area, pitch]`, of which the first `channels` are used.
 fn channels_last(pictures: &[f32], [channels, area, pitch]: [usize; 3], to: &mut [f32]) {
     to.par_chunks_exact_mut(pitch)
         .enumerate()
@@ -354,8 +364,8 @@ fn channels_last(pictures: &[f32], [channels, area, pitch]: [usize; 3], to: &mut
         });
 }
 
-/// `[n, channels, area]` to groups of channels as the register tiles take them, in each
-/// `[pixel of all pictures][channel]`.
+/// Rearranges `[n, channels, area]` as groups of channels, as many as a register tile has rows,
+/// each `[pixel of all pictures][channel]`.
 fn group_rows<S: Simd>(pictures: &[f32], channels: usize, area: usize, to: &mut [f32]) {
     let pixels = to.len() / channels;
     let mut rest = to;

@@ -1,36 +1,36 @@
-//! How a convolution is computed.
+//! The choice between the ways to compute a convolution.
 
 use crate::pass::Pass;
 
-/// How to compute a convolution.
+/// A way to compute a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// See [`crate::direct`].
     Direct,
     /// See [`crate::matrix`].
     Matrix,
-    /// See [`crate::winograd`]. For kernels that have two or three taps in the common grid.
+    /// See [`crate::winograd`]. For kernels with two or three taps in the common grid.
     Winograd,
 }
 
-/// Pixels of the output up to which a layer of many channels is a product of matrices: with as few,
-/// bringing the weights into another form takes longer than the products that it saves.
+/// Output pixels up to which a layer with many channels is computed as a matrix product: for so
+/// few, transforming the weights costs more than it saves.
 const MATRIX_PIXELS: usize = 256;
-/// The same for the gradient of the weights, whose sums are brought back.
+/// The same for the gradient with respect to the weights, whose sums have to be transformed back.
 const MATRIX_PIXELS_GRADIENT: usize = 1024;
-/// By how much the two are smaller for kernels of 3x3, where Winograd's method saves more.
+/// Factor by which both are smaller for 3x3 kernels, where Winograd's method saves more.
 const SAVES_MORE: usize = 3;
-/// Products of channels from which on they are many.
+/// Input channels times output channels from which a layer counts as having many.
 const MANY_CHANNELS: usize = 4096;
 
 impl Method {
-    /// The faster method for a shape, as measured with AVX-512 and with AVX2 on pictures from 1x1
-    /// to 592x592. It must not depend on the number of threads.
+    /// The fastest method for a shape, as measured with AVX-512 and AVX2 on pictures from 1x1 to
+    /// 592x592. It must not depend on the number of threads.
     pub(crate) fn of(pass: &Pass) -> Self {
         Self::choose(pass, MATRIX_PIXELS)
     }
 
-    /// The same for the gradient of the weights.
+    /// The same for the gradient with respect to the weights.
     pub(crate) fn of_gradient(pass: &Pass) -> Self {
         Self::choose(pass, MATRIX_PIXELS_GRADIENT)
     }

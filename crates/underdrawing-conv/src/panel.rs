@@ -1,28 +1,28 @@
-//! Products of matrices a panel at a time: as many columns of the right matrix as a register tile
-//! is wide, brought together row by row.
+//! Matrix products one panel at a time. A panel is as many columns of the right matrix as a
+//! register tile is wide, stored contiguously row by row.
 
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::simd::{Rows, Simd};
 
-/// Rows of a panel that are multiplied at a time, so that they stay in the level-1 cache.
+/// Rows of a panel that are multiplied at a time: they stay in the level-1 cache.
 pub(crate) const PART_DEPTH: usize = 256;
 
-/// Numbers between the rows of a matrix: with a power of two from one to the next, the rows of a
-/// tile would be in the same set of the cache.
+/// Extra values between the rows of a matrix. If the distance between them were a power of two, all
+/// rows of a tile would fall into the same cache set.
 pub(crate) const SKEW: usize = 16;
 
-/// `sums += left * right`, with `[pixels][pitch]` for `left`, of which `depth` columns count,
-/// `[depth][width]` for `right`, and `[pixels][width]` for `sums`.
+/// `sums += left * right`, where `left` is `[rows][pitch]`, of which `depth` columns are used,
+/// `right` is `[depth][width]`, and `sums` is `[rows][width]`.
 #[inline(always)]
 pub(crate) fn multiply<S: Simd>(
     simd: S,
-    [pixels, depth, pitch]: [usize; 3],
+    [n_rows, depth, pitch]: [usize; 3],
     left: &[f32],
     right: &[f32],
     sums: &mut [f32],
 ) {
     let width = VECS * S::LANES;
-    for (start, rows) in even_parts(pixels, S::ROWS) {
+    for (start, rows) in even_parts(n_rows, S::ROWS) {
         let operands = Operands {
             depth,
             a: &left[start * pitch..],
@@ -44,15 +44,15 @@ pub(crate) fn multiply<S: Simd>(
     }
 }
 
-/// Transposes a part of the columns of `w[rows][pitch]` to `[part][VECS vectors]`.
+/// Makes a panel `[part][width]` of the transpose of some columns of `w[rows][pitch]`.
 #[inline(always)]
-pub(crate) fn turn<S: Simd>(
+pub(crate) fn transpose_panel<S: Simd>(
     simd: S,
     w: &[f32],
     rows: usize,
     pitch: usize,
     part: std::ops::Range<usize>,
-    turned: &mut [f32],
+    panel: &mut [f32],
 ) {
     let width = VECS * S::LANES;
     let lanes = S::LANES;
@@ -61,29 +61,29 @@ pub(crate) fn turn<S: Simd>(
         let w = &w[row * pitch..][..count * pitch];
         for col in part.clone().step_by(lanes) {
             let cols = lanes.min(part.end - col);
-            let turned = &mut turned[(col - part.start) * width + row..];
-            // The transposition reads whole vectors, which the last row may not have.
+            let panel = &mut panel[(col - part.start) * width + row..];
+            // The transposition reads whole vectors, which may extend beyond the last row.
             if (count - 1) * pitch + col + lanes > w.len() {
                 for k in 0..cols {
                     for r in 0..lanes {
-                        turned[k * width + r] = w[r.min(count - 1) * pitch + col + k];
+                        panel[k * width + r] = w[r.min(count - 1) * pitch + col + k];
                     }
                 }
                 continue;
             }
-            assert!((cols - 1) * width + lanes <= turned.len());
+            assert!((cols - 1) * width + lanes <= panel.len());
             let src = Rows {
                 start: w[col..].as_ptr(),
                 pitch,
                 count,
             };
             let dst = Rows {
-                start: turned.as_mut_ptr(),
+                start: panel.as_mut_ptr(),
                 pitch: width,
                 count: cols,
             };
             // SAFETY: the vectors of all rows read are inside of `w` by the test above, those
-            // written inside of `turned` as asserted.
+            // written inside of `panel` as asserted.
             unsafe { simd.transpose(src, dst) };
         }
     }

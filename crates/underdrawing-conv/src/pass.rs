@@ -1,10 +1,11 @@
-//! What a convolution computes, put in one form for both directions and all strides.
+//! What a convolution computes, in one form for both directions and all strides.
 //!
-//! A convolution of stride `s` is one of stride 1 over the picture whose pixels are the blocks of
-//! `s` x `s` pixels (space to depth), with kernels of a side `s` times smaller. Its gradient with
-//! respect to the input is, for each of the `s` x `s` phases of the input's pixels, a convolution
-//! of stride 1 with every `s`-th weight. A [`Pass`] is either, for one side in steps of `s` and
-//! the other in steps of 1, and the kernels need to know no more. Rows and columns are alike.
+//! A convolution with stride `s` is one with stride 1 over a picture whose pixels are the blocks of
+//! `s` x `s` pixels (space to depth), with kernels whose side is `s` times smaller. For each of the
+//! `s` x `s` phases of the input's pixels, its gradient with respect to the input is a convolution
+//! with stride 1 and every `s`-th weight. A [`Pass`] is either of the two: one side advances in
+//! steps of `s`, the other in steps of 1. The kernels need to know no more. Rows and columns are
+//! treated alike.
 
 /// The pictures on one side of a pass, `[n, channels, height, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +13,7 @@ pub(crate) struct Side {
     pub(crate) channels: usize,
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// Rows (and columns) of this side to one of the grid that they have in common.
+    /// Rows (and columns) of this side per row (and column) of the grid that both sides share.
     pub(crate) step: usize,
 }
 
@@ -28,7 +29,7 @@ pub(crate) struct Pass {
     pub(crate) to: Side,
     /// Side of the kernel, counted in the common grid.
     pub(crate) taps: usize,
-    /// Where the first tap is, by the phase of the result.
+    /// Where the first tap is, for each phase of the result.
     pub(crate) first: [isize; 2],
 }
 
@@ -43,22 +44,22 @@ impl Pass {
         self.to.width.div_ceil(self.to.step)
     }
 
-    /// Whether there is nothing to compute.
+    /// Whether the result is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.n * self.to.channels * self.to.height * self.to.width == 0
     }
 
-    /// The earliest row or column that is read, relative to the grid's.
+    /// The first row or column that is read, relative to the grid.
     pub(crate) fn start(&self) -> isize {
         self.first[0].min(self.first[self.to.step - 1])
     }
 
-    /// How much later the first tap of a phase is than the earliest of all.
+    /// Distance from the first tap of all phases to that of one phase.
     pub(crate) fn delay(&self, phase: usize) -> usize {
         (self.first[phase] - self.start()) as usize
     }
 
-    /// Rows or columns that a stretch of `count` rows or columns of the grid reads.
+    /// Rows or columns that are read for `count` rows or columns of the grid.
     pub(crate) fn reach(&self, count: usize) -> usize {
         let delay = self.delay(0).max(self.delay(self.to.step - 1));
         (count + self.taps - 1) * self.from.step + delay
@@ -69,7 +70,7 @@ impl Pass {
         phases(self.to.step)
     }
 
-    /// The phases of what is summed, row and column.
+    /// The phases of the input, row and column.
     pub(crate) fn phases_from(&self) -> impl Iterator<Item = [usize; 2]> + use<> {
         phases(self.from.step)
     }
@@ -79,21 +80,21 @@ fn phases(step: usize) -> impl Iterator<Item = [usize; 2]> {
     (0..step * step).map(move |phase| [phase / step, phase % step])
 }
 
-/// Where the weights of a pass are among those of the convolution.
+/// Where the weights of a pass are in the weights of the convolution.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WeightMap {
-    /// From a channel of the pass to the next.
+    /// Distance between channels of the pass.
     pub(crate) from_stride: usize,
     pub(crate) to_stride: usize,
     /// Side of the convolution's kernel.
     pub(crate) side: usize,
-    /// The first tap's row (or column), by the phase of the result.
+    /// Row (or column) of the first tap, for each phase of the result.
     pub(crate) first: [usize; 2],
-    /// From a tap's row to the next.
+    /// Distance between the rows of consecutive taps.
     pub(crate) step: isize,
 }
 
-/// A weight of a pass: the phases, the channels, and the tap.
+/// A weight of a pass, by phases, channels and tap.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WeightIdx {
     pub(crate) to_phase: [usize; 2],
@@ -113,4 +114,11 @@ impl WeightMap {
         };
         idx.to * self.to_stride + idx.from * self.from_stride + along(0) * self.side + along(1)
     }
+}
+
+/// The weights of a pass.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) map: WeightMap,
 }

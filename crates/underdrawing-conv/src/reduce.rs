@@ -1,8 +1,8 @@
-//! Sums over pictures.
+//! Sums over the pixels of pictures.
 
 use rayon::prelude::*;
 
-/// Overwrites `sums` with those of the channels of `[n, sums.len(), area]`.
+/// Overwrites `sums` with the sums of the channels of `[n, sums.len(), area]`.
 pub(crate) fn sum_pictures(pictures: &[f32], area: usize, sums: &mut [f32]) {
     let channels = sums.len();
     if area == 0 {
@@ -15,15 +15,15 @@ pub(crate) fn sum_pictures(pictures: &[f32], area: usize, sums: &mut [f32]) {
     });
 }
 
-/// The sum of a channel: in single precision over short runs, which vectorise, and in double
-/// precision over those.
-fn sum(numbers: &[f32]) -> f64 {
+/// The sum of one channel of one picture: short runs in single precision, which is vectorised, and
+/// their sums in double precision.
+fn sum(values: &[f32]) -> f64 {
     let mut total = 0.0;
-    for run in numbers.chunks(1024) {
+    for run in values.chunks(1024) {
         let mut lanes = [0.0; 16];
         let (whole, rest) = run.as_chunks::<16>();
-        for numbers in whole {
-            for (lane, number) in lanes.iter_mut().zip(numbers) {
+        for values in whole {
+            for (lane, number) in lanes.iter_mut().zip(values) {
                 *lane += number;
             }
         }

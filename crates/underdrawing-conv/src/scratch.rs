@@ -1,33 +1,33 @@
-//! Memory that a thread keeps from call to call.
+//! Memory that a thread keeps between calls.
 //!
-//! A convolution of a few pictures takes less time than the operating system needs to hand out
-//! (and zero) a megabyte of scratch for it: with fresh memory a call took twice as long.
+//! Convolving a few pictures takes less time than the operating system needs to provide (and zero)
+//! a megabyte of scratch: with fresh memory a call took twice as long.
 
 use std::cell::RefCell;
 
 thread_local! {
-    /// Memory that isn't in use. More than one piece if uses were nested.
+    /// Memory not in use: more than one piece if uses were nested.
     static SPARE: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A cache line, so that the memory starts at one.
+/// A cache line, so that the memory is aligned to one.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Line([f32; LINE]);
 
 const LINE: usize = 16;
 
-/// Calls `f` with slices of these lengths, each of which starts at a cache line. What they hold is
-/// left from earlier uses.
+/// Calls `f` with slices of these lengths, each aligned to a cache line. They hold whatever earlier
+/// uses left in them.
 #[inline(always)]
 pub(crate) fn with<R, const N: usize>(lens: [usize; N], f: impl FnOnce([&mut [f32]; N]) -> R) -> R {
     let mut memory = SPARE.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
     let lines: usize = lens.iter().map(|len| len.div_ceil(LINE)).sum();
     if memory.len() < lines {
-        memory.clear(); // Growing needn't copy what is in it.
+        memory.clear(); // Growing need not copy the contents.
         memory.resize(lines, Line([0.0; LINE]));
     }
-    let mut rest = numbers(&mut memory);
+    let mut rest = values(&mut memory);
     let parts = lens.map(|len| {
         let (part, after) = std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(LINE));
         rest = after;
@@ -38,8 +38,8 @@ pub(crate) fn with<R, const N: usize>(lens: [usize; N], f: impl FnOnce([&mut [f3
     result
 }
 
-fn numbers(lines: &mut [Line]) -> &mut [f32] {
-    // SAFETY: a line is its 16 numbers, without padding.
+fn values(lines: &mut [Line]) -> &mut [f32] {
+    // SAFETY: a line is its 16 values, without padding.
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * LINE) }
 }
 

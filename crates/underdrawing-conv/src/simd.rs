@@ -1,19 +1,19 @@
-//! The vector operations that the kernels are written in, once per instruction set.
+//! The vector operations that the kernels are written in, implemented for each instruction set.
 //!
-//! Each implementation of [`Simd`] is a token: a value of it exists only where the processor has
-//! been asked for the instructions (see [`Isa::detect`]), so that its methods can be safe. All
-//! methods are inlined into the body of [`Simd::run`], the one function that is compiled with the
-//! instructions enabled; called outside of it they are correct and slow.
+//! Each implementation of [`Simd`] is a token: a value exists only after the processor was found to
+//! support the instructions (see [`crate::path`]), so its methods can be safe. All methods are
+//! inlined into [`Simd::run`], the one function that is compiled with the instructions enabled.
+//! Called outside of it, they are correct but slow.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use std::marker::PhantomData;
-
-use crate::path::{self, Path};
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx2::Avx2;
@@ -21,82 +21,21 @@ pub(crate) use avx2::Avx2;
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
 
-/// The instruction sets that this build has kernels for and this processor runs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Isa {
-    #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
-    #[cfg(target_arch = "x86_64")]
-    Avx2(Avx2),
-    Portable(Portable),
-}
-
-impl Isa {
-    /// The fastest instruction set of this processor.
-    pub(crate) fn detect() -> Self {
-        let mut paths = Path::ALL.into_iter().filter_map(Self::of);
-        paths.next().expect("the portable path is always there")
-    }
-
-    /// The instruction set to use: the fastest, or what [`force_path`] has said.
-    ///
-    /// [`force_path`]: crate::force_path
-    pub(crate) fn chosen() -> Self {
-        match path::forced() {
-            Some(path) => Self::of(path).expect("a forced path is available"),
-            None => Self::detect(),
-        }
-    }
-
-    /// The instruction set of a path, if this processor has it.
-    pub(crate) fn of(path: Path) -> Option<Self> {
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => Avx512::detect().map(Self::Avx512),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => Avx2::detect().map(Self::Avx2),
-            #[cfg(not(target_arch = "x86_64"))]
-            Path::Avx512 | Path::Avx2 => None,
-            Path::Portable => Some(Self::Portable(Portable)),
-        }
-    }
-
-    /// Every instruction set of this processor, the fastest first.
-    #[cfg(test)]
-    pub(crate) fn all() -> Vec<Self> {
-        Path::ALL.into_iter().filter_map(Self::of).collect()
-    }
-}
-
-/// Runs `$body` with `$simd` bound to the token of an [`Isa`].
-macro_rules! dispatch {
-    ($isa:expr, $simd:ident => $body:expr) => {
-        match $isa {
-            #[cfg(target_arch = "x86_64")]
-            $crate::simd::Isa::Avx512($simd) => $body,
-            #[cfg(target_arch = "x86_64")]
-            $crate::simd::Isa::Avx2($simd) => $body,
-            $crate::simd::Isa::Portable($simd) => $body,
-        }
-    };
-}
-pub(crate) use dispatch;
-
 /// Arithmetic on vectors of `f32`.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// One vector register.
     type V: Copy;
-    /// Numbers in a vector.
+    /// Values per vector.
     const LANES: usize;
-    /// Rows of the largest register tile that is two vectors wide.
+    /// Rows of the largest register tile with a width of two vectors.
     const ROWS: usize;
 
     /// Calls `f`, an `#[inline(always)]` closure, with the instructions enabled.
     fn run<R>(self, f: impl FnOnce() -> R) -> R;
 
-    /// The vector of zeros.
+    /// A vector of zeros.
     fn zero(self) -> Self::V;
-    /// The vector of equal numbers.
+    /// A vector with `x` in all lanes.
     fn splat(self, x: f32) -> Self::V;
     /// `a + b`
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -104,38 +43,38 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The larger of the two, lane by lane; `b` where either is not a number.
+    /// The larger of the two, lane by lane; `b` where either is NaN.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// `f` of each lane. `f` should be free of branches: it is left to the compiler to vectorise.
+    /// `f` of each lane. `f` should have no branches, since vectorising it is left to the compiler.
     fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V;
-    /// `a * b + c`, rounded once where the instruction set can.
+    /// `a * b + c`, rounded once if the instruction set can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
     /// Reads a vector.
     ///
     /// # Safety
-    /// `LANES` numbers from `p` on must be readable.
+    /// `LANES` values at `p` must be readable.
     unsafe fn load(self, p: *const f32) -> Self::V;
 
     /// Writes a vector.
     ///
     /// # Safety
-    /// `LANES` numbers from `p` on must be writable.
+    /// `LANES` values at `p` must be writable.
     unsafe fn store(self, p: *mut f32, v: Self::V);
 
-    /// Transposes a block of `rows` x `cols` numbers, each at most `LANES`.
+    /// Transposes `src.count` rows of `dst.count` values, both at most `LANES`.
     ///
     /// # Safety
-    /// `rows` rows of `LANES` numbers, `src_row` apart from `src` on, must be readable; `cols` rows
-    /// of `LANES` numbers, `dst_row` apart from `dst` on, must be writable. The two must not
-    /// overlap. Numbers after the first `rows` of a written row are copies of others.
+    /// All rows of `src` must be readable and all rows of `dst` writable, for `LANES` values each.
+    /// The two must not overlap. In the rows that are written, values beyond the first `src.count`
+    /// are copies of others.
     unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>);
 }
 
 /// `side` x `side` vectors in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Vectors<'a, S> {
-    numbers: &'a [f32],
+    values: &'a [f32],
     side: usize,
     row_step: usize,
     col_step: usize,
@@ -144,10 +83,10 @@ pub(crate) struct Vectors<'a, S> {
 
 impl<'a, S: Simd> Vectors<'a, S> {
     #[inline(always)]
-    pub(crate) fn new(numbers: &'a [f32], side: usize, [row_step, col_step]: [usize; 2]) -> Self {
-        assert!((side - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+    pub(crate) fn new(values: &'a [f32], side: usize, [row_step, col_step]: [usize; 2]) -> Self {
+        assert!((side - 1) * (row_step + col_step) + S::LANES <= values.len());
         Self {
-            numbers,
+            values,
             side,
             row_step,
             col_step,
@@ -155,20 +94,20 @@ impl<'a, S: Simd> Vectors<'a, S> {
         }
     }
 
-    /// Reads a vector. The row and the column are constants once the loops around are unrolled,
-    /// and so is that they are inside.
+    /// Reads a vector. Once the loops around it are unrolled, row and column are constants, and the
+    /// bounds check disappears.
     #[inline(always)]
     pub(crate) fn get(&self, simd: S, row: usize, col: usize) -> S::V {
         assert!(row < self.side && col < self.side);
         let start = row * self.row_step + col * self.col_step;
         // SAFETY: the last vector is inside the slice, as asserted by `new`.
-        unsafe { simd.load(self.numbers.as_ptr().add(start)) }
+        unsafe { simd.load(self.values.as_ptr().add(start)) }
     }
 }
 
 /// `side` x `side` vectors in memory, to write.
 pub(crate) struct VectorsMut<'a, S> {
-    numbers: &'a mut [f32],
+    values: &'a mut [f32],
     side: usize,
     row_step: usize,
     col_step: usize,
@@ -178,13 +117,13 @@ pub(crate) struct VectorsMut<'a, S> {
 impl<'a, S: Simd> VectorsMut<'a, S> {
     #[inline(always)]
     pub(crate) fn new(
-        numbers: &'a mut [f32],
+        values: &'a mut [f32],
         side: usize,
         [row_step, col_step]: [usize; 2],
     ) -> Self {
-        assert!((side - 1) * (row_step + col_step) + S::LANES <= numbers.len());
+        assert!((side - 1) * (row_step + col_step) + S::LANES <= values.len());
         Self {
-            numbers,
+            values,
             side,
             row_step,
             col_step,
@@ -198,11 +137,11 @@ impl<'a, S: Simd> VectorsMut<'a, S> {
         assert!(row < self.side && col < self.side);
         let start = row * self.row_step + col * self.col_step;
         // SAFETY: the last vector is inside the slice, as asserted by `new`.
-        unsafe { simd.store(self.numbers.as_mut_ptr().add(start), v) }
+        unsafe { simd.store(self.values.as_mut_ptr().add(start), v) }
     }
 }
 
-/// Rows in memory: where the first one starts, the distance to the next, and how many there are.
+/// Rows in memory: the start of the first, the distance between them, and their number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rows<P> {
     pub(crate) start: P,
@@ -211,7 +150,7 @@ pub(crate) struct Rows<P> {
 }
 
 impl Rows<*const f32> {
-    /// The start of a row, or that of the last one if there are fewer.
+    /// The start of a row, or of the last row if there are fewer.
     ///
     /// # Safety
     /// The rows must be in one allocation.

@@ -1,5 +1,5 @@
-//! All passes against sums in double precision, by every method, on every instruction set of this
-//! machine.
+//! All passes against sums in double precision, with every method and every instruction set of
+//! this machine.
 
 mod matmul;
 mod plan;
@@ -8,14 +8,15 @@ mod reference;
 use reference::{Reference, assert_close, assert_close_to_scale, largest, noise};
 
 use crate::method::Method;
-use crate::simd::{Isa, Simd, dispatch};
+use crate::path::{Isa, dispatch};
+use crate::simd::Simd;
 use crate::{Activation, Conv, ConvTranspose, Kernel, Path};
 
 const ONE: Kernel = Kernel::same(1);
 const THREE: Kernel = Kernel::same(3);
 const HALVING: Kernel = Kernel::HALVING;
 
-/// Names a size `(n, c_in, c_out, height, width)`.
+/// Shorthand for a shape.
 const fn conv(kernel: Kernel, n: usize, c_in: usize, c_out: usize, size: [usize; 2]) -> Conv {
     Conv {
         n,
@@ -66,7 +67,7 @@ const SHAPES: [Conv; 42] = [
     conv(Kernel::same(4), 1, 50, 50, [10, 11]),
     conv(Kernel::same(5), 2, 4, 9, [7, 8]),
     conv(Kernel::same(5), 1, 50, 20, [12, 21]),
-    // No zeros around: fewer pixels out than in.
+    // No padding: fewer pixels out than in.
     conv(
         Kernel {
             before: 0,
@@ -122,7 +123,7 @@ const ACTIVATIONS: [Activation; 5] = [
     Activation::Tanh,
 ];
 
-/// Largest error of an output, and of a gradient, over the largest value.
+/// Maximum error of an output, and of a gradient, relative to the largest value.
 const OUTPUT_ERROR: f64 = 5e-6;
 const GRADIENT_ERROR: f64 = 2e-5;
 
@@ -137,7 +138,7 @@ fn check(isa: Isa, shape: Conv, activation: Activation, seed: u32) {
 
     for method in [Method::Direct, Method::Matrix, Method::Winograd] {
         let what = |pass: &str| format!("{pass} of {shape:?} with {isa:?}, {method:?}");
-        // Not a number: all of a result must be overwritten.
+        // NaN, since all of a result must be overwritten.
         if method.computes(&shape.pass()) {
             let mut y = vec![f32::NAN; shape.y_len()];
             shape.forward_with(isa, method, &x, &w, None, Activation::None, &mut y);
@@ -182,7 +183,7 @@ fn agrees_at_a_thousand_random_shapes() {
         Kernel::same(5),
     ];
     let mut random = noise(7000, 9).into_iter().map(|x| x + 0.5);
-    let mut below = |end: usize| (random.next().expect("enough numbers") * end as f32) as usize;
+    let mut below = |end: usize| (random.next().expect("enough values") * end as f32) as usize;
     let isas = Isa::all();
     for case in 0..1000 {
         let kernel = kernels[below(kernels.len())];
@@ -377,14 +378,14 @@ fn accepts_empty_batches_pictures_and_channels() {
 }
 
 #[test]
-#[should_panic(expected = "`w` has 17 numbers, Conv { n: 1, c_in: 2, c_out: 1")]
+#[should_panic(expected = "`w` has 17 values, Conv { n: 1, c_in: 2, c_out: 1")]
 fn rejects_weights_of_a_wrong_length() {
     let shape = conv(THREE, 1, 2, 1, [2, 2]);
     shape.forward(&[0.0; 8], &[0.0; 17], None, Activation::None, &mut [0.0; 4]);
 }
 
 #[test]
-#[should_panic(expected = "`y` has 5 numbers")]
+#[should_panic(expected = "`y` has 5 values")]
 fn rejects_a_result_of_a_wrong_length() {
     let shape = conv(THREE, 1, 2, 1, [2, 2]);
     shape.forward(&[0.0; 8], &[0.0; 18], None, Activation::None, &mut [0.0; 5]);

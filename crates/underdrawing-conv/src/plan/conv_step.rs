@@ -1,55 +1,54 @@
-//! A convolution inside of a plan.
+//! A convolution as a step of a plan.
 
-use super::builder::ConvDraft;
-use super::memory::{Buffers, Memory, Place, Read, Spot};
-use super::{rows, tiles};
+use super::buffers::{Buffers, Memory, Place, Read, View};
+use super::graph::ConvDraft;
+use super::sink::{Sink, Source, Target};
+use super::{direct, winograd};
 use crate::activation::Activation;
-use crate::conv::{Conv, Weights};
-use crate::layout::Shared;
-use crate::pass::Pass;
+use crate::pass::{Pass, Weights};
+use crate::shape::Conv;
+use crate::shared::Shared;
 use crate::simd::Simd;
 use crate::transform::TILE;
 
-/// Tiles of a picture from which on Winograd's method is faster: with fewer, reading its weights,
-/// four to six times as many, takes longer than the products that it saves.
-const MIN_TILES: usize = 12;
+/// Tiles per picture from which Winograd's method is faster: with fewer, reading its weights, of
+/// which there are four to six times as many, costs more than it saves.
+const WINOGRAD_TILES: usize = 12;
 
-/// A convolution with its weights as the kernels read them.
+/// A convolution, with its weights in the form that the kernels read.
 pub(super) struct ConvStep {
     from: Place,
     to: Vec<(Place, Activation)>,
-    /// The convolution, or if `transposed`, the one that this is the transpose of. Without sizes.
+    /// The convolution, or if `transposed`, the one that this is the transpose of, without sizes.
     conv: Conv,
     transposed: bool,
     bias: Vec<f32>,
-    method: Method,
+    method: StepMethod,
     weights: Vec<f32>,
 }
 
-/// How it is computed.
+/// A way to compute a convolution of a plan: see the modules of the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
-    /// See [`rows`].
-    Rows,
-    /// See [`tiles`].
-    Tiles,
+enum StepMethod {
+    Direct,
+    Winograd,
 }
 
-impl Method {
-    /// The faster method.
+impl StepMethod {
+    /// The faster method for a pass.
     fn of(pass: &Pass) -> Self {
         let n_tiles = pass.rows().div_ceil(TILE) * pass.cols().div_ceil(TILE);
         let has_transforms = pass.taps == 2 || pass.taps == 3;
-        if has_transforms && n_tiles >= MIN_TILES {
-            Self::Tiles
+        if has_transforms && n_tiles >= WINOGRAD_TILES {
+            Self::Winograd
         } else {
-            Self::Rows
+            Self::Direct
         }
     }
 }
 
 impl ConvStep {
-    /// `size` is that of the plan's inputs that the step should be fast for.
+    /// `size` is the size of the plan's inputs that the step should be fast for.
     pub(super) fn new<S: Simd>(
         simd: S,
         draft: ConvDraft,
@@ -68,7 +67,7 @@ impl ConvStep {
                 .collect(),
             transposed: draft.transposed,
             bias,
-            method: Method::Rows,
+            method: StepMethod::Direct,
             weights: Vec::new(),
             conv,
             from,
@@ -86,18 +85,18 @@ impl ConvStep {
             conv.map()
         };
         let weights = Weights {
-            numbers: &weights,
+            values: &weights,
             map,
         };
-        step.method = Method::of(&pass);
+        step.method = StepMethod::of(&pass);
         step.weights = match step.method {
-            Method::Rows => rows::pack::<S>(&pass, weights),
-            Method::Tiles => tiles::pack(simd, &pass, weights),
+            StepMethod::Direct => direct::pack::<S>(&pass, weights),
+            StepMethod::Winograd => winograd::pack(simd, &pass, weights),
         };
         step
     }
 
-    /// The pass for pictures of `outer` height and width on the larger side.
+    /// The pass, where `outer` is the height and width of the pictures on the larger side.
     fn pass(&self, n: usize, outer: [usize; 2]) -> Pass {
         let conv = Conv {
             n,
@@ -112,7 +111,7 @@ impl ConvStep {
         }
     }
 
-    /// What it reads, for the border.
+    /// What the step reads, for the size of the border.
     pub(super) fn read(&self) -> Read {
         Read {
             level: self.from.level,
@@ -120,20 +119,20 @@ impl ConvStep {
         }
     }
 
-    /// How far a result looks.
+    /// How many pixels away from its own position a result depends on what the step reads.
     pub(super) fn radius(&self) -> usize {
         let kernel = self.conv.kernel;
         kernel.before.max(kernel.after)
     }
 
     pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
-        let from = buffers.spot(&self.from);
-        let spots: Vec<Spot> = self
+        let from = buffers.view(&self.from);
+        let views: Vec<View> = self
             .to
             .iter()
-            .map(|(place, _)| buffers.spot(place))
+            .map(|(place, _)| buffers.view(place))
             .collect();
-        let outer = if self.transposed { spots[0] } else { from };
+        let outer = if self.transposed { views[0] } else { from };
         let pass = self.pass(from.n, [outer.height, outer.width]);
 
         let mut taken: Vec<(usize, Memory)> = Vec::new();
@@ -149,12 +148,12 @@ impl ConvStep {
         let targets = self
             .to
             .iter()
-            .zip(spots)
-            .map(|((place, activation), spot)| {
+            .zip(views)
+            .map(|((place, activation), view)| {
                 let mut found = shared.iter().filter(|(buffer, _)| *buffer == place.buffer);
                 Target {
-                    numbers: found.next().expect("each target's buffer was taken").1,
-                    spot,
+                    values: found.next().expect("each target's buffer was taken").1,
+                    view,
                     activation: *activation,
                 }
             });
@@ -163,75 +162,16 @@ impl ConvStep {
             bias: &self.bias,
         };
         let source = Source {
-            numbers: buffers.get(self.from.buffer),
-            spot: from,
+            values: buffers.get(self.from.buffer),
+            view: from,
         };
         match self.method {
-            Method::Rows => rows::run(simd, &pass, source, &self.weights, &sink),
-            Method::Tiles => tiles::run(simd, &pass, source, &self.weights, &sink),
+            StepMethod::Direct => direct::run(simd, &pass, source, &self.weights, &sink),
+            StepMethod::Winograd => winograd::run(simd, &pass, source, &self.weights, &sink),
         }
         drop(sink);
         for (buffer, memory) in taken {
             buffers.put(buffer, memory);
-        }
-    }
-}
-
-/// What a convolution reads.
-#[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) spot: Spot,
-}
-
-/// Where a result goes.
-struct Target<'a> {
-    numbers: Shared<'a>,
-    spot: Spot,
-    activation: Activation,
-}
-
-/// What is done with the sums of a convolution.
-pub(super) struct Sink<'a> {
-    targets: Vec<Target<'a>>,
-    bias: &'a [f32],
-}
-
-/// A pixel of a result.
-#[derive(Clone, Copy)]
-pub(super) struct Pixel {
-    pub(super) picture: usize,
-    pub(super) row: usize,
-    pub(super) col: usize,
-}
-
-impl Sink<'_> {
-    /// Height and width of the result.
-    pub(super) fn size(&self) -> [usize; 2] {
-        [self.targets[0].spot.height, self.targets[0].spot.width]
-    }
-
-    /// Writes a vector of sums, those of the channels from `c` on, of a pixel inside of the result.
-    ///
-    /// # Safety
-    /// No other thread may use these channels of this pixel meanwhile.
-    #[inline(always)]
-    pub(super) unsafe fn put<S: Simd>(&self, simd: S, pixel: Pixel, c: usize, sums: S::V) {
-        let Pixel { picture, row, col } = pixel;
-        debug_assert!(
-            [row, col]
-                .iter()
-                .zip(self.size())
-                .all(|(at, size)| *at < size)
-        );
-        let bias = &self.bias[c..][..S::LANES];
-        // SAFETY: the slice has as many numbers as a vector.
-        let sums = simd.add(sums, unsafe { simd.load(bias.as_ptr()) });
-        for target in &self.targets {
-            let result = target.activation.apply(simd, sums);
-            let at = target.spot.at(picture, row as isize, col as isize) + c;
-            // SAFETY: the caller vouches that it is alone.
-            unsafe { target.numbers.store(simd, at, result) };
         }
     }
 }

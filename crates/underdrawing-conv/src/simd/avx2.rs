@@ -1,8 +1,9 @@
 use std::arch::x86_64::*;
 
+use super::x86::operations;
 use super::{Rows, Simd};
 
-/// AVX2 with FMA: 16 registers of 8 numbers.
+/// AVX2 with FMA: 16 registers of 8 values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -26,62 +27,14 @@ impl Simd for Avx2 {
         // SAFETY: the token says that the processor has AVX2 and FMA.
         unsafe { enabled(f) }
     }
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_setzero_ps() }
+
+    operations! {
+        zero: _mm256_setzero_ps, splat: _mm256_set1_ps,
+        add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, max: _mm256_max_ps,
+        fma: _mm256_fmadd_ps,
+        load: _mm256_loadu_ps, store: _mm256_storeu_ps,
     }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn max(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX2.
-        unsafe { _mm256_max_ps(a, b) }
-    }
-    #[inline(always)]
-    fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V {
-        let mut numbers = [0.0; Self::LANES];
-        // SAFETY: the array has as many numbers as a vector.
-        unsafe { self.store(numbers.as_mut_ptr(), v) };
-        for x in &mut numbers {
-            *x = f(*x);
-        }
-        // SAFETY: as above.
-        unsafe { self.load(numbers.as_ptr()) }
-    }
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has FMA.
-        unsafe { _mm256_fmadd_ps(a, b, c) }
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for eight readable numbers; no alignment is assumed.
-        unsafe { _mm256_loadu_ps(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for eight writable numbers; no alignment is assumed.
-        unsafe { _mm256_storeu_ps(p, v) }
-    }
+
     #[inline(always)]
     unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
         // SAFETY: the caller vouches for the two blocks, the token for AVX2.

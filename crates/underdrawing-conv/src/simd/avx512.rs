@@ -1,8 +1,9 @@
 use std::arch::x86_64::*;
 
+use super::x86::operations;
 use super::{Rows, Simd};
 
-/// AVX-512: 32 registers of 16 numbers.
+/// AVX-512: 32 registers of 16 values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx512(());
 
@@ -26,62 +27,14 @@ impl Simd for Avx512 {
         // SAFETY: the token says that the processor has AVX-512, which includes AVX2.
         unsafe { enabled(f) }
     }
-    #[inline(always)]
-    fn zero(self) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_setzero_ps() }
+
+    operations! {
+        zero: _mm512_setzero_ps, splat: _mm512_set1_ps,
+        add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps, max: _mm512_max_ps,
+        fma: _mm512_fmadd_ps,
+        load: _mm512_loadu_ps, store: _mm512_storeu_ps,
     }
-    #[inline(always)]
-    fn splat(self, x: f32) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_set1_ps(x) }
-    }
-    #[inline(always)]
-    fn add(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_add_ps(a, b) }
-    }
-    #[inline(always)]
-    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_sub_ps(a, b) }
-    }
-    #[inline(always)]
-    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_mul_ps(a, b) }
-    }
-    #[inline(always)]
-    fn max(self, a: Self::V, b: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_max_ps(a, b) }
-    }
-    #[inline(always)]
-    fn map(self, v: Self::V, f: impl Fn(f32) -> f32) -> Self::V {
-        let mut numbers = [0.0; Self::LANES];
-        // SAFETY: the array has as many numbers as a vector.
-        unsafe { self.store(numbers.as_mut_ptr(), v) };
-        for x in &mut numbers {
-            *x = f(*x);
-        }
-        // SAFETY: as above.
-        unsafe { self.load(numbers.as_ptr()) }
-    }
-    #[inline(always)]
-    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-        // SAFETY: the token says that the processor has AVX-512.
-        unsafe { _mm512_fmadd_ps(a, b, c) }
-    }
-    #[inline(always)]
-    unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for 16 readable numbers; no alignment is assumed.
-        unsafe { _mm512_loadu_ps(p) }
-    }
-    #[inline(always)]
-    unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for 16 writable numbers; no alignment is assumed.
-        unsafe { _mm512_storeu_ps(p, v) }
-    }
+
     #[inline(always)]
     unsafe fn transpose(self, src: Rows<*const f32>, dst: Rows<*mut f32>) {
         // SAFETY: the caller vouches for the two blocks, the token for AVX-512.

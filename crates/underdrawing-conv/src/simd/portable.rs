@@ -1,6 +1,6 @@
 use super::{Rows, Simd};
 
-/// Plain loops over four numbers, left to the compiler to vectorise.
+/// Plain loops over four values, vectorised by the compiler.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Portable;
 
@@ -63,12 +63,12 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> Self::V {
-        // SAFETY: the caller vouches for four readable numbers; no alignment is assumed.
+        // SAFETY: the caller vouches for four readable values; no alignment is assumed.
         unsafe { p.cast::<[f32; 4]>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
-        // SAFETY: the caller vouches for four writable numbers; no alignment is assumed.
+        // SAFETY: the caller vouches for four writable values; no alignment is assumed.
         unsafe { p.cast::<[f32; 4]>().write_unaligned(v) }
     }
     #[inline(always)]

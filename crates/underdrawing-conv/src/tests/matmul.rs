@@ -1,8 +1,8 @@
-//! Products of matrices against sums in double precision.
+//! Matrix products against sums in double precision.
 
 use super::reference::{assert_close, noise};
 use crate::MatMul;
-use crate::simd::Isa;
+use crate::path::Isa;
 
 const SHAPES: [[usize; 3]; 12] = [
     [1, 1, 1],
@@ -95,7 +95,7 @@ fn empty_products_are_zero() {
 
 #[test]
 #[should_panic(
-    expected = "`b` has 5 numbers, MatMul { m: 1, n: 2, k: 3, transposed: false } needs 6"
+    expected = "`b` has 5 values, MatMul { m: 1, n: 2, k: 3, transposed: false } needs 6"
 )]
 fn rejects_a_matrix_of_a_wrong_length() {
     let shape = MatMul {

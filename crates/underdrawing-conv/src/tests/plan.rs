@@ -1,7 +1,7 @@
 //! Plans of small networks against their layers one by one.
 
 use super::reference::{Reference, assert_close_to_scale, noise};
-use crate::simd::Isa;
+use crate::path::Isa;
 use crate::{Activation, Conv, Kernel, Layer, Maps, Plan, PlanBuilder};
 
 /// Maps `[n, channels, height, width]`.
@@ -9,7 +9,7 @@ use crate::{Activation, Conv, Kernel, Layer, Maps, Plan, PlanBuilder};
 struct Picture {
     channels: usize,
     size: [usize; 2],
-    numbers: Vec<f32>,
+    values: Vec<f32>,
 }
 
 const N: usize = 2;
@@ -25,13 +25,13 @@ type Both = (Maps, Picture);
 impl Twin {
     fn input(&mut self, channels: usize, size: [usize; 2]) -> Both {
         self.seed += 1;
-        let numbers = noise(N * channels * size[0] * size[1], self.seed);
+        let values = noise(N * channels * size[0] * size[1], self.seed);
         (
             self.builder.input(channels),
             Picture {
                 channels,
                 size,
-                numbers,
+                values,
             },
         )
     }
@@ -55,15 +55,15 @@ impl Twin {
             width: x.size[1],
             kernel,
         };
-        let expected = Reference::new(shape, &x.numbers, &weights, &vec![0.0; shape.y_len()]);
-        let numbers = floats(&expected.activated(&bias, activation));
+        let expected = Reference::new(shape, &x.values, &weights, &vec![0.0; shape.y_len()]);
+        let values = floats(&expected.activated(&bias, activation));
         let size = [shape.height_out(), shape.width_out()];
         (
             y,
             Picture {
                 channels: c_out,
                 size,
-                numbers,
+                values,
             },
         )
     }
@@ -89,9 +89,9 @@ impl Twin {
             kernel: Kernel::HALVING,
         };
         let zeros = vec![0.0; shape.x_len()];
-        let mut numbers = floats(&Reference::new(shape, &zeros, &weights, &x.numbers).dx);
+        let mut values = floats(&Reference::new(shape, &zeros, &weights, &x.values).dx);
         let area = size[0] * size[1];
-        for (idx, y) in numbers.iter_mut().enumerate() {
+        for (idx, y) in values.iter_mut().enumerate() {
             *y += bias[idx / area % c_out];
         }
         (
@@ -99,12 +99,12 @@ impl Twin {
             Picture {
                 channels: c_out,
                 size,
-                numbers,
+                values,
             },
         )
     }
 
-    /// The result of a convolution without an activation, with one.
+    /// Applies an activation to the result of a convolution without one.
     fn again(&mut self, of: &Both, activation: Activation) -> Both {
         let apply = |x: &f32| match activation {
             Activation::None => *x,
@@ -116,7 +116,7 @@ impl Twin {
         (
             self.builder.again(of.0, activation),
             Picture {
-                numbers: of.1.numbers.iter().map(apply).collect(),
+                values: of.1.values.iter().map(apply).collect(),
                 ..of.1.clone()
             },
         )
@@ -127,11 +127,11 @@ impl Twin {
         let maps = self.builder.concat(&maps);
         let size = parts[0].1.size;
         let area = size[0] * size[1];
-        let mut numbers = Vec::new();
+        let mut values = Vec::new();
         for picture in 0..N {
             for (_, part) in parts {
                 let len = part.channels * area;
-                numbers.extend(&part.numbers[picture * len..][..len]);
+                values.extend(&part.values[picture * len..][..len]);
             }
         }
         let channels = parts.iter().map(|part| part.1.channels).sum();
@@ -140,12 +140,12 @@ impl Twin {
             Picture {
                 channels,
                 size,
-                numbers,
+                values,
             },
         )
     }
 
-    /// Weights that keep the maps' size about the same, and biases.
+    /// Weights that keep values at about the same size, and biases.
     fn parameters(&mut self, len: usize, c_out: usize) -> (Vec<f32>, Vec<f32>) {
         self.seed += 2;
         let scale = 3.0 / (len as f32 / c_out as f32).sqrt();
@@ -157,8 +157,8 @@ impl Twin {
     }
 }
 
-fn floats(numbers: &[f64]) -> Vec<f32> {
-    numbers.iter().map(|x| *x as f32).collect()
+fn floats(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|x| *x as f32).collect()
 }
 
 /// Builds a network with `build`, which returns inputs and outputs, and runs it twice.
@@ -171,14 +171,14 @@ fn check(what: &str, size: [usize; 2], build: impl Fn(&mut Twin) -> (Vec<Both>, 
         let (inputs, outputs) = build(&mut twin);
         let maps: Vec<Maps> = outputs.iter().map(|output| output.0).collect();
         let mut plan = twin.builder.build_with(isa, &maps, size);
-        let inputs: Vec<&[f32]> = inputs.iter().map(|input| &*input.1.numbers).collect();
+        let inputs: Vec<&[f32]> = inputs.iter().map(|input| &*input.1.values).collect();
         for round in 0..2 {
-            // The second time over what the first has left.
+            // The second run overwrites what the first has left.
             let found = run(&mut plan, size, &inputs, &outputs);
             for (found, (_, expected)) in found.iter().zip(&outputs) {
-                let expected: Vec<f64> = expected.numbers.iter().map(|x| f64::from(*x)).collect();
+                let expected: Vec<f64> = expected.values.iter().map(|x| f64::from(*x)).collect();
                 let what = format!("{what}, {isa:?}, round {round}");
-                // Errors of several layers add up, and sizes stay near 1.
+                // Errors of several layers add up, and values stay near 1.
                 assert_close_to_scale(&what, found, &expected, 1.0, 1e-5);
             }
         }
@@ -188,7 +188,7 @@ fn check(what: &str, size: [usize; 2], build: impl Fn(&mut Twin) -> (Vec<Both>, 
 fn run(plan: &mut Plan, size: [usize; 2], inputs: &[&[f32]], outputs: &[Both]) -> Vec<Vec<f32>> {
     let mut found: Vec<Vec<f32>> = outputs
         .iter()
-        .map(|output| vec![f32::NAN; output.1.numbers.len()])
+        .map(|output| vec![f32::NAN; output.1.values.len()])
         .collect();
     let mut slices: Vec<&mut [f32]> = found.iter_mut().map(|found| &mut found[..]).collect();
     plan.run(N, size, inputs, &mut slices);
@@ -216,7 +216,7 @@ fn runs_a_dense_network() {
         check(&format!("a dense network at {size:?}"), size, |twin| {
             let (x, other) = (twin.input(12, size), twin.input(5, size));
             let leaky = Activation::LeakyRelu(0.2);
-            // Computed from another part, of another concatenation, and given twice: all copied.
+            // Parts computed from another part, belonging to another concatenation, or given twice.
             let a = twin.conv(&x, 20, Kernel::same(3), leaky);
             let first = twin.concat(&[&x, &a]);
             let b = twin.conv(&first, 7, Kernel::same(3), leaky);
@@ -300,7 +300,7 @@ fn what_nothing_uses_costs_nothing() {
         assert!(twin.seed > seed);
         let y = twin.conv(&hidden, 5, Kernel::same(3), Activation::Relu);
         let mut plan = twin.builder.build(&[y.0], size);
-        let found = run(&mut plan, size, &[&x.1.numbers], &[y]);
+        let found = run(&mut plan, size, &[&x.1.values], &[y]);
         (found, plan.cost())
     };
     assert!(build(true) == build(false));
@@ -331,7 +331,7 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
         let mut run_with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.expect("a pool of threads");
-            let inputs = [&x.1.numbers[..]];
+            let inputs = [&x.1.values[..]];
             let found =
                 pool.install(|| self::run(&mut plan, size, &inputs, std::slice::from_ref(&up)));
             found[0].iter().map(|y| y.to_bits()).collect::<Vec<_>>()
@@ -361,18 +361,18 @@ fn computes_large_pictures_in_strips_to_the_same_bytes() {
         let found = run(
             &mut plan,
             [height, width],
-            &[&x.1.numbers],
+            &[&x.1.values],
             std::slice::from_ref(&y),
         );
-        // Short enough to be computed whole, and long enough to be right in the upper rows.
+        // Short enough not to be divided, and long enough to be correct in the upper rows.
         let short = 32;
-        let rows = |numbers: &[f32], from: usize, count: usize| -> Vec<f32> {
-            let planes = numbers.chunks_exact(from * width);
+        let rows = |values: &[f32], from: usize, count: usize| -> Vec<f32> {
+            let planes = values.chunks_exact(from * width);
             planes
                 .flat_map(|plane| plane[..count * width].to_vec())
                 .collect()
         };
-        let top = rows(&x.1.numbers, height, short);
+        let top = rows(&x.1.values, height, short);
         let mut part = vec![f32::NAN; N * 5 * short * width];
         plan.run(N, [short, width], &[&top], &mut [&mut part]);
         assert_eq!(
@@ -380,7 +380,7 @@ fn computes_large_pictures_in_strips_to_the_same_bytes() {
             rows(&part, short, short - 4),
             "{isa:?}"
         );
-        let expected: Vec<f64> = y.1.numbers.iter().map(|x| f64::from(*x)).collect();
+        let expected: Vec<f64> = y.1.values.iter().map(|x| f64::from(*x)).collect();
         assert_close_to_scale(&format!("strips, {isa:?}"), &found[0], &expected, 1.0, 1e-5);
     }
 }

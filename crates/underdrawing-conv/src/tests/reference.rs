@@ -1,4 +1,4 @@
-//! The sums as they are written, in double precision.
+//! The defining sums, in double precision.
 
 use crate::{Activation, Conv, Kernel};
 
@@ -12,9 +12,8 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn new(shape: Conv, x: &[f32], w: &[f32], dy: &[f32]) -> Self {
-        let [x, w, dy] = [x, w, dy].map(|numbers| -> Vec<f64> {
-            numbers.iter().map(|number| f64::from(*number)).collect()
-        });
+        let [x, w, dy] = [x, w, dy]
+            .map(|values| -> Vec<f64> { values.iter().map(|number| f64::from(*number)).collect() });
         let mut result = Self {
             shape,
             y: vec![0.0; shape.y_len()],
@@ -52,8 +51,8 @@ impl Reference {
     }
 }
 
-/// Calls `visit` with the first indices in `x`, `w` and `y` of the products of a weight and a row
-/// of the output, how many they are, and the distance from an index in `x` to the next.
+/// Calls `visit` for the products of each weight and each row of the output, with the first indices
+/// in `x`, `w` and `y`, the number of products, and the distance between indices in `x`.
 fn each_row(shape: Conv, mut visit: impl FnMut(usize, usize, usize, usize, usize)) {
     let Conv {
         n,
@@ -104,13 +103,13 @@ fn each_row(shape: Conv, mut visit: impl FnMut(usize, usize, usize, usize, usize
 /// Sums of the channels of pictures.
 pub(super) fn sums(pictures: &[f32], area: usize, channels: usize) -> Vec<f64> {
     let mut sums = vec![0.0; channels];
-    for (channel, numbers) in pictures.chunks(area).enumerate() {
-        sums[channel % channels] += numbers.iter().map(|x| f64::from(*x)).sum::<f64>();
+    for (channel, values) in pictures.chunks(area).enumerate() {
+        sums[channel % channels] += values.iter().map(|x| f64::from(*x)).sum::<f64>();
     }
     sums
 }
 
-/// Numbers in [-0.5, 0.5), the same in each run.
+/// Values in [-0.5, 0.5), the same in each run.
 pub(super) fn noise(len: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let mut next = || {
@@ -127,9 +126,9 @@ pub(super) fn assert_close(what: &str, found: &[f32], expected: &[f64], toleranc
     assert_close_to_scale(what, found, expected, largest(expected), tolerance);
 }
 
-/// The largest of the numbers, leaving signs aside.
-pub(super) fn largest(numbers: &[f64]) -> f64 {
-    numbers
+/// The largest absolute value.
+pub(super) fn largest(values: &[f64]) -> f64 {
+    values
         .iter()
         .fold(1e-30_f64, |largest, x| largest.max(x.abs()))
 }

@@ -3,7 +3,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{Transforms, both_sides};
+use super::{Transforms, both_sides, by_both_sides};
 use crate::simd::Simd;
 
 /// For kernels of 3x3: 36 products.
@@ -17,7 +17,7 @@ const SCALE_B: f32 = 1.0 / 6.0;
 impl Transforms for Three {
     const TAPS: usize = 3;
 
-    /// Half of the columns at a time, since 36 vectors are more than there are registers.
+    /// Half of the columns at a time, because there are fewer than 36 registers.
     #[inline(always)]
     fn input<S: Simd>(
         simd: S,
@@ -51,64 +51,11 @@ impl Transforms for Three {
         }
     }
 
-    #[inline(always)]
-    fn output<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 6, 4>(
-            simd,
-            #[inline(always)]
-            |simd, x| output_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn output_transposed<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 4, 6>(
-            simd,
-            #[inline(always)]
-            |simd, x| output_transposed_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn weight<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 3, 6>(
-            simd,
-            #[inline(always)]
-            |simd, x| weight_1d(simd, x),
-            load,
-            store,
-        );
-    }
-
-    #[inline(always)]
-    fn weight_transposed<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    ) {
-        both_sides::<S, 6, 3>(
-            simd,
-            #[inline(always)]
-            |simd, x| weight_transposed_1d(simd, x),
-            load,
-            store,
-        );
+    by_both_sides! {
+        output: output_1d,
+        output_transposed: output_transposed_1d,
+        weight: weight_1d,
+        weight_transposed: weight_transposed_1d,
     }
 }
 
@@ -147,7 +94,7 @@ fn input_1d_end<S: Simd>(s: S, x: [S::V; 6]) -> [S::V; 3] {
 fn output_1d<S: Simd>(s: S, m: [S::V; 6]) -> [S::V; 4] {
     let (sum_a, sum_b) = (s.add(m[1], m[2]), s.add(m[3], m[4]));
     let (diff_a, diff_b) = (s.sub(m[1], m[2]), s.sub(m[3], m[4]));
-    // At both pairs of points, x^3 is x / 2 or 2 x.
+    // At the two pairs of points, x^3 is x / 2 and 2 x.
     let (diff_a, diff_b) = (s.mul(s.splat(A), diff_a), s.mul(s.splat(B), diff_b));
     [
         s.add(m[0], s.add(sum_a, sum_b)),

@@ -1,27 +1,28 @@
-//! The gradient of the weights: both pictures in the products' domain, the products summed over
-//! the tiles, and the sums transformed once at the end.
+//! The gradient with respect to the weights: `x` and `dy` are transformed, their products are
+//! summed over the tiles, and the sums are transformed once at the end.
 
 use rayon::prelude::*;
 
-use super::Shape;
-use crate::block::{Domain, Grid, Tiles, gather_window, transform_slopes};
+use super::tiling::Tiling;
+use crate::block::{Domain, Grid, gather_window, transform_dy};
 use crate::gemm::{Operands, VECS, even_parts, tile};
 use crate::pass::{Pass, WeightIdx, WeightMap};
 use crate::scratch;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::{Three, Transforms, Two};
 
-/// Partial sums of a weight gradient. It decides the order of the summation, so it must not
-/// depend on the number of threads.
+/// Partial sums of a weight gradient. This fixes the order of summation, so it must not depend on
+/// the number of threads.
 const PARTIAL_SUMS: usize = 8;
-/// Bytes of sums from which on larger blocks are faster.
+/// Bytes of sums above which larger blocks are faster.
 const LARGE_SUMS: usize = 512 << 10;
-/// Tiles of those.
+/// Tiles per larger block.
 const LARGE_BLOCK: usize = 128;
-/// Tiles of a partial sum, at least: with fewer, adding up takes longer than the products.
+/// Minimum number of tiles per partial sum: with fewer, adding the sums up takes longer than the
+/// products.
 const PARTIAL_TILES: usize = 96;
 
-/// The gradient of the weights of a pass whose result has one phase.
+/// The gradient with respect to the weights of a pass whose result has a single phase.
 pub(crate) fn backward_weight<S: Simd>(
     simd: S,
     pass: &Pass,
@@ -46,19 +47,19 @@ fn backward_by<S: Simd, T: Transforms>(
     dy: &[f32],
     dw: &mut [f32],
 ) {
-    let shape = Shape::with::<S>(pass, grid::<S, T>(pass));
-    let grid = shape.grid;
-    let sums = Sums::new(&shape);
+    let tiling = Tiling::with::<S>(pass, grid::<S, T>(pass));
+    let grid = tiling.grid;
+    let sums = Sums::new(&tiling);
     let items = pass.n * grid.per_picture();
     let tiles = pass.n * grid.tiles();
     let chunks = items.min(PARTIAL_SUMS).min(tiles.div_ceil(PARTIAL_TILES));
     let sums_len = T::PRODUCTS * sums.rows * sums.lanes;
     let pixels = grid.largest();
     let lens = [
-        (pixels.read(pass).pixels() * shape.pitch_in)
-            .max(pixels.written(pass).pixels() * shape.pitch_out),
-        T::PRODUCTS * shape.left.plane,
-        T::PRODUCTS * shape.right.plane,
+        (pixels.read(pass).pixels() * tiling.pitch_in)
+            .max(pixels.written(pass).pixels() * tiling.pitch_out),
+        T::PRODUCTS * tiling.left.plane,
+        T::PRODUCTS * tiling.right.plane,
     ];
     let correlate_block = |item: usize, memory: [&mut [f32]; 3], into: &mut [f32], add: bool| {
         simd.run(
@@ -67,10 +68,18 @@ fn backward_by<S: Simd, T: Transforms>(
                 let block = grid.get(item);
                 let [pixels, left, right] = memory;
                 gather_window(simd, pass.from, x, block.read(pass), pixels);
-                shape.enter(simd, transforms, block, [0, 0], pixels, left);
+                tiling.transform_input(simd, transforms, block, [0, 0], pixels, left);
                 gather_window(simd, pass.to, dy, block.written(pass), pixels);
-                let tiles = shape.tiles_written(block, [0, 0]);
-                enter_slopes(simd, transforms, &shape, tiles, pixels, right);
+                let tiles = tiling.tiles_written(block, [0, 0]);
+                transform_dy(
+                    simd,
+                    transforms,
+                    pixels,
+                    tiles,
+                    tiling.pitch_out,
+                    right,
+                    tiling.right,
+                );
                 sums.accumulate(simd, transforms, block.tiles(), left, right, into, add);
             },
         );
@@ -98,13 +107,13 @@ fn backward_by<S: Simd, T: Transforms>(
                         || sums.add_up(simd, transforms, partial_sums, row, taps),
                     );
                 });
-            sums.write(&shape, map, taps, dw);
+            sums.write(&tiling, map, taps, dw);
         },
     );
 }
 
-/// Blocks that fit a level-2 cache, or if the sums alone don't, larger ones: for each block the
-/// sums are read and written once.
+/// Blocks that fit the level-2 cache, or larger ones if the sums alone do not fit: every block
+/// reads and writes all sums once.
 fn grid<S: Simd, T: Transforms>(pass: &Pass) -> Grid {
     let phases = pass.phases_from().count();
     let sums_bytes = 4 * T::PRODUCTS * phases * pass.from.channels * pass.to.channels;
@@ -115,59 +124,39 @@ fn grid<S: Simd, T: Transforms>(pass: &Pass) -> Grid {
     }
 }
 
-#[inline(always)]
-fn enter_slopes<S: Simd, T: Transforms>(
-    simd: S,
-    transforms: T,
-    shape: &Shape,
-    tiles: Tiles,
-    pixels: &[f32],
-    right: &mut [f32],
-) {
-    transform_slopes(
-        simd,
-        transforms,
-        pixels,
-        tiles,
-        shape.pitch_out,
-        right,
-        shape.right,
-    );
-}
-
-/// Sums of products over tiles, `[product][rows][lanes]`. The lanes of the vectors are the
-/// channels that fill them better.
+/// Sums of products over tiles, `[product][rows][lanes]`. The vector lanes are the channels, of
+/// input or output, that fill them better.
 struct Sums {
-    /// Whether the rows are the output's channels, rather than those of the input.
+    /// Whether the rows are the output channels rather than the input channels.
     swapped: bool,
     rows: usize,
     lanes: usize,
-    /// Where the channels of the rows come from, and those of the lanes.
+    /// Layout of the operand of the rows, and of that of the lanes.
     sources: [Domain; 2],
 }
 
 impl Sums {
-    fn new(shape: &Shape) -> Self {
-        let c_out = shape.pass.to.channels;
-        let swapped = shape.depth * shape.pitch_out > c_out * shape.left.pitch;
+    fn new(tiling: &Tiling) -> Self {
+        let c_out = tiling.pass.to.channels;
+        let swapped = tiling.depth * tiling.pitch_out > c_out * tiling.left.pitch;
         if swapped {
             Self {
                 swapped,
                 rows: c_out,
-                lanes: shape.left.pitch,
-                sources: [shape.right, shape.left],
+                lanes: tiling.left.pitch,
+                sources: [tiling.right, tiling.left],
             }
         } else {
             Self {
                 swapped,
-                rows: shape.depth,
-                lanes: shape.right.pitch,
-                sources: [shape.left, shape.right],
+                rows: tiling.depth,
+                lanes: tiling.right.pitch,
+                sources: [tiling.left, tiling.right],
             }
         }
     }
 
-    /// A block's part: the products of `left` and `right`, over the tiles.
+    /// Adds the contribution of a block: the products of `left` and `right`, summed over its tiles.
     #[inline(always)]
     fn accumulate<S: Simd, T: Transforms>(
         &self,
@@ -210,7 +199,7 @@ impl Sums {
         }
     }
 
-    /// A row's taps, `[tap][lanes]`, from partial sums.
+    /// Computes the taps of a row, `[tap][lanes]`, from the partial sums.
     #[inline(always)]
     fn add_up<S: Simd, T: Transforms>(
         &self,
@@ -238,16 +227,16 @@ impl Sums {
         }
     }
 
-    /// Moves `taps[rows][tap][lanes]` to their places.
-    fn write(&self, shape: &Shape, map: WeightMap, taps: &[f32], dw: &mut [f32]) {
+    /// Copies `taps[rows][tap][lanes]` to their places in `dw`.
+    fn write(&self, tiling: &Tiling, map: WeightMap, taps: &[f32], dw: &mut [f32]) {
         let Pass {
             from,
             to,
             taps: side,
             ..
-        } = shape.pass;
-        for i in 0..shape.depth {
-            let (phase, channel) = (i / shape.pitch_in, i % shape.pitch_in);
+        } = tiling.pass;
+        for i in 0..tiling.depth {
+            let (phase, channel) = (i / tiling.pitch_in, i % tiling.pitch_in);
             if channel >= from.channels {
                 continue;
             }

@@ -1,29 +1,29 @@
-//! Weights in the products' domain.
+//! The transformed weights.
 
 use rayon::prelude::*;
 
-use super::Shape;
-use crate::conv::Weights;
+use super::tiling::Tiling;
 use crate::gemm::VECS;
 use crate::pass::WeightIdx;
+use crate::pass::Weights;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::Transforms;
 
-/// The most taps of a kernel, and the most lanes of a vector.
+/// Maximum number of taps of a kernel, and of lanes of a vector.
 const MAX_TAPS: usize = 9;
 const MAX_LANES: usize = 16;
 
-/// The weights of a phase of the result as the products read them: panels of `VECS` vectors of
-/// output channels, in each `[product][depth][output channel]`.
+/// Transforms the weights for one phase of the result, to panels of `VECS` vectors of output
+/// channels, each `[product][depth][output channel]`.
 pub(crate) fn transform<S: Simd, T: Transforms>(
     simd: S,
     transforms: T,
-    shape: &Shape,
+    tiling: &Tiling,
     w: Weights<'_>,
     to_phase: [usize; 2],
     weights: &mut [f32],
 ) {
-    let panel_len = T::PRODUCTS * shape.depth * VECS * S::LANES;
+    let panel_len = T::PRODUCTS * tiling.depth * VECS * S::LANES;
     weights
         .par_chunks_mut(panel_len)
         .enumerate()
@@ -31,7 +31,7 @@ pub(crate) fn transform<S: Simd, T: Transforms>(
             let first = panel * VECS * S::LANES;
             simd.run(
                 #[inline(always)]
-                || transform_panel(simd, transforms, shape, w, to_phase, first, weights),
+                || transform_panel(simd, transforms, tiling, w, to_phase, first, weights),
             );
         });
 }
@@ -41,18 +41,18 @@ pub(crate) fn transform<S: Simd, T: Transforms>(
 fn transform_panel<S: Simd, T: Transforms>(
     simd: S,
     _: T,
-    shape: &Shape,
+    tiling: &Tiling,
     w: Weights<'_>,
     to_phase: [usize; 2],
     first: usize,
     weights: &mut [f32],
 ) {
-    let pass = &shape.pass;
+    let pass = &tiling.pass;
     let plane = weights.len() / T::PRODUCTS;
-    let width = plane / shape.depth;
+    let width = plane / tiling.depth;
     let mut taps = [0.0; MAX_TAPS * MAX_LANES];
-    for i in 0..shape.depth {
-        let (phase, from) = (i / shape.pitch_in, i % shape.pitch_in);
+    for i in 0..tiling.depth {
+        let (phase, from) = (i / tiling.pitch_in, i % tiling.pitch_in);
         let from_phase = [phase / pass.from.step, phase % pass.from.step];
         for lane_start in (0..width).step_by(S::LANES) {
             for tap in 0..T::TAPS * T::TAPS {
@@ -67,7 +67,7 @@ fn transform_panel<S: Simd, T: Transforms>(
                     };
                     let exists = from < pass.from.channels && to < pass.to.channels;
                     taps[tap * S::LANES + lane] = if exists {
-                        w.numbers[w.map.get(idx)]
+                        w.values[w.map.get(idx)]
                     } else {
                         0.0
                     };

@@ -1,22 +1,21 @@
-//! Winograd's convolution inside of a plan: see [`crate::winograd`].
+//! Winograd convolution in a plan: see [`crate::winograd`].
 //!
-//! There is nothing to gather or to scatter. With many blocks of tiles each is one thread's; with
-//! few, as in the deep layers of a network, the threads share a block and divide the output
-//! channels, so that each weight is read once.
+//! There is nothing to gather or scatter. If there are many blocks of tiles, each is computed by
+//! one thread. If there are few, as in the deep layers of a network, all threads work on one block
+//! and divide its output channels, so that each weight is read once.
 
 use rayon::prelude::*;
 
-use super::conv_step::{Pixel, Sink, Source};
+use super::sink::{Pixel, Sink, Source};
 use crate::block::{Block, Domain, Tiles, transform_input};
-use crate::conv::Weights;
-use crate::layout::Shared;
-use crate::pass::Pass;
+use crate::pass::{Pass, Weights};
 use crate::scratch;
+use crate::shared::Shared;
 use crate::simd::{Simd, Vectors, VectorsMut};
 use crate::transform::{TILE, Three, Transforms, Two};
-use crate::winograd::{Shape, weights};
+use crate::winograd::{Tiling, weights};
 
-/// Blocks of tiles from which on each is one thread's. It doesn't change results.
+/// Number of blocks from which each is computed by one thread. It does not affect results.
 const MANY_BLOCKS: usize = 6;
 
 /// Weights for [`run`].
@@ -33,11 +32,11 @@ fn pack_by<S: Simd, T: Transforms>(
     pass: &Pass,
     w: Weights<'_>,
 ) -> Vec<f32> {
-    let shape = Shape::new::<S>(pass);
-    let phase_len = T::PRODUCTS * shape.depth * shape.pitch_out;
+    let tiling = Tiling::new::<S>(pass);
+    let phase_len = T::PRODUCTS * tiling.depth * tiling.pitch_out;
     let mut packed = vec![0.0; pass.phases_to().count() * phase_len];
     for (phase, packed) in pass.phases_to().zip(packed.chunks_exact_mut(phase_len)) {
-        weights::transform(simd, transforms, &shape, w, phase, packed);
+        weights::transform(simd, transforms, &tiling, w, phase, packed);
     }
     packed
 }
@@ -64,47 +63,47 @@ fn run_by<S: Simd, T: Transforms>(
     weights: &[f32],
     sink: &Sink<'_>,
 ) {
-    let shape = Shape::new::<S>(pass);
+    let tiling = Tiling::new::<S>(pass);
     let task = Task {
         simd,
         transforms,
         pass,
-        shape: &shape,
+        tiling: &tiling,
         source,
         weights,
         sink,
     };
-    let blocks = pass.n * shape.grid.per_picture();
+    let blocks = pass.n * tiling.grid.per_picture();
     if blocks >= MANY_BLOCKS {
         (0..blocks)
             .into_par_iter()
-            .for_each(|item| task.block(shape.grid.get(item)));
+            .for_each(|item| task.block(tiling.grid.get(item)));
     } else {
-        (0..blocks).for_each(|item| task.shared_block(shape.grid.get(item)));
+        (0..blocks).for_each(|item| task.shared_block(tiling.grid.get(item)));
     }
 }
 
-/// All that a block needs.
+/// What all blocks have in common.
 #[derive(Clone, Copy)]
 struct Task<'a, S, T> {
     simd: S,
     transforms: T,
     pass: &'a Pass,
-    shape: &'a Shape,
+    tiling: &'a Tiling,
     source: Source<'a>,
     weights: &'a [f32],
     sink: &'a Sink<'a>,
 }
 
 impl<S: Simd, T: Transforms> Task<'_, S, T> {
-    /// A block by one thread.
+    /// Computes a block with one thread.
     fn block(&self, block: Block) {
         let Self {
-            simd, pass, shape, ..
+            simd, pass, tiling, ..
         } = *self;
         let lens = [
-            T::PRODUCTS * shape.left.plane,
-            T::PRODUCTS * shape.right.plane,
+            T::PRODUCTS * tiling.left.plane,
+            T::PRODUCTS * tiling.right.plane,
         ];
         scratch::with(lens, |[left, right]| {
             simd.run(
@@ -113,39 +112,53 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                     let weights = self.weights.chunks_exact(self.phase_len());
                     for (phase, weights) in pass.phases_to().zip(weights) {
                         for (idx, from_phase) in pass.phases_from().enumerate() {
-                            let left = &mut left[idx * shape.pitch_in..];
-                            self.enter(block, phase, from_phase, 0, shape.pitch_in, left);
+                            let left = &mut left[idx * tiling.pitch_in..];
+                            self.transform_input(
+                                block,
+                                phase,
+                                from_phase,
+                                0,
+                                tiling.pitch_in,
+                                left,
+                            );
                         }
-                        shape.multiply(simd, self.transforms, block.tiles(), left, weights, right);
-                        self.leave(block, phase, right, shape.right, 0, shape.pitch_out);
+                        tiling.multiply(simd, self.transforms, block.tiles(), left, weights, right);
+                        self.transform_output(
+                            block,
+                            phase,
+                            right,
+                            tiling.right,
+                            0,
+                            tiling.pitch_out,
+                        );
                     }
                 },
             );
         });
     }
 
-    /// A block by all threads: first each takes some channels of the input, then some of the
-    /// output.
+    /// Computes a block with all threads, which first divide the channels of the input, then those
+    /// of the output.
     fn shared_block(&self, block: Block) {
         let Self {
-            simd, pass, shape, ..
+            simd, pass, tiling, ..
         } = *self;
         let phases: Vec<[usize; 2]> = pass.phases_to().collect();
-        let left_len = T::PRODUCTS * shape.left.plane;
+        let left_len = T::PRODUCTS * tiling.left.plane;
         scratch::with([phases.len() * left_len], |[lefts]| {
-            self.enter_phases(block, &phases, Shared::new(lefts));
+            self.transform_input_phases(block, &phases, Shared::new(lefts));
             let lefts = &*lefts;
             let panels: Vec<(usize, usize, &[f32])> = self
                 .weights
                 .chunks_exact(self.phase_len())
                 .enumerate()
                 .flat_map(|(phase, weights)| {
-                    let panels = shape.panels::<S, T>(weights);
+                    let panels = tiling.panels::<S, T>(weights);
                     panels.map(move |(o, panel)| (phase, o, panel))
                 })
                 .collect();
             panels.into_par_iter().for_each(|(phase, o, panel)| {
-                let width = panel.len() / (T::PRODUCTS * shape.depth);
+                let width = panel.len() / (T::PRODUCTS * tiling.depth);
                 let domain = Domain {
                     pitch: width,
                     plane: block.tiles() * width + 16,
@@ -156,7 +169,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                         || {
                             let left = &lefts[phase * left_len..][..left_len];
                             let tiles = block.tiles();
-                            shape.multiply_panel(
+                            tiling.multiply_panel(
                                 simd,
                                 self.transforms,
                                 tiles,
@@ -165,7 +178,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                                 right,
                                 domain,
                             );
-                            self.leave(block, phases[phase], right, domain, o, width);
+                            self.transform_output(block, phases[phase], right, domain, o, width);
                         },
                     );
                 });
@@ -174,45 +187,47 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
     }
 
     /// Transforms what a block reads for all phases of the result, one after the other.
-    fn enter_phases(&self, block: Block, phases: &[[usize; 2]], lefts: Shared<'_>) {
-        let Self { simd, shape, .. } = *self;
+    fn transform_input_phases(&self, block: Block, phases: &[[usize; 2]], lefts: Shared<'_>) {
+        let Self { simd, tiling, .. } = *self;
         let from_phases: Vec<[usize; 2]> = self.pass.phases_from().collect();
-        let left_len = T::PRODUCTS * shape.left.plane;
-        let vectors = shape.pitch_in / S::LANES;
+        let left_len = T::PRODUCTS * tiling.left.plane;
+        let vectors = tiling.pitch_in / S::LANES;
         (0..phases.len() * from_phases.len() * vectors)
             .into_par_iter()
             .for_each(|item| {
                 let (rest, c) = (item / vectors, item % vectors * S::LANES);
                 let (phase, idx) = (rest / from_phases.len(), rest % from_phases.len());
-                let start = phase * left_len + idx * shape.pitch_in + c;
+                let start = phase * left_len + idx * tiling.pitch_in + c;
                 let (phase, from_phase) = (phases[phase], from_phases[idx]);
                 simd.run(
                     #[inline(always)]
                     || {
                         // SAFETY: each item has other channels.
-                        unsafe { self.enter_shared(block, phase, from_phase, c, lefts, start) };
+                        unsafe {
+                            self.transform_input_shared(block, phase, from_phase, c, lefts, start);
+                        };
                     },
                 );
             });
     }
 
-    /// Numbers of the weights of a phase of the result.
+    /// Number of transformed weights for one phase of the result.
     fn phase_len(&self) -> usize {
-        T::PRODUCTS * self.shape.depth * self.shape.pitch_out
+        T::PRODUCTS * self.tiling.depth * self.tiling.pitch_out
     }
 
-    /// Where a block's patches of one phase lie in the source.
+    /// Where the patches of a block are in the source, for one phase.
     #[inline(always)]
     fn tiles(&self, block: Block, phase: [usize; 2], from_phase: [usize; 2]) -> Tiles {
         let Self { pass, source, .. } = *self;
-        let spot = source.spot;
+        let view = source.view;
         let step = pass.from.step;
         let at = |axis: usize, tile: usize| {
             (tile * TILE * step + from_phase[axis]) as isize + pass.first[phase[axis]]
         };
         Tiles {
-            start: spot.at(block.picture, at(0, block.top), at(1, block.left)),
-            steps: [step * spot.row, step * spot.pixel],
+            start: view.at(block.picture, at(0, block.top), at(1, block.left)),
+            steps: [step * view.row, step * view.pixel],
             cols: block.cols,
             count: block.tiles(),
         }
@@ -220,7 +235,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
 
     /// Transforms `count` channels of the input from `c` on.
     #[inline(always)]
-    fn enter(
+    fn transform_input(
         &self,
         block: Block,
         phase: [usize; 2],
@@ -231,12 +246,12 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
     ) {
         let mut tiles = self.tiles(block, phase, from_phase);
         tiles.start += c;
-        let numbers = self.source.numbers;
-        let domain = self.shape.left;
+        let values = self.source.values;
+        let domain = self.tiling.left;
         transform_input(
             self.simd,
             self.transforms,
-            numbers,
+            values,
             tiles,
             count,
             left,
@@ -247,9 +262,9 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
     /// Transforms a vector of channels of the input, from `c` on, to `left[start..]`.
     ///
     /// # Safety
-    /// No other thread may use these channels of `left` meanwhile.
+    /// No other thread may access these channels of `left` meanwhile.
     #[inline(always)]
-    unsafe fn enter_shared(
+    unsafe fn transform_input_shared(
         &self,
         block: Block,
         phase: [usize; 2],
@@ -260,22 +275,22 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
     ) {
         let Self {
             simd,
-            shape,
+            tiling,
             source,
             ..
         } = *self;
         let tiles = self.tiles(block, phase, from_phase);
         for idx in 0..tiles.count {
-            let x = &source.numbers[tiles.get(idx) + c..];
+            let x = &source.values[tiles.get(idx) + c..];
             let x = Vectors::<S>::new(x, T::PATCH, tiles.steps);
-            let start = start + idx * shape.left.pitch;
+            let start = start + idx * tiling.left.pitch;
             T::input(
                 simd,
                 #[inline(always)]
                 |row, col| x.get(simd, row, col),
                 #[inline(always)]
                 |row, col, product| {
-                    let at = start + (row * T::PATCH + col) * shape.left.plane;
+                    let at = start + (row * T::PATCH + col) * tiling.left.plane;
                     // SAFETY: the caller vouches that it is alone.
                     unsafe { left.store(simd, at, product) };
                 },
@@ -283,10 +298,10 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
         }
     }
 
-    /// Transforms the products of `count` channels of the output from `c` on, and writes what is
-    /// inside of the pictures.
+    /// Transforms the products of `count` channels of the output from `c` on, and writes the pixels
+    /// that are inside the pictures.
     #[inline(always)]
-    fn leave(
+    fn transform_output(
         &self,
         block: Block,
         phase: [usize; 2],
@@ -337,6 +352,6 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
     }
 }
 
-/// A tile's pixels, a vector each.
+/// The pixels of a tile, one vector each.
 #[repr(align(64))]
 struct Pixels([f32; 256]);

@@ -1,20 +1,20 @@
-//! Where the maps of a plan lie.
+//! The memory of a plan, and where its maps are in it.
 
-use crate::layout::Shared;
 use crate::pass::Pass;
+use crate::shared::Shared;
 use crate::transform::TILE;
 
-/// Where some maps lie, whatever the pictures' size.
+/// Where some maps are, independently of the size of the pictures.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) buffer: usize,
-    /// First channel in the buffer's pixels.
+    /// First channel within the pixels of the buffer.
     pub(super) offset: usize,
-    /// Numbers from the first channel to the last: between concatenated parts are gaps.
+    /// Values from the first channel to the last, including the gaps between concatenated parts.
     pub(super) extent: usize,
-    /// The channels: first number, and how many.
+    /// First channel and number of channels of each part.
     pub(super) parts: Vec<(usize, usize)>,
-    /// How often the pictures have been halved, from the inputs' size.
+    /// How often the size of the inputs has been halved.
     pub(super) level: usize,
 }
 
@@ -24,12 +24,12 @@ impl Place {
     }
 }
 
-/// Where some maps lie in a buffer, for one size of pictures.
+/// Where some maps are in a buffer, for one size of pictures.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Spot {
-    /// The first picture's first pixel. Before it are rows and columns of zeros.
+pub(super) struct View {
+    /// First pixel of the first picture. Rows and columns of zeros precede it.
     pub(super) start: usize,
-    /// From a picture, row, or pixel to the next.
+    /// Distances between pictures, rows and pixels.
     pub(super) picture: usize,
     pub(super) row: usize,
     pub(super) pixel: usize,
@@ -38,8 +38,8 @@ pub(super) struct Spot {
     pub(super) width: usize,
 }
 
-impl Spot {
-    /// Index of a pixel's first number. The border has negative rows and columns.
+impl View {
+    /// Index of the first value of a pixel. Rows and columns of the border are negative.
     #[inline(always)]
     pub(super) fn at(&self, picture: usize, row: isize, col: isize) -> usize {
         let inside = row * self.row as isize + col * self.pixel as isize;
@@ -47,27 +47,27 @@ impl Spot {
     }
 }
 
-/// Rows and columns around the pictures of a level.
+/// Pictures of a level and their border.
 #[derive(Clone, Copy, Debug, Default)]
 struct Frame {
     before: usize,
-    /// From the first pixel on, the pictures included.
+    /// From the first pixel of the picture to the end of the border.
     height: usize,
     width: usize,
 }
 
-/// A buffer's level and the numbers of a pixel.
+/// Level of a buffer, and its values per pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     pub(super) level: usize,
     pub(super) pitch: usize,
 }
 
-/// What a convolution reads beyond its pictures.
+/// What a convolution reads, for the size of the border.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
     pub(super) level: usize,
-    /// For any size: what counts are taps, steps and starts.
+    /// For any size: only taps, steps and starts matter.
     pub(super) pass: Pass,
 }
 
@@ -93,7 +93,7 @@ impl Buffers {
         }
     }
 
-    /// Makes room for `n` pictures. Their borders are zeros afterwards, and stay so.
+    /// Makes room for `n` pictures and zeros their borders, which are never written.
     pub(super) fn resize(&mut self, n: usize, size: [usize; 2]) {
         if (self.n, self.size) == (n, size) {
             return;
@@ -113,12 +113,12 @@ impl Buffers {
         }
     }
 
-    /// Numbers of a pixel in all buffers together.
+    /// Values per pixel in all buffers together.
     pub(super) fn numbers_of_pixel(&self) -> usize {
         self.kinds.iter().map(|kind| kind.pitch).sum()
     }
 
-    /// Whether there are maps of another size than the inputs.
+    /// Whether any maps differ in size from the inputs.
     pub(super) fn changes_size(&self) -> bool {
         self.kinds.iter().any(|kind| kind.level > 0)
     }
@@ -142,11 +142,11 @@ impl Buffers {
         frame
     }
 
-    pub(super) fn spot(&self, place: &Place) -> Spot {
+    pub(super) fn view(&self, place: &Place) -> View {
         let frame = self.frames[place.level];
         let pitch = self.kinds[place.buffer].pitch;
         let row = (frame.before + frame.width) * pitch;
-        Spot {
+        View {
             start: frame.before * (row + pitch) + place.offset,
             picture: (frame.before + frame.height) * row,
             row,
@@ -157,12 +157,12 @@ impl Buffers {
         }
     }
 
-    /// A buffer's numbers.
+    /// The values of a buffer.
     pub(super) fn get(&self, buffer: usize) -> &[f32] {
-        self.memory[buffer].numbers()
+        self.memory[buffer].values()
     }
 
-    /// Takes a buffer away, to write it while others are read. To be put back.
+    /// Takes a buffer out, so that it can be written while others are read. See [`Self::put`].
     pub(super) fn take(&mut self, buffer: usize) -> Memory {
         std::mem::take(&mut self.memory[buffer])
     }
@@ -172,14 +172,14 @@ impl Buffers {
     }
 }
 
-/// Numbers that may be read beyond the last pixel, by a vector of which some lanes aren't used.
+/// Values beyond the last pixel that may be read by a vector with unused lanes.
 const SLACK: usize = 16;
 
-/// Numbers from a cache line on.
+/// Values aligned to a cache line.
 #[derive(Default)]
 pub(super) struct Memory {
-    numbers: Vec<f32>,
-    /// Where the first cache line starts, and how many numbers there are from there on.
+    values: Vec<f32>,
+    /// Start of the first cache line, and number of values from there on.
     start: usize,
     len: usize,
 }
@@ -187,19 +187,19 @@ pub(super) struct Memory {
 impl Memory {
     fn reset(&mut self, len: usize) {
         const LINE: usize = 16;
-        // Fresh zeros cost nothing until they are touched; what was there is given back first.
-        self.numbers = Vec::new();
-        self.numbers = vec![0.0; len + LINE];
-        let misfit = self.numbers.as_ptr().addr() / size_of::<f32>() % LINE;
+        // Fresh zeros cost nothing until they are touched. The old memory is freed first.
+        self.values = Vec::new();
+        self.values = vec![0.0; len + LINE];
+        let misfit = self.values.as_ptr().addr() / size_of::<f32>() % LINE;
         self.start = (LINE - misfit) % LINE;
         self.len = len;
     }
 
-    fn numbers(&self) -> &[f32] {
-        &self.numbers[self.start..][..self.len]
+    fn values(&self) -> &[f32] {
+        &self.values[self.start..][..self.len]
     }
 
     pub(super) fn shared(&mut self) -> Shared<'_> {
-        Shared::new(&mut self.numbers[self.start..][..self.len])
+        Shared::new(&mut self.values[self.start..][..self.len])
     }
 }

@@ -1,25 +1,24 @@
-//! The convolution as it is written, inside of a plan: a matrix product of pixels x (taps,
-//! channels) x output channels that reads the pixels where they lie.
+//! Direct convolution in a plan: a matrix product, pixels x (taps, channels) x output channels,
+//! that reads the pixels in place.
 //!
-//! For the first layer, which has three channels, for 1x1 kernels, and for layers of few pixels
-//! and many channels: there the threads divide the output channels and each weight is read once.
+//! It is used for kernels that Winograd's method cannot compute and for layers with few pixels and
+//! many channels. For the latter, the threads divide the output channels, so that each weight is
+//! read once.
 
 use rayon::prelude::*;
 
-use super::conv_step::{Pixel, Sink, Source};
-use crate::conv::Weights;
+use super::sink::{Pixel, Sink, Source};
 use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::pass::{Pass, WeightIdx};
+use crate::panel::PART_DEPTH;
+use crate::pass::{Pass, WeightIdx, Weights};
 use crate::scratch;
 use crate::simd::Simd;
 
-/// Pixels that a thread takes through all output channels at a time.
+/// Pixels for which a thread computes all output channels at a time.
 const PART_PIXELS: usize = 112;
-/// Numbers summed at a time, so that the weights of a panel stay in the level-1 cache meanwhile.
-const PART_DEPTH: usize = 256;
 
 /// Weights for [`run`]: for each phase of the result, panels of `VECS` vectors of output channels,
-/// in each `[phase][tap][c_in][output channel]`.
+/// each `[phase][tap][c_in][output channel]`.
 pub(super) fn pack<S: Simd>(pass: &Pass, w: Weights<'_>) -> Vec<f32> {
     let mut packed = Vec::new();
     for to_phase in pass.phases_to() {
@@ -36,7 +35,7 @@ pub(super) fn pack<S: Simd>(pass: &Pass, w: Weights<'_>) -> Vec<f32> {
                                 tap: [tap / pass.taps, tap % pass.taps],
                             };
                             if to < pass.to.channels {
-                                w.numbers[w.map.get(idx)]
+                                w.values[w.map.get(idx)]
                             } else {
                                 0.0
                             }
@@ -49,7 +48,7 @@ pub(super) fn pack<S: Simd>(pass: &Pass, w: Weights<'_>) -> Vec<f32> {
     packed
 }
 
-/// First channels and widths of the panels.
+/// First channel and width of each panel.
 fn panels<S: Simd>(pass: &Pass) -> Vec<(usize, usize)> {
     let channels = pass.to.channels.next_multiple_of(S::LANES);
     (0..channels)
@@ -66,7 +65,7 @@ pub(super) fn run<S: Simd>(
     weights: &[f32],
     sink: &Sink<'_>,
 ) {
-    let depth = Runs::new(pass, source).depth();
+    let depth = Taps::new(pass, source).depth();
     let mut rest = weights;
     let mut panels_of_phases = Vec::new();
     for phase in pass.phases_to() {
@@ -106,21 +105,21 @@ pub(super) fn run<S: Simd>(
     }
 }
 
-/// Where what is summed lies, from the first tap on: runs of `c_in` numbers, one for each phase and
-/// tap.
-struct Runs {
+/// Where the inputs of a pixel are, relative to the first tap: runs of `c_in` values, one for each
+/// phase and tap.
+struct Taps {
     starts: Vec<usize>,
     c_in: usize,
 }
 
-impl Runs {
+impl Taps {
     fn new(pass: &Pass, source: Source<'_>) -> Self {
-        let (spot, step, taps) = (source.spot, pass.from.step, pass.taps);
+        let (view, step, taps) = (source.view, pass.from.step, pass.taps);
         let starts = pass.phases_from().flat_map(|[row, col]| {
             (0..taps * taps).map(move |tap| {
                 let down = tap / taps * step + row;
                 let right = tap % taps * step + col;
-                down * spot.row + right * spot.pixel
+                down * view.row + right * view.pixel
             })
         });
         Self {
@@ -133,7 +132,7 @@ impl Runs {
         self.starts.len() * self.c_in
     }
 
-    /// Copies a pixel's numbers from the one of an index on.
+    /// Copies the inputs of a pixel, from the one with the index `idx` on.
     #[inline(always)]
     fn copy(&self, pixel: &[f32], mut idx: usize, mut to: &mut [f32]) {
         while !to.is_empty() {
@@ -156,8 +155,9 @@ struct Panel<'a> {
 }
 
 impl Panel<'_> {
-    /// Computes pixels from `first` on, as many as there is room for in `sums`, with room for
-    /// `PART_DEPTH` numbers of each in `copies`: rows at odd places cost the micro-kernel registers.
+    /// Computes as many pixels as `sums` has room for, from `first` on. `copies` has room for
+    /// `PART_DEPTH` inputs of each: reading rows at irregular offsets would cost the micro-kernel a
+    /// register each.
     #[inline(always)]
     fn compute<S: Simd>(
         &self,
@@ -170,11 +170,11 @@ impl Panel<'_> {
     ) {
         let width = self.width;
         let count = sums.len() / width;
-        let runs = Runs::new(pass, source);
-        for (part, (first_k, depth)) in even_parts(runs.depth(), PART_DEPTH).enumerate() {
+        let taps = Taps::new(pass, source);
+        for (part, (first_k, depth)) in even_parts(taps.depth(), PART_DEPTH).enumerate() {
             for (idx, copy) in copies.chunks_exact_mut(PART_DEPTH).take(count).enumerate() {
-                let pixel = &source.numbers[self.read(pass, source, first + idx)..];
-                runs.copy(pixel, first_k, &mut copy[..depth]);
+                let pixel = &source.values[self.read(pass, source, first + idx)..];
+                taps.copy(pixel, first_k, &mut copy[..depth]);
             }
             for (start, rows) in even_parts(count, S::ROWS) {
                 let operands = Operands {
@@ -208,25 +208,25 @@ impl Panel<'_> {
             }
             for lane in (0..width).step_by(S::LANES) {
                 let sums = &sums[lane..][..S::LANES];
-                // SAFETY: the slice has as many numbers as a vector, and these channels of this
+                // SAFETY: the slice has as many values as a vector, and these channels of this
                 // pixel are this thread's.
                 unsafe { sink.put(simd, pixel, self.start + lane, simd.load(sums.as_ptr())) };
             }
         }
     }
 
-    /// Where the first tap of a pixel lies.
+    /// Where the first tap of a pixel is.
     #[inline(always)]
     fn read(&self, pass: &Pass, source: Source<'_>, idx: usize) -> usize {
         let Pixel { picture, row, col } = pixel(pass, idx);
         let at = |axis: usize, position: usize| {
             (position * pass.from.step) as isize + pass.first[self.phase[axis]]
         };
-        source.spot.at(picture, at(0, row), at(1, col))
+        source.view.at(picture, at(0, row), at(1, col))
     }
 }
 
-/// A pixel of the common grid.
+/// The pixel of the common grid with an index.
 #[inline(always)]
 fn pixel(pass: &Pass, idx: usize) -> Pixel {
     let (rows, cols) = (pass.rows(), pass.cols());
