@@ -40,7 +40,9 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
 
 /// Seconds by package, all its units together.
 fn seconds(report: &str) -> anyhow::Result<BTreeMap<String, f64>> {
-    let start = report.find("const UNIT_DATA = ").context("a report without units")?;
+    let start = report
+        .find("const UNIT_DATA = ")
+        .context("a report without units")?;
     let json = &report[start + "const UNIT_DATA = ".len()..];
     let end = json.find("];").context("a report without units")? + 1;
     let units: Vec<Unit> = serde_json::from_str(&json[..end])?;
@@ -114,7 +116,10 @@ fn table(
         };
         let _ = writeln!(table, "| {package} | {duration:.1} | {why} |");
     }
-    let _ = writeln!(table, "| all others | {rest:.1} | below {SHORTEST_ROW} second each |");
+    let _ = writeln!(
+        table,
+        "| all others | {rest:.1} | below {SHORTEST_ROW} second each |"
+    );
     table
 }
 

@@ -185,6 +185,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    pub(super) fn copy_of(values: &[f32]) -> Self {
+        let mut memory = Self::default();
+        memory.reset(values.len());
+        memory.values[memory.start..][..values.len()].copy_from_slice(values);
+        memory
+    }
+
     fn reset(&mut self, len: usize) {
         const LINE: usize = 16;
         // Fresh zeros cost nothing until they are touched. The old memory is freed first.
@@ -195,7 +202,7 @@ impl Memory {
         self.len = len;
     }
 
-    fn values(&self) -> &[f32] {
+    pub(super) fn values(&self) -> &[f32] {
         &self.values[self.start..][..self.len]
     }
 

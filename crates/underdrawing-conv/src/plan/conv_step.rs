@@ -24,7 +24,8 @@ pub(super) struct ConvStep {
     transposed: bool,
     bias: Vec<f32>,
     method: StepMethod,
-    weights: Vec<f32>,
+    /// Aligned: vectors that straddle cache lines cost a fifth of the time.
+    weights: Memory,
 }
 
 /// A way to compute a convolution of a plan: see the modules of the same names.
@@ -68,7 +69,7 @@ impl ConvStep {
             transposed: draft.transposed,
             bias,
             method: StepMethod::Direct,
-            weights: Vec::new(),
+            weights: Memory::default(),
             conv,
             from,
         };
@@ -89,10 +90,11 @@ impl ConvStep {
             map,
         };
         step.method = StepMethod::of(&pass);
-        step.weights = match step.method {
+        let packed = match step.method {
             StepMethod::Direct => direct::pack::<S>(&pass, weights),
             StepMethod::Winograd => winograd::pack(simd, &pass, weights),
         };
+        step.weights = Memory::copy_of(&packed);
         step
     }
 
@@ -166,8 +168,10 @@ impl ConvStep {
             view: from,
         };
         match self.method {
-            StepMethod::Direct => direct::run(simd, &pass, source, &self.weights, &sink),
-            StepMethod::Winograd => winograd::run(simd, &pass, source, &self.weights, &sink),
+            StepMethod::Direct => direct::run(simd, &pass, source, self.weights.values(), &sink),
+            StepMethod::Winograd => {
+                winograd::run(simd, &pass, source, self.weights.values(), &sink)
+            }
         }
         drop(sink);
         for (buffer, memory) in taken {
