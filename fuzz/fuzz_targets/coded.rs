@@ -1,8 +1,8 @@
-//! Any pixels as a container of the coded method: an error or a picture, whatever the key.
+//! Any pixels as a container of the coded method: an error or a picture, whatever is in it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use underdrawing::{CodedKey, Pixels, Salvage, reveal_coded};
+use underdrawing::{Pixels, Progress, RevealOptions, inspect, reveal};
 
 fuzz_target!(|input: (u8, u8, Vec<u8>)| {
     let (width, height, samples) = input;
@@ -12,5 +12,11 @@ fuzz_target!(|input: (u8, u8, Vec<u8>)| {
     }) else {
         return;
     };
-    let _ = reveal_coded(&container, CodedKey::Public, Salvage::Yes);
+    let options = RevealOptions {
+        salvage: true,
+        ..RevealOptions::default()
+    };
+    if let Ok(revealed) = reveal(&container, &options, &mut Progress::ignore) {
+        assert_eq!(inspect(&container, None), Ok(revealed.found));
+    }
 });

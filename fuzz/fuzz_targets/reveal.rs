@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use underdrawing_net::{Architecture, Networks, LiftingNetConfig};
-use underdrawing::{Model, Pixels, RevealOptions, TrainingRecord, read_mark};
+use underdrawing::{
+    Inspection, Model, Pixels, Progress, RevealOptions, TrainingRecord, inspect, reveal,
+};
 
 static MODEL: LazyLock<Model> = LazyLock::new(|| {
     let architecture = Architecture::Lifting(LiftingNetConfig {
@@ -25,13 +27,23 @@ fuzz_target!(|input: (u8, u8, u8, u8, Vec<u8>)| {
     }) else {
         return;
     };
-    if let Ok(revealed) = MODEL.reveal(&container, &RevealOptions::default()) {
-        let mark = read_mark(&container).expect("only a marked container is revealed");
-        assert_eq!((revealed.width(), revealed.height()), (mark.secret_width, mark.secret_height));
+    let mut options = RevealOptions {
+        models: vec![MODEL.clone()],
+        tile_size: 16,
+        ..RevealOptions::default()
+    };
+    if let Ok(revealed) = reveal(&container, &options, &mut Progress::ignore) {
+        let found = inspect(&container, None).expect("only a container is revealed");
+        assert_eq!(found, revealed.found);
+        if let Inspection::Network { secret_width, secret_height, .. } = found {
+            let picture = &revealed.picture;
+            assert_eq!((picture.width(), picture.height()), (secret_width, secret_height));
+        }
     }
     let size = (secret_width.into(), secret_height.into());
-    let options = RevealOptions { size: Some(size), tile_size: 16 };
-    if let Ok(revealed) = MODEL.reveal(&container, &options) {
-        assert_eq!((revealed.width(), revealed.height()), size);
+    options.size = Some(size);
+    if let Ok(revealed) = reveal(&container, &options, &mut Progress::ignore) {
+        let picture = &revealed.picture;
+        assert_eq!((picture.width(), picture.height()), size);
     }
 });

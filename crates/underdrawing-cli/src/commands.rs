@@ -13,15 +13,26 @@ mod models;
 mod reveal;
 mod train;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::bail;
+use underdrawing::Progress;
 
 use crate::files::is_stream;
+use crate::interrupt;
 use crate::output::{ExitStatus, Ui, is_broken_pipe};
 
-/// How far the work on one picture is: called with done and total.
-pub(crate) type OnProgress<'a> = dyn FnMut(usize, usize) + 'a;
+/// How far the work on one picture is, and whether it goes on.
+pub(crate) type OnProgress<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
+
+/// Goes on until Ctrl-C.
+fn go_on() -> ControlFlow<()> {
+    if interrupt::raised() {
+        return ControlFlow::Break(());
+    }
+    ControlFlow::Continue(())
+}
 
 /// Refuses `-` for more than one input.
 fn at_most_one_stream(paths: &[&Path]) -> anyhow::Result<()> {
@@ -32,7 +43,7 @@ fn at_most_one_stream(paths: &[&Path]) -> anyhow::Result<()> {
 }
 
 /// Does `work` for each job. One job fails or succeeds by itself; of several, a failed one is
-/// reported and the others go on.
+/// reported and the others go on. Ctrl-C stops all.
 fn for_each<Job>(
     jobs: &[Job],
     ui: &Ui,
@@ -40,16 +51,28 @@ fn for_each<Job>(
     mut work: impl FnMut(&Job, &mut OnProgress<'_>) -> anyhow::Result<ExitStatus>,
 ) -> anyhow::Result<ExitStatus> {
     if let [job] = jobs {
-        let bar = ui.bar(1, "tiles");
+        let bar = ui.bar(1, "steps");
         bar.message(name(job));
-        return work(job, &mut |done, total| bar.set(done, total));
+        let mut show = |Progress { done, total }| {
+            bar.set(done, total);
+            go_on()
+        };
+        let result = work(job, &mut show);
+        if interrupt::raised() {
+            return Ok(ExitStatus::Interrupted);
+        }
+        return result;
     }
     let bar = ui.bar(jobs.len() as u64, "pictures");
     let (mut n_failed, mut n_no) = (0, 0);
     for job in jobs {
         bar.message(name(job));
-        match work(job, &mut |_, _| ()) {
-            Ok(ExitStatus::Done) => {}
+        let result = work(job, &mut |_| go_on());
+        if interrupt::raised() {
+            return Ok(ExitStatus::Interrupted);
+        }
+        match result {
+            Ok(ExitStatus::Done | ExitStatus::Interrupted) => {}
             Ok(ExitStatus::No) => n_no += 1,
             Ok(ExitStatus::SomeFailed) => n_failed += 1,
             Err(error) if is_broken_pipe(&error) => return Err(error),

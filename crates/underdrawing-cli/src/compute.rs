@@ -1,7 +1,7 @@
 //! Where and how networks run: `--device`, `--threads` and `--tile-size`.
 
 use anyhow::Context;
-use underdrawing::{DEFAULT_TILE_SIZE, HideOptions, Model, RevealOptions};
+use underdrawing::{Model, NetworkOptions};
 
 use crate::args::{ComputeArgs, Device, DeviceArgs};
 
@@ -16,6 +16,11 @@ pub(crate) enum Compute {
 }
 
 impl Compute {
+    /// Whether models run there by themselves.
+    pub(crate) fn is_default(&self) -> bool {
+        matches!(self, Self::Cpu)
+    }
+
     /// The model, run there.
     pub(crate) fn run(&self, model: Model) -> Model {
         match self {
@@ -63,19 +68,8 @@ impl ComputeArgs {
         self.device.start()
     }
 
-    /// How to hide, as these arguments say.
-    pub(crate) fn hide_options(&self, balance: underdrawing::Balance) -> HideOptions {
-        HideOptions {
-            tile_size: self.tile_size.unwrap_or(DEFAULT_TILE_SIZE),
-            balance,
-        }
-    }
-
-    /// How to reveal, as these arguments say.
-    pub(crate) fn reveal_options(&self) -> RevealOptions {
-        RevealOptions {
-            tile_size: self.tile_size.unwrap_or(DEFAULT_TILE_SIZE),
-            size: None,
-        }
+    /// Side of the tiles.
+    pub(crate) fn tile_size(&self) -> usize {
+        self.tile_size.unwrap_or(NetworkOptions::TILE_SIZE)
     }
 }

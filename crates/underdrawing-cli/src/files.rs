@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use crate::interrupt::AtWork;
 use crate::output::error_with_hint;
 
 /// Largest picture file that is read: an uncompressed 16-bit RGBA picture at the pixel limit.
@@ -172,6 +173,8 @@ impl OutputFile {
     }
 
     fn write_inner(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        // So that Ctrl-C leaves no temporary file.
+        let _at_work = AtWork::begin();
         if is_stream(&self.path) {
             let mut stdout = io::stdout().lock();
             stdout.write_all(bytes)?;

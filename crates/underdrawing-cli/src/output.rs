@@ -8,9 +8,10 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
+use crate::interrupt::INTERRUPTED;
 use crate::progress::Bar;
 
-/// Exit code when the command was misused or failed; the other two are [`ExitStatus`].
+/// Exit code when the command was misused or failed; the others are [`ExitStatus`].
 pub(crate) const FAILED: u8 = 2;
 
 /// How a command that ran to its end came out.
@@ -22,6 +23,8 @@ pub(crate) enum ExitStatus {
     No,
     /// Some of many failed; each was reported when it happened.
     SomeFailed,
+    /// Ctrl-C stopped it.
+    Interrupted,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -30,6 +33,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Done => ExitCode::SUCCESS,
             ExitStatus::No => ExitCode::from(1),
             ExitStatus::SomeFailed => ExitCode::from(FAILED),
+            ExitStatus::Interrupted => ExitCode::from(INTERRUPTED),
         }
     }
 }
@@ -100,7 +104,7 @@ impl Ui {
         self.stderr(Verbosity::Verbose, &message);
     }
 
-    /// An error and, when we know it, the way out.
+    /// An error and, when we know one, a hint.
     pub(crate) fn error(&self, error: &anyhow::Error) {
         self.stderr(Verbosity::Quiet, &format_args!("error: {error:#}"));
         if let Some(hint) = hint_of(error) {
@@ -113,7 +117,7 @@ impl Ui {
         self.stderr(Verbosity::Quiet, &reason);
     }
 
-    /// The way out.
+    /// What the user can do.
     pub(crate) fn hint(&self, hint: impl Display) {
         self.stderr(Verbosity::Quiet, &format_args!("hint: {hint}"));
     }
@@ -133,7 +137,7 @@ impl Ui {
     }
 }
 
-/// An error that knows the way out.
+/// An error with a hint.
 #[derive(Debug)]
 struct WithHint {
     message: String,

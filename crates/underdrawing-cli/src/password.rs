@@ -4,6 +4,7 @@
 use std::env;
 
 use anyhow::Context;
+use underdrawing::Password;
 use zeroize::Zeroizing;
 
 use crate::args::PasswordArgs;
@@ -16,8 +17,8 @@ const VARIABLE: &str = "UNDERDRAWING_PASSWORD";
 /// Longest password file in bytes.
 const MAX_BYTES: u64 = 65_536;
 
-/// A password as bytes: UTF-8 from a prompt, anything from a file.
-pub(crate) type Password = Zeroizing<Vec<u8>>;
+/// A password's bytes: UTF-8 from a prompt, anything from a file.
+type Bytes = Zeroizing<Vec<u8>>;
 
 /// Whether a prompt asks once more, since a slip would lock the secret away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl PasswordArgs {
             Some(password) if password.is_empty() => {
                 anyhow::bail!("the password is empty: expected at least one character")
             }
-            password => Ok(password),
+            password => Ok(password.map(|mut bytes| Password::new(std::mem::take(&mut *bytes)))),
         }
     }
 
@@ -59,7 +60,7 @@ impl PasswordArgs {
     }
 }
 
-fn ask(confirm: Confirm) -> anyhow::Result<Password> {
+fn ask(confirm: Confirm) -> anyhow::Result<Bytes> {
     let prompt = |text: &str| {
         rpassword::prompt_password(text)
             .map(|password| Zeroizing::new(password.into_bytes()))
@@ -77,7 +78,7 @@ fn ask(confirm: Confirm) -> anyhow::Result<Password> {
     Ok(password)
 }
 
-fn without_line_break(mut bytes: Password) -> Password {
+fn without_line_break(mut bytes: Bytes) -> Bytes {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {

@@ -67,13 +67,7 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
     let extension = extension_of(path);
     let png = path.with_extension("png");
     match FileFormat::of_extension(&extension) {
-        Some(
-            format @ (FileFormat::Png
-            | FileFormat::Bmp
-            | FileFormat::Tiff
-            | FileFormat::Qoi
-            | FileFormat::WebP),
-        ) => Ok(format),
+        Some(format) if format.is_written() => Ok(format),
         Some(format) => Err(error_with_hint(
             format!(
                 "cannot write a {role} as {}: the format changes pixels, and what is hidden in \

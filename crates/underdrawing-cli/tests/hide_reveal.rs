@@ -4,7 +4,10 @@ mod common;
 
 use common::{Folder, keys, picture};
 use image::{ImageEncoder, codecs::png::PngEncoder};
-use underdrawing::{Comparison, FileFormat, Limits, Picture, Pixels, RevealOptions, read_mark};
+use underdrawing::{
+    BuiltInModel, Comparison, FileFormat, Inspection, Limits, Picture, Pixels, Progress,
+    RevealOptions, inspect, reveal,
+};
 
 const MODEL: &str = "--model model.safetensors";
 
@@ -61,8 +64,12 @@ fn hides_and_reveals_through_a_file() {
     );
     let revealed = folder.decoded("r.png").pixels;
     assert_eq!((revealed.width(), revealed.height()), (25, 33));
-    let expected = model.reveal(&container, &RevealOptions::default()).unwrap();
-    assert_eq!(revealed, expected);
+    let options = RevealOptions {
+        models: vec![model],
+        ..RevealOptions::default()
+    };
+    let expected = reveal(&container, &options, &mut Progress::ignore).unwrap();
+    assert_eq!(revealed, expected.picture);
     assert_eq!(
         folder.names(),
         [
@@ -75,15 +82,70 @@ fn hides_and_reveals_through_a_file() {
     );
 }
 
+/// The secret's width that the network method's mark names.
+fn marked_width(container: &Pixels) -> usize {
+    match inspect(container, None) {
+        Ok(Inspection::Network { secret_width, .. }) => secret_width,
+        other => panic!("no mark: {other:?}"),
+    }
+}
+
 #[test]
 fn needs_no_model_named_to_reveal_well() {
     let folder = Folder::new();
     folder.picture("cover.png", 96, 64, 1);
     folder.picture("secret.png", 96, 64, 2);
-    folder.run("hide cover.png secret.png -o c.png").done();
-    folder.run("reveal c.png -o r.png").done();
-    for line in ["cover.png c.png", "secret.png r.png"] {
-        folder.run(&format!("compare {line} --min-psnr 25")).done();
+    for (method, flags) in [("coded", ""), ("network", "--method network")] {
+        let line = format!("hide cover.png secret.png -o {method}.png --json {flags}");
+        assert_eq!(folder.run(&line).done().json()[0]["method"], method);
+        let line = format!("reveal {method}.png -o {method}_r.png --json");
+        let report = &folder.run(&line).done().json()[0];
+        assert_eq!(report["method"], method);
+        let by_model = (method == "network").then(|| BuiltInModel::first().id.to_string());
+        assert_eq!(report["model"].as_str(), by_model.as_deref());
+        for line in [
+            format!("compare cover.png {method}.png --min-psnr 25"),
+            format!("compare secret.png {method}_r.png --min-psnr 25"),
+        ] {
+            folder.run(&line).done();
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_no_file() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let folder = Folder::new();
+    // Large enough for seconds of work, of which none is needed.
+    folder.picture("cover.png", 1600, 1600, 1);
+    folder.picture("secret.png", 1600, 1600, 2);
+    let before = folder.names();
+    // At once, while files are read, and in the midst of the work.
+    for delay in [0, 600] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_underdrawing"))
+            .args(["hide", "cover.png", "secret.png", "-o", "c.png"])
+            .current_dir(folder.path("."))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The first line comes when Ctrl-C is watched for.
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        assert!(line.starts_with("note: without a password"), "{line}");
+        std::thread::sleep(Duration::from_millis(delay));
+        let killed = Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(killed.unwrap().success());
+        let status = child.wait().unwrap();
+        assert_eq!((status.code(), status.signal()), (Some(130), None));
+        assert_eq!(folder.names(), before, "after {delay} ms");
     }
 }
 
@@ -103,7 +165,7 @@ fn writes_every_lossless_format() {
             .run(&format!("hide cover.png secret.png -o {name} {MODEL}"))
             .done();
         assert_eq!(FileFormat::of_bytes(&folder.read(name)).unwrap(), format);
-        assert!(read_mark(&folder.decoded(name).pixels).is_some(), "{name}");
+        assert_eq!(marked_width(&folder.decoded(name).pixels), 20, "{name}");
         folder
             .run(&format!("reveal {name} -o {name}.png {MODEL}"))
             .done();
@@ -111,7 +173,7 @@ fn writes_every_lossless_format() {
 }
 
 #[test]
-fn refuses_lossy_containers_with_the_way_out() {
+fn refuses_other_formats_of_containers_with_a_hint() {
     let (folder, _) = Folder::with_model();
     folder.picture("cover.png", 20, 20, 1);
     folder.picture("secret.png", 20, 20, 2);
@@ -124,9 +186,32 @@ fn refuses_lossy_containers_with_the_way_out() {
             .contains("\nhint: use a lossless format: c.png\n"),
         "{ran:?}"
     );
-    for name in ["c", "c.gif", "c.ppm", "c.heic"] {
-        let ran = folder.run(&format!("hide cover.png secret.png -o {name} {MODEL}"));
-        assert!(ran.failed("c").stderr.contains("hint: "), "{name}");
+    for (name, message, hint) in [
+        (
+            "c",
+            "cannot tell the format of c: expected .png",
+            "try c.png",
+        ),
+        (
+            "c.heic",
+            "cannot tell the format of c.heic: expected .png",
+            "try c.png",
+        ),
+        (
+            "c.gif",
+            "cannot write a container as GIF",
+            "use a lossless format: c.png",
+        ),
+        (
+            "c.ppm",
+            "cannot write a container as PNM",
+            "use a lossless format: c.png",
+        ),
+    ] {
+        let ran = folder
+            .run(&format!("hide cover.png secret.png -o {name} {MODEL}"))
+            .failed(message);
+        assert!(ran.stderr.contains(&format!("\nhint: {hint}\n")), "{ran:?}");
     }
     let mut jpeg = Vec::new();
     image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
@@ -317,11 +402,7 @@ fn uses_secrets_again_only_when_asked() {
     folder
         .run(&format!("hide covers secrets -o out --cycle {MODEL}"))
         .done();
-    let width = |name| {
-        read_mark(&folder.decoded(name).pixels)
-            .unwrap()
-            .secret_width
-    };
+    let width = |name| marked_width(&folder.decoded(name).pixels);
     assert_eq!(
         [width("out/1.png"), width("out/2.png"), width("out/3.png")],
         [16, 17, 16]

@@ -14,7 +14,10 @@ use std::io::{BufRead, stdin};
 use std::path::Path as FilePath;
 use std::time::Instant;
 
-use underdrawing::{HideOptions, Model, Pixels, Precision, RevealOptions, TrainingRecord};
+use underdrawing::{
+    HideOptions, Model, NetworkOptions, Pixels, Precision, Progress, RevealOptions, TrainingRecord,
+    hide, reveal,
+};
 use underdrawing_conv::{Path, force_path};
 use underdrawing_net::{
     Architecture, CpuEngine, CpuRunner, LiftingNetConfig, Networks, Pair2018Config, Runner,
@@ -134,14 +137,15 @@ impl Worker {
         let (cover, secret) = (picture(cover)?, picture(secret)?);
         let start = Instant::now();
         if case == "picture-hide" {
-            self.lifting
-                .hide(&cover, &secret, &HideOptions::default())?;
+            let options = HideOptions::Network(NetworkOptions::new(self.lifting.clone()));
+            hide(&cover, &secret, &options, &mut Progress::ignore)?;
         } else {
             let options = RevealOptions {
                 size: Some((side, side)),
+                models: vec![self.lifting.clone()],
                 ..RevealOptions::default()
             };
-            self.lifting.reveal(&cover, &options)?;
+            reveal(&cover, &options, &mut Progress::ignore)?;
         }
         Ok(ms_since(start))
     }

@@ -149,7 +149,7 @@ impl Dataset {
                 let picture = self.picture_from(order[(position % n) as usize])?;
                 self.square(&picture, &mut random(1))
             };
-            push_planes(&square, &mut values);
+            values.extend(square.to_planes());
         }
         Some(values)
     }
@@ -249,14 +249,6 @@ pub(crate) fn resized(picture: &Pixels, width: usize, height: usize) -> Pixels {
     picture
         .resized(width, height)
         .expect("training squares are within the limits")
-}
-
-/// Appends the three colour planes of a picture, in [0, 1].
-pub(crate) fn push_planes(picture: &Pixels, values: &mut Vec<f32>) {
-    for channel in 0..3 {
-        let plane = picture.data().iter().skip(channel).step_by(3);
-        values.extend(plane.map(|&v| f32::from(v) / 255.0));
-    }
 }
 
 /// A shuffled `0..n`, a function of seed and epoch (Fisher and Yates).

@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use underdrawing::{FileFormat, Model, Picture, Precision, SheetColumn, training_sheet};
+use underdrawing::{FileFormat, Model, Picture, Precision, Sheet};
 
 use crate::checkpoint::{
     self, CheckpointError, NamedTensor, State, Values, read_file, write_whole,
@@ -132,10 +132,10 @@ impl RunFolder {
     pub(crate) fn write_sheet(
         &self,
         step: u64,
-        columns: &[SheetColumn<'_>],
+        columns: &[Sheet<'_>],
     ) -> Result<PathBuf, CheckpointError> {
         let path = self.path.join("sheets").join(format!("{step:07}.png"));
-        let png = Picture::from(training_sheet(columns))
+        let png = Picture::from(Sheet::training(columns))
             .encode(FileFormat::Png)
             .expect("a sheet is a picture without alpha");
         write_whole(&path, &png)?;

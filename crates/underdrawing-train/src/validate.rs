@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use underdrawing::{Comparison, Pixels, SheetColumn};
+use underdrawing::{Comparison, Pixels, Sheet};
 use underdrawing_net::{Rounding, Runner};
 
 use crate::config::{Fit, TrainConfig};
-use crate::dataset::{push_planes, read_picture, resized};
+use crate::dataset::{read_picture, resized};
 use crate::event::Validation;
 
 /// Longest side that validation looks at; larger pictures lose their borders.
@@ -75,11 +75,11 @@ pub(crate) fn run(runner: &dyn Runner, rounding: &Rounding, pairs: &[Pair]) -> V
         .map(|pair| {
             let (width, height) = (pair.cover.width(), pair.cover.height());
             let shape = [1, 3, height, width];
-            let (cover, secret) = (planes(&pair.cover), planes(&pair.secret));
+            let (cover, secret) = (pair.cover.to_planes(), pair.secret.to_planes());
             let float = runner.hide(shape, &cover, &secret);
             let float_revealed = runner.reveal(shape, &float);
             let container = rounded(&float, width, rounding);
-            let revealed = runner.reveal(shape, &planes(&container));
+            let revealed = runner.reveal(shape, &container.to_planes());
             Outcome {
                 revealed: rounded(&revealed, width, &Rounding::nearest()),
                 container,
@@ -129,12 +129,12 @@ pub(crate) fn summary(pairs: &[Pair], outcomes: &[Outcome], step: u64) -> Valida
 }
 
 /// The first pairs as columns of a result sheet.
-pub(crate) fn columns<'a>(pairs: &'a [Pair], outcomes: &'a [Outcome]) -> Vec<SheetColumn<'a>> {
+pub(crate) fn columns<'a>(pairs: &'a [Pair], outcomes: &'a [Outcome]) -> Vec<Sheet<'a>> {
     pairs
         .iter()
         .zip(outcomes)
         .take(SHEET_PAIRS)
-        .map(|(pair, outcome)| SheetColumn {
+        .map(|(pair, outcome)| Sheet {
             cover: &pair.cover,
             container: &outcome.container,
             secret: &pair.secret,
@@ -148,19 +148,9 @@ fn mse(a: &[f32], b: &[f32]) -> f64 {
     squares.sum::<f64>() / a.len() as f64
 }
 
-/// A picture as `[3, h, w]` in [0, 1].
-fn planes(picture: &Pixels) -> Vec<f32> {
-    let mut values = Vec::with_capacity(picture.data().len());
-    push_planes(picture, &mut values);
-    values
-}
-
 /// `[3, h, w]` rounded to 8 bits.
 fn rounded(values: &[f32], width: usize, rounding: &Rounding) -> Pixels {
     let bytes = rounding.round(values, width);
-    let plane = bytes.len() / 3;
-    Pixels::from_fn(width, plane / width, |x, y| {
-        [0, 1, 2].map(|c| bytes[c * plane + y * width + x])
-    })
-    .expect("the values are those of a picture")
+    Pixels::from_planes(&bytes, width, bytes.len() / 3 / width)
+        .expect("the values are those of a picture")
 }

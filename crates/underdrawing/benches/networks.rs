@@ -6,7 +6,10 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use underdrawing::{HideOptions, Model, Pixels, RevealOptions, TrainingRecord};
+use underdrawing::{
+    HideOptions, Model, NetworkOptions, Pixels, Progress, TrainingRecord, hide as hide_secret,
+    reveal,
+};
 use underdrawing_net::{
     Architecture, CpuRunner, LiftingNetConfig, Networks, Pair2018Config, Runner,
 };
@@ -64,7 +67,7 @@ fn hide(bencher: Bencher<'_, '_>, side: usize, architecture: Architecture) {
 /// Sides of whole pictures.
 const SIDES: [usize; 4] = [256, 512, 1024, 2048];
 
-fn model_and_pictures(side: usize) -> (Model, Pixels, Pixels) {
+fn options_and_pictures(side: usize) -> (HideOptions, Pixels, Pixels) {
     let architecture = Architecture::Lifting(LiftingNetConfig::default());
     let picture = |seed| {
         let samples = noise(3 * side * side, seed);
@@ -72,24 +75,24 @@ fn model_and_pictures(side: usize) -> (Model, Pixels, Pixels) {
         Pixels::rgb8(bytes, side, side).unwrap()
     };
     let model = Model::new(Networks::new(architecture, 1), TrainingRecord::default());
-    (model, picture(0), picture(7))
+    let options = HideOptions::Network(NetworkOptions::new(model));
+    (options, picture(0), picture(7))
 }
 
 #[divan::bench(args = SIDES)]
 fn hide_picture(bencher: Bencher<'_, '_>, side: usize) {
-    let (model, cover, secret) = model_and_pictures(side);
+    let (options, cover, secret) = options_and_pictures(side);
     bencher
         .counter(ItemsCount::new(side * side))
-        .bench(|| model.hide(&cover, &secret, &HideOptions::default()));
+        .bench(|| hide_secret(&cover, &secret, &options, &mut Progress::ignore));
 }
 
 #[divan::bench(args = SIDES)]
 fn reveal_picture(bencher: Bencher<'_, '_>, side: usize) {
-    let (model, cover, secret) = model_and_pictures(side);
-    let container = model
-        .hide(&cover, &secret, &HideOptions::default())
-        .unwrap();
+    let (options, cover, secret) = options_and_pictures(side);
+    let hidden = hide_secret(&cover, &secret, &options, &mut Progress::ignore).unwrap();
+    let options = options.to_reveal();
     bencher
         .counter(ItemsCount::new(side * side))
-        .bench(|| model.reveal(&container, &RevealOptions::default()));
+        .bench(|| reveal(&hidden.container, &options, &mut Progress::ignore));
 }

@@ -1,11 +1,12 @@
-//! Hides one picture in another with the built-in model and reveals it from the written file:
+//! Hides one picture in another with the built-in network and reveals it from the written file:
 //! `cargo run --release -p underdrawing --example hide_and_reveal -- COVER SECRET CONTAINER.png REVEALED.png`
 
 use std::error::Error;
 use std::{env, fs};
 
 use underdrawing::{
-    FileFormat, HideOptions, Limits, Model, Picture, Pixels, RevealOptions, built_in_models,
+    FileFormat, HideOptions, Limits, NetworkOptions, Picture, Pixels, Progress, RevealOptions,
+    hide, reveal,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -13,14 +14,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [cover, secret, container, revealed] = paths.as_slice() else {
         return Err("expected four paths: cover, secret, container, revealed".into());
     };
-    let built_in = built_in_models().first().ok_or("no built-in model")?;
-    let model = Model::from_bytes(built_in.bytes)?;
+    let options = HideOptions::Network(NetworkOptions::default());
+    let ignore = &mut Progress::ignore;
 
-    let hidden = model.hide(&read(cover)?, &read(secret)?, &HideOptions::default())?;
-    write(container, hidden)?;
+    let hidden = hide(&read(cover)?, &read(secret)?, &options, ignore)?;
+    write(container, hidden.container)?;
 
-    let back = model.reveal(&read(container)?, &RevealOptions::default())?;
-    write(revealed, back)
+    let back = reveal(&read(container)?, &RevealOptions::default(), ignore)?;
+    write(revealed, back.picture)
 }
 
 fn read(path: &str) -> Result<Pixels, Box<dyn Error>> {

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::{env, fs};
 
 use underdrawing::{
-    CodedKey, CodedOptions, Effort, FileFormat, HideOptions, Model, Picture, Pixels, Precision,
-    Quality, RevealOptions, Salvage, TrainingRecord, hide_coded, reveal_coded,
+    CodedOptions, Effort, FileFormat, HideOptions, Model, NetworkOptions, Password, Picture,
+    Pixels, Precision, Progress, Quality, TrainingRecord, hide, reveal,
 };
 use underdrawing_net::{Architecture, LiftingNetConfig, Networks};
 
@@ -34,23 +34,22 @@ fn coded(folder: &Path, effort: Effort) -> Result<(), Box<dyn Error>> {
     })?;
     let grey = Pixels::from_fn(50, 60, |x, y| [(x * x / 5 + 3 * y) as u8; 3])?;
     let flat = Pixels::from_fn(30, 20, |x, _| [if x < 9 { 200 } else { 40 }, 50, 60])?;
-    let password = CodedKey::Password(b"correct horse");
-    for (name, secret, key) in [
+    let password = Some(Password::new("correct horse"));
+    for (name, secret, password) in [
         ("colours", &colours, password),
-        ("grey", &grey, CodedKey::Public),
-        ("flat", &flat, CodedKey::Public),
+        ("grey", &grey, None),
+        ("flat", &flat, None),
     ] {
         let name = format!("{effort:?}_{name}").to_lowercase();
         if folder.join(format!("{name}_container.png")).exists() {
             continue;
         }
-        let options = CodedOptions {
-            key,
+        let options = HideOptions::Coded(CodedOptions {
+            password,
             effort,
             ..CodedOptions::default()
-        };
-        let container = hide_coded(&cover, secret, &options)?.container;
-        let revealed = reveal_coded(&container, key, Salvage::No)?.revealed;
+        });
+        let (container, revealed) = there_and_back(&cover, secret, &options)?;
         for (kind, pixels) in [("container", container), ("revealed", revealed)] {
             let picture = Picture::from(pixels);
             let path = folder.join(format!("{name}_{kind}.png"));
@@ -58,6 +57,17 @@ fn coded(folder: &Path, effort: Effort) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn there_and_back(
+    cover: &Pixels,
+    secret: &Pixels,
+    options: &HideOptions,
+) -> Result<(Pixels, Pixels), Box<dyn Error>> {
+    let ignore = &mut Progress::ignore;
+    let container = hide(cover, secret, options, ignore)?.container;
+    let revealed = reveal(&container, &options.to_reveal(), ignore)?.picture;
+    Ok((container, revealed))
 }
 
 /// An untrained model, a container and what it reveals.
@@ -95,8 +105,8 @@ fn network(folder: &Path) -> Result<(), Box<dyn Error>> {
     let secret = Pixels::from_fn(21, 33, |x, y| {
         [(x * y / 3) as u8, 11 * x as u8, 7 * y as u8]
     })?;
-    let container = model.hide(&cover, &secret, &HideOptions::default())?;
-    let revealed = model.reveal(&container, &RevealOptions::default())?;
+    let options = HideOptions::Network(NetworkOptions::new(model));
+    let (container, revealed) = there_and_back(&cover, &secret, &options)?;
     for (name, pixels) in [("container.png", container), ("revealed.png", revealed)] {
         let picture = Picture::from(pixels);
         fs::write(folder.join(name), picture.encode(FileFormat::Png)?)?;

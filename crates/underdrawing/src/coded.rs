@@ -7,19 +7,20 @@ mod capacity;
 mod channel;
 mod digits;
 mod hide;
-mod key;
+mod keys;
 mod layout;
 mod mix;
+mod options;
 mod preamble;
 mod rate;
 mod reveal;
 #[cfg(test)]
 mod tests;
 
-pub use capacity::{Capacity, capacity};
-pub use hide::{CodedContainer, CodedHideError, CodedOptions, CodedRate, hide_coded};
-pub use key::CodedKey;
-pub use reveal::{
-    CodedRevealError, CodedRevealed, CodedSummary, Salvage, inspect_coded, reveal_coded,
-};
+pub use capacity::Capacity;
+pub use options::{CodedOptions, CodedRate};
 pub use underdrawing_codec::Effort;
+
+pub(crate) use capacity::capacity;
+pub(crate) use hide::hide;
+pub(crate) use reveal::{Request, inspect, reveal};

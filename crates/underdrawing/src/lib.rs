@@ -2,31 +2,29 @@
 //! written.
 //!
 //! ```
-//! use underdrawing::{CodedKey, CodedOptions, Pixels, Salvage, hide_coded, reveal_coded};
+//! use underdrawing::{HideOptions, Pixels, Progress, RevealOptions, hide, reveal};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let cover = Pixels::from_fn(64, 48, |x, y| [4 * x as u8, 5 * y as u8, 90])?;
 //! let secret = Pixels::from_fn(40, 50, |x, y| [200, 5 * y as u8, 6 * x as u8])?;
-//! let hidden = hide_coded(&cover, &secret, &CodedOptions::default())?;
-//! let found = reveal_coded(&hidden.container, CodedKey::Public, Salvage::No)?;
-//! assert_eq!((found.revealed.width(), found.revealed.height()), (40, 50));
+//! let ignore = &mut Progress::ignore;
+//! let hidden = hide(&cover, &secret, &HideOptions::default(), ignore)?;
+//! let revealed = reveal(&hidden.container, &RevealOptions::default(), ignore)?;
+//! assert_eq!((revealed.picture.width(), revealed.picture.height()), (40, 50));
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! With networks:
+//! With networks, or a password:
 //!
 //! ```
-//! use underdrawing::{HideOptions, Model, Pixels, RevealOptions, built_in_models};
+//! use underdrawing::{CodedOptions, HideOptions, NetworkOptions, Password};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let cover = Pixels::from_fn(64, 48, |x, y| [4 * x as u8, 5 * y as u8, 90])?;
-//! # let secret = Pixels::from_fn(40, 50, |x, y| [200, 5 * y as u8, 6 * x as u8])?;
-//! let model = Model::from_bytes(built_in_models()[0].bytes)?;
-//! let container = model.hide(&cover, &secret, &HideOptions::default())?;
-//! let revealed = model.reveal(&container, &RevealOptions::default())?;
-//! # Ok(())
-//! # }
+//! let by_network = HideOptions::Network(NetworkOptions::default());
+//! let with_password = HideOptions::Coded(CodedOptions {
+//!     password: Some(Password::new("correct horse")),
+//!     ..CodedOptions::default()
+//! });
 //! ```
 //!
 //! # Words
@@ -36,14 +34,15 @@
 //! - **revealed**: what comes back out of the container.
 //!
 //! # How it works
-//! Two methods. [`hide_coded`] compresses the secret, seals it under a password or a key that
-//! everybody has, and gives each sample of the cover the nearest value whose remainder is the next
-//! digit; [`reveal_coded`] reads the remainders. A [`Model`] is networks and their architecture:
-//! [`Model::hide`] brings the secret to the cover's size, runs the hiding network over overlapping
-//! tiles, rounds to 8 bits and writes a mark of 18 bytes into the least significant bits: the
-//! secret's own size, whether it was turned, and the model's id. [`Model::reveal`] reads the mark,
-//! runs the reveal network, and undoes turn and size. [`Picture`] decodes files and encodes
-//! lossless ones, [`Comparison`] measures.
+//! [`hide`] takes one of two methods, [`reveal`] and [`inspect`] find out which one a container was
+//! made by. The coded method ([`CodedOptions`]) compresses the secret, seals it under a password
+//! or a key that everybody has, and gives each sample of the cover the nearest value whose
+//! remainder is the next digit. The network method ([`NetworkOptions`]) brings the secret to the
+//! cover's size, runs the hiding network of a [`Model`] over overlapping tiles, rounds to 8 bits and
+//! writes a mark of 18 bytes into the least significant bits: the secret's own size, whether it was
+//! turned, and the model's id. Revealing reads the mark, runs the reveal network, and undoes turn
+//! and size. [`capacity`] says beforehand what to expect; [`Picture`] decodes files and encodes
+//! lossless ones, [`Comparison`] measures, [`Sheet`] shows.
 //!
 //! # Limits
 //! Without a password anybody can reveal, and with a model anybody who has it. A container must
@@ -53,25 +52,31 @@
 #![warn(clippy::disallowed_methods)]
 
 mod coded;
+mod door;
+mod error;
 mod metric;
 mod network;
+mod options;
 mod picture;
+mod progress;
+mod report;
+mod secrecy;
 mod sheet;
 
-pub use coded::{
-    Capacity, CodedContainer, CodedHideError, CodedKey, CodedOptions, CodedRate, CodedRevealError,
-    CodedRevealed, CodedSummary, Effort, Salvage, capacity, hide_coded, inspect_coded,
-    reveal_coded,
-};
-pub use metric::{Comparison, FloatComparison, MetricError, psnr_db};
+pub use coded::{Capacity, CodedOptions, CodedRate, Effort};
+pub use door::{capacity, hide, inspect, reveal};
+pub use error::{Error, ErrorKind};
+pub use metric::{Comparison, MetricError};
 pub use network::{
-    Balance, BuiltInModel, DEFAULT_TILE_SIZE, FloatPair, HideError, HideOptions, LEAST_SIDE, Mark,
-    Model, ModelError, ModelId, ModelIdError, Precision, PthError, Quality, RevealError,
-    RevealOptions, StateDictError, TileSizeError, TrainingRecord, built_in_model, built_in_models,
-    read_mark,
+    Balance, BuiltInModel, Model, ModelError, ModelId, ModelIdError, NetworkOptions, Precision,
+    PthError, Quality, TrainingRecord,
 };
+pub use options::{HideOptions, RevealOptions};
 pub use picture::{Conversion, FileFormat, ImageFileError, Limits, Picture, Pixels, PixelsError};
-pub use sheet::{SheetColumn, amplified_difference, contact_sheet, training_sheet};
+pub use progress::Progress;
+pub use report::{Hidden, HiddenDetails, Inspection, Revealed};
+pub use secrecy::Password;
+pub use sheet::Sheet;
 
 /// The README's code, compiled with the other examples.
 #[cfg(doctest)]

@@ -30,7 +30,7 @@ pub struct Comparison {
     pub apd: f64,
     /// Square root of the mean square error, 0 to 255.
     pub rmse: f64,
-    /// The largest difference of any sample.
+    /// The largest difference of any sample; of unrounded samples rounded down, and 255 at most.
     pub max_difference: u8,
 }
 
@@ -42,36 +42,19 @@ impl Comparison {
     pub fn of(a: &Pixels, b: &Pixels) -> Result<Self, MetricError> {
         check_sizes(a, b)?;
         let difference = Difference::of(a.data(), b.data());
-        Ok(Self {
-            psnr_db: difference.psnr_db(),
-            ssim: ssim::ssim(a.data(), b.data(), a.width(), a.height()),
-            apd: difference.apd(),
-            rmse: difference.rmse(),
-            max_difference: difference.max as u8,
-        })
+        let ssim = ssim::ssim(a.data(), b.data(), a.width(), a.height());
+        Ok(Self::new(&difference, ssim))
     }
-}
 
-/// [`Comparison`] for samples that were never rounded to 8 bits, with the same formulas.
-///
-/// Papers report such figures; a written file is what [`Comparison`] measures.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct FloatComparison {
-    /// As [`Comparison::psnr_db`].
-    pub psnr_db: Option<f64>,
-    /// As [`Comparison::ssim`].
-    pub ssim: f64,
-    /// As [`Comparison::apd`].
-    pub apd: f64,
-}
-
-impl FloatComparison {
-    /// Compares samples in 0 to 255 (RGB interleaved, row by row, not clamped here) with a picture.
+    /// Compares samples that were never rounded to 8 bits with a picture, by the same formulas:
+    /// 0 to 255, RGB interleaved, row by row, not clamped here.
+    ///
+    /// Papers report such figures; a written file is what [`Comparison::of`] measures.
     ///
     /// # Errors
     /// [`MetricError::Length`] when there are not three samples a pixel,
     /// [`MetricError::NotFinite`] when one of them is infinite or not a number.
-    pub fn of(samples: &[f32], picture: &Pixels) -> Result<Self, MetricError> {
+    pub fn of_floats(samples: &[f32], picture: &Pixels) -> Result<Self, MetricError> {
         let expected = picture.data().len();
         if samples.len() != expected {
             return Err(MetricError::Length {
@@ -83,21 +66,28 @@ impl FloatComparison {
         if !difference.sum_squared.is_finite() {
             return Err(MetricError::NotFinite);
         }
-        Ok(Self {
-            psnr_db: difference.psnr_db(),
-            ssim: ssim::ssim(samples, picture.data(), picture.width(), picture.height()),
-            apd: difference.apd(),
-        })
+        let ssim = ssim::ssim(samples, picture.data(), picture.width(), picture.height());
+        Ok(Self::new(&difference, ssim))
     }
-}
 
-/// [`Comparison::psnr_db`] alone, in a tenth of the time.
-///
-/// # Errors
-/// [`MetricError::Size`] when the sizes differ.
-pub fn psnr_db(a: &Pixels, b: &Pixels) -> Result<Option<f64>, MetricError> {
-    check_sizes(a, b)?;
-    Ok(Difference::of(a.data(), b.data()).psnr_db())
+    /// [`Comparison::psnr_db`] alone, in a tenth of the time.
+    ///
+    /// # Errors
+    /// [`MetricError::Size`] when the sizes differ.
+    pub fn psnr_db_only(a: &Pixels, b: &Pixels) -> Result<Option<f64>, MetricError> {
+        check_sizes(a, b)?;
+        Ok(Difference::of(a.data(), b.data()).psnr_db())
+    }
+
+    fn new(difference: &Difference, ssim: f64) -> Self {
+        Self {
+            psnr_db: difference.psnr_db(),
+            ssim,
+            apd: difference.apd(),
+            rmse: difference.rmse(),
+            max_difference: difference.max as u8,
+        }
+    }
 }
 
 fn check_sizes(a: &Pixels, b: &Pixels) -> Result<(), MetricError> {

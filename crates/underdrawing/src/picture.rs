@@ -1,10 +1,14 @@
 //! Pictures: in memory, as floats, and as files.
 
 mod file;
-mod floats;
+mod limits;
 mod pixels;
+mod planes;
+mod raster;
 
 pub use file::{Conversion, FileFormat, ImageFileError, Picture};
-pub use pixels::{Limits, Pixels, PixelsError};
+pub use limits::{Limits, PixelsError};
+pub use pixels::Pixels;
 
-pub(crate) use floats::Floats;
+pub(crate) use planes::{Planes, UnitSample};
+pub(crate) use raster::{Raster, Sample};

@@ -2,14 +2,14 @@
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
-use crate::metric;
+use crate::metric::Comparison;
 use crate::picture::Pixels;
 
-/// Longest side of a picture in [`contact_sheet`]; larger ones are scaled down.
+/// Longest side of a picture in [`Sheet::contact`]; larger ones are scaled down.
 const CONTACT_SIDE: usize = 512;
-/// Longest side of a picture in [`training_sheet`].
+/// Longest side of a picture in [`Sheet::training`].
 const TRAINING_SIDE: usize = 256;
-/// Most pairs in a [`training_sheet`].
+/// Most pairs in [`Sheet::training`].
 const TRAINING_COLUMNS: usize = 64;
 
 const PAPER: [u8; 3] = [247, 247, 245];
@@ -22,9 +22,9 @@ const TEXT: RasterHeight = RasterHeight::Size20;
 /// A label's line with the space below it.
 const LABEL_HEIGHT: usize = 28;
 
-/// The four pictures of one hidden secret.
+/// The four pictures of one hidden secret, to be shown side by side.
 #[derive(Clone, Copy, Debug)]
-pub struct SheetColumn<'a> {
+pub struct Sheet<'a> {
     /// The picture that hides.
     pub cover: &'a Pixels,
     /// The cover with the secret in it.
@@ -35,78 +35,80 @@ pub struct SheetColumn<'a> {
     pub revealed: &'a Pixels,
 }
 
-/// Two rows with labels: cover, container and their difference; secret, revealed and theirs.
-///
-/// The differences are absolute and amplified 10 times: black where nothing changed. The PSNR of
-/// container and revealed stands beside their labels. Pictures are scaled down to 512 pixels a
-/// side, after the differences were taken. Where the sizes of a row differ, the difference stays
-/// away.
-#[must_use]
-pub fn contact_sheet(column: &SheetColumn<'_>) -> Pixels {
-    let rows = [
-        panels(["cover", "container"], column.cover, column.container),
-        panels(["secret", "revealed"], column.secret, column.revealed),
-    ];
-    let mut widths = [0; 3];
-    let mut heights = [0; 2];
-    for (row, height) in rows.iter().zip(&mut heights) {
-        for (panel, width) in row.iter().zip(&mut widths) {
-            *width = panel.width().max(*width);
-            *height = panel.picture.height().max(*height);
+impl Sheet<'_> {
+    /// Two rows with labels: cover, container and their difference; secret, revealed and theirs.
+    ///
+    /// The differences are absolute and amplified 10 times: black where nothing changed. The PSNR of
+    /// container and revealed stands beside their labels. Pictures are scaled down to 512 pixels a
+    /// side, after the differences were taken. Where the sizes of a row differ, the difference is
+    /// omitted.
+    #[must_use]
+    pub fn contact(&self) -> Pixels {
+        let rows = [
+            panels(["cover", "container"], self.cover, self.container),
+            panels(["secret", "revealed"], self.secret, self.revealed),
+        ];
+        let mut widths = [0; 3];
+        let mut heights = [0; 2];
+        for (row, height) in rows.iter().zip(&mut heights) {
+            for (panel, width) in row.iter().zip(&mut widths) {
+                *width = panel.width().max(*width);
+                *height = panel.picture.height().max(*height);
+            }
         }
-    }
-    let mut sheet = Canvas::new(
-        2 * MARGIN + widths.iter().sum::<usize>() + 2 * GAP,
-        2 * MARGIN + heights.iter().sum::<usize>() + 2 * LABEL_HEIGHT + GAP,
-    );
-    let mut y = MARGIN;
-    for (row, height) in rows.iter().zip(heights) {
-        let mut x = MARGIN;
-        for (panel, width) in row.iter().zip(widths) {
-            let note = x + text_width(&panel.label) + text_width(" ");
-            sheet.text(x, y, &panel.label, INK);
-            sheet.text(note, y, &panel.note, PALE_INK);
-            sheet.paste(x, y + LABEL_HEIGHT, &panel.picture);
-            x += width + GAP;
+        let mut canvas = Canvas::new(
+            2 * MARGIN + widths.iter().sum::<usize>() + 2 * GAP,
+            2 * MARGIN + heights.iter().sum::<usize>() + 2 * LABEL_HEIGHT + GAP,
+        );
+        let mut y = MARGIN;
+        for (row, height) in rows.iter().zip(heights) {
+            let mut x = MARGIN;
+            for (panel, width) in row.iter().zip(widths) {
+                let note = x + text_width(&panel.label) + text_width(" ");
+                canvas.text(x, y, &panel.label, INK);
+                canvas.text(note, y, &panel.note, PALE_INK);
+                canvas.paste(x, y + LABEL_HEIGHT, &panel.picture);
+                x += width + GAP;
+            }
+            y += LABEL_HEIGHT + height + GAP;
         }
-        y += LABEL_HEIGHT + height + GAP;
+        canvas.0
     }
-    sheet.0
-}
 
-/// Four labelled rows (cover, container, secret, revealed), one column a pair: a quick look at a
-/// training run. Pictures are scaled down to 256 pixels a side; at most 64 pairs are shown.
-#[must_use]
-pub fn training_sheet(columns: &[SheetColumn<'_>]) -> Pixels {
-    const LABELS: [&str; 4] = ["cover", "container", "secret", "revealed"];
-    let columns: Vec<[Pixels; 4]> = columns
-        .iter()
-        .take(TRAINING_COLUMNS)
-        .map(|c| [c.cover, c.container, c.secret, c.revealed].map(|p| fitted(p, TRAINING_SIDE)))
-        .collect();
-    // A row is as high as its highest picture, and at least as its label.
-    let height = |row: usize| {
-        let pictures = columns.iter().map(|column| column[row].height());
-        pictures.max().unwrap_or(0).max(LABEL_HEIGHT)
-    };
-    let width = |column: &[Pixels; 4]| column.iter().map(Pixels::width).max().unwrap_or(0);
-    let left = MARGIN + text_width("container");
-    let mut sheet = Canvas::new(
-        left + columns.iter().map(|c| GAP + width(c)).sum::<usize>() + MARGIN,
-        2 * MARGIN + (0..4).map(height).sum::<usize>() + 3 * GAP,
-    );
-    let mut y = MARGIN;
-    for (row, label) in LABELS.iter().enumerate() {
-        let label_y = y + (height(row) - LABEL_HEIGHT) / 2;
-        sheet.text(left - text_width(label), label_y, label, INK);
-        let mut x = left + GAP;
-        for column in &columns {
-            sheet.paste(x, y, &column[row]);
-            x += width(column) + GAP;
+    /// Four labelled rows (cover, container, secret, revealed), one column a pair: a quick look at a
+    /// training run. Pictures are scaled down to 256 pixels a side; at most 64 pairs are shown.
+    #[must_use]
+    pub fn training(columns: &[Self]) -> Pixels {
+        const LABELS: [&str; 4] = ["cover", "container", "secret", "revealed"];
+        let columns: Vec<[Pixels; 4]> = columns
+            .iter()
+            .take(TRAINING_COLUMNS)
+            .map(|c| [c.cover, c.container, c.secret, c.revealed].map(|p| fitted(p, TRAINING_SIDE)))
+            .collect();
+        // A row is as high as its highest picture, and at least as its label.
+        let height = |row: usize| {
+            let pictures = columns.iter().map(|column| column[row].height());
+            pictures.max().unwrap_or(0).max(LABEL_HEIGHT)
+        };
+        let width = |column: &[Pixels; 4]| column.iter().map(Pixels::width).max().unwrap_or(0);
+        let left = MARGIN + text_width("container");
+        let mut canvas = Canvas::new(
+            left + columns.iter().map(|c| GAP + width(c)).sum::<usize>() + MARGIN,
+            2 * MARGIN + (0..4).map(height).sum::<usize>() + 3 * GAP,
+        );
+        let mut y = MARGIN;
+        for (row, label) in LABELS.iter().enumerate() {
+            let label_y = y + (height(row) - LABEL_HEIGHT) / 2;
+            canvas.text(left - text_width(label), label_y, label, INK);
+            let mut x = left + GAP;
+            for column in &columns {
+                canvas.paste(x, y, &column[row]);
+                x += width(column) + GAP;
+            }
+            y += height(row) + GAP;
         }
-        y += height(row) + GAP;
+        canvas.0
     }
-    sheet.0
 }
 
 /// A picture with its label and a paler note beside it.
@@ -131,7 +133,8 @@ fn panels([label_a, label_b]: [&str; 2], a: &Pixels, b: &Pixels) -> Vec<Panel> {
         note,
         picture: fitted(picture, CONTACT_SIDE),
     };
-    let (Some(difference), Ok(psnr_db)) = (amplified_difference(a, b), metric::psnr_db(a, b))
+    let (Some(difference), Ok(psnr_db)) =
+        (a.amplified_difference(b), Comparison::psnr_db_only(a, b))
     else {
         return vec![panel(label_a, size(a), a), panel(label_b, size(b), b)];
     };
@@ -144,18 +147,6 @@ fn panels([label_a, label_b]: [&str; 2], a: &Pixels, b: &Pixels) -> Vec<Panel> {
         panel(label_b, likeness, b),
         panel("difference", "x 10".to_owned(), &difference),
     ]
-}
-
-/// Absolute differences times 10, up to 255; `None` when the sizes differ.
-pub fn amplified_difference(a: &Pixels, b: &Pixels) -> Option<Pixels> {
-    if (a.width(), a.height()) != (b.width(), b.height()) {
-        return None;
-    }
-    let mut difference = a.clone();
-    for (a, b) in difference.data_mut().iter_mut().zip(b.data()) {
-        *a = a.abs_diff(*b).saturating_mul(10);
-    }
-    Some(difference)
 }
 
 /// Scaled down, aspect kept, so that no side is longer than `side`.
@@ -236,7 +227,7 @@ mod tests {
     fn a_contact_sheet_shows_six_pictures_in_two_rows() {
         let (cover, container) = (flat(300, 200, [200, 0, 0]), flat(300, 200, [204, 0, 30]));
         let (secret, revealed) = (flat(90, 1100, [0, 200, 0]), flat(90, 1100, [0, 199, 2]));
-        let sheet = contact_sheet(&SheetColumn {
+        let sheet = Sheet::contact(&Sheet {
             cover: &cover,
             container: &container,
             secret: &secret,
@@ -262,13 +253,13 @@ mod tests {
     #[test]
     fn pictures_of_different_sizes_have_no_difference() {
         let (a, b) = (flat(1, 1, [1, 2, 3]), flat(2, 1, [200, 0, 0]));
-        let column = SheetColumn {
+        let column = Sheet {
             cover: &a,
             container: &b,
             secret: &a,
             revealed: &a,
         };
-        let sheet = contact_sheet(&column);
+        let sheet = column.contact();
         assert!(find(&sheet, [200, 0, 0]).is_some());
         let black = sheet.data().chunks_exact(3).filter(|rgb| rgb == &[0; 3]);
         assert_eq!(
@@ -281,14 +272,14 @@ mod tests {
     #[test]
     fn a_training_sheet_has_a_column_a_pair() {
         let pictures = [[9, 0, 0], [8, 0, 0], [7, 0, 0], [6, 0, 0]].map(|rgb| flat(400, 40, rgb));
-        let column = SheetColumn {
+        let column = Sheet {
             cover: &pictures[0],
             container: &pictures[1],
             secret: &pictures[2],
             revealed: &pictures[3],
         };
         for (n, shown) in [(0, 0), (1, 1), (5, 5), (65, 64)] {
-            let sheet = training_sheet(&vec![column; n]);
+            let sheet = Sheet::training(&vec![column; n]);
             for rgb in [[9, 0, 0], [8, 0, 0], [7, 0, 0], [6, 0, 0]] {
                 let count = sheet
                     .data()

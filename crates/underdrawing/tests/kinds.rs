@@ -4,7 +4,10 @@
 //! `cargo test --release --workspace --test kinds -- --nocapture` prints the table of
 //! `docs/training.md`.
 
-use underdrawing::{Comparison, HideOptions, Model, Pixels, RevealOptions, built_in_models};
+mod common;
+
+use common::{hidden, revealed};
+use underdrawing::{BuiltInModel, Comparison, Pixels};
 
 const SIDE: usize = 128;
 /// Side of the squares over which a difference is averaged: finer grain is not seen as a form.
@@ -75,7 +78,7 @@ fn squares(a: &Pixels, b: &Pixels) -> Vec<f64> {
 #[allow(clippy::print_stdout)] // the table is for whoever asks for it
 #[test]
 fn pictures_of_every_kind_are_hidden_and_come_back() {
-    let model = Model::from_bytes(built_in_models()[0].bytes).unwrap();
+    let model = BuiltInModel::first().model();
     let kinds = kinds();
     println!("| cover | container dB | revealed dB | largest shift of a square, grey levels |");
     println!("|---|---|---|---|");
@@ -83,8 +86,8 @@ fn pictures_of_every_kind_are_hidden_and_come_back() {
         let mut mean = [0.0, 0.0];
         let mut shift: f64 = 0.0;
         for (_, secret) in &kinds {
-            let container = model.hide(cover, secret, &HideOptions::default()).unwrap();
-            let revealed = model.reveal(&container, &RevealOptions::default()).unwrap();
+            let container = hidden(&model, cover, secret);
+            let revealed = revealed(&model, &container);
             let db = |a, b| Comparison::of(a, b).unwrap().psnr_db.unwrap_or(100.0);
             mean[0] += db(&container, cover) / kinds.len() as f64;
             mean[1] += db(&revealed, secret) / kinds.len() as f64;

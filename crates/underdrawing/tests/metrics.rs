@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use underdrawing::{Comparison, FloatComparison, Limits, MetricError, Picture, Pixels};
+use underdrawing::{Comparison, Limits, MetricError, Picture, Pixels};
 
 /// What scikit-image and this crate may differ by; the order of the sums differs.
 const TOLERANCE: f64 = 1e-9;
@@ -46,7 +46,7 @@ fn agrees_with_scikit_image() {
                 f32::from(b.data()[i]) + ((pattern % 5) as f32 - 2.0) * 0.2
             })
             .collect();
-        let float = FloatComparison::of(&moved, &a).unwrap();
+        let float = Comparison::of_floats(&moved, &a).unwrap();
         // f32 samples, so the script's f64 ones are only met to f32's precision.
         for (what, found, tolerance) in [
             ("psnr_db", found.psnr_db.unwrap(), TOLERANCE),
@@ -124,10 +124,10 @@ fn float_samples_that_are_whole_give_the_same_figures() {
     let (a, b) = (noise(33, 21, 1), noise(33, 21, 2));
     let samples: Vec<f32> = a.data().iter().map(|&sample| sample.into()).collect();
     let eight_bit = Comparison::of(&a, &b).unwrap();
-    let float = FloatComparison::of(&samples, &b).unwrap();
-    assert_eq!(float.psnr_db, eight_bit.psnr_db);
-    assert_eq!(float.ssim, eight_bit.ssim);
-    assert_eq!(float.apd, eight_bit.apd);
+    let float = Comparison::of_floats(&samples, &b).unwrap();
+    assert_eq!(float, eight_bit);
+    let alone = Comparison::psnr_db_only(&a, &b);
+    assert_eq!(alone, Ok(eight_bit.psnr_db));
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(|| {
             let eight_bit = Comparison::of(&a, &b).unwrap();
-            (eight_bit, FloatComparison::of(&samples, &b).unwrap())
+            (eight_bit, Comparison::of_floats(&samples, &b).unwrap())
         })
     };
     let one = figures(1);
@@ -155,7 +155,7 @@ fn refuses_what_cannot_be_compared() {
         error.to_string(),
         "pictures of 3x2 and 2x3 cannot be compared: expected the same size"
     );
-    let error = FloatComparison::of(&[0.0; 17], &picture).unwrap_err();
+    let error = Comparison::of_floats(&[0.0; 17], &picture).unwrap_err();
     assert_eq!(
         error,
         MetricError::Length {
@@ -166,7 +166,7 @@ fn refuses_what_cannot_be_compared() {
     for bad in [f32::NAN, f32::INFINITY] {
         let mut samples = [0.0; 18];
         samples[7] = bad;
-        let error = FloatComparison::of(&samples, &picture).unwrap_err();
+        let error = Comparison::of_floats(&samples, &picture).unwrap_err();
         assert_eq!(error, MetricError::NotFinite);
     }
 }

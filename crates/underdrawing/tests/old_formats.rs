@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use underdrawing::{
-    Balance, CodedKey, Comparison, Limits, Mark, Model, ModelId, Picture, Pixels, RevealOptions,
-    Salvage, read_mark, reveal_coded,
+    Balance, Comparison, Inspection, Limits, Model, ModelId, Password, Picture, Pixels, Progress,
+    RevealOptions, inspect, reveal,
 };
 use underdrawing_net::{Architecture, LiftingNetConfig};
 
@@ -42,31 +42,39 @@ fn files_of_0_1_0_open_and_reveal_the_same() {
     );
 
     let container = pixels("0.1.0", "container.png");
-    let mark = Mark {
+    let found = Inspection::Network {
         secret_width: 21,
         secret_height: 33,
         turned: true,
         balance: Balance::EVEN,
         model: id,
     };
-    assert_eq!(read_mark(&container), Some(mark));
-    let revealed = model.reveal(&container, &RevealOptions::default()).unwrap();
-    let comparison = Comparison::of(&revealed, &pixels("0.1.0", "revealed.png")).unwrap();
+    assert_eq!(inspect(&container, None), Ok(found));
+    let options = RevealOptions {
+        models: vec![model],
+        ..RevealOptions::default()
+    };
+    let revealed = reveal(&container, &options, &mut Progress::ignore).unwrap();
+    let comparison = Comparison::of(&revealed.picture, &pixels("0.1.0", "revealed.png")).unwrap();
     assert!(comparison.max_difference <= 1, "{comparison:?}");
 }
 
 #[test]
 fn coded_containers_of_0_1_0_reveal_the_same_to_the_last_bit() {
     for effort in ["fast", "normal", "best"] {
-        for (name, key) in [
-            ("colours", CodedKey::Password(b"correct horse")),
-            ("grey", CodedKey::Public),
-            ("flat", CodedKey::Public),
+        for (name, password) in [
+            ("colours", Some(Password::new("correct horse"))),
+            ("grey", None),
+            ("flat", None),
         ] {
+            let options = RevealOptions {
+                password,
+                ..RevealOptions::default()
+            };
             let container = pixels("0.1.0", &format!("{effort}_{name}_container.png"));
-            let found = reveal_coded(&container, key, Salvage::No).unwrap();
+            let found = reveal(&container, &options, &mut Progress::ignore).unwrap();
             let expected = pixels("0.1.0", &format!("{effort}_{name}_revealed.png"));
-            assert_eq!(found.revealed, expected, "{effort} {name}");
+            assert_eq!(found.picture, expected, "{effort} {name}");
         }
     }
 }

@@ -327,6 +327,25 @@ fn lossy_and_read_only_formats_are_not_written() {
 }
 
 #[test]
+fn formats_say_what_they_are_written_with() {
+    use FileFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
+    let mut profile = vec![0; 128];
+    profile[16..20].copy_from_slice(b"RGB ");
+    let picture = Picture {
+        icc_profile: Some(profile),
+        ..Picture::from(scene())
+    };
+    for format in [Png, Jpeg, WebP, Bmp, Tiff, Gif, Qoi, Pnm] {
+        let written = picture.encode(format);
+        assert_eq!(written.is_ok(), format.is_written(), "{format}");
+        if let Ok(bytes) = written {
+            let kept = decode(&bytes).unwrap().icc_profile.is_some();
+            assert_eq!(kept, format.keeps_profile(), "{format}");
+        }
+    }
+}
+
+#[test]
 fn alpha_of_another_size_is_refused() {
     let mut picture = Picture::from(scene());
     picture.alpha = Some(vec![255; 7]);

@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use common::{model, one_of_each, picture};
 use proptest::prelude::*;
-use underdrawing::{Balance, HideOptions, Model, Precision, RevealOptions, read_mark};
+use underdrawing::{
+    Balance, ErrorKind, HiddenDetails, HideOptions, Inspection, Model, NetworkOptions, Precision,
+    Progress, RevealOptions, hide, inspect, reveal,
+};
 
 static MODELS: LazyLock<[Model; 3]> = LazyLock::new(one_of_each);
 
@@ -23,22 +27,40 @@ proptest! {
     ) {
         let model = &MODELS[which];
         let (cover, secret) = (picture(cover.0, cover.1, seed), picture(secret.0, secret.1, seed + 1));
-        let container = model.hide(&cover, &secret, &HideOptions { tile_size, ..HideOptions::default() }).unwrap();
+        let options = NetworkOptions { tile_size, ..NetworkOptions::new(model.clone()) };
+        let options = HideOptions::Network(options);
+        let hidden = hide(&cover, &secret, &options, &mut Progress::ignore).unwrap();
+        let container = &hidden.container;
         prop_assert_eq!((container.width(), container.height()), (cover.width(), cover.height()));
 
-        let mark = read_mark(&container).expect("the mark is readable");
-        prop_assert_eq!((mark.secret_width, mark.secret_height), (secret.width(), secret.height()));
-        prop_assert_eq!(mark.model, model.id());
+        let lying = |picture: &underdrawing::Pixels| picture.width().cmp(&picture.height());
+        let sides = lying(&cover) as i8 * lying(&secret) as i8;
+        let expected = HiddenDetails::Network {
+            model: model.id(),
+            turned: sides < 0,
+            resized: (secret.width(), secret.height()) != (cover.width(), cover.height())
+                && (secret.height(), secret.width(), -1) != (cover.width(), cover.height(), sides),
+        };
+        prop_assert_eq!(&hidden.details, &expected);
+        let found = Inspection::Network {
+            secret_width: secret.width(),
+            secret_height: secret.height(),
+            turned: sides < 0,
+            balance: Balance::EVEN,
+            model: model.id(),
+        };
+        prop_assert_eq!(inspect(container, None), Ok(found.clone()));
 
-        let revealed = model.reveal(&container, &RevealOptions { tile_size, size: None }).unwrap();
-        prop_assert_eq!((revealed.width(), revealed.height()), (secret.width(), secret.height()));
+        let revealed = reveal(container, &options.to_reveal(), &mut Progress::ignore).unwrap();
+        prop_assert_eq!((revealed.picture.width(), revealed.picture.height()), (secret.width(), secret.height()));
+        prop_assert_eq!(revealed.found, found);
 
-        let again = model.hide(&cover, &secret, &HideOptions { tile_size, ..HideOptions::default() }).unwrap();
-        prop_assert_eq!(again, container, "the same arguments give the same container");
+        let again = hide(&cover, &secret, &options, &mut Progress::ignore).unwrap();
+        prop_assert_eq!(&again, &hidden, "the same arguments give the same container");
 
         let pair = model.float_pair(&cover, &secret, Balance::EVEN).unwrap();
-        prop_assert_eq!(pair.container.len(), cover.data().len());
-        prop_assert_eq!(pair.revealed.len(), secret.data().len());
+        prop_assert_eq!(pair.0.len(), cover.data().len());
+        prop_assert_eq!(pair.1.len(), secret.data().len());
     }
 
     #[test]
@@ -48,10 +70,12 @@ proptest! {
         seed in 0usize..100,
     ) {
         let container = picture(container.0, container.1, seed);
-        prop_assert!(MODELS[0].reveal(&container, &RevealOptions::default()).is_err());
-        let options = RevealOptions { size: Some(size), ..RevealOptions::default() };
-        let revealed = MODELS[0].reveal(&container, &options).unwrap();
-        prop_assert_eq!((revealed.width(), revealed.height()), size);
+        let mut options = RevealOptions { models: vec![MODELS[0].clone()], ..RevealOptions::default() };
+        let plain = reveal(&container, &options, &mut Progress::ignore);
+        prop_assert_eq!(plain.unwrap_err().kind(), ErrorKind::NothingFound);
+        options.size = Some(size);
+        let revealed = reveal(&container, &options, &mut Progress::ignore).unwrap();
+        prop_assert_eq!((revealed.picture.width(), revealed.picture.height()), size);
     }
 
     #[test]
@@ -84,28 +108,39 @@ fn models_of_every_architecture_come_back_from_their_files() {
 }
 
 #[test]
-fn progress_counts_the_tiles() {
+fn progress_counts_the_tiles_and_stops_where_it_is_told_to() {
     let (cover, secret) = (picture(64, 40, 1), picture(9, 9, 2));
+    let options = HideOptions::Network(NetworkOptions {
+        tile_size: 32,
+        ..NetworkOptions::new(MODELS[0].clone())
+    });
     let mut steps = Vec::new();
-    let container = MODELS[0]
-        .hide_with_progress(
-            &cover,
-            &secret,
-            &HideOptions {
-                tile_size: 32,
-                ..HideOptions::default()
-            },
-            &mut |done, total| {
-                steps.push((done, total));
-            },
-        )
-        .unwrap();
+    let mut count = |Progress { done, total }| {
+        steps.push((done, total));
+        ControlFlow::Continue(())
+    };
+    let hidden = hide(&cover, &secret, &options, &mut count).unwrap();
     assert_eq!(steps, [(1, 4), (2, 4), (3, 4), (4, 4)]);
     steps.clear();
-    MODELS[0]
-        .reveal_with_progress(&container, &RevealOptions::default(), &mut |done, total| {
-            steps.push((done, total));
-        })
-        .unwrap();
+    let mut count = |Progress { done, total }| {
+        steps.push((done, total));
+        ControlFlow::Continue(())
+    };
+    let revealing = RevealOptions {
+        models: vec![MODELS[0].clone()],
+        ..RevealOptions::default()
+    };
+    reveal(&hidden.container, &revealing, &mut count).unwrap();
     assert_eq!(steps, [(1, 1)]);
+
+    let mut calls = 0;
+    let mut stop = |_| {
+        calls += 1;
+        ControlFlow::Break(())
+    };
+    let stopped = hide(&cover, &secret, &options, &mut stop);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    let stopped = reveal(&hidden.container, &revealing, &mut stop);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(calls, 2);
 }

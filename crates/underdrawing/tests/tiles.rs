@@ -1,7 +1,7 @@
 //! The built-in network on photographs: the size of tiles must cost no quality.
 
 use underdrawing::{
-    Comparison, HideOptions, Limits, Model, Picture, Pixels, RevealOptions, built_in_models,
+    Comparison, HideOptions, Limits, NetworkOptions, Picture, Pixels, Progress, hide, reveal,
 };
 
 /// The middle of one of the demo's photographs.
@@ -20,19 +20,19 @@ fn photograph(name: &str) -> Pixels {
 
 #[test]
 fn small_tiles_are_as_good_as_large_ones() {
-    let model = Model::from_bytes(built_in_models()[0].bytes).expect("the built-in model is one");
     let (cover, secret) = (photograph("cover.png"), photograph("secret.png"));
     let quality = |tile_size| {
-        let hiding = HideOptions {
+        let options = HideOptions::Network(NetworkOptions {
             tile_size,
-            ..HideOptions::default()
-        };
-        let container = model.hide(&cover, &secret, &hiding).expect("both are fine");
-        let revealing = RevealOptions {
-            tile_size,
-            ..RevealOptions::default()
-        };
-        let revealed = model.reveal(&container, &revealing).expect("it was hidden");
+            ..NetworkOptions::default()
+        });
+        let ignore = &mut Progress::ignore;
+        let container = hide(&cover, &secret, &options, ignore)
+            .expect("both are fine")
+            .container;
+        let revealed = reveal(&container, &options.to_reveal(), ignore)
+            .expect("it was hidden")
+            .picture;
         [(&container, &cover), (&revealed, &secret)].map(|(a, b)| {
             let comparison = Comparison::of(a, b).expect("both have one size");
             comparison.psnr_db.expect("networks lose something")

@@ -45,19 +45,6 @@ pub(crate) struct MethodArgs {
     pub(crate) revealed_db: Option<f64>,
 }
 
-impl MethodArgs {
-    /// The first flag given that only the coded method has.
-    pub(crate) fn coded_flag(&self) -> Option<&'static str> {
-        [
-            (self.effort.is_some(), "--effort"),
-            (self.container_db.is_some(), "--container-db"),
-            (self.revealed_db.is_some(), "--revealed-db"),
-        ]
-        .into_iter()
-        .find_map(|(given, flag)| given.then_some(flag))
-    }
-}
-
 /// Ways to hide a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {

@@ -1,7 +1,7 @@
 //! `capacity`: what a cover holds, before hiding.
 
 use serde::Serialize;
-use underdrawing::{Capacity, capacity};
+use underdrawing::{Capacity, CodedOptions, capacity};
 
 use crate::args::CapacityArgs;
 use crate::commands::at_most_one_stream;
@@ -34,7 +34,7 @@ impl CapacityArgs {
         let secret = secret_path
             .map(|path| picture::read_opaque(path, Role::Secret, ui))
             .transpose()?;
-        let expected = capacity(&cover, secret.as_ref());
+        let expected = capacity(&cover, secret.as_ref(), &CodedOptions::default())?;
         if self.report.json {
             ui.json(&Report {
                 cover: display_name(&self.cover),

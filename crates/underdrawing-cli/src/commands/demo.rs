@@ -1,18 +1,19 @@
 //! `demo`: hides one bundled photograph in another and shows the result.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, FileFormat, Limits, Picture, Pixels, SheetColumn, amplified_difference,
-    contact_sheet,
+    Comparison, FileFormat, HiddenDetails, HideOptions, Limits, Picture, Pixels, Progress, Sheet,
+    hide, reveal,
 };
 
 use crate::args::DemoArgs;
 use crate::files::{Inputs, OutputFile, create_folder};
-use crate::hider::{Details, Hider};
+use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
@@ -23,7 +24,7 @@ const SECRET: &[u8] = include_bytes!("../../demo/secret.png");
 struct Report {
     folder: String,
     #[serde(flatten)]
-    details: Details,
+    details: Option<DetailsReport>,
     container_psnr_db: Option<f64>,
     revealed_psnr_db: Option<f64>,
     container_ssim: f64,
@@ -32,19 +33,22 @@ struct Report {
 
 impl DemoArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let hider = self.method.open_hider(&self.model, &self.compute, ui)?;
+        let options = self.method.open_options(&self.model, &self.compute, ui)?;
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
-        let (container, details) = self.hide(&hider, &cover, &secret, ui)?;
-        let revealed = hider.reveal(&container)?;
-        let sheet = contact_sheet(&SheetColumn {
+        let (container, details) = self.hide(&options, &cover, &secret, ui)?;
+        let options = options.to_reveal();
+        let revealed = reveal(&container, &options, &mut Progress::ignore)?.picture;
+        let sheet = Sheet {
             cover: &cover,
             container: &container,
             secret: &secret,
             revealed: &revealed,
-        });
-        let report = self.report(details, [&cover, &secret, &container, &revealed])?;
-        let difference = amplified_difference(&cover, &container)
+        };
+        let sheet = sheet.contact();
+        let report = self.report(&details, [&cover, &secret, &container, &revealed])?;
+        let difference = cover
+            .amplified_difference(&container)
             .context("the container has another size than the cover")?;
         for (name, pixels) in [
             ("cover.png", cover),
@@ -61,14 +65,17 @@ impl DemoArgs {
     /// The container as it comes back from the file.
     fn hide(
         &self,
-        hider: &Hider,
+        options: &HideOptions,
         cover: &Pixels,
         secret: &Pixels,
         ui: &Ui,
-    ) -> anyhow::Result<(Pixels, Details)> {
-        let bar = ui.bar(1, "tiles");
+    ) -> anyhow::Result<(Pixels, HiddenDetails)> {
+        let bar = ui.bar(1, "steps");
         bar.message("hiding");
-        let hidden = hider.hide(cover, secret, &mut |done, total| bar.set(done, total))?;
+        let hidden = hide(cover, secret, options, &mut |Progress { done, total }| {
+            bar.set(done, total);
+            ControlFlow::Continue(())
+        })?;
         let bytes = Picture::from(hidden.container).encode(FileFormat::Png)?;
         let path = self.write("container.png", &bytes)?;
         let written =
@@ -90,14 +97,14 @@ impl DemoArgs {
 
     fn report(
         &self,
-        details: Details,
+        details: &HiddenDetails,
         [cover, secret, container, revealed]: [&Pixels; 4],
     ) -> anyhow::Result<Report> {
         let hidden = Comparison::of(cover, container)?;
         let found = Comparison::of(secret, revealed)?;
         Ok(Report {
             folder: self.output.display().to_string(),
-            details,
+            details: DetailsReport::of(details),
             container_psnr_db: hidden.psnr_db,
             revealed_psnr_db: found.psnr_db,
             container_ssim: hidden.ssim,

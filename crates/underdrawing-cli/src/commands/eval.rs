@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
-use underdrawing::{Comparison, FileFormat, FloatComparison, Limits, Picture, Pixels};
+use underdrawing::{
+    Comparison, FileFormat, HideOptions, Limits, Picture, Pixels, Progress, hide, reveal,
+};
 
 use crate::args::EvalArgs;
 use crate::files::display_name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
-use crate::hider::Hider;
 use crate::output::{ExitStatus, Ui};
 use crate::picture::{self, Role};
 
@@ -49,7 +50,7 @@ impl EvalArgs {
         let mut pairs = self.pairs(ui)?;
         pairs.truncate(self.limit.unwrap_or(usize::MAX));
         let judge = Judge {
-            hider: self.method.open_hider(&self.model, &self.compute, ui)?,
+            options: self.method.open_options(&self.model, &self.compute, ui)?,
             folder: tempfile::tempdir().context("failed to create a temporary folder")?,
         };
         if !self.report.json {
@@ -130,7 +131,7 @@ impl EvalArgs {
 
 /// Hides, writes, reads back, reveals and measures.
 struct Judge {
-    hider: Hider,
+    options: HideOptions,
     folder: tempfile::TempDir,
 }
 
@@ -151,23 +152,25 @@ impl Judge {
     /// Container and revealed picture, both as a user gets them: from a written PNG.
     fn through_a_file(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Pixels, Pixels)> {
         let path = self.folder.path().join("container.png");
-        let container = self.hider.hide(cover, secret, &mut |_, _| ())?.container;
-        let written = Picture::from(container).encode(FileFormat::Png)?;
+        let ignore = &mut Progress::ignore;
+        let hidden = hide(cover, secret, &self.options, ignore)?;
+        let written = Picture::from(hidden.container).encode(FileFormat::Png)?;
         fs::write(&path, written).context("failed to write a temporary file")?;
         let read = fs::read(&path).context("failed to read a temporary file")?;
         let container = Picture::decode(&read, &Limits::default())?.pixels;
-        let revealed = self.hider.reveal(&container)?;
-        Ok((container, revealed))
+        let revealed = reveal(&container, &self.options.to_reveal(), ignore)?;
+        Ok((container, revealed.picture))
     }
 
     /// What networks gave before rounding, as (container, revealed).
     fn float(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<Option<(Quality, Quality)>> {
-        let Some(pair) = self.hider.float_pair(cover, secret)? else {
+        let HideOptions::Network(options) = &self.options else {
             return Ok(None);
         };
+        let (container, revealed) = options.model.float_pair(cover, secret, options.balance)?;
         Ok(Some((
-            FloatComparison::of(&pair.container, cover)?.into(),
-            FloatComparison::of(&pair.revealed, secret)?.into(),
+            Comparison::of_floats(&container, cover)?.into(),
+            Comparison::of_floats(&revealed, secret)?.into(),
         )))
     }
 }

@@ -6,12 +6,16 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{FileFormat, Picture, Pixels, SheetColumn, contact_sheet, psnr_db};
+use underdrawing::{
+    CodedOptions, Comparison, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
+    reveal,
+};
 
 use super::{OnProgress, for_each};
 use crate::args::HideArgs;
 use crate::files::{OutputFile, display_name};
-use crate::hider::{Details, Hider};
+use crate::interrupt::{self, AtWork};
+use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::password::Confirm;
 use crate::picture::{self, Role};
@@ -22,7 +26,7 @@ const VISIBLE_DB: f64 = 30.0;
 
 /// The line of `--json`.
 #[derive(Serialize)]
-struct Report<'a> {
+struct Report {
     cover: String,
     secret: String,
     container: String,
@@ -32,7 +36,7 @@ struct Report<'a> {
     secret_height: usize,
     container_psnr_db: Option<f64>,
     #[serde(flatten)]
-    details: &'a Details,
+    details: Option<DetailsReport>,
 }
 
 /// The pictures of one job after hiding, and what the method says.
@@ -40,22 +44,27 @@ struct Done {
     cover: Pixels,
     secret: Pixels,
     container: Pixels,
-    details: Details,
+    details: HiddenDetails,
 }
 
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let jobs = self.jobs(ui)?;
-        let hider = self.hider(ui)?;
-        hider.note(ui);
+        let options = self.options(ui)?;
+        interrupt::watch()?;
+        if let HideOptions::Coded(CodedOptions { password: None, .. }) = options {
+            ui.note(
+                "without a password anybody with this program can reveal; --password asks for one",
+            );
+        }
         for_each(
             &jobs,
             ui,
             |job| job.container.display_name(),
             |job, on_progress| {
-                let done = self.hide(job, &hider, on_progress, ui)?;
+                let done = self.hide(job, &options, on_progress, ui)?;
                 if let Some(sheet) = &job.sheet {
-                    write_sheet(sheet, &hider, &done)?;
+                    write_sheet(sheet, &options, &done)?;
                 }
                 self.report(job, &done, ui)?;
                 Ok(ExitStatus::Done)
@@ -63,28 +72,29 @@ impl HideArgs {
         )
     }
 
-    fn hider(&self, ui: &Ui) -> anyhow::Result<Hider> {
+    fn options(&self, ui: &Ui) -> anyhow::Result<HideOptions> {
         let password = || self.password.read(Confirm::Yes);
         let source = self.password.source();
         self.method
-            .hider(&self.model, &self.compute, source, password, ui)
+            .options(&self.model, &self.compute, source, password, ui)
     }
 
     /// Reads, hides and writes.
     fn hide(
         &self,
         job: &Job,
-        hider: &Hider,
+        options: &HideOptions,
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
         let cover = picture::read(&job.cover, Role::Cover, ui)?;
         let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
-        let hidden = hider
-            .hide(&cover.pixels, &secret, on_progress)
+        let at_work = AtWork::begin();
+        let hidden = hide(&cover.pixels, &secret, options, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;
-        if cover.icc_profile.is_some() && matches!(job.format, FileFormat::Bmp | FileFormat::Qoi) {
+        drop(at_work);
+        if cover.icc_profile.is_some() && !job.format.keeps_profile() {
             let format = job.format;
             ui.note(format_args!(
                 "cover {cover_name}: {format} has no place for its colour profile"
@@ -109,7 +119,7 @@ impl HideArgs {
             return Ok(());
         }
         note_changed_secret(&job.secret, done, ui);
-        let container_psnr_db = psnr_db(&done.cover, &done.container)?;
+        let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
         note_visible(&job.container, done, container_psnr_db, ui);
         if self.report.json {
             return ui.json(&Report {
@@ -121,16 +131,15 @@ impl HideArgs {
                 secret_width: done.secret.width(),
                 secret_height: done.secret.height(),
                 container_psnr_db,
-                details: &done.details,
+                details: DetailsReport::of(&done.details),
             });
         }
         let expected = match &done.details {
-            Details::Coded {
-                coded_psnr_db: Some(db),
-                ..
+            HiddenDetails::Coded {
+                psnr_db: Some(db), ..
             } => format!(", the secret at {db:.2} dB"),
-            Details::Coded { .. } => ", the secret without loss".to_owned(),
-            Details::Network { .. } => String::new(),
+            HiddenDetails::Coded { .. } => ", the secret without loss".to_owned(),
+            _ => String::new(),
         };
         ui.say(format_args!(
             "{}: {} hidden in {}, container at {}{expected}",
@@ -143,20 +152,23 @@ impl HideArgs {
     }
 }
 
-fn write_sheet(output: &OutputFile, hider: &Hider, done: &Done) -> anyhow::Result<()> {
-    let sheet = contact_sheet(&SheetColumn {
+fn write_sheet(output: &OutputFile, options: &HideOptions, done: &Done) -> anyhow::Result<()> {
+    let options = options.to_reveal();
+    let revealed = reveal(&done.container, &options, &mut Progress::ignore)?;
+    let sheet = Sheet {
         cover: &done.cover,
         container: &done.container,
         secret: &done.secret,
-        revealed: &hider.reveal(&done.container)?,
-    });
+        revealed: &revealed.picture,
+    };
+    let sheet = sheet.contact();
     let format = picture::lossless_format(output.path(), "sheet")?;
     picture::write(&Picture::from(sheet), format, output)
 }
 
 /// Says when a network has spoiled a picture that is too far from those it was trained on.
 fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>, ui: &Ui) {
-    let by_network = matches!(done.details, Details::Network { .. });
+    let by_network = matches!(done.details, HiddenDetails::Network { .. });
     if by_network && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
         ui.note(format_args!(
             "container {}: it is at {} only, and changes show; networks are for photographs, and \
@@ -170,34 +182,28 @@ fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>
 /// Says when the secret was turned or resized for hiding.
 fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
     let (width, height) = (done.secret.width(), done.secret.height());
-    let change = match &done.details {
-        Details::Network { secret_turned, .. } => {
-            let cover = (done.cover.width(), done.cover.height());
-            let upright = if *secret_turned {
-                (height, width)
-            } else {
-                (width, height)
-            };
-            match (secret_turned, upright == cover) {
-                (false, true) => return,
-                (true, true) => "turned by 90 degrees".to_owned(),
-                (false, false) => format!("resized to {}x{}", cover.0, cover.1),
-                (true, false) => format!(
-                    "turned by 90 degrees and resized to {}x{}",
-                    cover.0, cover.1
-                ),
+    let change = match done.details {
+        HiddenDetails::Network {
+            turned, resized, ..
+        } => {
+            let (cover_width, cover_height) = (done.cover.width(), done.cover.height());
+            match (turned, resized) {
+                (false, false) => return,
+                (true, false) => "turned by 90 degrees".to_owned(),
+                (false, true) => format!("resized to {cover_width}x{cover_height}"),
+                (true, true) => {
+                    format!("turned by 90 degrees and resized to {cover_width}x{cover_height}")
+                }
             }
         }
-        Details::Coded {
-            coded_width,
-            coded_height,
+        HiddenDetails::Coded {
+            width: coded_width,
+            height: coded_height,
             ..
-        } => {
-            if (*coded_width, *coded_height) == (width, height) {
-                return;
-            }
+        } if (coded_width, coded_height) != (width, height) => {
             format!("too large for this cover, reduced to {coded_width}x{coded_height}")
         }
+        _ => return,
     };
     ui.note(format_args!(
         "secret {}: {change} for hiding; it comes back as {width}x{height}",

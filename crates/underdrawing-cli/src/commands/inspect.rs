@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    CodedKey, FileFormat, Limits, Model, Picture, TrainingRecord, inspect_coded, read_mark,
+    ErrorKind, FileFormat, Inspection, Limits, Model, Picture, TrainingRecord, inspect,
 };
 
 use crate::args::InspectArgs;
@@ -32,6 +32,9 @@ struct PictureReport {
     mark: Option<MarkReport>,
     /// What the coded method hid without a password.
     coded: Option<CodedReport>,
+    /// A container that cannot be looked into, and why; left out for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -85,7 +88,7 @@ impl InspectArgs {
 }
 
 fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
-    PictureReport {
+    let mut report = PictureReport {
         file: name.to_owned(),
         format: picture.format.name(),
         width: picture.pixels.width(),
@@ -98,23 +101,48 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        mark: read_mark(&picture.pixels).map(|mark| MarkReport {
-            secret_width: mark.secret_width,
-            secret_height: mark.secret_height,
-            secret_turned: mark.turned,
-            balance: mark.balance.step(),
-            model: mark.model.to_string(),
-        }),
-        coded: inspect_coded(&picture.pixels, CodedKey::Public)
-            .ok()
-            .map(|summary| CodedReport {
-                secret_width: summary.secret_width,
-                secret_height: summary.secret_height,
-                bytes: summary.bytes,
-                parts: summary.parts,
-                intact: summary.intact,
-            }),
+        mark: None,
+        coded: None,
+        closed: None,
+    };
+    match inspect(&picture.pixels, None) {
+        Ok(Inspection::Network {
+            secret_width,
+            secret_height,
+            turned,
+            balance,
+            model,
+        }) => {
+            report.mark = Some(MarkReport {
+                secret_width,
+                secret_height,
+                secret_turned: turned,
+                balance: balance.step(),
+                model: model.to_string(),
+            });
+        }
+        Ok(Inspection::Coded {
+            secret_width,
+            secret_height,
+            bytes,
+            parts,
+            intact,
+            ..
+        }) => {
+            report.coded = Some(CodedReport {
+                secret_width,
+                secret_height,
+                bytes,
+                parts,
+                intact,
+            });
+        }
+        Err(error) if error.kind() != ErrorKind::NothingFound => {
+            report.closed = Some(error.to_string());
+        }
+        _ => {}
     }
+    report
 }
 
 fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
@@ -131,7 +159,7 @@ fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
 }
 
 impl Report {
-    /// For people: one fact a line.
+    /// For people: one per line.
     fn lines(&self) -> anyhow::Result<String> {
         match self {
             Self::Picture(picture) => Ok(picture.lines()),
@@ -191,6 +219,9 @@ impl PictureReport {
                  {} parts intact",
                 coded.secret_width, coded.secret_height, coded.bytes, coded.intact, coded.parts
             );
+        }
+        if let Some(reason) = &self.closed {
+            return format!("  something is hidden in it: {reason}");
         }
         "  nothing found that opens without a password".to_owned()
     }

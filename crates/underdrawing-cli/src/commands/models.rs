@@ -1,10 +1,9 @@
 //! `models`: what is built in.
 
 use serde::Serialize;
-use underdrawing::built_in_models;
+use underdrawing::BuiltInModel;
 
 use crate::args::ModelsArgs;
-use crate::models::built_in;
 use crate::output::{ExitStatus, Ui};
 
 /// The line of `--json` for a model.
@@ -21,8 +20,8 @@ struct Report {
 impl ModelsArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let mut reports = Vec::new();
-        for entry in built_in_models() {
-            let model = built_in(entry)?;
+        for entry in BuiltInModel::all() {
+            let model = entry.model();
             reports.push(Report {
                 name: entry.name,
                 id: model.id().to_string(),
@@ -31,9 +30,6 @@ impl ModelsArgs {
                 bytes: entry.bytes.len(),
                 description: entry.description,
             });
-        }
-        if reports.is_empty() {
-            ui.say("this build has no built-in model");
         }
         let width = reports
             .iter()

@@ -2,8 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
@@ -13,15 +11,13 @@ use underdrawing_train::{Event, RunPaths, TrainSettings, Trainer, Validation};
 use crate::args::TrainArgs;
 use crate::compute::Compute;
 use crate::files;
+use crate::interrupt::{self, AtWork};
 use crate::models;
 use crate::output::{ExitStatus, Ui};
 use crate::progress::Bar;
 
 /// Largest settings file that is read.
 const MAX_SETTINGS_BYTES: u64 = 1 << 20;
-
-/// Exit code of a program that Ctrl-C ended, as shells have it.
-const INTERRUPTED: i32 = 130;
 
 /// Weight of the newest step in the figures that the bar shows.
 const SMOOTHING: f64 = 0.05;
@@ -37,11 +33,12 @@ impl TrainArgs {
 
     fn train<E: Engine>(&self, engine: E, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let (mut trainer, out) = self.trainer(engine)?;
-        let stop = stop_on_ctrl_c()?;
+        interrupt::watch()?;
+        let _at_work = AtWork::begin();
         let mut show = Show::new(ui, self.report.json, out);
         trainer.run(|event| {
             show.event(&event);
-            if stop.load(Ordering::Relaxed) || show.failed.is_some() {
+            if interrupt::raised() || show.failed.is_some() {
                 return ControlFlow::Break(());
             }
             ControlFlow::Continue(())
@@ -81,19 +78,6 @@ fn read_settings(path: &Path) -> anyhow::Result<TrainSettings> {
     let bytes = files::read(path, MAX_SETTINGS_BYTES).with_context(failed)?;
     let text = String::from_utf8(bytes).with_context(failed)?;
     toml::from_str(&text).with_context(failed)
-}
-
-/// A flag that the first Ctrl-C raises; the second ends the program.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-    })
-    .context("failed to watch for Ctrl-C")?;
-    Ok(stop)
 }
 
 /// Shows events: a bar for steps, a line for what is worth keeping.

@@ -1,14 +1,16 @@
 //! What to expect of a cover, and of a secret in it, without hiding anything.
 
-use underdrawing_codec::{Effort, RateCurve, n_stripes};
+use underdrawing_codec::{RateCurve, n_stripes};
 
+use crate::error::Error;
 use crate::picture::Pixels;
 
 use super::channel::assured_capacity;
 use super::mix::{Costs, Mix};
+use super::options::{CodedOptions, CodedRate};
 use super::rate;
 
-/// What a cover holds at the default rate, and what becomes of a secret there.
+/// What a cover holds, and what becomes of a secret there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Capacity {
     /// Bytes of a coded secret that the cover holds.
@@ -22,22 +24,64 @@ pub struct Capacity {
     pub revealed_psnr_db: Option<f64>,
 }
 
-/// What to expect when `secret` is hidden in `cover` by the coded method at its default rate.
-#[must_use]
-pub fn capacity(cover: &Pixels, secret: Option<&Pixels>) -> Capacity {
-    let mix = Mix::TERNARY;
+/// What to expect when `secret` is hidden in `cover`. Rates that depend on the secret count
+/// without one as the most ([`CodedRate::RevealedDb`]) and as the default
+/// ([`CodedRate::Equal`]).
+pub(crate) fn capacity(
+    cover: &Pixels,
+    secret: Option<&Pixels>,
+    options: &CodedOptions,
+) -> Result<Capacity, Error> {
+    let costs = Costs::of(cover);
     let (width, height) = secret.map_or((1, 1), |secret| (secret.width(), secret.height()));
-    let n_segments = 1 + n_stripes(width, height);
-    let bytes = assured_capacity(rate::payload_samples(cover), mix)
-        .saturating_sub(rate::overhead(n_segments));
+    let room = Room {
+        n_samples: rate::payload_samples(cover),
+        overhead: rate::overhead(1 + n_stripes(width, height)),
+    };
+    let curve = secret.map(|secret| RateCurve::of(&rate::coding_picture(secret), options.effort));
+    let mix = room.mix(options.rate, curve.as_ref(), &costs)?;
+    let bytes = room.bytes(mix);
     let pixels = (cover.width() * cover.height()) as f64;
-    Capacity {
+    Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / pixels,
-        container_psnr_db: rate::decibels_of_mse(Costs::of(cover).mse(mix)),
-        revealed_psnr_db: secret.map(|secret| {
-            let curve = RateCurve::of(&rate::coding_picture(secret), Effort::default());
-            rate::decibels_of_mse(curve.mse_at(bytes))
-        }),
+        container_psnr_db: rate::decibels_of_mse(costs.mse(mix)),
+        revealed_psnr_db: curve.map(|curve| rate::decibels_of_mse(curve.mse_at(bytes))),
+    })
+}
+
+/// Where coded segments go.
+struct Room {
+    /// Samples of the cover that hold the payload.
+    n_samples: usize,
+    /// Bytes around the segments.
+    overhead: usize,
+}
+
+impl Room {
+    /// Bytes for the segments.
+    fn bytes(&self, mix: Mix) -> usize {
+        assured_capacity(self.n_samples, mix).saturating_sub(self.overhead)
+    }
+
+    /// The mix that hiding is expected to use.
+    fn mix(&self, rate: CodedRate, curve: Option<&RateCurve>, costs: &Costs) -> Result<Mix, Error> {
+        let mix = match (rate, curve) {
+            (CodedRate::Ternary, _) | (CodedRate::Equal, None) => Mix::TERNARY,
+            (CodedRate::ContainerDb(db), _) => Mix::within_error(rate::mse_of_decibels(db)?, costs),
+            (CodedRate::RevealedDb(db), curve) => {
+                let mse = rate::mse_of_decibels(db)?;
+                let enough = curve.and_then(|curve| {
+                    let needed = curve.bytes_at(mse);
+                    Mix::least(|mix| self.bytes(mix) >= needed)
+                });
+                enough.unwrap_or(Mix::HIGHEST)
+            }
+            (CodedRate::Equal, Some(curve)) => {
+                let crossing = Mix::least(|mix| curve.mse_at(self.bytes(mix)) <= costs.mse(mix));
+                crossing.unwrap_or(Mix::HIGHEST)
+            }
+        };
+        Ok(mix)
     }
 }

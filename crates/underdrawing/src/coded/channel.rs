@@ -4,10 +4,9 @@
 //! bytes. Another embedding, such as a trellis code, would take the place of this module behind the
 //! same functions.
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
-use zeroize::Zeroizing;
+
+use crate::secrecy::{Key, Uniform};
 
 use super::digits;
 use super::mix::{Mix, nearest};
@@ -15,26 +14,24 @@ use super::mix::{Mix, nearest};
 /// Samples of a block. Blocks are independent of each other, so that damage stays where it is.
 const BLOCK: usize = 16_384;
 
-/// Key of what each sample holds.
-pub(super) type ChannelKey = Zeroizing<[u8; 32]>;
-
 /// A stretch of samples that holds bytes under one mix and key.
 pub(super) struct Channel {
     mix: Mix,
-    key: ChannelKey,
+    /// Key of what each sample holds.
+    key: Key,
     /// For each block, where its bytes start; then where they end.
     starts: Vec<usize>,
 }
 
 /// What the samples of a block hold: radices, and the masks that are added to the digits.
-struct Plan {
+struct Content {
     radices: Vec<u8>,
     masks: Vec<u8>,
 }
 
 impl Channel {
     /// The channel of `n_samples` samples.
-    pub(super) fn new(n_samples: usize, mix: Mix, key: ChannelKey) -> Self {
+    pub(super) fn new(n_samples: usize, mix: Mix, key: Key) -> Self {
         let n_blocks = n_samples.div_ceil(BLOCK);
         let length = |block: usize| BLOCK.min(n_samples - block * BLOCK);
         let capacities: Vec<usize> = if mix.share == 0 {
@@ -44,7 +41,7 @@ impl Channel {
         } else {
             (0..n_blocks)
                 .into_par_iter()
-                .map(|block| digits::capacity(&plan(mix, &key, block, length(block)).radices))
+                .map(|block| digits::capacity(&content_of(mix, &key, block, length(block)).radices))
                 .collect()
         };
         let mut starts = vec![0];
@@ -68,14 +65,14 @@ impl Channel {
             .par_chunks_mut(BLOCK)
             .enumerate()
             .for_each(|(block, samples)| {
-                let plan = plan(self.mix, &self.key, block, samples.len());
+                let content = content_of(self.mix, &self.key, block, samples.len());
                 let mut digits = vec![0; samples.len()];
                 let bytes = &bytes[self.starts[block]..self.starts[block + 1]];
-                digits::digits_from_bytes(bytes, &plan.radices, &mut digits);
+                digits::digits_from_bytes(bytes, &content.radices, &mut digits);
                 for (i, sample) in samples.iter_mut().enumerate() {
-                    let radix = plan.radices[i];
+                    let radix = content.radices[i];
                     if radix > 1 {
-                        let residue = (digits[i] + plan.masks[i]) % radix;
+                        let residue = (digits[i] + content.masks[i]) % radix;
                         *sample = nearest(*sample, residue, radix);
                     }
                 }
@@ -88,14 +85,14 @@ impl Channel {
             .par_chunks(BLOCK)
             .enumerate()
             .map(|(block, samples)| {
-                let plan = plan(self.mix, &self.key, block, samples.len());
+                let content = content_of(self.mix, &self.key, block, samples.len());
                 let mut digits = vec![0; samples.len()];
                 for (i, digit) in digits.iter_mut().enumerate() {
-                    let radix = plan.radices[i];
-                    *digit = (samples[i] % radix + radix - plan.masks[i]) % radix;
+                    let radix = content.radices[i];
+                    *digit = (samples[i] % radix + radix - content.masks[i]) % radix;
                 }
                 let mut bytes = vec![0; self.starts[block + 1] - self.starts[block]];
-                digits::bytes_from_digits(&digits, &plan.radices, &mut bytes);
+                digits::bytes_from_digits(&digits, &content.radices, &mut bytes);
                 bytes
             })
             .collect();
@@ -109,7 +106,7 @@ impl Channel {
     pub(super) fn radices(&self, n: usize) -> Vec<u8> {
         (0..n.div_ceil(BLOCK))
             .flat_map(|block| {
-                plan(self.mix, &self.key, block, BLOCK.min(n - block * BLOCK)).radices
+                content_of(self.mix, &self.key, block, BLOCK.min(n - block * BLOCK)).radices
             })
             .collect()
     }
@@ -133,31 +130,29 @@ pub(super) fn assured_capacity(n_samples: usize, mix: Mix) -> usize {
 ///
 /// The masks make the few digits uniform that the number system alone would not, at each block's
 /// end, and those of damaged or forged bytes.
-fn plan(mix: Mix, key: &ChannelKey, block: usize, n: usize) -> Plan {
-    let mut stream = ChaCha20Rng::from_seed(**key);
-    stream.set_word_pos((block * BLOCK) as u128);
+fn content_of(mix: Mix, key: &Key, block: usize, n: usize) -> Content {
     let mut words = vec![0; 4 * n];
-    stream.fill_bytes(&mut words);
+    Uniform::from_word(key, block * BLOCK).fill(&mut words);
     let (words, _) = words.as_chunks::<4>();
-    let mut plan = Plan {
+    let mut content = Content {
         radices: Vec::with_capacity(n),
         masks: Vec::with_capacity(n),
     };
     for word in words {
         let radix = mix.radix(u16::from_le_bytes([word[2], word[3]]));
         let low = u32::from(u16::from_le_bytes([word[0], word[1]]));
-        plan.radices.push(radix);
-        plan.masks.push(((low * u32::from(radix)) >> 16) as u8);
+        content.radices.push(radix);
+        content.masks.push(((low * u32::from(radix)) >> 16) as u8);
     }
-    plan
+    content
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn key(byte: u8) -> ChannelKey {
-        Zeroizing::new([byte; 32])
+    fn key(byte: u8) -> Key {
+        Key::new([byte; 32])
     }
 
     fn bytes(n: usize) -> Vec<u8> {

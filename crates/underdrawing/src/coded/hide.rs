@@ -1,128 +1,42 @@
 //! Hiding: a cover and a secret to a container.
 
-use thiserror::Error;
-use underdrawing_codec::Effort;
-
+use crate::error::Error;
 use crate::picture::Pixels;
+use crate::progress::{OnProgress, Steps};
+use crate::report::{Hidden, HiddenDetails};
+use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::channel::Channel;
-use super::key::{CodedKey, Cost, Keys, Salt, TAG_BYTES, salt};
+use super::keys::{COST, Keys, Salt, salt};
 use super::layout::{Directory, Header};
 use super::mix::Mix;
+use super::options::CodedOptions;
 use super::preamble;
 use super::rate;
 
-/// How to hide by the coded method.
-#[derive(Clone, Copy, Debug)]
-pub struct CodedOptions<'a> {
-    /// What opens the container.
-    pub key: CodedKey<'a>,
-    /// How much work goes into the codec.
-    pub effort: Effort,
-    /// What container and revealed picture share between them.
-    pub rate: CodedRate,
-}
-
-impl Default for CodedOptions<'_> {
-    fn default() -> Self {
-        Self {
-            key: CodedKey::Public,
-            effort: Effort::default(),
-            rate: CodedRate::default(),
-        }
-    }
-}
-
-/// What container and revealed picture share between them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum CodedRate {
-    /// One ternary digit in every sample of the cover at most: the container at 49.9 dB (less where
-    /// the cover is black or white), the rest to the secret. A secret that needs less leaves
-    /// samples as they are.
-    #[default]
-    Ternary,
-    /// Container and revealed picture at the same quality.
-    Equal,
-    /// The container at this PSNR in dB, the rest to the secret.
-    ContainerDb(f64),
-    /// The revealed picture at this PSNR in dB, the rest to the container.
-    RevealedDb(f64),
-}
-
-/// What hiding made.
-#[derive(Clone, Debug)]
-pub struct CodedContainer {
-    /// The container, in the cover's size.
-    pub container: Pixels,
-    /// Size of the picture that was coded: the secret's own, or smaller where the cover had no room.
-    pub coded_width: usize,
-    /// See [`CodedContainer::coded_width`].
-    pub coded_height: usize,
-    /// PSNR of the coded picture in dB; none where nothing is lost. Where the secret was reduced it
-    /// is that of the reduced picture.
-    pub coded_psnr_db: Option<f64>,
-    /// Bytes of the coded picture.
-    pub coded_bytes: usize,
-}
-
-/// Why nothing was hidden by the coded method.
-#[derive(Debug, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CodedHideError {
-    /// The cover has too few samples for any picture of the secret.
-    #[error(
-        "a cover of {width}x{height} is too small for this secret: at the quality asked for it \
-         holds {bytes} bytes"
-    )]
-    CoverTooSmall {
-        /// The cover's width.
-        width: usize,
-        /// The cover's height.
-        height: usize,
-        /// Bytes that it holds.
-        bytes: usize,
-    },
-    /// The revealed picture cannot be that good in this cover.
-    #[error("the secret takes {needed} bytes at {asked_db} dB, and the cover holds {most}")]
-    RevealedDb {
-        /// The quality asked for.
-        asked_db: f64,
-        /// Bytes that the secret takes.
-        needed: usize,
-        /// Bytes that the cover holds at most.
-        most: usize,
-    },
-    /// A quality that is no number or not above zero.
-    #[error("a PSNR of {found} dB: expected a number above 0")]
-    Decibels {
-        /// The quality asked for.
-        found: f64,
-    },
-}
+/// Coding, keys, embedding.
+const STEPS: usize = 3;
 
 /// Hides `secret` in `cover`.
-///
-/// The same call gives the same container, whatever the number of threads. Memory: about 40 bytes a
-/// pixel of the secret and 10 a pixel of the cover.
-///
-/// # Errors
-/// When the cover is too small for the secret at the quality asked for; [`CodedHideError`].
-pub fn hide_coded(
+pub(crate) fn hide(
     cover: &Pixels,
     secret: &Pixels,
-    options: &CodedOptions<'_>,
-) -> Result<CodedContainer, CodedHideError> {
-    hide_at_cost(cover, secret, options, Cost::VERSION_1)
+    options: &CodedOptions,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Hidden, Error> {
+    hide_at_cost(cover, secret, options, COST, on_progress)
 }
 
 pub(super) fn hide_at_cost(
     cover: &Pixels,
     secret: &Pixels,
-    options: &CodedOptions<'_>,
+    options: &CodedOptions,
     cost: Cost,
-) -> Result<CodedContainer, CodedHideError> {
-    let fitted = rate::fit(cover, secret, options)?;
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Hidden, Error> {
+    let mut steps = Steps::new(on_progress, STEPS);
+    let fitted = rate::fit(cover, secret, options, &mut steps)?;
+    steps.step()?;
     let segments = &fitted.coded.segments;
     let directory = Directory {
         own: (secret.width(), secret.height()),
@@ -133,14 +47,18 @@ pub(super) fn hide_at_cost(
         .chain(segments)
         .map(Vec::as_slice)
         .collect();
-    let container = embed(cover, &parts, fitted.mix, options.key, cost);
+    let password = options.password.as_ref();
+    let container = embed(cover, &parts, fitted.mix, password, cost, &mut steps)?;
     let mse = fitted.coded.mse;
-    Ok(CodedContainer {
+    Ok(Hidden {
         container,
-        coded_width: fitted.size.0,
-        coded_height: fitted.size.1,
-        coded_psnr_db: (mse > 0.0).then(|| rate::decibels_of_mse(mse)),
-        coded_bytes: segments.iter().map(Vec::len).sum(),
+        details: HiddenDetails::Coded {
+            password: password.is_some(),
+            width: fitted.size.0,
+            height: fitted.size.1,
+            bytes: segments.iter().map(Vec::len).sum(),
+            psnr_db: (mse > 0.0).then(|| rate::decibels_of_mse(mse)),
+        },
     })
 }
 
@@ -149,19 +67,20 @@ pub(super) fn embed(
     cover: &Pixels,
     parts: &[&[u8]],
     mix: Mix,
-    key: CodedKey<'_>,
+    password: Option<&Password>,
     cost: Cost,
-) -> Pixels {
-    let needed = parts.iter().map(|part| part.len() + TAG_BYTES).sum();
+    steps: &mut Steps<'_>,
+) -> Result<Pixels, Error> {
     let Opened {
         keys,
         salt,
         channel,
         mix,
-    } = open(cover, parts, needed, mix, key, cost);
+    } = open(cover, parts, mix, password, cost);
+    steps.step()?;
     let mut payload = Vec::with_capacity(channel.capacity());
     for (number, part) in parts.iter().enumerate() {
-        payload.extend(keys.seal(number, part));
+        payload.extend(keys.payload.seal(number, part));
     }
     let end = payload.len();
     payload.resize(channel.capacity(), 0);
@@ -174,7 +93,8 @@ pub(super) fn embed(
     let samples = container.data_mut();
     preamble::write(samples, &salt, header, &keys);
     channel.embed(&mut samples[preamble::SAMPLES..], &payload);
-    container
+    steps.step()?;
+    Ok(container)
 }
 
 /// A channel with room for the payload, and the keys that lead to it.
@@ -188,14 +108,14 @@ struct Opened {
 fn open(
     cover: &Pixels,
     parts: &[&[u8]],
-    needed: usize,
     mut mix: Mix,
-    key: CodedKey<'_>,
+    password: Option<&Password>,
     cost: Cost,
 ) -> Opened {
+    let needed = parts.iter().map(|part| part.len() + TAG_BYTES).sum();
     loop {
-        let salt = salt(key, cover.data(), &mix.to_bytes(), parts, cost);
-        let keys = Keys::derive(key, &salt, cost);
+        let salt = salt(password, cover.data(), &mix.to_bytes(), parts, cost);
+        let keys = Keys::derive(password, &salt, cost);
         let n_samples = cover.data().len() - preamble::SAMPLES;
         let channel = Channel::new(n_samples, mix, keys.payload_channel.clone());
         if channel.capacity() >= needed {
@@ -206,8 +126,8 @@ fn open(
                 mix,
             };
         }
-        // The mix was chosen with six standard deviations to spare: not in a lifetime, but then a
-        // little more must do.
+        // Practically unreachable, since the mix was chosen with six standard deviations to spare:
+        // retry with more capacity.
         mix = mix.with_more();
     }
 }

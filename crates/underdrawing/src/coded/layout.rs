@@ -99,7 +99,7 @@ impl Directory {
         let (lengths, rest) = lengths.as_chunks::<4>();
         let width = u16::from_le_bytes([own[0], own[1]]);
         let height = u16::from_le_bytes([own[2], own[3]]);
-        let size = Limits::default().check(width.into(), height.into());
+        let size = Limits::OF_FORMATS.check(width.into(), height.into());
         if size.is_err() || !rest.is_empty() || lengths.is_empty() {
             return Err(Newer);
         }

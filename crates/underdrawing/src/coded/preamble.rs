@@ -1,8 +1,10 @@
 //! The first samples of a container: the salt and the sealed header, ternary digits all
 //! (`docs/format.md`, section 3.2). The payload's samples follow.
 
+use crate::secrecy::TAG_BYTES;
+
 use super::channel::Channel;
-use super::key::{Keys, SALT_BYTE_END, SALT_BYTES, Salt, TAG_BYTES};
+use super::keys::{Keys, SALT_BYTE_END, SALT_BYTES, Salt};
 use super::layout::{HEADER_BYTES, Header, Newer};
 use super::mix::{Mix, nearest};
 
@@ -48,7 +50,8 @@ pub(super) fn read_header(samples: &[u8], keys: &Keys) -> Result<Header, Closed>
         .ok_or(Closed::Unreadable)?;
     let bytes = channel(keys).extract(samples);
     let header = keys
-        .open_header(&bytes[..HEADER_BYTES + TAG_BYTES])
+        .header
+        .open(0, &bytes[..HEADER_BYTES + TAG_BYTES])
         .ok_or(Closed::Unreadable)?;
     Header::from_bytes(&header).map_err(|Newer| Closed::Newer)
 }
@@ -74,7 +77,7 @@ pub(super) fn write_bytes(
             byte /= 3;
         }
     }
-    let sealed = keys.seal_header(header);
+    let sealed = keys.header.seal(0, header);
     channel(keys).embed(&mut rest[..HEADER_SAMPLES], &sealed);
 }
 
@@ -88,7 +91,7 @@ const _: () = assert!(3_u32.pow(DIGITS_A_BYTE as u32) == SALT_BYTE_END as u32);
 mod tests {
     use super::*;
     use crate::coded::digits;
-    use crate::coded::key::{CodedKey, Cost};
+    use crate::secrecy::{Cost, Password};
 
     #[test]
     fn header_samples_have_room_for_the_header_and_no_more() {
@@ -100,20 +103,20 @@ mod tests {
     #[test]
     fn salt_and_header_come_back_under_their_key_only() {
         let salt = [242, 0, 1, 80, 81, 3, 9, 27, 200, 100, 5, 6, 7, 8, 9, 10, 11];
-        let keys = |key| Keys::derive(key, &salt, Cost::TEST);
+        let keys = |password| Keys::derive(password, &salt, Cost::TEST);
         let header = Header {
             mix: Mix { low: 3, share: 5 },
             directory: 34,
         };
         let mut samples: Vec<u8> = (0..SAMPLES).map(|i| (i * 7) as u8).collect();
-        write(&mut samples, &salt, header, &keys(CodedKey::Public));
+        write(&mut samples, &salt, header, &keys(None));
         assert_eq!(read_salt(&samples), Some(salt));
-        assert_eq!(read_header(&samples, &keys(CodedKey::Public)), Ok(header));
-        let other = keys(CodedKey::Password(b"x"));
+        assert_eq!(read_header(&samples, &keys(None)), Ok(header));
+        let other = Keys::derive(Some(&Password::new("x")), &salt, Cost::TEST);
         assert_eq!(read_header(&samples, &other), Err(Closed::Unreadable));
         assert_eq!(read_salt(&samples[..SALT_SAMPLES - 1]), None);
         assert_eq!(
-            read_header(&samples[..SAMPLES - 1], &keys(CodedKey::Public)),
+            read_header(&samples[..SAMPLES - 1], &keys(None)),
             Err(Closed::Unreadable)
         );
     }

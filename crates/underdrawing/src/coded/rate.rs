@@ -1,14 +1,16 @@
 //! How many bytes the secret gets, and what the cover pays for them.
 
-use underdrawing_codec::{Coded, Encoder, Picture, n_stripes};
+use underdrawing_codec::{Coded, Encoder, MAX_PIXELS, MAX_SIDE, Picture, n_stripes};
 
-use crate::picture::Pixels;
+use crate::error::Error;
+use crate::picture::{Limits, Pixels};
+use crate::progress::Steps;
+use crate::secrecy::TAG_BYTES;
 
 use super::channel::assured_capacity;
-use super::hide::{CodedHideError, CodedOptions, CodedRate};
-use super::key::TAG_BYTES;
 use super::layout::directory_bytes;
 use super::mix::{Costs, Mix};
+use super::options::{CodedOptions, CodedRate};
 use super::preamble;
 
 /// Below this quality a secret larger than its cover is reduced in size, so that what is coded is
@@ -46,8 +48,9 @@ pub(super) struct Fitted {
 pub(super) fn fit(
     cover: &Pixels,
     secret: &Pixels,
-    options: &CodedOptions<'_>,
-) -> Result<Fitted, CodedHideError> {
+    options: &CodedOptions,
+    steps: &mut Steps<'_>,
+) -> Result<Fitted, Error> {
     let job = Job {
         cover,
         secret,
@@ -55,12 +58,13 @@ pub(super) fn fit(
         options,
     };
     match options.rate {
-        CodedRate::Ternary => job.at_mix(Mix::TERNARY),
+        CodedRate::Ternary => job.at_mix(Mix::TERNARY, steps),
         CodedRate::ContainerDb(db) => {
-            job.at_mix(Mix::within_error(mse_of_decibels(db)?, &job.costs))
+            let mix = Mix::within_error(mse_of_decibels(db)?, &job.costs);
+            job.at_mix(mix, steps)
         }
-        CodedRate::RevealedDb(db) => job.at_quality(db),
-        CodedRate::Equal => job.equal(),
+        CodedRate::RevealedDb(db) => job.at_quality(db, steps),
+        CodedRate::Equal => job.equal(steps),
     }
 }
 
@@ -69,11 +73,11 @@ pub(super) fn decibels_of_mse(mse: f64) -> f64 {
     10.0 * (255.0 * 255.0 / mse).log10()
 }
 
-fn mse_of_decibels(db: f64) -> Result<f64, CodedHideError> {
+pub(super) fn mse_of_decibels(db: f64) -> Result<f64, Error> {
     if db.is_finite() && db > 0.0 {
         Ok(255.0 * 255.0 / 10.0_f64.powf(db / 10.0))
     } else {
-        Err(CodedHideError::Decibels { found: db })
+        Err(Error::Decibels { found: db })
     }
 }
 
@@ -87,8 +91,14 @@ pub(super) fn coding_picture(secret: &Pixels) -> Picture {
     } else {
         (3, secret.data().to_vec())
     };
-    Picture::new(width, height, channels, samples).expect("the codec's limits are those of pixels")
+    Picture::new(width, height, channels, samples)
+        .expect("secrets are within the formats' limits, which are the codec's")
 }
+
+const _: () = {
+    assert!(MAX_PIXELS == Limits::OF_FORMATS.max_pixels);
+    assert!(MAX_SIDE == Limits::OF_FORMATS.max_side as usize);
+};
 
 /// Samples of a cover that hold the payload.
 pub(super) fn payload_samples(cover: &Pixels) -> usize {
@@ -104,14 +114,15 @@ struct Job<'a> {
     cover: &'a Pixels,
     secret: &'a Pixels,
     costs: Costs,
-    options: &'a CodedOptions<'a>,
+    options: &'a CodedOptions,
 }
 
 impl Job<'_> {
     /// The best picture that the mix has room for.
-    fn at_mix(&self, mix: Mix) -> Result<Fitted, CodedHideError> {
+    fn at_mix(&self, mix: Mix, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
         let mut size = (self.secret.width(), self.secret.height());
         loop {
+            steps.check()?;
             let smallest = size == (1, 1);
             let secret = self.picture(size);
             let encoder = Encoder::new(&secret, self.options.effort);
@@ -130,15 +141,17 @@ impl Job<'_> {
     }
 
     /// The secret at a quality, in the fewest bytes.
-    fn at_quality(&self, db: f64) -> Result<Fitted, CodedHideError> {
+    fn at_quality(&self, db: f64, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
         let size = (self.secret.width(), self.secret.height());
+        let mse = mse_of_decibels(db)?;
+        steps.check()?;
         let secret = coding_picture(self.secret);
         let coded = Encoder::new(&secret, self.options.effort)
-            .encode_to_mse(mse_of_decibels(db)?)
+            .encode_to_mse(mse)
             .map_err(|_| self.too_small(Mix::HIGHEST))?;
         let needed = needed(&coded);
         let Some(mix) = self.least_mix(needed) else {
-            return Err(CodedHideError::RevealedDb {
+            return Err(Error::RevealedDb {
                 asked_db: db,
                 needed,
                 most: assured_capacity(payload_samples(self.cover), Mix::HIGHEST),
@@ -149,8 +162,8 @@ impl Job<'_> {
 
     /// Both pictures at one quality; where the secret has to be reduced for the ternary mix, as
     /// there.
-    fn equal(&self) -> Result<Fitted, CodedHideError> {
-        let mut best = self.at_mix(Mix::TERNARY)?;
+    fn equal(&self, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
+        let mut best = self.at_mix(Mix::TERNARY, steps)?;
         if best.coded.mse == 0.0 || best.size != (self.secret.width(), self.secret.height()) {
             return Ok(best);
         }
@@ -173,6 +186,7 @@ impl Job<'_> {
             if mix == tried {
                 break;
             }
+            steps.check()?;
             let Ok(coded) = encoder.encode_to_bytes(self.budget(best.size, mix)) else {
                 break;
             };
@@ -201,11 +215,8 @@ impl Job<'_> {
         if size == (self.secret.width(), self.secret.height()) {
             return coding_picture(self.secret);
         }
-        let secret = self
-            .secret
-            .resized(size.0, size.1)
-            .expect("a reduced picture is within the limits");
-        coding_picture(&secret)
+        let reduced = self.secret.raster().resized(size.0, size.1);
+        coding_picture(&Pixels::from_raster(reduced))
     }
 
     /// Bytes for the segments of a picture.
@@ -249,8 +260,8 @@ impl Job<'_> {
         Mix::least(|mix| assured_capacity(n_samples, mix) >= needed)
     }
 
-    fn too_small(&self, mix: Mix) -> CodedHideError {
-        CodedHideError::CoverTooSmall {
+    fn too_small(&self, mix: Mix) -> Error {
+        Error::NoRoom {
             width: self.cover.width(),
             height: self.cover.height(),
             bytes: assured_capacity(payload_samples(self.cover), mix),

@@ -1,175 +1,166 @@
 //! Revealing: a container back to the secret.
 
-use std::ops::Range;
+use underdrawing_codec::{DecodeLimits, Decoded, Picture, decode};
 
-use thiserror::Error;
-use underdrawing_codec::{DecodeError, DecodeLimits, Decoded, Picture, decode};
-
-use crate::picture::Pixels;
+use crate::error::Error;
+use crate::picture::{Limits, Pixels, Raster};
+use crate::progress::{OnProgress, Progress, Steps};
+use crate::report::{Inspection, Revealed};
+use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::channel::Channel;
-use super::key::{CodedKey, Cost, Keys, TAG_BYTES};
+use super::keys::{COST, Keys};
 use super::layout::{Directory, Newer, VERSION};
 use super::preamble::{self, Closed};
 
-/// Whether a damaged container is revealed as far as it goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Salvage {
-    /// Refuse it: what is revealed is what was hidden, to the last bit of its code.
-    #[default]
-    No,
-    /// Reveal what is intact.
-    Yes,
+/// Opening, decoding.
+const STEPS: usize = 2;
+
+/// What to reveal with.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Request<'a> {
+    pub(crate) password: Option<&'a Password>,
+    /// Reveals what is intact of a damaged container.
+    pub(crate) salvage: bool,
+    pub(crate) limits: Limits,
 }
 
-/// What revealing gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CodedRevealed {
-    /// The revealed picture, in the secret's own size.
-    pub revealed: Pixels,
-    /// Rows without their details, since the container's samples were changed there; empty but for
-    /// [`Salvage::Yes`].
-    pub blurred_rows: Vec<Range<usize>>,
-}
-
-/// Why nothing was revealed by the coded method.
-#[derive(Debug, Error, PartialEq)]
-#[non_exhaustive]
-pub enum CodedRevealError {
-    /// The key opens nothing here: a plain picture, another key, or the first rows were changed.
-    /// These cannot be told apart.
-    #[error("nothing here opens with this key")]
-    Closed,
-    /// Made by a newer underdrawing.
-    #[error("the container's format is newer than the newest supported, {VERSION}")]
-    Newer,
-    /// The key is right, and the container was changed since it was written.
-    #[error(
-        "the container was changed after hiding: {intact} of {parts} parts are intact, {percent} % \
-         of the secret's bytes"
-    )]
-    Damaged {
-        /// Parts whose seal is good.
-        intact: usize,
-        /// Parts of the secret.
-        parts: usize,
-        /// Share of the secret's bytes in the intact parts, rounded down.
-        percent: usize,
-        /// Whether [`Salvage::Yes`] would reveal something.
-        salvageable: bool,
-    },
-    /// The key is right and the list of parts was changed, without which none can be found.
-    #[error("the container was changed after hiding, and its list of parts is lost")]
-    DirectoryLost,
-    /// Sealed with the key, and no picture: made by a faulty program.
-    #[error("the secret's code is wrong")]
-    Code(#[source] DecodeError),
-}
-
-/// Reveals what `container` holds for `key`.
-///
-/// A wrong password takes as long as the right one, about half a second; [`CodedKey::Public`] is
-/// tried in no time.
-///
-/// # Errors
-/// When nothing opens, or the container was changed; [`CodedRevealError`].
-pub fn reveal_coded(
+/// Reveals what `container` holds without a password or with the one given.
+pub(crate) fn reveal(
     container: &Pixels,
-    key: CodedKey<'_>,
-    salvage: Salvage,
-) -> Result<CodedRevealed, CodedRevealError> {
-    reveal_at_cost(container, key, salvage, Cost::VERSION_1)
+    request: &Request<'_>,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Revealed, Error> {
+    reveal_at_cost(container, request, COST, on_progress)
 }
 
 pub(super) fn reveal_at_cost(
     container: &Pixels,
-    key: CodedKey<'_>,
-    salvage: Salvage,
+    request: &Request<'_>,
     cost: Cost,
-) -> Result<CodedRevealed, CodedRevealError> {
-    let Payload { directory, parts } = open(container.data(), key, cost)?;
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Revealed, Error> {
+    let mut steps = Steps::new(on_progress, STEPS);
+    let payload = open_any(container, request.password, cost, &mut steps)?;
+    steps.step()?;
+    let Payload {
+        directory, parts, ..
+    } = &payload;
+    let limits = &request.limits;
+    limits
+        .check(directory.own.0 as u64, directory.own.1 as u64)
+        .map_err(Error::SecretTooLarge)?;
     let intact = parts.iter().flatten().count();
-    if intact < parts.len() && (salvage == Salvage::No || parts[0].is_none()) {
-        return Err(damaged(&directory, &parts));
+    if intact < parts.len() && (!request.salvage || parts[0].is_none()) {
+        return Err(damaged(directory, parts));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
-    let decoded = decode(&segments, DecodeLimits::default()).map_err(CodedRevealError::Code)?;
-    Ok(restore(decoded, directory.own))
+    let most = DecodeLimits {
+        max_pixels: limits.max_pixels.min(DecodeLimits::default().max_pixels),
+    };
+    let decoded = decode(&segments, most).map_err(Error::Code)?;
+    let revealed = restore(decoded, &payload);
+    steps.step()?;
+    Ok(revealed)
 }
 
-/// What a container of the coded method says of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodedSummary {
-    /// The secret's own width in pixels.
-    pub secret_width: usize,
-    /// The secret's own height in pixels.
-    pub secret_height: usize,
-    /// Bytes of the coded secret.
-    pub bytes: usize,
-    /// Parts that the secret is sealed in.
-    pub parts: usize,
-    /// Parts that were not changed since.
-    pub intact: usize,
-}
-
-/// What `container` says of itself under `key`, without decoding the secret.
-///
-/// # Errors
-/// When nothing opens or the list of parts is lost; damaged parts are no error here.
-pub fn inspect_coded(
+/// What `container` says of itself, without decoding the secret.
+pub(crate) fn inspect(
     container: &Pixels,
-    key: CodedKey<'_>,
-) -> Result<CodedSummary, CodedRevealError> {
-    let Payload { directory, parts } = open(container.data(), key, Cost::VERSION_1)?;
-    Ok(CodedSummary {
-        secret_width: directory.own.0,
-        secret_height: directory.own.1,
-        bytes: directory.segments.iter().map(|&n| n as usize).sum(),
-        parts: parts.len(),
-        intact: parts.iter().flatten().count(),
-    })
+    password: Option<&Password>,
+) -> Result<Inspection, Error> {
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, STEPS);
+    Ok(open_any(container, password, COST, &mut steps)?.inspection())
 }
 
 /// What a container holds.
-struct Payload {
+#[derive(Debug)]
+pub(super) struct Payload {
     directory: Directory,
+    /// It took the password to open it.
+    password: bool,
     /// The coded segments; none for one whose seal is broken.
     parts: Vec<Option<Vec<u8>>>,
 }
 
-/// Opens the seals that `key` opens.
-fn open(samples: &[u8], key: CodedKey<'_>, cost: Cost) -> Result<Payload, CodedRevealError> {
-    let salt = preamble::read_salt(samples).ok_or(CodedRevealError::Closed)?;
-    let keys = Keys::derive(key, &salt, cost);
-    let header = preamble::read_header(samples, &keys).map_err(|closed| match closed {
-        Closed::Unreadable => CodedRevealError::Closed,
-        Closed::Newer => CodedRevealError::Newer,
+impl Payload {
+    fn inspection(&self) -> Inspection {
+        Inspection::Coded {
+            secret_width: self.directory.own.0,
+            secret_height: self.directory.own.1,
+            password: self.password,
+            bytes: self.directory.segments.iter().map(|&n| n as usize).sum(),
+            parts: self.parts.len(),
+            intact: self.parts.iter().flatten().count(),
+        }
+    }
+}
+
+/// Opens the seals that open without a password, which costs nothing, or else with it.
+fn open_any(
+    container: &Pixels,
+    password: Option<&Password>,
+    cost: Cost,
+    steps: &mut Steps<'_>,
+) -> Result<Payload, Error> {
+    steps.check()?;
+    match (open(container.data(), None, cost), password) {
+        (Err(Error::NothingFound), Some(_)) => {
+            steps.check()?;
+            open(container.data(), password, cost)
+        }
+        (opened, _) => opened,
+    }
+}
+
+/// Opens the seals of one key.
+pub(super) fn open(
+    samples: &[u8],
+    password: Option<&Password>,
+    cost: Cost,
+) -> Result<Payload, Error> {
+    let closed = || match password {
+        Some(_) => Error::WrongPassword,
+        None => Error::NothingFound,
+    };
+    let newer = || Error::Newer { supported: VERSION };
+    let salt = preamble::read_salt(samples).ok_or_else(closed)?;
+    let keys = Keys::derive(password, &salt, cost);
+    let header = preamble::read_header(samples, &keys).map_err(|reason| match reason {
+        Closed::Unreadable => closed(),
+        Closed::Newer => newer(),
     })?;
     let samples = &samples[preamble::SAMPLES..];
     let channel = Channel::new(samples.len(), header.mix, keys.payload_channel.clone());
     let payload = channel.extract(samples);
     let (directory, mut rest) = payload
         .split_at_checked(header.directory as usize)
-        .ok_or(CodedRevealError::Newer)?;
+        .ok_or_else(newer)?;
     let directory = keys
+        .payload
         .open(0, directory)
-        .ok_or(CodedRevealError::DirectoryLost)?;
-    let directory = Directory::from_bytes(&directory).map_err(|Newer| CodedRevealError::Newer)?;
+        .ok_or(Error::DirectoryLost)?;
+    let directory = Directory::from_bytes(&directory).map_err(|Newer| newer())?;
     let mut parts = Vec::with_capacity(directory.segments.len());
     for (i, &length) in directory.segments.iter().enumerate() {
         let (sealed, after) = rest
             .split_at_checked(length as usize + TAG_BYTES)
-            .ok_or(CodedRevealError::Newer)?;
-        parts.push(keys.open(i + 1, sealed));
+            .ok_or_else(newer)?;
+        parts.push(keys.payload.open(i + 1, sealed));
         rest = after;
     }
-    Ok(Payload { directory, parts })
+    Ok(Payload {
+        directory,
+        password: password.is_some(),
+        parts,
+    })
 }
 
-fn damaged(directory: &Directory, parts: &[Option<Vec<u8>>]) -> CodedRevealError {
+fn damaged(directory: &Directory, parts: &[Option<Vec<u8>>]) -> Error {
     let total: u64 = directory.segments.iter().map(|&n| u64::from(n)).sum();
     let intact: u64 = parts.iter().flatten().map(|part| part.len() as u64).sum();
-    CodedRevealError::Damaged {
+    Error::Damaged {
         intact: parts.iter().flatten().count(),
         parts: parts.len(),
         percent: (100 * intact / total.max(1)) as usize,
@@ -178,24 +169,24 @@ fn damaged(directory: &Directory, parts: &[Option<Vec<u8>>]) -> CodedRevealError
 }
 
 /// The decoded picture as RGB in the secret's own size.
-fn restore(decoded: Decoded, own: (usize, usize)) -> CodedRevealed {
+fn restore(decoded: Decoded, payload: &Payload) -> Revealed {
+    let (own_width, own_height) = payload.directory.own;
     let height = decoded.picture.height();
-    let revealed = rgb(decoded.picture)
-        .resized(own.0, own.1)
-        .expect("the directory's size is within the limits");
-    let scaled = |row: usize| row * own.1 / height;
+    let picture = rgb(decoded.picture).resized(own_width, own_height);
+    let scaled = |row: usize| row * own_height / height;
     let blurred_rows = decoded
         .lost_rows
         .into_iter()
-        .map(|rows| scaled(rows.start)..(rows.end * own.1).div_ceil(height))
+        .map(|rows| scaled(rows.start)..(rows.end * own_height).div_ceil(height))
         .collect();
-    CodedRevealed {
-        revealed,
+    Revealed {
+        picture: Pixels::from_raster(picture),
+        found: payload.inspection(),
         blurred_rows,
     }
 }
 
-fn rgb(picture: Picture) -> Pixels {
+fn rgb(picture: Picture) -> Raster<u8> {
     let (width, height) = (picture.width(), picture.height());
     let samples = if picture.channels() == 3 {
         picture.into_samples()
@@ -203,5 +194,9 @@ fn rgb(picture: Picture) -> Pixels {
         let grey = picture.into_samples();
         grey.iter().flat_map(|&sample| [sample; 3]).collect()
     };
-    Pixels::rgb8(samples, width, height).expect("the codec's limits are those of pixels")
+    Raster {
+        width,
+        height,
+        samples,
+    }
 }

@@ -1,5 +1,8 @@
 //! Models inside the library.
 
+use std::sync::OnceLock;
+
+use crate::network::model::Model;
 use crate::network::model_id::ModelId;
 
 /// A model file inside the library.
@@ -13,63 +16,80 @@ pub struct BuiltInModel {
     pub id: ModelId,
     /// The model file.
     pub bytes: &'static [u8],
+    /// The model, once somebody asked for it.
+    model: OnceLock<Model>,
 }
 
-/// All models inside the library, the default one first. None is ever taken out, so that old
-/// containers can be revealed.
-#[must_use]
-pub fn built_in_models() -> &'static [BuiltInModel] {
-    const MODELS: &[BuiltInModel] = &[
-        BuiltInModel {
-            name: "lifting-4",
-            description: "Lifting network of 6 blocks and 32 channels that has learned how to round.",
-            id: ModelId::from_bytes([0x90, 0xe1, 0x21, 0xe2, 0x49, 0x25, 0xad, 0xc2]),
-            bytes: include_bytes!("../../models/lifting-4.safetensors"),
-        },
-        BuiltInModel {
-            name: "lifting-3",
-            description: "The default before lifting-4, for its containers.",
-            id: ModelId::from_bytes([0xeb, 0x9c, 0xff, 0xef, 0x1f, 0xdf, 0x22, 0x72]),
-            bytes: include_bytes!("../../models/lifting-3.safetensors"),
-        },
-        BuiltInModel {
-            name: "lifting-2",
-            description: "The default before lifting-3, for its containers.",
-            id: ModelId::from_bytes([0x07, 0x84, 0x0b, 0x13, 0x99, 0xcb, 0x33, 0x55]),
-            bytes: include_bytes!("../../models/lifting-2.safetensors"),
-        },
-        BuiltInModel {
-            name: "lifting-1",
-            description: "The default before lifting-2, for its containers.",
-            id: ModelId::from_bytes([0x25, 0xff, 0x4a, 0xa8, 0x60, 0x09, 0x2b, 0xb7]),
-            bytes: include_bytes!("../../models/lifting-1.safetensors"),
-        },
-    ];
-    MODELS
-}
+/// The default one first. None is ever taken out, so that old containers can be revealed.
+static MODELS: [BuiltInModel; 4] = [
+    BuiltInModel {
+        name: "lifting-4",
+        description: "Lifting network of 6 blocks and 32 channels that has learned how to round.",
+        id: ModelId::from_bytes([0x90, 0xe1, 0x21, 0xe2, 0x49, 0x25, 0xad, 0xc2]),
+        bytes: include_bytes!("../../models/lifting-4.safetensors"),
+        model: OnceLock::new(),
+    },
+    BuiltInModel {
+        name: "lifting-3",
+        description: "The default before lifting-4, for its containers.",
+        id: ModelId::from_bytes([0xeb, 0x9c, 0xff, 0xef, 0x1f, 0xdf, 0x22, 0x72]),
+        bytes: include_bytes!("../../models/lifting-3.safetensors"),
+        model: OnceLock::new(),
+    },
+    BuiltInModel {
+        name: "lifting-2",
+        description: "The default before lifting-3, for its containers.",
+        id: ModelId::from_bytes([0x07, 0x84, 0x0b, 0x13, 0x99, 0xcb, 0x33, 0x55]),
+        bytes: include_bytes!("../../models/lifting-2.safetensors"),
+        model: OnceLock::new(),
+    },
+    BuiltInModel {
+        name: "lifting-1",
+        description: "The default before lifting-2, for its containers.",
+        id: ModelId::from_bytes([0x25, 0xff, 0x4a, 0xa8, 0x60, 0x09, 0x2b, 0xb7]),
+        bytes: include_bytes!("../../models/lifting-1.safetensors"),
+        model: OnceLock::new(),
+    },
+];
 
-/// The built-in model with this id.
-#[must_use]
-pub fn built_in_model(id: ModelId) -> Option<&'static BuiltInModel> {
-    built_in_models().iter().find(|model| model.id == id)
+impl BuiltInModel {
+    /// All models inside the library, the default one first.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        &MODELS
+    }
+
+    /// The default one.
+    #[must_use]
+    pub fn first() -> &'static Self {
+        &MODELS[0]
+    }
+
+    /// The one with this id.
+    #[must_use]
+    pub fn with_id(id: ModelId) -> Option<&'static Self> {
+        MODELS.iter().find(|model| model.id == id)
+    }
+
+    /// Its networks, ready to run on the processor; loaded at the first call.
+    #[must_use]
+    pub fn model(&self) -> Model {
+        let load = || Model::from_bytes(self.bytes).expect("tests load every built-in model");
+        self.model.get_or_init(load).clone()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Model;
 
     #[test]
     fn every_built_in_model_loads_and_has_its_id() {
-        for built_in in built_in_models() {
-            let model = Model::from_bytes(built_in.bytes).unwrap();
-            assert_eq!(model.id(), built_in.id, "{}", built_in.name);
-            assert_eq!(built_in_model(built_in.id).unwrap().name, built_in.name);
-            assert!(
-                built_in.bytes.len() <= 4 << 20,
-                "{} is too large",
-                built_in.name
-            );
+        for built_in in BuiltInModel::all() {
+            let name = built_in.name;
+            assert_eq!(built_in.model().id(), built_in.id, "{name}");
+            assert_eq!(BuiltInModel::with_id(built_in.id).unwrap().name, name);
+            assert!(built_in.bytes.len() <= 4 << 20, "{name} is too large");
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::network::balance::Balance;
 use crate::network::model_id::ModelId;
 use crate::picture::{Limits, Pixels};
+use crate::report::Inspection;
 
 /// The newest version of the mark that this code reads, and the one it writes.
 pub(crate) const VERSION: u8 = 1;
@@ -26,17 +27,17 @@ const WHITENING_SEED: u64 = 0x7769_6e67_6d61_726b; // "wingmark"
 
 /// What a container says about the secret in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// The secret's own width in pixels, before any turn.
-    pub secret_width: usize,
+    pub(crate) secret_width: usize,
     /// The secret's own height in pixels.
-    pub secret_height: usize,
+    pub(crate) secret_height: usize,
     /// The secret was turned 90 degrees clockwise before hiding.
-    pub turned: bool,
+    pub(crate) turned: bool,
     /// How strong the secret was when the network hid it.
-    pub balance: Balance,
+    pub(crate) balance: Balance,
     /// The model that hid it.
-    pub model: ModelId,
+    pub(crate) model: ModelId,
 }
 
 /// A mark that a newer version of this library wrote.
@@ -45,15 +46,18 @@ pub(crate) struct NewerMark {
     pub(crate) version: u8,
 }
 
-/// The mark in a container; none in a plain picture or a damaged container.
-///
-/// A picture without a mark passes for one with a probability below 2^-32.
-#[must_use]
-pub fn read_mark(container: &Pixels) -> Option<Mark> {
-    Mark::read(container).ok().flatten()
-}
-
 impl Mark {
+    /// What it says, for callers.
+    pub(crate) fn inspection(&self) -> Inspection {
+        Inspection::Network {
+            secret_width: self.secret_width,
+            secret_height: self.secret_height,
+            turned: self.turned,
+            balance: self.balance,
+            model: self.model,
+        }
+    }
+
     /// Reads the lowest bits of the marked samples.
     pub(crate) fn read(container: &Pixels) -> Result<Option<Self>, NewerMark> {
         let mut bytes = whitening();
@@ -101,7 +105,7 @@ impl Mark {
         }
         let side = |i: usize| u16::from_le_bytes([bytes[i], bytes[i + 1]]);
         let (width, height) = (side(2), side(4));
-        let size = Limits::default().check(width.into(), height.into());
+        let size = Limits::OF_FORMATS.check(width.into(), height.into());
         // Three bits of two's complement.
         let balance = Balance::new((bytes[1] << 4) as i8 >> 5);
         let Some(balance) = balance.filter(|_| bytes[1] < 16 && size.is_ok()) else {
@@ -218,7 +222,7 @@ mod tests {
                 Pixels::from_fn(width, height, |_, _| [0; 3]).unwrap(),
             ] {
                 let container = marked(picture, &MARK);
-                assert_eq!(read_mark(&container), Some(MARK), "{width}x{height}");
+                assert_eq!(Mark::read(&container), Ok(Some(MARK)), "{width}x{height}");
             }
         }
     }

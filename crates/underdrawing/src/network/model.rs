@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use underdrawing_net::{Architecture, CpuRunner, Networks, Pair2018Config, Rounding, Runner};
 
+use crate::error::Error;
 use crate::network::balance::Balance;
-use crate::network::hide::{self, FloatPair, HideError, HideOptions};
+use crate::network::hide;
 use crate::network::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
 use crate::network::model_id::ModelId;
 use crate::network::pth::{self, PthError};
-use crate::network::reveal::{self, RevealError, RevealOptions};
 use crate::network::run::Network;
 use crate::network::tile::{Context, Window};
 use crate::picture::Pixels;
@@ -27,10 +27,15 @@ const UNET_TILE: usize = 256;
 /// Networks that hide and reveal, ready to run. Clones share them.
 #[derive(Clone)]
 pub struct Model {
+    content: Arc<Content>,
+    runner: Arc<dyn Runner>,
+}
+
+/// What a model file holds.
+struct Content {
     networks: Networks,
     training: TrainingRecord,
     id: ModelId,
-    runner: Arc<dyn Runner>,
 }
 
 /// How a model came about. A model file holds it as JSON.
@@ -68,10 +73,12 @@ impl Model {
             .quality
             .filter(|q| q.container_psnr_db.is_finite() && q.revealed_psnr_db.is_finite());
         Self {
-            id: ModelId::of(&networks),
             runner: Arc::new(CpuRunner::new(&networks)),
-            networks,
-            training,
+            content: Arc::new(Content {
+                id: ModelId::of(&networks),
+                networks,
+                training,
+            }),
         }
     }
 
@@ -110,10 +117,15 @@ impl Model {
     /// were before.
     #[must_use]
     pub fn to_bytes(&self, precision: Precision) -> Vec<u8> {
-        let training = serde_json::to_string(&self.training)
+        let training = serde_json::to_string(&self.content.training)
             .expect("a record of numbers and JSON values becomes JSON");
-        let architecture = self.networks.architecture().to_json();
-        model_file::write(&architecture, &training, self.networks.params(), precision)
+        let architecture = self.content.networks.architecture().to_json();
+        model_file::write(
+            &architecture,
+            &training,
+            self.content.networks.params(),
+            precision,
+        )
     }
 
     /// A model of the 2018 system from `netH.pth` and `netR.pth` as PyTorch saves them: state dicts
@@ -132,98 +144,43 @@ impl Model {
     /// another design.
     #[must_use]
     pub fn to_pth(&self) -> Option<(Vec<u8>, Vec<u8>)> {
-        pth::export_2018(&self.networks)
+        pth::export_2018(&self.content.networks)
     }
 
     /// What tells this model from others; containers name it.
     #[must_use]
     pub fn id(&self) -> ModelId {
-        self.id
+        self.content.id
     }
 
     /// What it is built of.
     #[must_use]
     pub fn architecture(&self) -> &Architecture {
-        self.networks.architecture()
+        self.content.networks.architecture()
     }
 
     /// How it was trained.
     #[must_use]
     pub fn training(&self) -> &TrainingRecord {
-        &self.training
+        &self.content.training
     }
 
     /// The networks.
     #[must_use]
     pub fn networks(&self) -> &Networks {
-        &self.networks
+        &self.content.networks
     }
 
     /// Trained parameters, without running statistics.
     #[must_use]
     pub fn n_parameters(&self) -> usize {
-        underdrawing_net::n_parameters(self.networks.params())
+        underdrawing_net::n_parameters(self.content.networks.params())
     }
 
-    /// Hides `secret` in `cover`: a container of the cover's size, rounded to 8 bits and marked
-    /// with the secret's size and this model's id. The same arguments give the same container.
-    ///
-    /// The cover has at least 16x16 pixels; the secret any size. It is turned by 90 degrees where
-    /// that fits the cover's aspect better and resampled to the cover's size, unless it has it.
-    ///
-    /// # Errors
-    /// When the cover or the tile size is too small.
-    pub fn hide(
-        &self,
-        cover: &Pixels,
-        secret: &Pixels,
-        options: &HideOptions,
-    ) -> Result<Pixels, HideError> {
-        self.hide_with_progress(cover, secret, options, &mut |_, _| {})
-    }
-
-    /// [`Model::hide`] that reports after each tile: tiles done, tiles in all.
-    ///
-    /// # Errors
-    /// As [`Model::hide`].
-    pub fn hide_with_progress(
-        &self,
-        cover: &Pixels,
-        secret: &Pixels,
-        options: &HideOptions,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Pixels, HideError> {
-        hide::hide(self, self.id, cover, secret, options, progress)
-    }
-
-    /// The secret that a container holds, in its own size.
-    ///
-    /// # Errors
-    /// When the container has no mark or names another model, and no size is given; when the size
-    /// or the tile size is out of bounds.
-    pub fn reveal(
-        &self,
-        container: &Pixels,
-        options: &RevealOptions,
-    ) -> Result<Pixels, RevealError> {
-        self.reveal_with_progress(container, options, &mut |_, _| {})
-    }
-
-    /// [`Model::reveal`] that reports after each tile: tiles done, tiles in all.
-    ///
-    /// # Errors
-    /// As [`Model::reveal`].
-    pub fn reveal_with_progress(
-        &self,
-        container: &Pixels,
-        options: &RevealOptions,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Pixels, RevealError> {
-        reveal::reveal(self, self.id, container, options, progress)
-    }
-
-    /// Container and revealed picture without rounding, for figures that compare with published
-    /// ones. Takes 24 bytes a pixel.
+    /// Container and revealed picture as the networks compute them, never rounded or clamped and
+    /// without a mark, for figures that compare with published ones; what a user gets went through
+    /// 8 bits. Samples are 0 to 255 (some may lie outside), RGB interleaved, in the cover's and in
+    /// the secret's size. Takes 24 bytes a pixel.
     ///
     /// # Errors
     /// When the cover is too small.
@@ -232,7 +189,7 @@ impl Model {
         cover: &Pixels,
         secret: &Pixels,
         balance: Balance,
-    ) -> Result<FloatPair, HideError> {
+    ) -> Result<(Vec<f32>, Vec<f32>), Error> {
         hide::float_pair(self, cover, secret, balance)
     }
 }
@@ -258,7 +215,7 @@ impl Network for Model {
     }
 
     fn rounding(&self) -> Rounding {
-        self.networks.rounding()
+        self.content.networks.rounding()
     }
 }
 
@@ -286,7 +243,7 @@ fn contexts(architecture: &Architecture) -> (Context, Context) {
 
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Model({}, {:?})", self.id, self.architecture())
+        write!(f, "Model({}, {:?})", self.id(), self.architecture())
     }
 }
 
@@ -309,178 +266,4 @@ fn check_size(of_architecture: usize, in_file: usize) -> Result<(), ModelError> 
 }
 
 #[cfg(test)]
-mod tests {
-    use underdrawing_net::{HidingNetConfig, LiftingNetConfig, RevealNetConfig, Triple2017Config};
-
-    use super::*;
-
-    /// Networks that do much to a picture: in each layer a deviation that keeps a signal's size,
-    /// less in the last ones.
-    fn lively(architecture: Architecture) -> Model {
-        let networks = Networks::new(architecture, 3).map(|param| {
-            let values = &param.values;
-            if param.shape.len() < 4 {
-                return values.clone();
-            }
-            let fan_in: usize = param.shape[1..].iter().product();
-            let gain = if param.name.ends_with("last.weight") {
-                0.4
-            } else {
-                1.4
-            };
-            let square = values.iter().map(|v| v * v).sum::<f32>() / values.len() as f32;
-            if square == 0.0 {
-                return values.clone(); // rounding that has not learned anything
-            }
-            let factor = gain / (fan_in as f32 * square).sqrt();
-            values.iter().map(|v| factor * v).collect()
-        });
-        Model::new(networks, TrainingRecord::default())
-    }
-
-    fn lifting(blocks: usize) -> Architecture {
-        Architecture::Lifting(LiftingNetConfig {
-            blocks,
-            width: 4,
-            ..LiftingNetConfig::default()
-        })
-    }
-
-    /// The same networks with another context; one that is blended stays.
-    struct Within<'a>(&'a Model, Context);
-
-    impl Network for Within<'_> {
-        fn hiding_context(&self) -> Context {
-            match self.0.hiding_context() {
-                Context::Radius { .. } => self.1,
-                blended => blended,
-            }
-        }
-
-        fn revealing_context(&self) -> Context {
-            self.1
-        }
-
-        fn hide(&self, cover: &Window, secret: &Window) -> Window {
-            Network::hide(self.0, cover, secret)
-        }
-
-        fn reveal(&self, container: &Window) -> Window {
-            Network::reveal(self.0, container)
-        }
-
-        fn rounding(&self) -> Rounding {
-            self.0.rounding()
-        }
-    }
-
-    fn picture(width: usize, height: usize, seed: u32) -> Pixels {
-        Pixels::from_fn(width, height, |x, y| {
-            [1u32, 2, 3].map(|channel| {
-                let i = (x as u32 ^ (y as u32) << 8 ^ channel << 16 ^ seed << 20)
-                    .wrapping_mul(2_654_435_761);
-                (i >> 24) as u8
-            })
-        })
-        .unwrap()
-    }
-
-    fn largest_difference(a: &Pixels, b: &Pixels) -> u8 {
-        let steps = a.data().iter().zip(b.data()).map(|(a, b)| a.abs_diff(*b));
-        steps.max().unwrap()
-    }
-
-    /// Container and revealed picture, in tiles of 24 or whole.
-    fn both(network: &dyn Network, id: ModelId, tile_size: usize) -> (Pixels, Pixels) {
-        let (cover, secret) = (picture(90, 74, 1), picture(90, 74, 2));
-        let hiding = HideOptions {
-            tile_size,
-            ..HideOptions::default()
-        };
-        let container = hide::hide(network, id, &cover, &secret, &hiding, &mut |_, _| {}).unwrap();
-        let whole = HideOptions::default();
-        let given = hide::hide(network, id, &cover, &secret, &whole, &mut |_, _| {}).unwrap();
-        let revealing = RevealOptions {
-            tile_size,
-            ..RevealOptions::default()
-        };
-        let revealed = reveal::reveal(network, id, &given, &revealing, &mut |_, _| {}).unwrap();
-        (container, revealed)
-    }
-
-    #[test]
-    fn tiles_agree_with_the_whole_picture() {
-        struct Case {
-            architecture: Architecture,
-            too_narrow: usize,
-            /// The U-Net's tiles are blended, so they differ.
-            hides_exactly: bool,
-        }
-        for case in [
-            Case {
-                architecture: lifting(2),
-                too_narrow: 8,
-                hides_exactly: true,
-            },
-            Case {
-                architecture: Architecture::Unet2018(Pair2018Config {
-                    hiding: HidingNetConfig { width: 2, depth: 2 },
-                    reveal: RevealNetConfig { width: 4 },
-                }),
-                too_narrow: 0,
-                hides_exactly: false,
-            },
-            Case {
-                architecture: Architecture::Dense2017(Triple2017Config { width: 4 }),
-                too_narrow: 0,
-                hides_exactly: true,
-            },
-        ] {
-            let model = lively(case.architecture);
-            let whole = both(&model, model.id(), 1024);
-            let tiled = both(&model, model.id(), 24);
-            let radius = case.too_narrow;
-            let narrow = Within(
-                &model,
-                Context::Radius {
-                    radius,
-                    channels: 1,
-                },
-            );
-            let narrow = both(&narrow, model.id(), 24);
-            if case.hides_exactly {
-                assert!(
-                    largest_difference(&whole.0, &tiled.0) <= 1,
-                    "{model:?} hides"
-                );
-                let narrow = largest_difference(&whole.0, &narrow.0);
-                assert!(
-                    narrow > 1,
-                    "{model:?} hides: a margin of {radius} must not do"
-                );
-            }
-            assert!(
-                largest_difference(&whole.1, &tiled.1) <= 1,
-                "{model:?} reveals"
-            );
-            let narrow = largest_difference(&whole.1, &narrow.1);
-            assert!(
-                narrow > 1,
-                "{model:?} reveals: a margin of {radius} must not do"
-            );
-        }
-    }
-
-    #[test]
-    fn the_id_follows_parameters_and_architecture() {
-        let model = lively(lifting(1));
-        assert_eq!(model.id(), lively(lifting(1)).id());
-        assert_ne!(model.id(), lively(lifting(2)).id());
-        let mut value = Some(1.0);
-        let other = model
-            .networks()
-            .map(|param| vec![value.take().unwrap_or(0.0); param.len()]);
-        let other = Model::new(other, TrainingRecord::default());
-        assert_ne!(model.id(), other.id());
-    }
-}
+mod tests;

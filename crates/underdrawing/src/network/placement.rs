@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::picture::Floats;
-use crate::picture::Pixels;
+use crate::picture::{Pixels, Raster, Sample};
 
 /// Width and height in pixels.
 pub(crate) type Size = (usize, usize);
@@ -54,6 +53,11 @@ impl Placement {
         self.turned_secret() == self.cover
     }
 
+    /// Whether the secret, turned or not, is resampled.
+    pub(crate) fn resizes(&self) -> bool {
+        !self.exact()
+    }
+
     /// The secret, turned and brought to the working size; in the exact case to the cover's size,
     /// whose odd last column and row are not hidden.
     pub(crate) fn prepare<'a>(&self, secret: &'a Pixels) -> Cow<'a, Pixels> {
@@ -66,40 +70,13 @@ impl Placement {
         if self.exact() || (secret.width(), secret.height()) == (width, height) {
             return secret;
         }
-        Cow::Owned(
-            secret
-                .resized(width, height)
-                .expect("the working size lies within the cover's"),
-        )
+        Cow::Owned(Pixels::from_raster(secret.raster().resized(width, height)))
     }
 
     /// A revealed picture of the working size in the secret's own form.
     ///
     /// In the exact case the odd last column and row repeat their neighbours.
-    pub(crate) fn restore(&self, revealed: Pixels) -> Pixels {
-        let (width, height) = self.turned_secret();
-        let whole = if (revealed.width(), revealed.height()) == (width, height) {
-            revealed
-        } else if self.exact() {
-            let (right, bottom) = (revealed.width() - 1, revealed.height() - 1);
-            Pixels::from_fn(width, height, |x, y| {
-                revealed.pixel(x.min(right), y.min(bottom))
-            })
-            .expect("the container's size is a picture's size")
-        } else {
-            revealed
-                .resized(width, height)
-                .expect("the secret's size was checked before")
-        };
-        if self.turned {
-            whole.turned_counter_clockwise()
-        } else {
-            whole
-        }
-    }
-
-    /// [`Placement::restore`] on unrounded samples.
-    pub(crate) fn restore_floats(&self, revealed: Floats) -> Floats {
+    pub(crate) fn restore<T: Sample>(&self, revealed: Raster<T>) -> Raster<T> {
         let (width, height) = self.turned_secret();
         let whole = if (revealed.width, revealed.height) == (width, height) {
             revealed
@@ -119,6 +96,10 @@ impl Placement {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn restored(placement: &Placement, revealed: &Pixels) -> Pixels {
+        Pixels::from_raster(placement.restore(revealed.raster().clone()))
+    }
 
     #[test]
     fn turns_when_that_brings_the_aspects_nearer() {
@@ -143,7 +124,7 @@ mod tests {
         assert_eq!(placement.working(), (18, 16));
         assert_eq!(*placement.prepare(&secret), secret, "nothing is resampled");
         let revealed = Pixels::from_fn(18, 16, |x, y| secret.pixel(x, y)).unwrap();
-        let restored = placement.restore(revealed);
+        let restored = restored(&placement, &revealed);
         assert_eq!((restored.width(), restored.height()), (19, 17));
         assert_eq!(restored.pixel(17, 15), secret.pixel(17, 15));
         assert_eq!(
@@ -163,7 +144,7 @@ mod tests {
         };
         let prepared = placement.prepare(&secret).into_owned();
         assert_eq!((prepared.width(), prepared.height()), (24, 16));
-        assert_eq!(placement.restore(prepared), secret);
+        assert_eq!(restored(&placement, &prepared), secret);
     }
 
     #[test]
@@ -182,15 +163,12 @@ mod tests {
             let (width, height) = placement.working();
             let revealed =
                 Pixels::from_fn(width, height, |x, y| [8 * x as u8, 9 * y as u8, 7]).unwrap();
-            let floats = Floats {
+            let floats = Raster {
                 width,
                 height,
                 samples: revealed.data().iter().map(|&v| f32::from(v)).collect(),
             };
-            let (bytes, floats) = (
-                placement.restore(revealed),
-                placement.restore_floats(floats),
-            );
+            let (bytes, floats) = (restored(&placement, &revealed), placement.restore(floats));
             assert_eq!((floats.width, floats.height), own);
             assert_eq!((bytes.width(), bytes.height()), own);
             for (&byte, float) in bytes.data().iter().zip(floats.samples) {

@@ -31,16 +31,25 @@ const MOST_DEPTH: usize = 16;
 pub enum PthError {
     /// The first file, of the hiding network.
     #[error("weights of the hiding network (netH) cannot be read")]
-    Hiding(#[source] StateDictError),
+    Hiding(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The second file, of the reveal network.
     #[error("weights of the reveal network (netR) cannot be read")]
-    Reveal(#[source] StateDictError),
+    Reveal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl PthError {
+    fn hiding(error: StateDictError) -> Self {
+        Self::Hiding(error.into())
+    }
+
+    fn reveal(error: StateDictError) -> Self {
+        Self::Reveal(error.into())
+    }
 }
 
 /// Why a PyTorch state dict was rejected.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StateDictError {
+pub(crate) enum StateDictError {
     /// Neither of the two containers.
     #[error("expected a file of `torch.save`, found something else")]
     NotAStateDict,
@@ -102,26 +111,26 @@ pub enum StateDictError {
 /// # Errors
 /// Which of the two files was rejected, and why.
 pub(crate) fn import_2018(hiding: &[u8], reveal: &[u8]) -> Result<Networks, PthError> {
-    let hiding = StateDict::read(hiding).map_err(PthError::Hiding)?;
-    let reveal = StateDict::read(reveal).map_err(PthError::Reveal)?;
+    let hiding = StateDict::read(hiding).map_err(PthError::hiding)?;
+    let reveal = StateDict::read(reveal).map_err(PthError::reveal)?;
     let architecture = Architecture::Unet2018(Pair2018Config {
-        hiding: hiding_config(&hiding).map_err(PthError::Hiding)?,
-        reveal: reveal_config(&reveal).map_err(PthError::Reveal)?,
+        hiding: hiding_config(&hiding).map_err(PthError::hiding)?,
+        reveal: reveal_config(&reveal).map_err(PthError::reveal)?,
     });
     let keys: Vec<Key> = keys(&architecture, &Networks::shapes(architecture));
     let known = |side: Side| keys.iter().filter(move |key| key.side == side);
-    check_names(&hiding, known(Side::Hiding)).map_err(PthError::Hiding)?;
-    check_names(&reveal, known(Side::Reveal)).map_err(PthError::Reveal)?;
+    check_names(&hiding, known(Side::Hiding)).map_err(PthError::hiding)?;
+    check_names(&reveal, known(Side::Reveal)).map_err(PthError::reveal)?;
     let mut keys = keys.iter();
     Networks::with_values(architecture, |param| {
         let key = keys.next().expect("a key for each parameter");
         match key.side {
             Side::Hiding => hiding
                 .values(&key.name, &param.shape)
-                .map_err(PthError::Hiding),
+                .map_err(PthError::hiding),
             Side::Reveal => reveal
                 .values(&key.name, &param.shape)
-                .map_err(PthError::Reveal),
+                .map_err(PthError::reveal),
         }
     })
 }

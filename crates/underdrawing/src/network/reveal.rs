@@ -1,135 +1,107 @@
 //! Revealing: a container back to the secret in its own size.
 
-use thiserror::Error;
-
+use crate::error::Error;
 use crate::network::balance::Balance;
-use crate::network::mark::{self, Mark, NewerMark};
-use crate::network::model_id::ModelId;
+use crate::network::mark::{Mark, NewerMark, VERSION};
 use crate::network::placement::{Placement, turns};
 use crate::network::run::{
-    DEFAULT_TILE_SIZE, LEAST_SIDE, Network, TileSizeError, check_tile_size, reveal_window, source,
-    tiling, write_rounded,
+    LEAST_SIDE, Network, RunOptions, check_tile_size, reveal_window, rounded, source, tiling,
 };
-use crate::picture::{Limits, Pixels, PixelsError};
+use crate::picture::{Limits, Pixels, Raster};
+use crate::progress::OnProgress;
 
-/// How to reveal.
+/// How a secret went into a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RevealOptions {
-    /// The secret's own width and height, for a container whose mark is lost or names another
-    /// model: reveals regardless of any mark.
-    pub size: Option<(usize, usize)>,
-    /// As [`HideOptions::tile_size`](crate::HideOptions::tile_size).
-    pub tile_size: usize,
+pub(crate) struct Found {
+    pub(crate) placement: Placement,
+    pub(crate) balance: Balance,
 }
 
-impl Default for RevealOptions {
-    fn default() -> Self {
-        Self {
-            size: None,
-            tile_size: DEFAULT_TILE_SIZE,
+/// The mark of a container; none in a plain picture or a damaged container.
+pub(crate) fn read_mark(container: &Pixels) -> Result<Option<Mark>, Error> {
+    if container.width().min(container.height()) < LEAST_SIDE {
+        return Ok(None);
+    }
+    Mark::read(container).map_err(|NewerMark { version }| Error::NewerMark {
+        found: version,
+        supported: VERSION,
+    })
+}
+
+impl Found {
+    /// What the mark says.
+    pub(crate) fn by_mark(container: &Pixels, mark: &Mark, limits: &Limits) -> Result<Self, Error> {
+        let secret = (mark.secret_width, mark.secret_height);
+        limits
+            .check(secret.0 as u64, secret.1 as u64)
+            .map_err(Error::SecretTooLarge)?;
+        Ok(Self {
+            placement: Placement {
+                cover: (container.width(), container.height()),
+                secret,
+                turned: mark.turned,
+            },
+            balance: mark.balance,
+        })
+    }
+
+    /// A secret of this size, hidden in the usual way.
+    pub(crate) fn at_size(
+        container: &Pixels,
+        secret: (usize, usize),
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        limits
+            .check(secret.0 as u64, secret.1 as u64)
+            .map_err(Error::Size)?;
+        let (width, height) = (container.width(), container.height());
+        if width < LEAST_SIDE || height < LEAST_SIDE {
+            return Err(Error::ContainerTooSmall {
+                width,
+                height,
+                least: LEAST_SIDE,
+            });
         }
+        Ok(Self {
+            placement: Placement {
+                cover: (width, height),
+                secret,
+                turned: turns((width, height), secret),
+            },
+            balance: Balance::EVEN,
+        })
     }
 }
 
-/// Why nothing was revealed.
-#[derive(Debug, Error, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RevealError {
-    /// A plain picture, or a container whose samples were changed.
-    #[error("no mark found: a plain picture, or a container that was changed after hiding")]
-    NoMark,
-    /// Another model hid the secret.
-    #[error("hidden by model {found}, not by this model, {this}")]
-    OtherModel {
-        /// The model that the mark names.
-        found: ModelId,
-        /// The model that was asked to reveal.
-        this: ModelId,
-    },
-    /// A newer underdrawing made the container.
-    #[error("mark version {found} is newer than the newest supported, {supported}", supported = mark::VERSION)]
-    NewerMark {
-        /// Version found.
-        found: u8,
-    },
-    /// Smaller than any container.
-    #[error(
-        "a container of {width}x{height} is too small: expected at least {LEAST_SIDE}x{LEAST_SIDE}"
-    )]
-    ContainerTooSmall {
-        /// Width found.
-        width: usize,
-        /// Height found.
-        height: usize,
-    },
-    /// The size asked for is zero or too large.
-    #[error("cannot reveal at the size asked for")]
-    Size(#[source] PixelsError),
-    /// The tile size is too small.
-    #[error(transparent)]
-    TileSize(#[from] TileSizeError),
-}
-
-/// Reveals what `container` holds; see [`Model::reveal`](crate::Model::reveal).
+/// Reveals the secret that was found in `container`.
 pub(crate) fn reveal(
     network: &dyn Network,
-    model: ModelId,
     container: &Pixels,
-    options: &RevealOptions,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Pixels, RevealError> {
-    check_tile_size(options.tile_size)?;
-    let (placement, balance) = placement(container, model, options.size)?;
+    found: &Found,
+    tile_size: usize,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Pixels, Error> {
+    check_tile_size(tile_size)?;
+    let placement = &found.placement;
     let (width, height) = placement.working();
-    let source = source(container, &placement);
+    let source = source(container, placement);
     let mut samples = vec![0; 3 * width * height];
-    tiling(&placement, network.revealing_context(), options.tile_size).run(
-        &mut |area| reveal_window(network, source.window(area), balance),
-        &mut |y, strip| write_rounded(&mut samples, width, y, strip),
-        progress,
-    );
-    let revealed =
-        Pixels::rgb8(samples, width, height).expect("the working size lies within the container's");
-    Ok(placement.restore(revealed))
-}
-
-/// How the secret went into the container: what the mark says, or `size` regardless.
-fn placement(
-    container: &Pixels,
-    model: ModelId,
-    size: Option<(usize, usize)>,
-) -> Result<(Placement, Balance), RevealError> {
-    let cover = (container.width(), container.height());
-    if let Some(secret) = size {
-        Limits::default()
-            .check(secret.0 as u64, secret.1 as u64)
-            .map_err(RevealError::Size)?;
-        let (width, height) = cover;
-        if width < LEAST_SIDE || height < LEAST_SIDE {
-            return Err(RevealError::ContainerTooSmall { width, height });
-        }
-        let placement = Placement {
-            cover,
-            secret,
-            turned: turns(cover, secret),
-        };
-        return Ok((placement, Balance::EVEN));
-    }
-    let mark = match Mark::read(container) {
-        Ok(Some(mark)) if cover.0.min(cover.1) >= LEAST_SIDE => mark,
-        Ok(_) => return Err(RevealError::NoMark),
-        Err(NewerMark { version }) => return Err(RevealError::NewerMark { found: version }),
+    let options = RunOptions {
+        tile_size,
+        balance: found.balance,
     };
-    if mark.model != model {
-        return Err(RevealError::OtherModel {
-            found: mark.model,
-            this: model,
-        });
-    }
-    let placement = Placement {
-        cover,
-        secret: (mark.secret_width, mark.secret_height),
-        turned: mark.turned,
+    tiling(placement, network.revealing_context(), options).run(
+        &mut |area| reveal_window(network, source.window(area), options.balance),
+        &mut |y, strip| {
+            let planes = strip.planes(&strip.samples);
+            planes.interleave(&mut samples, width, y, rounded);
+        },
+        on_progress,
+    )?;
+    let revealed = Raster {
+        width,
+        height,
+        samples,
     };
-    Ok((placement, mark.balance))
+    Ok(Pixels::from_raster(placement.restore(revealed)))
 }

@@ -3,6 +3,10 @@
 
 use underdrawing_net::{Shape, Stretch};
 
+use crate::error::Error;
+use crate::picture::{Planes, UnitSample};
+use crate::progress::{OnProgress, report};
+
 /// A rectangle of unrounded samples: `[3, height, width]`, sRGB-encoded, black 0 and white 1.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Window {
@@ -74,20 +78,20 @@ pub(crate) struct Tiling {
 
 impl Tiling {
     /// Paints the picture: `paint` makes the window of an area, `keep` takes each strip of whole
-    /// rows when it is finished, with the number of its first row, from top to bottom; `progress`
-    /// gets tiles done and tiles in all.
+    /// rows when it is finished, with the number of its first row, from top to bottom; after each
+    /// tile `on_progress` gets tiles done and tiles in all.
     pub(crate) fn run(
         &self,
         paint: &mut dyn FnMut(Area) -> Window,
         keep: &mut dyn FnMut(usize, &Window),
-        progress: &mut dyn FnMut(usize, usize),
-    ) {
+        on_progress: &mut OnProgress<'_>,
+    ) -> Result<(), Error> {
         match self.context {
             Context::Radius { radius, channels } => {
                 let tile = self.tile_size.min(largest_tile(radius, channels));
-                self.run_with_margin(tile, radius, paint, keep, progress);
+                self.run_with_margin(tile, radius, paint, keep, on_progress)
             }
-            Context::Blended { side } => self.run_blended(side, paint, keep, progress),
+            Context::Blended { side } => self.run_blended(side, paint, keep, on_progress),
         }
     }
 
@@ -97,8 +101,8 @@ impl Tiling {
         radius: usize,
         paint: &mut dyn FnMut(Area) -> Window,
         keep: &mut dyn FnMut(usize, &Window),
-        progress: &mut dyn FnMut(usize, usize),
-    ) {
+        on_progress: &mut OnProgress<'_>,
+    ) -> Result<(), Error> {
         let split = |size, most| Stretch::split(size, most, radius, TILE_STEP).collect::<Vec<_>>();
         let rows = split(self.height, tile.min(MOST_STRIP_FLOATS / (3 * self.width)));
         let columns = split(self.width, tile);
@@ -113,10 +117,11 @@ impl Tiling {
                     height: row.len_with_margins(),
                 });
                 strip.put(&window, column, row);
-                progress(i * columns.len() + j + 1, total);
+                report(on_progress, i * columns.len() + j + 1, total)?;
             }
             keep(row.from, &strip);
         }
+        Ok(())
     }
 
     fn run_blended(
@@ -124,8 +129,8 @@ impl Tiling {
         side: usize,
         paint: &mut dyn FnMut(Area) -> Window,
         keep: &mut dyn FnMut(usize, &Window),
-        progress: &mut dyn FnMut(usize, usize),
-    ) {
+        on_progress: &mut OnProgress<'_>,
+    ) -> Result<(), Error> {
         let rows = Fade::split(self.height, side);
         let columns = Fade::split(self.width, side);
         let total = rows.len() * columns.len();
@@ -141,13 +146,14 @@ impl Tiling {
                     height: side,
                 });
                 strip.add(&window, column, row, top);
-                progress(i * columns.len() + j + 1, total);
+                report(on_progress, i * columns.len() + j + 1, total)?;
             }
             let next = rows
                 .get(i + 1)
                 .map_or(self.height, |next| next.start as usize);
             keep(top, &strip.take_rows(next - top));
         }
+        Ok(())
     }
 }
 
@@ -155,6 +161,15 @@ impl Window {
     /// One picture of three channels.
     pub(crate) fn shape(&self) -> Shape {
         [1, 3, self.height, self.width]
+    }
+
+    /// Its samples as they are, or others in the same order.
+    pub(crate) fn planes<'a, T>(&self, samples: &'a [T]) -> Planes<'a, T> {
+        Planes {
+            width: self.width,
+            height: self.height,
+            samples,
+        }
     }
 
     /// Other samples of the same size.
@@ -288,25 +303,7 @@ pub(crate) struct Source<'a, T> {
     pub(crate) height: usize,
 }
 
-/// A sample that a window can hold.
-pub(crate) trait Sample: Copy {
-    /// With black 0 and white 1.
-    fn unit(self) -> f32;
-}
-
-impl Sample for u8 {
-    fn unit(self) -> f32 {
-        f32::from(self) / 255.0
-    }
-}
-
-impl Sample for f32 {
-    fn unit(self) -> f32 {
-        self
-    }
-}
-
-impl<T: Sample> Source<'_, T> {
+impl<T: UnitSample> Source<'_, T> {
     /// Cuts out a window; beyond the edges the picture is mirrored, its edge pixels not repeated.
     pub(crate) fn window(&self, area: Area) -> Window {
         let columns: Vec<usize> = (0..area.width)
@@ -340,117 +337,4 @@ fn mirrored(position: isize, size: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs a network that returns what it gets, over every kind of tiling.
-    fn copied(
-        width: usize,
-        height: usize,
-        context: Context,
-        tile_size: usize,
-    ) -> (Vec<f32>, usize) {
-        let samples: Vec<f32> = (0..3 * width * height).map(|i| i as f32).collect();
-        let source = Source {
-            samples: &samples,
-            stride: width,
-            width,
-            height,
-        };
-        let mut copy = vec![f32::NAN; samples.len()];
-        let mut tiles = 0;
-        Tiling {
-            width,
-            height,
-            context,
-            tile_size,
-        }
-        .run(
-            &mut |area| source.window(area),
-            &mut |y, part| {
-                assert_eq!(part.width, width);
-                for (i, &sample) in part.samples.iter().enumerate() {
-                    let (channel, row) = (i / width / part.height, i / width % part.height);
-                    let at = 3 * ((y + row) * width + i % width) + channel;
-                    assert!(copy[at].is_nan(), "every pixel comes once");
-                    copy[at] = sample;
-                }
-            },
-            &mut |done, total| {
-                tiles += 1;
-                assert_eq!(done, tiles);
-                assert!(done <= total);
-            },
-        );
-        let worst = copy
-            .iter()
-            .zip(&samples)
-            .map(|(a, b)| (a - b).abs() / b.max(1.0));
-        assert!(
-            worst.fold(0.0, f32::max) < 1e-5,
-            "{width}x{height} {context:?}"
-        );
-        (copy, tiles)
-    }
-
-    fn radius(radius: usize) -> Context {
-        Context::Radius {
-            radius,
-            channels: 1,
-        }
-    }
-
-    #[test]
-    fn wide_networks_get_small_tiles() {
-        for (of, expected) in [
-            ((78, 11), 1078),
-            ((6, 256), 244),
-            ((10, 153), 311),
-            ((900, 256), 64),
-        ] {
-            assert_eq!(largest_tile(of.0, of.1), expected, "{of:?}");
-        }
-    }
-
-    #[test]
-    fn a_network_that_copies_gives_the_picture_back() {
-        for (width, height) in [(16, 16), (34, 70), (100, 18), (2, 2)] {
-            for context in [
-                radius(0),
-                radius(7),
-                radius(300),
-                Context::Blended { side: 8 },
-                Context::Blended { side: 32 },
-                Context::Blended { side: 128 },
-            ] {
-                copied(width, height, context, 16);
-            }
-        }
-        assert_eq!(copied(34, 70, radius(0), 16).1, 3 * 5);
-        assert_eq!(copied(34, 70, radius(0), usize::MAX).1, 1);
-    }
-
-    /// A network whose error grows towards a tile's border, as a U-Net's does: blending must bring
-    /// the error at the seams near that elsewhere, where it is the error at a tile's middle.
-    #[test]
-    fn blending_hides_the_seams() {
-        let fades = Fade::split(1000, 256);
-        let error = |k: usize| 1.0 + (-(k.min(255 - k) as f32) / 8.0).exp();
-        let mut sum = vec![0.0; 1000];
-        for fade in &fades {
-            for (i, (x, weight)) in fade.weights(1000).enumerate() {
-                sum[x] += weight * error(i);
-            }
-        }
-        let inside = &sum[64..1000 - 64];
-        let worst = inside.iter().copied().fold(0.0, f32::max);
-        assert!(worst < 1.05, "{worst} times the error in the middle");
-    }
-
-    #[test]
-    fn mirrors_as_often_as_it_takes() {
-        let around: Vec<usize> = (-5..8).map(|i| mirrored(i, 3)).collect();
-        assert_eq!(around, [1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1]);
-        assert_eq!(mirrored(-9, 1), 0);
-    }
-}
+mod tests;

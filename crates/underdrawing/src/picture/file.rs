@@ -170,6 +170,21 @@ impl FileFormat {
     pub fn is_lossy(self) -> bool {
         self == Self::Jpeg
     }
+
+    /// Whether pictures are written in this format; the others are only read.
+    #[must_use]
+    pub fn is_written(self) -> bool {
+        match self {
+            Self::Png | Self::WebP | Self::Bmp | Self::Tiff | Self::Qoi => true,
+            Self::Jpeg | Self::Gif | Self::Pnm => false,
+        }
+    }
+
+    /// Whether files of this format are written with their colour profile.
+    #[must_use]
+    pub fn keeps_profile(self) -> bool {
+        matches!(self, Self::Png | Self::WebP | Self::Tiff)
+    }
 }
 
 impl fmt::Display for FileFormat {

@@ -1,6 +1,9 @@
 //! Small models and pictures for tests.
 
-use underdrawing::{Model, Pixels, TrainingRecord};
+use underdrawing::{
+    HideOptions, Model, NetworkOptions, Pixels, Progress, RevealOptions, TrainingRecord, hide,
+    reveal,
+};
 use underdrawing_net::{
     Architecture, HidingNetConfig, LiftingNetConfig, Networks, Pair2018Config, RevealNetConfig,
     Triple2017Config,
@@ -40,4 +43,25 @@ pub(crate) fn picture(width: usize, height: usize, seed: usize) -> Pixels {
         [3, 5, 7].map(|step| (step * (x + seed) + y * y / 2 + x * y / 4) as u8)
     })
     .expect("tests ask for small pictures")
+}
+
+/// The container that a model makes with default options.
+#[allow(dead_code)] // not every test file uses it
+pub(crate) fn hidden(model: &Model, cover: &Pixels, secret: &Pixels) -> Pixels {
+    let options = HideOptions::Network(NetworkOptions::new(model.clone()));
+    hide(cover, secret, &options, &mut Progress::ignore)
+        .expect("the cover is large enough")
+        .container
+}
+
+/// What a model reveals with default options.
+#[allow(dead_code)] // not every test file uses it
+pub(crate) fn revealed(model: &Model, container: &Pixels) -> Pixels {
+    let options = RevealOptions {
+        models: vec![model.clone()],
+        ..RevealOptions::default()
+    };
+    reveal(container, &options, &mut Progress::ignore)
+        .expect("the model's own container")
+        .picture
 }

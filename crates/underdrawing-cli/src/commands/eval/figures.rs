@@ -1,7 +1,7 @@
 //! The figures of a pair, and their mean.
 
 use serde::Serialize;
-use underdrawing::{Comparison, FloatComparison};
+use underdrawing::Comparison;
 
 /// What identical pictures, whose PSNR is infinite, count as in a mean.
 pub(super) const IDENTICAL_DB: f64 = 100.0;
@@ -65,16 +65,6 @@ impl Figures {
 
 impl From<Comparison> for Quality {
     fn from(comparison: Comparison) -> Self {
-        Self {
-            psnr_db: comparison.psnr_db,
-            ssim: comparison.ssim,
-            apd: comparison.apd,
-        }
-    }
-}
-
-impl From<FloatComparison> for Quality {
-    fn from(comparison: FloatComparison) -> Self {
         Self {
             psnr_db: comparison.psnr_db,
             ssim: comparison.ssim,

@@ -183,9 +183,13 @@ fn wrong_files_are_named_with_the_reason() {
             other => panic!("{expected}: {:?}", other.map(|n| *n.architecture())),
         }
     }
+    let swapped = import_2018(REVEAL_ZIP, REVEAL_ZIP);
+    let Err(PthError::Hiding(found)) = swapped else {
+        panic!("expected an error of the hiding network");
+    };
     assert!(matches!(
-        import_2018(REVEAL_ZIP, REVEAL_ZIP),
-        Err(PthError::Hiding(StateDictError::Missing(_)))
+        found.downcast_ref(),
+        Some(StateDictError::Missing(_))
     ));
 }
 

@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     let upright = Upright::new(width, height, orientation, &mut conversions);
     let (rgb, width, height) = upright.rgb(rgb);
     Ok(Picture {
-        pixels: Pixels::rgb8(rgb, width, height)?,
+        pixels: Pixels::rgb8_within(rgb, width, height, limits)?,
         alpha: alpha.map(|alpha| upright.alpha(alpha)),
         icc_profile,
         format,

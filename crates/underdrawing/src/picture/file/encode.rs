@@ -18,14 +18,11 @@ const FLAT: f64 = 0.4;
 const FILTER: png::FilterType = png::FilterType::Adaptive;
 
 pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
-    match format {
-        FileFormat::Png
-        | FileFormat::Bmp
-        | FileFormat::Tiff
-        | FileFormat::Qoi
-        | FileFormat::WebP => {}
-        FileFormat::Jpeg => return Err(ImageFileError::Lossy { format }),
-        FileFormat::Gif | FileFormat::Pnm => return Err(ImageFileError::NotWritten { format }),
+    if format.is_lossy() {
+        return Err(ImageFileError::Lossy { format });
+    }
+    if !format.is_written() {
+        return Err(ImageFileError::NotWritten { format });
     }
     let pixels = &picture.pixels;
     let samples = match &picture.alpha {
@@ -42,7 +39,10 @@ pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, I
         height: pixels.height(),
         source: error.into(),
     };
-    let profile = picture.icc_profile.as_deref();
+    let profile = picture
+        .icc_profile
+        .as_deref()
+        .filter(|_| format.keeps_profile());
     let size = (pixels.width() as u32, pixels.height() as u32);
     if format == FileFormat::Png {
         let png = |level| {
@@ -78,7 +78,7 @@ fn write(
     profile: Option<&[u8]>,
 ) -> Result<(), ImageError> {
     if let Some(profile) = profile {
-        // BMP and QOI refuse it: they have no place for a profile.
+        // Never refused: only formats with a place for it get one.
         let _ = encoder.set_icc_profile(profile.to_vec());
     }
     encoder.write_image(data, width, height, color)

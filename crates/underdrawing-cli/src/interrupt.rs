@@ -1,0 +1,43 @@
+//! Ctrl-C: work that can stop in good order does; at any other time the program ends at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+
+/// Exit code of a program that Ctrl-C ended, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+static RAISED: AtomicBool = AtomicBool::new(false);
+static AT_WORK: AtomicBool = AtomicBool::new(false);
+
+/// Watches for Ctrl-C from here on: the first one during work lets it stop, a second one ends the
+/// program.
+pub(crate) fn watch() -> anyhow::Result<()> {
+    ctrlc::set_handler(|| {
+        if RAISED.swap(true, Ordering::SeqCst) || !AT_WORK.load(Ordering::SeqCst) {
+            std::process::exit(INTERRUPTED.into());
+        }
+    })
+    .context("failed to watch for Ctrl-C")
+}
+
+/// Whether Ctrl-C was pressed.
+pub(crate) fn raised() -> bool {
+    RAISED.load(Ordering::SeqCst)
+}
+
+/// Work that looks at [`raised`], or that must not be cut, while this lives.
+pub(crate) struct AtWork;
+
+impl AtWork {
+    pub(crate) fn begin() -> Self {
+        AT_WORK.store(true, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.store(false, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,181 @@
+//! From arguments to the library's options: which flag goes with which method.
+
+use anyhow::bail;
+use serde::Serialize;
+use underdrawing::{
+    CodedOptions, CodedRate, HiddenDetails, HideOptions, NetworkOptions, Password, RevealOptions,
+};
+
+use crate::args::{Balance, ComputeArgs, Effort, Method, MethodArgs, ModelArgs, RevealArgs};
+use crate::output::{Ui, error_with_hint};
+
+impl MethodArgs {
+    /// The method asked for and its options; `password_source` names the flag that gave a
+    /// password.
+    pub(crate) fn options(
+        &self,
+        model: &ModelArgs,
+        compute: &ComputeArgs,
+        password_source: Option<&str>,
+        password: impl FnOnce() -> anyhow::Result<Option<Password>>,
+        ui: &Ui,
+    ) -> anyhow::Result<HideOptions> {
+        let device = compute.start()?;
+        match self.chosen(model, password_source)? {
+            Method::Network => Ok(HideOptions::Network(NetworkOptions {
+                model: model.load(&device, ui)?,
+                balance: self.network_balance()?,
+                tile_size: compute.tile_size(),
+            })),
+            Method::Coded => Ok(HideOptions::Coded(CodedOptions {
+                password: password()?,
+                effort: self.effort(),
+                rate: self.rate()?,
+            })),
+        }
+    }
+
+    /// As [`MethodArgs::options`], without a password.
+    pub(crate) fn open_options(
+        &self,
+        model: &ModelArgs,
+        compute: &ComputeArgs,
+        ui: &Ui,
+    ) -> anyhow::Result<HideOptions> {
+        self.options(model, compute, None, || Ok(None), ui)
+    }
+
+    fn chosen(&self, model: &ModelArgs, password_source: Option<&str>) -> anyhow::Result<Method> {
+        let default = if model.model.is_some() {
+            Method::Network
+        } else {
+            Method::Coded
+        };
+        let method = self.method.unwrap_or(default);
+        match method {
+            Method::Coded if model.model.is_some() => {
+                bail!("--model goes with the network method: the coded one has no model")
+            }
+            Method::Network => {
+                if let Some(flag) = self.coded_flag() {
+                    bail!("{flag} goes with the coded method, and this is the network method");
+                }
+                if let Some(source) = password_source {
+                    return Err(error_with_hint(
+                        format!(
+                            "{source} gives a password, and the network method has none: anybody \
+                             with the model can reveal"
+                        ),
+                        "use the coded method, the default, or no password",
+                    ));
+                }
+            }
+            Method::Coded => {}
+        }
+        Ok(method)
+    }
+
+    /// The first flag given that only the coded method has.
+    fn coded_flag(&self) -> Option<&'static str> {
+        [
+            (self.effort.is_some(), "--effort"),
+            (self.container_db.is_some(), "--container-db"),
+            (self.revealed_db.is_some(), "--revealed-db"),
+        ]
+        .into_iter()
+        .find_map(|(given, flag)| given.then_some(flag))
+    }
+
+    fn effort(&self) -> underdrawing::Effort {
+        match self.effort {
+            Some(Effort::Fast) => underdrawing::Effort::Fast,
+            Some(Effort::Normal) => underdrawing::Effort::Normal,
+            Some(Effort::Best) | None => underdrawing::Effort::Best,
+        }
+    }
+
+    fn network_balance(&self) -> anyhow::Result<underdrawing::Balance> {
+        match self.balance {
+            None | Some(Balance::Equal) => Ok(underdrawing::Balance::EVEN),
+            Some(Balance::Step(step)) => Ok(step),
+            Some(Balance::Container) => {
+                bail!(
+                    "--balance container goes with the coded method: for the network method \
+                     expected equal, or a whole number from -2 to 2"
+                )
+            }
+        }
+    }
+
+    fn rate(&self) -> anyhow::Result<CodedRate> {
+        match (self.balance, self.container_db, self.revealed_db) {
+            (Some(Balance::Step(_)), ..) => {
+                bail!(
+                    "--balance with a number goes with the network method: for the coded method \
+                     expected container or equal"
+                )
+            }
+            (Some(Balance::Equal), ..) => Ok(CodedRate::Equal),
+            (_, Some(db), _) => Ok(CodedRate::ContainerDb(db)),
+            (_, _, Some(db)) => Ok(CodedRate::RevealedDb(db)),
+            _ => Ok(CodedRate::Ternary),
+        }
+    }
+}
+
+impl RevealArgs {
+    pub(crate) fn options(&self, password: Option<Password>) -> anyhow::Result<RevealOptions> {
+        Ok(RevealOptions {
+            password,
+            salvage: self.salvage,
+            models: self.model.for_revealing(&self.compute.start()?)?,
+            size: self.size.map(|size| (size.width, size.height)),
+            tile_size: self.compute.tile_size(),
+            ..RevealOptions::default()
+        })
+    }
+}
+
+/// What became of a secret; part of the line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "method", rename_all = "lowercase")]
+pub(crate) enum DetailsReport {
+    Network {
+        secret_turned: bool,
+        model: String,
+    },
+    Coded {
+        password: bool,
+        coded_width: usize,
+        coded_height: usize,
+        coded_bytes: usize,
+        /// Null where nothing is lost.
+        coded_psnr_db: Option<f64>,
+    },
+}
+
+impl DetailsReport {
+    /// None for a method that this program does not know.
+    pub(crate) fn of(details: &HiddenDetails) -> Option<Self> {
+        match *details {
+            HiddenDetails::Network { model, turned, .. } => Some(Self::Network {
+                secret_turned: turned,
+                model: model.to_string(),
+            }),
+            HiddenDetails::Coded {
+                password,
+                width,
+                height,
+                bytes,
+                psnr_db,
+            } => Some(Self::Coded {
+                password,
+                coded_width: width,
+                coded_height: height,
+                coded_bytes: bytes,
+                coded_psnr_db: psnr_db,
+            }),
+            _ => None,
+        }
+    }
+}

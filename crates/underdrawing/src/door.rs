@@ -1,0 +1,102 @@
+//! The door: hiding, revealing and looking, whatever the method.
+
+use std::ops::ControlFlow;
+
+use crate::coded::{self, Capacity, CodedOptions};
+use crate::error::Error;
+use crate::network;
+use crate::options::{HideOptions, RevealOptions};
+use crate::picture::{Limits, Pixels};
+use crate::progress::Progress;
+use crate::report::{Hidden, Inspection, Revealed};
+use crate::secrecy::Password;
+
+/// Hides `secret` in `cover`: a container of the cover's size, in 8 bits.
+///
+/// The secret may have any size. The same arguments give the same container, whatever the number
+/// of threads. `progress` is called as [`Progress`] says, and may stop the work.
+///
+/// Memory: by the coded method about 40 bytes a pixel of the secret and 10 a pixel of the cover; by
+/// networks bounded by [`NetworkOptions::tile_size`](crate::NetworkOptions::tile_size), beside the
+/// pictures.
+///
+/// # Errors
+/// When the cover is too small, an option is out of its range, the secret is larger than the
+/// formats allow (32,768 a side, 120 million pixels), or `progress` stopped the work.
+pub fn hide(
+    cover: &Pixels,
+    secret: &Pixels,
+    options: &HideOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Hidden, Error> {
+    Limits::OF_FORMATS
+        .check(secret.width() as u64, secret.height() as u64)
+        .map_err(Error::SecretTooLarge)?;
+    match options {
+        HideOptions::Coded(options) => coded::hide(cover, secret, options, progress),
+        HideOptions::Network(options) => network::hide(cover, secret, options, progress),
+    }
+}
+
+/// Reveals what `container` holds, by the method and the model that it names.
+///
+/// A wrong password takes as long as the right one, about half a second; what opens without one is
+/// found in no time.
+///
+/// # Errors
+/// When nothing is found, the container was changed or is of a newer version, its model is not
+/// there, the secret is over the limits, or `progress` stopped the work.
+pub fn reveal(
+    container: &Pixels,
+    options: &RevealOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Revealed, Error> {
+    let by_network = network::Request {
+        models: &options.models,
+        tile_size: options.tile_size,
+        limits: options.limits,
+    };
+    if let Some(size) = options.size {
+        return network::reveal_at_size(container, size, &by_network, progress);
+    }
+    if let Some(mark) = network::read_mark(container)? {
+        return network::reveal_marked(container, &mark, &by_network, progress);
+    }
+    let by_code = coded::Request {
+        password: options.password.as_ref(),
+        salvage: options.salvage,
+        limits: options.limits,
+    };
+    coded::reveal(container, &by_code, progress)
+}
+
+/// What is hidden in `container`, without revealing it. A plain picture passes for a container of
+/// the network method with a probability below 2^-32.
+///
+/// # Errors
+/// When nothing is found, the container is of a newer version, or so damaged that it cannot be
+/// told; damaged parts of the secret are no error here.
+pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspection, Error> {
+    match network::read_mark(container)? {
+        Some(mark) => Ok(mark.inspection()),
+        None => coded::inspect(container, password),
+    }
+}
+
+/// What to expect when `secret` is hidden in `cover` by the coded method, without doing it: room,
+/// and both qualities. Nothing but `effort` and `rate` of the options counts.
+///
+/// # Errors
+/// When a quality asked for is out of its range.
+pub fn capacity(
+    cover: &Pixels,
+    secret: Option<&Pixels>,
+    options: &CodedOptions,
+) -> Result<Capacity, Error> {
+    if let Some(secret) = secret {
+        Limits::OF_FORMATS
+            .check(secret.width() as u64, secret.height() as u64)
+            .map_err(Error::SecretTooLarge)?;
+    }
+    coded::capacity(cover, secret, options)
+}

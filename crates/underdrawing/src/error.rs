@@ -1,0 +1,182 @@
+//! Why nothing was hidden or revealed.
+
+use thiserror::Error;
+use underdrawing_codec::DecodeError;
+
+use crate::network::model_id::ModelId;
+use crate::picture::PixelsError;
+
+/// Why nothing was hidden or revealed.
+#[derive(Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A plain picture, a container of the coded method with a password, or one that was changed:
+    /// these cannot be told apart.
+    #[error(
+        "no mark of the network method, and nothing that opens without a password (a plain \
+         picture, or a damaged container)"
+    )]
+    NothingFound,
+    /// As [`Error::NothingFound`], and the password does not open it either.
+    #[error(
+        "the password is wrong, or this is a plain picture or a damaged container (they cannot be \
+         told apart)"
+    )]
+    WrongPassword,
+    /// The container opens, and was changed since it was written.
+    #[error(
+        "the container was changed after hiding: {intact} of {parts} parts are intact, {percent} % \
+         of the secret's bytes"
+    )]
+    Damaged {
+        /// Parts whose seal is good.
+        intact: usize,
+        /// Parts of the secret.
+        parts: usize,
+        /// Share of the secret's bytes in the intact parts, rounded down.
+        percent: usize,
+        /// Whether [`RevealOptions::salvage`](crate::RevealOptions::salvage) would reveal
+        /// something.
+        salvageable: bool,
+    },
+    /// The container opens, and its list of parts was changed, without which none can be found.
+    #[error("the container was changed after hiding, and its list of parts is lost")]
+    DirectoryLost,
+    /// The container opens, and what it holds is no picture: a faulty program made it.
+    #[error("the secret's code is wrong")]
+    Code(#[source] DecodeError),
+    /// A newer underdrawing made it, by the coded method.
+    #[error("the container's format is newer than the newest supported, {supported}")]
+    Newer {
+        /// The newest version that is read here.
+        supported: u8,
+    },
+    /// A newer underdrawing made it, by the network method.
+    #[error("mark version {found} is newer than the newest supported, {supported}")]
+    NewerMark {
+        /// Version found.
+        found: u8,
+        /// The newest version that is read here.
+        supported: u8,
+    },
+    /// The model that hid the secret is not there.
+    #[error("it was made by model {id}, which is neither built in nor given")]
+    UnknownModel {
+        /// The model that the container names.
+        id: ModelId,
+    },
+    /// The cover has too few pixels for networks and the mark.
+    #[error("a cover of {width}x{height} is too small: expected at least {least}x{least}")]
+    CoverTooSmall {
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+        /// The shortest side allowed.
+        least: usize,
+    },
+    /// Smaller than any container of the network method.
+    #[error("a container of {width}x{height} is too small: expected at least {least}x{least}")]
+    ContainerTooSmall {
+        /// Width found.
+        width: usize,
+        /// Height found.
+        height: usize,
+        /// The shortest side allowed.
+        least: usize,
+    },
+    /// The cover has too few samples for any picture of the secret.
+    #[error(
+        "a cover of {width}x{height} is too small for this secret: at the quality asked for it \
+         holds {bytes} bytes"
+    )]
+    NoRoom {
+        /// The cover's width.
+        width: usize,
+        /// The cover's height.
+        height: usize,
+        /// Bytes that it holds.
+        bytes: usize,
+    },
+    /// The revealed picture cannot be that good in this cover.
+    #[error("the secret takes {needed} bytes at {asked_db} dB, and the cover holds {most}")]
+    RevealedDb {
+        /// The quality asked for.
+        asked_db: f64,
+        /// Bytes that the secret takes.
+        needed: usize,
+        /// Bytes that the cover holds at most.
+        most: usize,
+    },
+    /// A quality that is no number or not above zero.
+    #[error("a PSNR of {found} dB: expected a number above 0")]
+    Decibels {
+        /// The quality asked for.
+        found: f64,
+    },
+    /// The tile size is too small.
+    #[error("tile size {found} is too small: expected at least {least}")]
+    TileSize {
+        /// Tile size found.
+        found: usize,
+        /// The smallest allowed.
+        least: usize,
+    },
+    /// The size asked for is zero or over the limits.
+    #[error("cannot reveal at the size asked for")]
+    Size(#[source] PixelsError),
+    /// The secret is over the limits: when hiding, those of the formats; when revealing,
+    /// [`RevealOptions::limits`](crate::RevealOptions::limits).
+    #[error("the secret is over the limits")]
+    SecretTooLarge(#[source] PixelsError),
+    /// The callback stopped the work.
+    #[error("stopped")]
+    Cancelled,
+}
+
+/// What went wrong, as far as a caller has to tell cases apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Nothing is hidden there that opens without a password.
+    NothingFound,
+    /// Nothing is hidden there that opens with this password, or without.
+    WrongPassword,
+    /// A container that was changed.
+    Damaged,
+    /// A container of a newer underdrawing.
+    Newer,
+    /// A container of a model that is not there.
+    UnknownModel,
+    /// A picture that is too small for what was asked of it.
+    TooSmall,
+    /// An option outside its range.
+    Invalid,
+    /// Over the limits.
+    Limit,
+    /// The caller stopped the work.
+    Cancelled,
+}
+
+impl Error {
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NothingFound => ErrorKind::NothingFound,
+            Self::WrongPassword => ErrorKind::WrongPassword,
+            Self::Code(DecodeError::Limit { .. })
+            | Self::Size(PixelsError::TooLarge { .. })
+            | Self::SecretTooLarge(_) => ErrorKind::Limit,
+            Self::Damaged { .. } | Self::DirectoryLost | Self::Code(_) => ErrorKind::Damaged,
+            Self::Newer { .. } | Self::NewerMark { .. } => ErrorKind::Newer,
+            Self::UnknownModel { .. } => ErrorKind::UnknownModel,
+            Self::CoverTooSmall { .. }
+            | Self::ContainerTooSmall { .. }
+            | Self::NoRoom { .. }
+            | Self::RevealedDb { .. } => ErrorKind::TooSmall,
+            Self::Decibels { .. } | Self::TileSize { .. } | Self::Size(_) => ErrorKind::Invalid,
+            Self::Cancelled => ErrorKind::Cancelled,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What hiding, revealing and inspecting give, alike for all methods.
+
+use std::ops::Range;
+
+use crate::network::balance::Balance;
+use crate::network::model_id::ModelId;
+use crate::picture::Pixels;
+
+/// What hiding gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hidden {
+    /// The container, in the cover's size.
+    pub container: Pixels,
+    /// What became of the secret.
+    pub details: HiddenDetails,
+}
+
+/// What became of a secret when it was hidden.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum HiddenDetails {
+    /// By the coded method.
+    Coded {
+        /// Whether a password is needed to reveal it.
+        password: bool,
+        /// Width of the picture that was coded: the secret's own, or smaller where the cover had
+        /// no room.
+        width: usize,
+        /// Height of the picture that was coded.
+        height: usize,
+        /// Bytes of the coded picture.
+        bytes: usize,
+        /// PSNR of the coded picture in dB; none where nothing is lost. Where the secret was
+        /// reduced it is that of the reduced picture.
+        psnr_db: Option<f64>,
+    },
+    /// By networks.
+    Network {
+        /// The model that hid it.
+        model: ModelId,
+        /// It was turned by 90 degrees, to fit the cover's aspect.
+        turned: bool,
+        /// It was resampled to the cover's size.
+        resized: bool,
+    },
+}
+
+/// What revealing gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Revealed {
+    /// The revealed picture, in the secret's own size.
+    pub picture: Pixels,
+    /// What the container says of itself.
+    pub found: Inspection,
+    /// Rows without their details, since the container's samples were changed there; empty but
+    /// after [`RevealOptions::salvage`](crate::RevealOptions::salvage).
+    pub blurred_rows: Vec<Range<usize>>,
+}
+
+/// What is hidden in a container.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Inspection {
+    /// A secret of the coded method.
+    Coded {
+        /// The secret's own width in pixels.
+        secret_width: usize,
+        /// The secret's own height in pixels.
+        secret_height: usize,
+        /// Whether it took the password to open it.
+        password: bool,
+        /// Bytes of the coded secret.
+        bytes: usize,
+        /// Parts that the secret is sealed in.
+        parts: usize,
+        /// Parts that were not changed since.
+        intact: usize,
+    },
+    /// A secret of the network method.
+    Network {
+        /// The secret's own width in pixels, before any turn.
+        secret_width: usize,
+        /// The secret's own height in pixels.
+        secret_height: usize,
+        /// The secret was turned 90 degrees clockwise before hiding.
+        turned: bool,
+        /// How strong the secret was when the network hid it.
+        balance: Balance,
+        /// The model that hid it.
+        model: ModelId,
+    },
+}
