@@ -1,1 +1,32 @@
 //! Graphics cards for underdrawing's networks, by way of burn.
+//!
+//! [`BurnEngine`] says each operation of `underdrawing-net` in burn's terms, so that the networks
+//! and losses written there run and train on a card. burn compiles the operations for the card at
+//! run time and finds the fastest way for each shape when it first comes, so the first step of a
+//! run takes long.
+//!
+//! Which cards is a matter of features; without any of them this crate is empty and burn is not
+//! built:
+//! - `cuda`: cards of NVIDIA by CUDA; the build downloads a compiler (LLVM);
+//! - `vulkan`: all cards that have a driver for Vulkan;
+//! - `wgpu`: all cards, by Vulkan, Metal, DirectX or OpenGL, with slower programs for Vulkan;
+//! - `flex`: no card but the processor, for tests of this crate.
+
+#![cfg(any(
+    feature = "cuda",
+    feature = "vulkan",
+    feature = "wgpu",
+    feature = "flex"
+))]
+
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+mod device;
+mod engine;
+mod runner;
+mod session;
+mod tensor;
+
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+pub use device::GpuError;
+pub use engine::{BurnBuffer, BurnEngine};
+pub use tensor::BurnTensor;
