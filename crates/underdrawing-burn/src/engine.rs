@@ -108,15 +108,13 @@ impl Engine for BurnEngine {
 
     fn adam(&self, state: AdamState<'_, BurnBuffer>, gradient: &BurnBuffer, f: AdamFactors) {
         let gradient = gradient.0.clone() * f.gradient;
-        let mean = state.mean.update(|mean| {
-            mean * f.beta_1 + gradient.clone() * (1.0 - f.beta_1) //
-        });
-        let square = state.square.update(|square| {
-            square * f.beta_2 + gradient.square() * (1.0 - f.beta_2) //
-        });
+        let newest = gradient.clone() * (1.0 - f.beta_1);
+        let mean = state.mean.update(|mean| mean * f.beta_1 + newest);
+        let newest = gradient.square() * (1.0 - f.beta_2);
+        let square = state.square.update(|square| square * f.beta_2 + newest);
         let root = square.sqrt() * f.root + f.epsilon;
-        let value = state.value;
-        value.update(|value| value * f.keep - mean / root * f.rate);
+        let step = mean / root * f.rate;
+        state.value.update(|value| value * f.keep - step);
     }
 
     fn muon(&self, state: MuonState<'_, BurnBuffer>, gradient: &BurnBuffer, f: MuonFactors) {
@@ -143,6 +141,7 @@ impl BurnBuffer {
 fn orthogonal(matrix: Array<2>) -> Array<2> {
     let [rows, columns] = matrix.dims();
     if rows > columns {
+        // The products of a wide matrix with itself are the smaller ones.
         return orthogonal(matrix.transpose()).transpose();
     }
     let norm = matrix.clone().square().sum().sqrt() + 1e-12;
