@@ -12,8 +12,8 @@ pub enum GpuError {
     /// There is no card, or none whose driver is installed.
     #[error("expected a graphics card with a driver for {DRIVERS}, found none")]
     NoCard,
-    /// There is only a driver that does a card's work on the processor, many times slower than this
-    /// program's own loops.
+    /// There is only a driver that does a card's work on the processor, for which the program has
+    /// loops of its own.
     #[error("expected a graphics card, found only a driver that computes on the processor")]
     SoftwareOnly,
 }

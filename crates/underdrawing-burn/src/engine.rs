@@ -37,8 +37,8 @@ impl BurnEngine {
         device::card().map(|device| Self { device })
     }
 
-    /// On a driver that does a card's work on the processor, such as Mesa's: slow, but what it runs
-    /// is what a card would run. For tests; panics when used where there is none.
+    /// On a driver that does a card's work on the processor, such as Mesa's: what it runs is what a
+    /// card would run. For tests; panics when used where there is none.
     #[cfg(any(feature = "vulkan", feature = "wgpu"))]
     #[must_use]
     pub fn software() -> Self {

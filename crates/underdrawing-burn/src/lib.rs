@@ -2,14 +2,13 @@
 //!
 //! [`BurnEngine`] says each operation of `underdrawing-net` in burn's terms, so that the networks
 //! and losses written there run and train on a card. burn compiles the operations for the card at
-//! run time and finds the fastest way for each shape when it first comes, so the first step of a
-//! run takes long.
+//! run time, and tries several ways when a shape first comes.
 //!
 //! Which cards is a matter of features; without any of them this crate is empty and burn is not
 //! built:
 //! - `cuda`: cards of NVIDIA by CUDA; the build downloads a compiler (LLVM);
-//! - `vulkan`: all cards that have a driver for Vulkan;
-//! - `wgpu`: all cards, by Vulkan, Metal, DirectX or OpenGL, with slower programs for Vulkan;
+//! - `vulkan`: the same as `wgpu`, but Vulkan gets SPIR-V straight from burn;
+//! - `wgpu`: all cards, by Vulkan, Metal, DirectX or OpenGL;
 //! - `flex`: no card but the processor, for tests of this crate.
 
 #![cfg(any(
