@@ -25,7 +25,9 @@ struct Tape {
 }
 
 /// From the gradient of a node to those of the nodes that it was made from.
-struct Node(Box<dyn FnOnce(Buffer, &mut Gradients)>);
+struct Node(Backward);
+
+type Backward = Box<dyn FnOnce(Buffer, &mut Gradients)>;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -474,22 +474,18 @@ impl Tensor for CpuTensor {
     fn couple(self, update: &Self) -> Self {
         self.coupled(
             update,
-            #[inline(always)]
-            |x, t, b| couple_value(x, t, b),
+            couple_value,
             Keeps::Input,
-            #[inline(always)]
-            |x, t, dy| couple_backward(x, t, dy),
+            couple_backward,
         )
     }
 
     fn uncouple(self, update: &Self) -> Self {
         self.coupled(
             update,
-            #[inline(always)]
-            |x, t, b| uncouple_value(x, t, b),
+            uncouple_value,
             Keeps::Output,
-            #[inline(always)]
-            |y, t, dy| uncouple_backward(y, t, dy),
+            uncouple_backward,
         )
     }
 

@@ -1,0 +1,137 @@
+//! burn's operations, networks and optimisers against those of the processor.
+//!
+//! They run on burn's processor backend where that is built, otherwise on a graphics card or on what
+//! stands for one:
+//!
+//! ```text
+//! cargo test --release -p underdrawing-burn --features flex
+//! cargo test --release -p underdrawing-burn --features vulkan
+//! ```
+
+#![cfg(any(
+    feature = "cuda",
+    feature = "vulkan",
+    feature = "wgpu",
+    feature = "flex"
+))]
+
+mod networks;
+mod operations;
+mod optimisers;
+
+use underdrawing_burn::BurnEngine;
+use underdrawing_net::{
+    Architecture, Differentiable, Engine, LiftingNetConfig, Networks, Role, Shape, Tensor,
+};
+
+/// What is tested.
+fn engine() -> BurnEngine {
+    #[cfg(feature = "flex")]
+    return BurnEngine::flex();
+    #[cfg(not(feature = "flex"))]
+    match BurnEngine::gpu() {
+        Ok(engine) => engine,
+        #[cfg(any(feature = "vulkan", feature = "wgpu"))]
+        Err(underdrawing_burn::GpuError::SoftwareOnly) => BurnEngine::software(),
+        Err(err) => panic!("{err}"),
+    }
+}
+
+/// Values by name.
+type Named = Vec<(String, Vec<f32>)>;
+
+/// Values in [0, 1), the same in each run.
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / (1 << 24) as f32
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Networks that do much to a picture.
+fn lively(architecture: Architecture) -> Networks {
+    let mut seed = 0;
+    Networks::new(architecture, 1).map(|param| {
+        seed += 1;
+        let noise = noise(param.len(), seed).into_iter();
+        if param.name.ends_with("running_var") {
+            return noise.map(|v| 0.5 + v).collect();
+        }
+        let fan_in = param.shape[1..].iter().product::<usize>() as f32;
+        let size = match param.shape.len() {
+            4 => 3.0 / fan_in.sqrt(),
+            _ => 1.0,
+        };
+        noise.map(|v| (v - 0.5) * size).collect()
+    })
+}
+
+const LIFTING: Architecture = Architecture::Lifting(LiftingNetConfig {
+    blocks: 2,
+    width: 8,
+    shaping: true,
+});
+
+/// Single precision errs by 6e-8; through a dozen layers, each of sums of a hundred terms, and for
+/// gradients back again, errors grow to a hundred times that.
+const TOLERANCE: f32 = 2e-5;
+
+/// Largest size of a value.
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |largest, v| v.abs().max(largest))
+}
+
+/// Compares by the largest value of each tensor. Some gradients are zero but for rounding, such as
+/// that of a bias before a batch normalisation: hence a hundredth of the largest of all at least.
+#[track_caller]
+fn assert_close(what: &str, found: &Named, expected: &Named) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let overall = expected.iter().map(|(_, values)| largest(values));
+    let floor = 0.01 * overall.fold(0.0, f32::max);
+    for ((name, found), (other, expected)) in found.iter().zip(expected) {
+        assert_eq!((name, found.len()), (other, expected.len()), "{what}");
+        let scale = largest(expected).max(floor);
+        for (found, expected) in found.iter().zip(expected) {
+            let error = (found - expected).abs() / scale;
+            assert!(error <= TOLERANCE, "{what}, {name}: {error:.1e}");
+        }
+    }
+}
+
+/// Goes forward and back: what `f` makes of two pictures, gradients of its distance from noise,
+/// running statistics.
+fn pass<E: Engine>(
+    engine: &E,
+    networks: &Networks,
+    shape: Shape,
+    f: impl FnOnce(&E::Tensor, &E::Tensor) -> E::Tensor,
+) -> Named {
+    let params = networks.params();
+    let values = params.iter().map(|param| param.values.clone());
+    let mut weights: Vec<_> = values.map(|values| engine.upload(values)).collect();
+    let len = shape.iter().product();
+    let first = engine.begin(params, &weights, shape, noise(len, 100));
+    let second = first.constant(shape, noise(len, 101));
+    let output = f(&first, &second);
+    let shape = output.shape();
+    let target = output.constant(shape, noise(shape.iter().product(), 102));
+    let mut named = vec![("output".to_owned(), output.to_vec())];
+    let loss = output.minus(&target).mean_square().mean();
+    named.push(("loss".to_owned(), loss.to_vec()));
+    let gradients = engine.finish(loss, &mut weights);
+    assert_eq!(gradients.len(), params.len());
+    for (param, gradient) in params.iter().zip(&gradients) {
+        let values = gradient.as_ref().map(|g| engine.download(g));
+        named.push((format!("d {}", param.name), values.unwrap_or_default()));
+    }
+    for (param, weights) in params.iter().zip(&weights) {
+        if param.role == Role::Statistic {
+            named.push((param.name.clone(), engine.download(weights)));
+        }
+    }
+    named
+}
