@@ -17,10 +17,11 @@ mod value;
 pub(crate) use adaptive::Adaptive;
 pub(crate) use cost::{Counter, cost};
 pub(crate) use distribution::{Cells, Logistic};
+pub(crate) use ldl::N as REGRESSORS;
 pub(crate) use logistic::stretch;
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{Decoder, Encoder};
-pub(crate) use regression::{N as REGRESSORS, Regression, Start};
+pub(crate) use regression::{Regression, Start};
 pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, Situation, ValueCoder};
 
 /// One direction of coding: the same model drives all of them.

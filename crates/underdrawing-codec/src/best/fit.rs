@@ -3,7 +3,7 @@
 //! The models code one picture after the other without starting again; what they then know is the
 //! start of all others.
 
-use super::model::{Mixing, Model};
+use super::model::Model;
 use super::scale::CLASSES;
 use super::{code_with, lows};
 use crate::encoder::Encoder;
@@ -65,7 +65,7 @@ impl BestFit {
     }
 
     /// Mean weights over classes where the model has learned.
-    fn mixing(&self) -> Mixing {
+    fn mixing(&self) -> [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES] {
         let model = &self.models[1];
         let mut mixing = [[[[0; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
         for (node, table) in mixing.iter_mut().enumerate() {
@@ -122,7 +122,6 @@ impl BestFit {
 
 const HEAD: &str = "//! Tables of the strong models, written by `examples/fit_best.rs`.
 
-use super::model::Mixing;
 use crate::entropy::Start;
 
 /// For the whole-picture part and stripes, by plane and orientation: magnitudes and values.
@@ -132,7 +131,7 @@ pub(super) static REGRESSIONS: [[[[Start; 2]; 4]; 3]; 2] = [
 
 const MIDDLE: &str = "];
 
-/// Mixing weights in 1/16384.
+/// Mixing weights in 1/16384, by node, quantiser and quarter of the class of size.
 #[rustfmt::skip]
-pub(super) static MIXING: Mixing = [
+pub(super) static MIXING: [[[[i32; 8]; 16]; 2]; 6] = [
 ";

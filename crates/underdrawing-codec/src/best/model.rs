@@ -301,8 +301,8 @@ fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
     }
 }
 
-/// What the first nodes start with: by quantiser and quarter of the class of size.
-pub(super) type Mixing = [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
+/// The table has all nodes that most bits belong to, and an entry for each four classes.
+const _: () = assert!(MIXING.len() == MAIN_NODES && 4 * MIXING[0][0].len() == CLASSES);
 
 /// The signed index of a multiple of the step.
 #[inline(always)]

@@ -1,6 +1,5 @@
 //! Tables of the strong models, written by `examples/fit_best.rs`.
 
-use super::model::Mixing;
 use crate::entropy::Start;
 
 /// For the whole-picture part and stripes, by plane and orientation: magnitudes and values.
@@ -120,9 +119,9 @@ pub(super) static REGRESSIONS: [[[[Start; 2]; 4]; 3]; 2] = [
     ],
 ];
 
-/// Mixing weights in 1/16384.
+/// Mixing weights in 1/16384, by node, quantiser and quarter of the class of size.
 #[rustfmt::skip]
-pub(super) static MIXING: Mixing = [
+pub(super) static MIXING: [[[[i32; 8]; 16]; 2]; 6] = [
     [
         [
             [-2883, 1522, 123, 10582, 5478, -1928, -3319, 8787],

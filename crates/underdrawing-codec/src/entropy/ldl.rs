@@ -5,7 +5,8 @@
 //! dependent regressors apart, and every intermediate is clamped to bounds that keep products inside
 //! 64 bits whatever the numbers are.
 
-use super::regression::N;
+/// Equations, and unknowns.
+pub(crate) const N: usize = 16;
 
 /// Row by row; symmetric.
 pub(crate) type Matrix = [[i64; N]; N];

@@ -1,10 +1,8 @@
 //! Weighted least squares that go along: sums of products of up to 16 regressors and a target,
-//! which fade, and now and then the weights that fit them best.
+//! which fade, and now and then the weights that fit them best. Unused regressors are zero
+//! throughout.
 
-use super::ldl::{self, Matrix};
-
-/// Regressors; unused ones are zero throughout.
-pub(crate) const N: usize = 16;
+use super::ldl::{self, Matrix, N};
 
 /// Observations whose products fit into 32 bits before they are added to the long sums.
 const BLOCK: u32 = 500;
