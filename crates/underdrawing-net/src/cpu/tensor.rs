@@ -472,21 +472,11 @@ impl Tensor for CpuTensor {
     }
 
     fn couple(self, update: &Self) -> Self {
-        self.coupled(
-            update,
-            couple_value,
-            Keeps::Input,
-            couple_backward,
-        )
+        self.coupled(update, couple_value, Keeps::Input, couple_backward)
     }
 
     fn uncouple(self, update: &Self) -> Self {
-        self.coupled(
-            update,
-            uncouple_value,
-            Keeps::Output,
-            uncouple_backward,
-        )
+        self.coupled(update, uncouple_value, Keeps::Output, uncouple_backward)
     }
 
     fn after_sum(&self, a: &Self, b: &Self) -> Self {
