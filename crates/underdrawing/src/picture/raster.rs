@@ -1,7 +1,8 @@
 //! RGB samples of any type in rows: turning, cutting, resampling, once for bytes and floats.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{F32x3, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// A picture of `3 * width * height` samples, RGB interleaved, row by row from the top left; the
 /// samples' range is the caller's.
@@ -77,45 +78,48 @@ impl<T: Sample> Raster<T> {
 
 impl Sample for u8 {
     fn resample(raster: &Raster<Self>, width: usize, height: usize) -> Vec<Self> {
-        let source = ImageRef::new(
-            side(raster.width),
-            side(raster.height),
-            &raster.samples,
-            PixelType::U8x3,
-        )
-        .expect("the buffer fits its size by construction");
-        lanczos(&source, width, height, PixelType::U8x3).into_vec()
+        let pixels = raster
+            .samples
+            .as_chunks()
+            .0
+            .iter()
+            .map(|rgb| U8x3::new(*rgb));
+        let source: Vec<U8x3> = pixels.collect();
+        let target = lanczos(raster.width, raster.height, &source, width, height);
+        target.pixels().iter().flat_map(|pixel| pixel.0).collect()
     }
 }
 
 impl Sample for f32 {
     fn resample(raster: &Raster<Self>, width: usize, height: usize) -> Vec<Self> {
-        // Copied, since the resampler takes bytes.
-        let mut source = Image::new(side(raster.width), side(raster.height), PixelType::F32x3);
-        let bytes = source.buffer_mut().as_chunks_mut().0;
-        for (bytes, sample) in bytes.iter_mut().zip(&raster.samples) {
-            *bytes = sample.to_ne_bytes();
-        }
-        let target = lanczos(&source, width, height, PixelType::F32x3);
-        let (bytes, _) = target.buffer().as_chunks();
-        bytes
+        let pixels = raster
+            .samples
+            .as_chunks()
+            .0
             .iter()
-            .map(|bytes| f32::from_ne_bytes(*bytes))
-            .collect()
+            .map(|rgb| F32x3::new(*rgb));
+        let source: Vec<F32x3> = pixels.collect();
+        let target = lanczos(raster.width, raster.height, &source, width, height);
+        target.pixels().iter().flat_map(|pixel| pixel.0).collect()
     }
 }
 
-fn lanczos(
-    source: &impl IntoImageView,
+/// By the resampler's typed interface: the other one compiles all its pixel types, three megabytes
+/// of machine code.
+fn lanczos<P: PixelTrait>(
+    source_width: usize,
+    source_height: usize,
+    source: &[P],
     width: usize,
     height: usize,
-    pixel: PixelType,
-) -> Image<'static> {
-    let mut target = Image::new(side(width), side(height), pixel);
+) -> TypedImage<'static, P> {
+    let source = TypedImageRef::new(side(source_width), side(source_height), source)
+        .expect("the buffer fits its size by construction");
+    let mut target = TypedImage::new(side(width), side(height));
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new()
-        .resize(source, &mut target, &options)
-        .expect("both images are RGB and not empty");
+        .resize_typed(&source, &mut target, &options)
+        .expect("neither image is empty");
     target
 }
 
