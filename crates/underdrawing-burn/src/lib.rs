@@ -1,6 +1,6 @@
 //! Graphics cards for underdrawing's networks, by way of burn.
 //!
-//! [`BurnEngine`] says each operation of `underdrawing-net` in burn's terms, so that the networks
+//! `BurnEngine` says each operation of `underdrawing-net` in burn's terms, so that the networks
 //! and losses written there run and train on a card. burn compiles the operations for the card at
 //! run time, and tries several ways when a shape first comes.
 //!

@@ -170,7 +170,7 @@ impl ConvStep {
         match self.method {
             StepMethod::Direct => direct::run(simd, &pass, source, self.weights.values(), &sink),
             StepMethod::Winograd => {
-                winograd::run(simd, &pass, source, self.weights.values(), &sink)
+                winograd::run(simd, &pass, source, self.weights.values(), &sink);
             }
         }
         drop(sink);
