@@ -5,7 +5,7 @@ use underdrawing_net::{CpuEngine, Differentiable, Engine, Nets, Networks, Param}
 use crate::checkpoint::{self, NamedTensor, Values};
 use crate::config::TrainConfig;
 use crate::loss;
-use crate::optimiser::{AdamConfig, Optimiser};
+use crate::optimiser::{AdamConfig, Optimiser, Rates};
 
 /// PyTorch's default.
 const ADAM_EPSILON: f64 = 1e-8;
@@ -19,15 +19,6 @@ pub struct Learner<E: Engine = CpuEngine> {
     params: Vec<Param>,
     weights: Vec<E::Buffer>,
     optimiser: Optimiser<E::Buffer>,
-}
-
-/// Learning rates of a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rates {
-    /// Of all networks but the one below.
-    pub hiding: f64,
-    /// Of a reveal network of its own.
-    pub reveal: f64,
 }
 
 /// A pass forward and back.

@@ -27,6 +27,7 @@ pub use config::{
 };
 pub use dataset::DatasetError;
 pub use event::{Event, Validation};
-pub use learner::{Learner, Rates};
+pub use learner::Learner;
+pub use optimiser::Rates;
 pub use schedule::{Plateau, Schedule};
 pub use trainer::{TrainError, Trainer};

@@ -7,7 +7,6 @@ use underdrawing_net::{AdamFactors, AdamState, Engine, MuonFactors, MuonState, P
 
 use crate::checkpoint::{NamedTensor, Values};
 use crate::config::OptimiserKind;
-use crate::learner::Rates;
 
 /// What stays the same of Adam during a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,6 +19,15 @@ pub(crate) struct AdamConfig {
     pub(crate) epsilon: f64,
     /// Decoupled weight decay (Loshchilov and Hutter 2019); 0 is plain Adam.
     pub(crate) weight_decay: f64,
+}
+
+/// Learning rates of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rates {
+    /// Of all networks but the one below.
+    pub hiding: f64,
+    /// Of a reveal network of its own.
+    pub reveal: f64,
 }
 
 /// Adam (Kingma and Ba 2015) with bias correction, and Muon where it is asked for.
