@@ -12,7 +12,7 @@ pub(crate) mod scale;
 mod tables;
 
 use crate::bands::{Band, Orientation};
-use crate::entropy::BitCoder;
+use crate::entropy::RangeCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
 use crate::simd::with_simd;
@@ -52,21 +52,16 @@ fn refine(lows: &mut Vec<Low>, part: &Part, coded: &[Band], i: usize, band: &Ban
     }
 }
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already; `low` is what [`lows`] gives for it.
-pub(crate) fn code_part<C: BitCoder>(
-    coder: &mut C,
-    machine: Machine,
-    part: &mut Part,
-    low: &[Low],
-) {
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already; `low` is what [`lows`] gives for it.
+pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Part, low: &[Low]) {
     let mut model = Model::new(part.planes.len(), part.whole);
     code_with(&mut model, coder, machine, part, low);
 }
 
-fn code_with<C: BitCoder>(
+fn code_with(
     model: &mut Model,
-    coder: &mut C,
+    coder: &mut RangeCoder,
     machine: Machine,
     part: &mut Part,
     low: &[Low],
@@ -119,7 +114,6 @@ fn code_with<C: BitCoder>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::{Decoder, Encoder};
     use crate::quantise::{index, multiple};
 
     /// Multiples that the state machine allows, some of them as large as there can be.
@@ -167,11 +161,12 @@ mod tests {
             let (cut, parts) = parts(width, height, if width % 2 == 0 { 1 } else { 3 }, extreme);
             let lows = lows(&parts[0], &cut);
             for (part, low) in parts.iter().zip(&lows) {
-                let mut coder = Encoder::new();
+                let mut coder = RangeCoder::writer();
                 code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low);
                 let bytes = coder.finish();
                 let mut back = Part::zeros(part.shape(), part.planes.len());
-                code_part(&mut Decoder::new(&bytes), Machine::EIGHT, &mut back, low);
+                let mut coder = RangeCoder::reader(&bytes);
+                code_part(&mut coder, Machine::EIGHT, &mut back, low);
                 assert!(back == *part, "{width}x{height} {extreme}");
             }
         }

@@ -1,12 +1,11 @@
 //! Segments to a picture.
 
-use crate::entropy::Decoder;
+use crate::entropy::RangeCoder;
 use crate::header::{Header, HeaderError};
 use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::picture::MAX_PIXELS;
-use crate::{Picture, lossless, planes};
-use rayon::prelude::*;
+use crate::{Picture, lossless, parallel, planes};
 use std::ops::Range;
 use thiserror::Error;
 
@@ -144,7 +143,7 @@ fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8
         rows.push(stripe);
         rest = after;
     }
-    rows.into_par_iter().zip(stripes).for_each(|(rows, bytes)| {
+    parallel::map(rows.into_iter().zip(stripes), |(rows, bytes)| {
         if let Some(bytes) = bytes {
             lossless::decode(bytes, header.width, header.channels, rows);
         }
@@ -157,21 +156,19 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
     let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    models.code_part(&mut Decoder::new(first), &mut whole, &[]);
+    let mut coder = RangeCoder::reader(first);
+    models.code_part(&mut coder, &mut whole, &[]);
     let contexts = models.contexts(&whole, cut);
-    let stripes: Vec<Part> = stripes
-        .par_iter()
-        .enumerate()
-        .map(|(i, bytes)| {
-            let mut stripe = Part::zeros(cut.stripe(i), n_planes);
-            if let Some(bytes) = bytes {
-                for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
-                    cut.copy_context(i, whole, plane);
-                }
-                models.code_part(&mut Decoder::new(bytes), &mut stripe, &contexts[i + 1]);
+    let stripes = parallel::map(stripes.iter().enumerate(), |(i, bytes)| {
+        let mut stripe = Part::zeros(cut.stripe(i), n_planes);
+        if let Some(bytes) = bytes {
+            for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
+                cut.copy_context(i, whole, plane);
             }
-            stripe
-        })
-        .collect();
+            let mut coder = RangeCoder::reader(bytes);
+            models.code_part(&mut coder, &mut stripe, &contexts[i + 1]);
+        }
+        stripe
+    });
     std::iter::once(whole).chain(stripes).collect()
 }

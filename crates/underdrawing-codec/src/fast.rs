@@ -3,7 +3,7 @@
 pub(crate) mod context;
 mod tables;
 
-use crate::entropy::{Adaptive, BitCoder, cost};
+use crate::entropy::{Adaptive, BitCoder, Counter, RangeCoder, Reading, Writing, cost};
 use crate::part::Part;
 use crate::quantise::{MAX_MULTIPLE, Machine, RATED, Rates, index, multiple};
 use crate::simd::with_simd;
@@ -75,9 +75,24 @@ impl Counters {
     }
 }
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already.
-pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already.
+pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Part) {
+    if coder.reads() {
+        code_with(&mut Reading(coder), machine, part);
+    } else {
+        code_with(&mut Writing(coder), machine, part);
+    }
+}
+
+/// Bits that a part's coefficients would take.
+pub(crate) fn count_bits(machine: Machine, part: &Part) -> f64 {
+    let mut counter = Counter::default();
+    code_with(&mut counter, machine, &mut part.clone());
+    counter.bits()
+}
+
+fn code_with<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
     let around = Around::of(&part.shape());
     let mut magnitudes = outside_magnitudes(part, &around);
     let mut counters = Counters::new();
@@ -90,10 +105,7 @@ pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut
                 if around.band.width == 0 {
                     break;
                 }
-                with_simd(
-                    #[inline(always)]
-                    || sums.fill(around, weights, &magnitudes, plane, y),
-                );
+                sums.fill(around, weights, &magnitudes, plane, y);
                 let row = around.band.row(y)..around.band.row(y) + around.band.width;
                 code_row(
                     (coder, &mut counters, &mut state),
@@ -193,11 +205,11 @@ pub(crate) fn classes(around: &Around, magnitudes: &[Vec<i32>], plane: usize, ou
     out.clear();
     for y in 0..if band.width == 0 { 0 } else { band.height } {
         let row = &magnitudes[plane][band.row(y)..][..band.width];
+        sums.fill(around, weights, magnitudes, plane, y);
+        let sums = &mut sums.sums;
         with_simd(
             #[inline(always)]
             || {
-                sums.fill(around, weights, magnitudes, plane, y);
-                let sums = &mut sums.sums;
                 for (x, sum) in sums.iter_mut().enumerate().skip(1) {
                     *sum += weights[weight::LEFT] * row[x - 1];
                 }

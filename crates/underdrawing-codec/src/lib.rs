@@ -20,6 +20,7 @@ mod header;
 mod lossless;
 mod models;
 mod normal;
+mod parallel;
 mod part;
 mod picture;
 mod planes;

@@ -8,7 +8,7 @@ mod predict;
 mod repeat;
 
 use crate::Picture;
-use crate::entropy::{BitCoder, Decoder, Encoder};
+use crate::entropy::RangeCoder;
 use crate::simd::with_simd;
 use predict::Predictor;
 use repeat::Repeater;
@@ -80,65 +80,54 @@ impl Rows {
     }
 }
 
-/// Codes `samples`, whole rows: reads them with an encoder, writes them with a decoder. `go_on` is
-/// asked after each row.
-fn code_rows<C: BitCoder>(
-    coder: &mut C,
-    samples: &mut [u8],
-    width: usize,
+/// What is known of the rows so far.
+struct Model {
     channels: usize,
-    go_on: &impl Fn(&C) -> bool,
-) -> bool {
-    let mut rows = Rows::new(width);
-    let mut repeater = Repeater::new(samples.len() / channels);
-    let mut predictor = Predictor::new(width, channels);
-    for row in samples.chunks_exact_mut(width * channels) {
-        rows.next();
+    rows: Rows,
+    repeater: Repeater,
+    predictor: Predictor,
+}
+
+impl Model {
+    fn new(width: usize, height: usize, channels: usize) -> Self {
+        Self {
+            channels,
+            rows: Rows::new(width),
+            repeater: Repeater::new(width * height),
+            predictor: Predictor::new(width, channels),
+        }
+    }
+
+    /// Codes the next row: takes samples from `row` when writing, puts them there when reading.
+    fn code_row(&mut self, coder: &mut RangeCoder, row: &mut [u8]) {
+        self.rows.next();
+        self.predictor.begin_row();
         with_simd(
             #[inline(always)]
             || {
-                code_row(
-                    coder,
-                    row,
-                    channels,
-                    &mut rows,
-                    &mut repeater,
-                    &mut predictor,
-                );
+                for (x, samples) in row.chunks_exact_mut(self.channels).enumerate() {
+                    self.code_pixel(coder, x, samples);
+                }
             },
         );
-        if !go_on(coder) {
-            return false;
-        }
     }
-    true
-}
 
-#[inline(always)]
-fn code_row<C: BitCoder>(
-    coder: &mut C,
-    row: &mut [u8],
-    channels: usize,
-    rows: &mut Rows,
-    repeater: &mut Repeater,
-    predictor: &mut Predictor,
-) {
-    predictor.begin_row();
-    for (x, samples) in row.chunks_exact_mut(channels).enumerate() {
-        let around = rows.around(x);
+    #[inline(always)]
+    fn code_pixel(&mut self, coder: &mut RangeCoder, x: usize, samples: &mut [u8]) {
+        let around = self.rows.around(x);
         let pixel = match *samples {
             [r, g, b] => [g.into(), r.into(), b.into()],
             _ => [samples[0].into(), 0, 0],
         };
-        let pixel = match repeater.code(coder, &around, pixel) {
+        let pixel = match self.repeater.code(coder, &around, pixel) {
             Some(pixel) => {
-                predictor.pass(x);
+                self.predictor.pass(x);
                 pixel
             }
-            None => predictor.code(coder, &around, x, pixel),
+            None => self.predictor.code(coder, &around, x, pixel),
         };
-        repeater.learn(pixel);
-        rows.rows[0][x + MARGIN] = pixel;
+        self.repeater.learn(pixel);
+        self.rows.rows[0][x + MARGIN] = pixel;
         let bytes = pixel.map(|v| v as u8);
         match samples {
             [r, g, b] => [*g, *r, *b] = bytes,
@@ -155,11 +144,13 @@ pub(crate) fn encode_within(
 ) -> Option<Vec<u8>> {
     let stride = picture.width() * picture.channels();
     let mut samples = picture.samples()[rows.start * stride..rows.end * stride].to_vec();
-    let mut coder = Encoder::new();
-    let fits = |coder: &Encoder| coder.len() <= budget;
-    let (width, channels) = (picture.width(), picture.channels());
-    if !code_rows(&mut coder, &mut samples, width, channels, &fits) {
-        return None;
+    let mut model = Model::new(picture.width(), rows.len(), picture.channels());
+    let mut coder = RangeCoder::writer();
+    for row in samples.chunks_exact_mut(stride) {
+        model.code_row(&mut coder, row);
+        if coder.len() > budget {
+            return None;
+        }
     }
     let bytes = coder.finish();
     (bytes.len() <= budget).then_some(bytes)
@@ -172,9 +163,12 @@ pub(crate) fn encode(picture: &Picture, rows: Range<usize>) -> Vec<u8> {
 
 /// Decodes whole rows of `width` pixels into `samples`. Any bytes decode to something.
 pub(crate) fn decode(bytes: &[u8], width: usize, channels: usize, samples: &mut [u8]) {
-    code_rows(&mut Decoder::new(bytes), samples, width, channels, &|_| {
-        true
-    });
+    let stride = width * channels;
+    let mut model = Model::new(width, samples.len() / stride, channels);
+    let mut coder = RangeCoder::reader(bytes);
+    for row in samples.chunks_exact_mut(stride) {
+        model.code_row(&mut coder, row);
+    }
 }
 
 #[cfg(test)]

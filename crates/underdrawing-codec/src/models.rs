@@ -1,7 +1,7 @@
 //! Which models code a picture's coefficients.
 
 use crate::best::{self, Low};
-use crate::entropy::BitCoder;
+use crate::entropy::RangeCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
 use crate::{Effort, fast, normal};
@@ -35,9 +35,9 @@ impl Models {
         }
     }
 
-    /// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into
-    /// it with a decoder. A stripe's level 3 is there already; `context` is what else it may know.
-    pub(crate) fn code_part<C: BitCoder>(self, coder: &mut C, part: &mut Part, context: &[Low]) {
+    /// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+    /// reading. A stripe's level 3 is there already; `context` is what else it may know.
+    pub(crate) fn code_part(self, coder: &mut RangeCoder, part: &mut Part, context: &[Low]) {
         let machine = self.machine();
         match self {
             Models::Lossless | Models::Fast => fast::code_part(coder, machine, part),

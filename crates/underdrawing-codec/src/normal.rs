@@ -4,18 +4,25 @@
 mod model;
 mod surroundings;
 
-use crate::entropy::BitCoder;
+use crate::entropy::{BitCoder, RangeCoder, Reading, Writing};
 use crate::fast::context::{Around, MAX_MAGNITUDE, RowSums, class, weight, weights};
 use crate::fast::outside_magnitudes;
 use crate::part::Part;
 use crate::quantise::{Machine, index, multiple};
-use crate::simd::with_simd;
 use model::{Model, Situation};
 use surroundings::Surroundings;
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already.
-pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already.
+pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Part) {
+    if coder.reads() {
+        code_with(&mut Reading(coder), machine, part);
+    } else {
+        code_with(&mut Writing(coder), machine, part);
+    }
+}
+
+fn code_with<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
     let around = Around::of(&part.shape());
     let mut magnitudes = outside_magnitudes(part, &around);
     let mut model = Model::new();
@@ -26,13 +33,8 @@ pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut
             let weights = weights(plane, band);
             let mut state = 0;
             for y in 0..if band.width == 0 { 0 } else { band.height } {
-                with_simd(
-                    #[inline(always)]
-                    || {
-                        sums.fill(around, weights, &magnitudes, plane, y);
-                        surroundings.fill(around, part, &magnitudes, plane, y);
-                    },
-                );
+                sums.fill(around, weights, &magnitudes, plane, y);
+                surroundings.fill(around, part, &magnitudes, plane, y);
                 let row = band.row(y)..band.row(y) + band.width;
                 let mut coding = Row {
                     coder,

@@ -3,18 +3,18 @@
 use crate::Picture;
 use crate::bands::LEVELS;
 use crate::colour::{Colour, forward_grey, inverse_grey};
+use crate::parallel;
 use crate::part::{Cut, Part};
 use crate::step;
 use crate::wavelet;
-use rayon::prelude::*;
 
 /// The picture's own basis; none if it is grey, whatever its channels.
 pub(crate) fn colour_of(picture: &Picture) -> Option<Colour> {
     let grey = picture.channels() == 1
         || picture
             .samples()
-            .par_chunks(3 * 4096)
-            .all(|pixels| pixels.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]));
+            .chunks_exact(3)
+            .all(|p| p[0] == p[1] && p[1] == p[2]);
     (!grey).then(|| Colour::of(picture))
 }
 
@@ -23,20 +23,17 @@ pub(crate) fn transform(picture: &Picture, colour: Option<&Colour>, cut: &Cut) -
     let (width, channels) = (picture.width(), picture.channels());
     let stride = channels * width;
     let n_planes = if colour.is_some() { 3 } else { 1 };
-    let planes: Vec<Vec<Vec<i32>>> = (0..n_planes)
-        .into_par_iter()
-        .map(|p| {
-            let fill = |y: usize, row: &mut [i32]| {
-                let samples = &picture.samples()[y * stride..][..stride];
-                match colour {
-                    Some(colour) => colour.forward_row(p, samples, row),
-                    None => forward_grey(samples, channels, row),
-                }
-            };
-            let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
-            cut.split(&plane)
-        })
-        .collect();
+    let planes = parallel::map(0..n_planes, |p| {
+        let fill = |y: usize, row: &mut [i32]| {
+            let samples = &picture.samples()[y * stride..][..stride];
+            match colour {
+                Some(colour) => colour.forward_row(p, samples, row),
+                None => forward_grey(samples, channels, row),
+            }
+        };
+        let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
+        cut.split(&plane)
+    });
     let mut parts: Vec<Part> = std::iter::once(cut.whole())
         .chain((0..cut.n_stripes()).map(|i| cut.stripe(i)))
         .map(|shape| Part {
@@ -56,15 +53,12 @@ pub(crate) fn transform(picture: &Picture, colour: Option<&Colour>, cut: &Cut) -
 
 /// Multiples of the step to coefficients, in planes as large as the picture.
 fn dequantised(parts: &[Part], cut: &Cut, step: u32) -> Vec<Vec<i32>> {
-    (0..parts[0].planes.len())
-        .into_par_iter()
-        .map(|p| {
-            let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
-            cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
-                step::reconstruct(step::of_band(step, band), from, to);
-            })
+    parallel::map(0..parts[0].planes.len(), |p| {
+        let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
+        cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
+            step::reconstruct(step::of_band(step, band), from, to);
         })
-        .collect()
+    })
 }
 
 /// Rows of samples from rows of planes.

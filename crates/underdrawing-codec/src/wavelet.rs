@@ -9,9 +9,9 @@
 
 pub(crate) mod lift;
 
+use crate::parallel;
 use crate::simd::with_simd;
 use lift::{FORWARD, INVERSE, Step, forward_line, inverse_line, step_lines};
-use rayon::prelude::*;
 use std::ops::Range;
 
 /// Row pairs a task; a window of them is small enough for the caches at common widths.
@@ -19,6 +19,9 @@ const PAIRS: usize = 32;
 
 /// Pairs that a group needs above and below it.
 const REACH: usize = 2;
+
+/// Writes row `y` of a plane to be transformed.
+pub(crate) type Fill<'a> = dyn Fn(usize, &mut [i32]) + Sync + 'a;
 
 /// Rows `range` of pairs in a picture of `height` rows, in a window with the filters' reach.
 struct Window {
@@ -30,7 +33,6 @@ struct Window {
     n_odd: usize,
     even: Vec<i32>,
     odd: Vec<i32>,
-    line: Vec<i32>,
 }
 
 impl Window {
@@ -43,10 +45,20 @@ impl Window {
             n_odd,
             even: vec![0; pairs.len() * width],
             odd: vec![0; n_odd * width],
-            line: vec![0; width],
             pairs,
             core,
         }
+    }
+
+    /// Row `i` of the window.
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> &mut [i32] {
+        let half = if i.is_multiple_of(2) {
+            &mut self.even
+        } else {
+            &mut self.odd
+        };
+        &mut half[i / 2 * self.width..][..self.width]
     }
 
     /// One lifting step on all rows, mirrored at the window's ends.
@@ -72,39 +84,37 @@ impl Window {
     }
 
     /// Transforms the window; `fill` writes row `y` of the input.
-    #[inline(always)]
-    fn forward(&mut self, fill: &impl Fn(usize, &mut [i32])) {
-        let w = self.width;
-        for (i, pair) in self.pairs.clone().enumerate() {
-            fill(2 * pair, &mut self.line);
-            forward_line(&self.line, &mut self.even[i * w..][..w]);
-            if i < self.n_odd {
-                fill(2 * pair + 1, &mut self.line);
-                forward_line(&self.line, &mut self.odd[i * w..][..w]);
-            }
-        }
-        for step in FORWARD {
-            self.step_rows::<false>(step);
-        }
+    fn forward(&mut self, fill: &Fill) {
+        let mut line = vec![0; self.width];
+        with_simd(
+            #[inline(always)]
+            || {
+                for i in 0..self.pairs.len() + self.n_odd {
+                    fill(2 * self.pairs.start + i, &mut line);
+                    forward_line(&line, self.row(i));
+                }
+                for step in FORWARD {
+                    self.step_rows::<false>(step);
+                }
+            },
+        );
     }
 
-    /// The inverse; `even` and `odd` hold rows of the low and of the high bands. Gives each row of
-    /// the core to `take`, from top to bottom.
-    #[inline(always)]
-    fn inverse(&mut self, take: &mut impl FnMut(usize, &[i32])) {
-        for step in INVERSE {
-            self.step_rows::<true>(step);
-        }
-        let w = self.width;
-        for pair in self.core.clone() {
-            let i = pair - self.pairs.start;
-            inverse_line(&mut self.even[i * w..][..w], &mut self.line);
-            take(2 * pair, &self.line);
-            if i < self.n_odd {
-                inverse_line(&mut self.odd[i * w..][..w], &mut self.line);
-                take(2 * pair + 1, &self.line);
-            }
-        }
+    /// The inverse; `even` and `odd` hold rows of the low and of the high bands. Writes the rows of
+    /// the core to `out`.
+    fn inverse(&mut self, out: &mut [i32]) {
+        let first = 2 * (self.core.start - self.pairs.start);
+        with_simd(
+            #[inline(always)]
+            || {
+                for step in INVERSE {
+                    self.step_rows::<true>(step);
+                }
+                for (i, row) in (first..).zip(out.chunks_exact_mut(self.width)) {
+                    inverse_line(self.row(i), row);
+                }
+            },
+        );
     }
 }
 
@@ -125,7 +135,7 @@ fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
 /// to their places in `plane`, rows of `stride`.
 fn forward_level(
     (width, height): (usize, usize),
-    fill: &(impl Fn(usize, &mut [i32]) + Sync),
+    fill: &Fill,
     low: &mut [i32],
     plane: &mut [i32],
     stride: usize,
@@ -134,44 +144,32 @@ fn forward_level(
     let n = n_pairs.div_ceil(PAIRS);
     let (top, bottom) = plane.split_at_mut(n_pairs * stride);
     let bottom = &mut bottom[..(height / 2) * stride];
-    let tasks: Vec<_> = groups(low, w2, n)
+    let outputs = groups(low, w2, n)
         .into_iter()
         .zip(groups(top, stride, n))
-        .zip(groups(bottom, stride, n))
-        .collect();
-    tasks
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(i, ((low, top), bottom))| {
-            let core = i * PAIRS..((i + 1) * PAIRS).min(n_pairs);
-            let mut window = Window::new(width, height, core);
-            with_simd(
-                #[inline(always)]
-                || window.forward(fill),
-            );
-            let skip = (window.core.start - window.pairs.start) * width;
-            let even = window.even[skip..].chunks_exact(width);
-            for ((row, low), top) in even
-                .zip(low.chunks_exact_mut(w2))
-                .zip(top.chunks_exact_mut(stride))
-            {
-                low.copy_from_slice(&row[..w2]);
-                top[w2..width].copy_from_slice(&row[w2..]);
-            }
-            let odd = window.odd.get(skip..).unwrap_or(&[]).chunks_exact(width);
-            for (row, bottom) in odd.zip(bottom.chunks_exact_mut(stride)) {
-                bottom[..width].copy_from_slice(row);
-            }
-        });
+        .zip(groups(bottom, stride, n));
+    parallel::map(outputs.enumerate(), |(i, ((low, top), bottom))| {
+        let core = i * PAIRS..((i + 1) * PAIRS).min(n_pairs);
+        let mut window = Window::new(width, height, core);
+        window.forward(fill);
+        let skip = (window.core.start - window.pairs.start) * width;
+        let even = window.even[skip..].chunks_exact(width);
+        for ((row, low), top) in even
+            .zip(low.chunks_exact_mut(w2))
+            .zip(top.chunks_exact_mut(stride))
+        {
+            low.copy_from_slice(&row[..w2]);
+            top[w2..width].copy_from_slice(&row[w2..]);
+        }
+        let odd = window.odd.get(skip..).unwrap_or(&[]).chunks_exact(width);
+        for (row, bottom) in odd.zip(bottom.chunks_exact_mut(stride)) {
+            bottom[..width].copy_from_slice(row);
+        }
+    });
 }
 
 /// Transforms a plane of `levels` levels whose rows `fill` writes; returns it in the usual layout.
-pub(crate) fn forward(
-    width: usize,
-    height: usize,
-    levels: u32,
-    fill: &(impl Fn(usize, &mut [i32]) + Sync),
-) -> Vec<i32> {
+pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> Vec<i32> {
     let mut plane = vec![0; width * height];
     let (mut w, mut h) = (width, height);
     let mut low: Vec<i32> = Vec::new();
@@ -237,21 +235,11 @@ fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> V
         .collect();
     for &(w, h) in sizes[1..].iter().rev() {
         let mut out = vec![0; w * h];
-        out.par_chunks_mut(2 * PAIRS * w)
-            .enumerate()
-            .for_each(|(i, rows)| {
-                let core = i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2));
-                let first = 2 * core.start;
-                let mut window = loaded((w, h), core, &low, plane, stride);
-                with_simd(
-                    #[inline(always)]
-                    || {
-                        window.inverse(&mut |y, row| {
-                            rows[(y - first) * w..][..w].copy_from_slice(row);
-                        });
-                    },
-                );
-            });
+        let groups = out.chunks_mut(2 * PAIRS * w).enumerate();
+        parallel::map(groups, |(i, rows)| {
+            let core = i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2));
+            loaded((w, h), core, &low, plane, stride).inverse(rows);
+        });
         (w2, low) = (w, out);
     }
     debug_assert_eq!(w2, sizes[0].0.div_ceil(2));
@@ -271,32 +259,29 @@ pub(crate) fn inverse<T: Send, R: Send>(
     finish: &(impl Fn(usize, &[Vec<i32>], &mut [T]) -> R + Sync),
 ) -> Vec<R> {
     let sizes = sizes(width, height, levels);
-    let lows: Vec<Vec<i32>> = planes
-        .par_iter()
-        .map(|plane| inverse_to_first(plane, &sizes, width))
-        .collect();
-    outputs
-        .par_chunks_mut(2 * PAIRS * out_stride)
-        .enumerate()
-        .map(|(i, out)| {
-            let core = i * PAIRS..((i + 1) * PAIRS).min(height.div_ceil(2));
-            let first = 2 * core.start;
-            let rows: Vec<Vec<i32>> = planes
-                .iter()
-                .zip(&lows)
-                .map(|(plane, low)| {
-                    let mut rows = Vec::with_capacity(2 * core.len() * width);
-                    let mut window = loaded((width, height), core.clone(), low, plane, width);
-                    with_simd(
-                        #[inline(always)]
-                        || window.inverse(&mut |_, row| rows.extend_from_slice(row)),
-                    );
-                    rows
-                })
-                .collect();
-            finish(first, &rows, out)
-        })
-        .collect()
+    let lows = parallel::map(planes, |plane| inverse_to_first(plane, &sizes, width));
+    let groups = outputs.chunks_mut(2 * PAIRS * out_stride).enumerate();
+    parallel::map(groups, |(i, out)| {
+        let core = i * PAIRS..((i + 1) * PAIRS).min(height.div_ceil(2));
+        let rows = last_level((width, height), &core, planes, &lows);
+        finish(2 * core.start, &rows, out)
+    })
+}
+
+/// Undoes the first level of some row pairs: their rows, plane by plane.
+fn last_level(
+    (width, height): (usize, usize),
+    pairs: &Range<usize>,
+    planes: &[Vec<i32>],
+    lows: &[Vec<i32>],
+) -> Vec<Vec<i32>> {
+    let n_rows = (2 * pairs.end).min(height) - 2 * pairs.start;
+    let group = |(plane, low): (&Vec<i32>, &Vec<i32>)| {
+        let mut rows = vec![0; n_rows * width];
+        loaded((width, height), pairs.clone(), low, plane, width).inverse(&mut rows);
+        rows
+    };
+    planes.iter().zip(lows).map(group).collect()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use super::model::Model;
 use super::scale::CLASSES;
 use super::{code_with, lows};
 use crate::encoder::Encoder;
-use crate::entropy::{Counter, INPUTS, MAIN_NODES, Start};
+use crate::entropy::{INPUTS, MAIN_NODES, RangeCoder, Start};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::{Effort, Picture};
@@ -53,7 +53,8 @@ impl BestFit {
         for (part, low) in parts.iter_mut().zip(&lows) {
             let model = &mut self.models[usize::from(!part.whole)];
             let machine = Models::Best.machine();
-            code_with(model, &mut Counter::default(), machine, part, low);
+            // The bytes are not used, only what the model learns.
+            code_with(model, &mut RangeCoder::writer(), machine, part, low);
         }
     }
 

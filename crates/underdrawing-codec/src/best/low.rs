@@ -47,24 +47,24 @@ impl Low {
     /// One level finer, with the bands HL, LH and HH of `plane`.
     pub(super) fn refined(&self, plane: &[i32], [hl, lh, hh]: [&Band; 3]) -> Self {
         let (width, height) = (self.width + hl.width, self.height + lh.height);
-        let row_of = |rows: &[i32], y: usize| rows[y * self.width..][..self.width].to_vec();
         // Rows first: each pair of bands to whole lines.
         let (mut line, mut halves) = (vec![0; width], Vec::with_capacity(width));
         let mut even = Vec::with_capacity(self.height * width);
         let mut odd = Vec::with_capacity(lh.height * width);
-        for y in 0..self.height {
+        for i in 0..height {
+            let y = i / 2;
             halves.clear();
-            halves.extend(row_of(&self.values, y));
-            append(&mut halves, plane, hl, y);
+            let rows = if i.is_multiple_of(2) {
+                halves.extend_from_slice(&self.values[y * self.width..][..self.width]);
+                append(&mut halves, plane, hl, y);
+                &mut even
+            } else {
+                append(&mut halves, plane, lh, y);
+                append(&mut halves, plane, hh, y);
+                &mut odd
+            };
             inverse_line(&mut halves, &mut line);
-            even.extend_from_slice(&line);
-        }
-        for y in 0..lh.height {
-            halves.clear();
-            append(&mut halves, plane, lh, y);
-            append(&mut halves, plane, hh, y);
-            inverse_line(&mut halves, &mut line);
-            odd.extend_from_slice(&line);
+            rows.extend_from_slice(&line);
         }
         columns(&mut even, &mut odd, width);
         let mut values = Vec::with_capacity(width * height);

@@ -4,8 +4,7 @@ use super::{LAMBDA, Quantised};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::quantise::Machine;
-use crate::{Effort, Picture, planes};
-use rayon::prelude::*;
+use crate::{Effort, Picture, parallel, planes};
 
 /// Steps tried, in 1/16384 grey levels: from 0.3 to 39 grey levels.
 const STEPS: [u32; 8] = [
@@ -45,29 +44,21 @@ impl RateCurve {
         let colour = planes::colour_of(picture);
         let crops = crops(picture);
         let area: usize = crops.iter().map(|c| c.width() * c.height()).sum();
-        let measured: Vec<Vec<(f64, f64)>> = crops
-            .par_iter()
-            .map(|crop| {
-                let cut = Cut::new(crop.width(), crop.height());
-                let parts = planes::transform(crop, colour.as_ref(), &cut);
-                let all: Vec<usize> = (0..parts.len()).collect();
-                let measure = |&step: &u32| {
-                    let price = (step, LAMBDA);
-                    let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
-                    let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
-                    let error = planes::mean_squared_error(
-                        crop,
-                        &quantised.parts,
-                        &cut,
-                        colour.as_ref(),
-                        step,
-                    );
-                    let pixels = (crop.width() * crop.height()) as f64;
-                    (bytes, error * pixels)
-                };
-                STEPS.par_iter().map(measure).collect()
-            })
-            .collect();
+        let measured = parallel::map(&crops, |crop| {
+            let cut = Cut::new(crop.width(), crop.height());
+            let parts = planes::transform(crop, colour.as_ref(), &cut);
+            let all: Vec<usize> = (0..parts.len()).collect();
+            let measure = |step| {
+                let price = (step, LAMBDA);
+                let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
+                let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
+                let parts = &quantised.parts;
+                let error = planes::mean_squared_error(crop, parts, &cut, colour.as_ref(), step);
+                let pixels = (crop.width() * crop.height()) as f64;
+                (bytes, error * pixels)
+            };
+            parallel::map(STEPS, measure)
+        });
         let pixels = (picture.width() * picture.height()) as f64;
         let borders = if crops.len() > 1 {
             WITHOUT_BORDERS

@@ -4,8 +4,9 @@ use super::{Coded, Encoder};
 use crate::header::Header;
 use crate::lossless;
 use crate::models::Models;
-use rayon::prelude::*;
+use crate::parallel;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Rows of each stripe that are coded to see whether the whole is worth trying. Models that start
 /// from nothing take up to twice as much on so few rows.
@@ -28,10 +29,17 @@ impl Encoder<'_> {
         if !self.worth_trying(left) {
             return None;
         }
-        let stripes: Option<Vec<Vec<u8>>> = (0..n)
-            .into_par_iter()
-            .map(|i| lossless::encode_within(self.picture, self.cut.rows(i), left))
-            .collect();
+        // Once a stripe has not fitted, the others need not be begun.
+        let over = AtomicBool::new(false);
+        let stripes = parallel::map(0..n, |i| {
+            let begun = !over.load(Ordering::Relaxed);
+            let bytes = begun
+                .then(|| lossless::encode_within(self.picture, self.cut.rows(i), left))
+                .flatten();
+            over.fetch_or(bytes.is_none(), Ordering::Relaxed);
+            bytes
+        });
+        let stripes: Option<Vec<Vec<u8>>> = stripes.into_iter().collect();
         let coded = Coded {
             segments: std::iter::once(first).chain(stripes?).collect(),
             mse: 0.0,
@@ -74,10 +82,8 @@ impl Encoder<'_> {
             })
             .collect();
         let n_rows: usize = probes.iter().map(Range::len).sum();
-        let bytes: usize = probes
-            .par_iter()
-            .map(|rows| lossless::encode(self.picture, rows.clone()).len())
-            .sum();
+        let lengths = parallel::map(probes, |rows| lossless::encode(self.picture, rows).len());
+        let bytes: usize = lengths.into_iter().sum();
         bytes as f64 * self.picture.height() as f64 / n_rows as f64
     }
 }

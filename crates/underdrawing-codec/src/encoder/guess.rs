@@ -1,10 +1,10 @@
 //! A first guess at the step for a size, from coefficients alone.
 
 use crate::header::STEPS;
+use crate::parallel;
 use crate::part::Part;
 use crate::simd::with_simd;
 use crate::step;
-use rayon::prelude::*;
 
 /// Bits of a coefficient, by the fast model, for each unit of log2(1 + its multiple of the step):
 /// 1.5 to 1.65 in photographs at 4.75 bits a pixel.
@@ -31,7 +31,7 @@ pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
 
 /// Sum of log2(1 + |coefficient| / step) over all coefficients of each part, in part extrapolated.
 pub(super) fn units(parts: &[Part], step: u32) -> Vec<f64> {
-    parts.par_iter().map(|part| units_of(part, step)).collect()
+    parallel::map(parts, |part| units_of(part, step))
 }
 
 fn units_of(part: &Part, step: u32) -> f64 {

@@ -2,16 +2,16 @@
 
 use super::Encoder;
 use crate::best::Low;
-use crate::entropy;
+use crate::entropy::RangeCoder;
 use crate::fast;
 use crate::fast::context::{Around, MAX_MAGNITUDE};
 use crate::header::Header;
 use crate::models::Models;
+use crate::parallel;
 use crate::part::{Cut, Part};
 use crate::quantise::{Machine, Rates, TARGET_BITS, search};
 use crate::simd::with_simd;
 use crate::step;
-use rayon::prelude::*;
 
 /// Multiples of a step.
 #[derive(Clone)]
@@ -46,10 +46,9 @@ impl Quantised {
     /// Quantises some parts, which may be there already, at a price of their own.
     pub(super) fn add(&mut self, coefficients: &[Part], cut: &Cut, which: &[usize], lambda: u32) {
         let (rates, price) = (fast::rates(), (self.step, lambda));
-        let found: Vec<Part> = which
-            .par_iter()
-            .map(|&i| quantise_part(&coefficients[i], self.machine, price, rates))
-            .collect();
+        let found = parallel::map(which, |&i| {
+            quantise_part(&coefficients[i], self.machine, price, rates)
+        });
         for (&i, part) in which.iter().zip(found) {
             self.parts[i] = part;
         }
@@ -63,38 +62,32 @@ impl Quantised {
 
     /// Bytes that the fast model would take for the coefficients of some parts.
     pub(super) fn fast_bytes(&self, which: &[usize]) -> Vec<f64> {
-        which
-            .par_iter()
-            .map(|&i| {
-                let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, self.machine, &mut self.parts[i].clone());
-                counter.bits() / 8.0
-            })
-            .collect()
+        parallel::map(which, |&i| {
+            fast::count_bits(self.machine, &self.parts[i]) / 8.0
+        })
     }
 
     /// Multiples other than zero.
     pub(super) fn n_nonzero(&self) -> usize {
-        let planes = self.parts.par_iter().flat_map(|part| &part.planes);
-        planes
-            .map(|plane| plane.iter().filter(|&&n| n != 0).count())
-            .sum()
+        let in_plane = |plane: &Vec<i32>| plane.iter().filter(|&&n| n != 0).count();
+        parallel::map(&self.parts, |part| {
+            part.planes.iter().map(in_plane).sum::<usize>()
+        })
+        .into_iter()
+        .sum()
     }
 
     /// The segments of some parts.
     pub(super) fn code(&self, encoder: &Encoder, which: &[usize]) -> Vec<Vec<u8>> {
         let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
-        which
-            .par_iter()
-            .map(|&i| {
-                let mut bytes = Vec::new();
-                if i == 0 {
-                    self.header(encoder).write(&mut bytes);
-                }
-                bytes.append(&mut code_part(encoder.models, &self.parts[i], &contexts[i]));
-                bytes
-            })
-            .collect()
+        parallel::map(which, |&i| {
+            let mut bytes = Vec::new();
+            if i == 0 {
+                self.header(encoder).write(&mut bytes);
+            }
+            bytes.append(&mut code_part(encoder.models, &self.parts[i], &contexts[i]));
+            bytes
+        })
     }
 
     fn header(&self, encoder: &Encoder) -> Header {
@@ -110,9 +103,10 @@ impl Quantised {
 }
 
 fn code_part(models: Models, part: &Part, context: &[Low]) -> Vec<u8> {
-    let mut coder = entropy::Encoder::new();
+    let mut coder = RangeCoder::writer();
     // The models write what they code back.
-    models.code_part(&mut coder, &mut part.clone(), context);
+    let part = &mut part.clone();
+    models.code_part(&mut coder, part, context);
     coder.finish()
 }
 

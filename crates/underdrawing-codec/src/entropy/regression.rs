@@ -3,6 +3,7 @@
 //! throughout.
 
 use super::ldl::{self, Matrix, N};
+use crate::simd::with_simd;
 
 /// Observations whose products fit into 32 bits before they are added to the long sums.
 const BLOCK: u32 = 500;
@@ -109,21 +110,20 @@ impl Regression {
     }
 
     /// Lets the sums fade by `fade` / 65536 and fits the weights to them.
-    #[inline(always)]
     pub(crate) fn refit(&mut self, fade: i64) {
         self.add_block();
-        for i in 0..N {
-            for j in 0..N {
-                self.sums[i][j] -= (self.sums[i][j] * fade) >> 16;
-            }
-            self.target[i] -= (self.target[i] * fade) >> 16;
-        }
-        self.solve();
-    }
-
-    #[inline(always)]
-    fn solve(&mut self) {
-        self.weights = ldl::solve(&self.sums, &self.target);
+        with_simd(
+            #[inline(always)]
+            || {
+                for i in 0..N {
+                    for j in 0..N {
+                        self.sums[i][j] -= (self.sums[i][j] * fade) >> 16;
+                    }
+                    self.target[i] -= (self.target[i] * fade) >> 16;
+                }
+                self.weights = ldl::solve(&self.sums, &self.target);
+            },
+        );
     }
 }
 

@@ -5,9 +5,9 @@
 //! own for the guesses. Counters of bits in contexts, as further inputs, were worth 0.02 % of the
 //! rate and are left out: the guesses say it all.
 
-use super::BitCoder;
 use super::distribution::{Cells, Logistic};
 use super::mixer::Mixer;
+use super::{BitCoder, RangeCoder};
 
 /// Nodes: zero, sign, four of unary, 16 intervals, 16 first halvings, 10 later ones.
 pub(crate) const NODES: usize = 48;
@@ -114,14 +114,9 @@ impl ValueCoder {
         weights
     }
 
-    /// Codes `v`, of magnitude below 2^21, and returns it; a decoder passes any number.
+    /// Codes `v`, of magnitude below 2^21, and returns it. When reading, `v` is any number.
     #[inline(always)]
-    pub(crate) fn code<C: BitCoder>(
-        &mut self,
-        coder: &mut C,
-        v: i32,
-        situation: &Situation,
-    ) -> i32 {
+    pub(crate) fn code(&mut self, coder: &mut RangeCoder, v: i32, situation: &Situation) -> i32 {
         let &Situation { guesses, cells, .. } = situation;
         let logits = each(&guesses, |g| g.nonzero(cells));
         if !self.bit(coder, v != 0, 0, &logits, situation) {
@@ -138,9 +133,9 @@ impl ValueCoder {
     }
 
     #[inline(always)]
-    fn magnitude<C: BitCoder>(
+    fn magnitude(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         v: i32,
         guesses: &[Logistic; GUESSES],
         situation: &Situation,
@@ -158,9 +153,9 @@ impl ValueCoder {
 
     /// The part of a magnitude from [`UNARY`] on. Out of line: few numbers get here.
     #[inline(never)]
-    fn tail<C: BitCoder>(
+    fn tail(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         v: i32,
         guesses: &[Logistic; GUESSES],
         situation: &Situation,
@@ -198,9 +193,9 @@ impl ValueCoder {
     }
 
     #[inline(always)]
-    fn bit<C: BitCoder>(
+    fn bit(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         bit: bool,
         node: usize,
         logits: &[i32; GUESSES],
@@ -233,7 +228,6 @@ fn each(guesses: &[Logistic; GUESSES], question: impl Fn(Logistic) -> i32) -> [i
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Counter, Decoder, Encoder};
     use super::*;
 
     fn coder() -> ValueCoder {
@@ -272,13 +266,13 @@ mod tests {
                 }
             })
             .collect();
-        let mut encoder = Encoder::new();
+        let mut encoder = RangeCoder::writer();
         let mut model = coder();
         for (i, &v) in numbers.iter().enumerate() {
             assert_eq!(model.code(&mut encoder, v, &situation(i)), v);
         }
         let bytes = encoder.finish();
-        let mut decoder = Decoder::new(&bytes);
+        let mut decoder = RangeCoder::reader(&bytes);
         let mut model = coder();
         for (i, &v) in numbers.iter().enumerate() {
             assert_eq!(model.code(&mut decoder, 0, &situation(i)), v);
@@ -289,7 +283,7 @@ mod tests {
     fn costs_what_the_distribution_says() {
         // Numbers spread as the first guess says: its entropy is reached within a few percent.
         let mut state = 5u64;
-        let mut counter = Counter::default();
+        let mut encoder = RangeCoder::writer();
         let mut model = coder();
         let n = 4000;
         for i in 0..n {
@@ -300,11 +294,11 @@ mod tests {
             let s = situation(i);
             let scale = 65536.0 / f64::from(s.guesses[0].inverse);
             let x = f64::from(s.guesses[0].mean) / 256.0 + scale * (u / (1.0 - u)).ln();
-            model.code(&mut counter, x.round() as i32, &s);
+            model.code(&mut encoder, x.round() as i32, &s);
         }
         let scale: f64 = 65536.0 / 50_000.0;
         let entropy = (scale.ln() + 2.0) / std::f64::consts::LN_2;
-        let found = counter.bits() / n as f64;
+        let found = 8.0 * encoder.finish().len() as f64 / n as f64;
         assert!((found / entropy - 1.0).abs() < 0.03, "{found} {entropy}");
     }
 }

@@ -7,6 +7,7 @@
 use super::tables::WEIGHTS;
 use crate::bands::{Band, Orientation};
 use crate::part::Shape;
+use crate::simd::with_simd;
 
 /// Number of weights of a band.
 pub(crate) const N_WEIGHTS: usize = 16;
@@ -114,7 +115,6 @@ impl RowSums {
     }
 
     /// Sums row `y` of a band of plane `plane` over `magnitudes`, a vector a plane.
-    #[inline(always)]
     pub(crate) fn fill(
         &mut self,
         around: &Around,
@@ -123,35 +123,40 @@ impl RowSums {
         plane: usize,
         y: usize,
     ) {
-        let band = &around.band;
-        let own = &magnitudes[plane];
-        self.sums.clear();
-        self.sums.resize(band.width, weights[weight::CONSTANT]);
-        if let Some(parent) = &around.parent {
-            self.add_parent(parent, weights, own, y);
-        }
-        if y > 0 {
-            let row = &own[band.row(y - 1)..][..band.width];
-            add(&mut self.sums, row, weights[weight::ABOVE]);
-            add_sides(&mut self.sums, row, weights[weight::ABOVE_SIDES]);
-        }
-        if y > 1 {
-            let row = &own[band.row(y - 2)..][..band.width];
-            add(&mut self.sums, row, weights[weight::ABOVE_2]);
-        }
-        for (sibling, first) in around
-            .siblings
-            .iter()
-            .zip([weight::SIBLING, weight::SIBLING_2])
-        {
-            if let Some(sibling) = sibling {
-                add_cross(&mut self.sums, own, sibling, y, &weights[first..first + 2]);
-            }
-        }
-        for (earlier, first) in (0..plane).zip([weight::PLANE_0, weight::PLANE_1]) {
-            let pair = &weights[first..first + 2];
-            add_cross(&mut self.sums, &magnitudes[earlier], band, y, pair);
-        }
+        with_simd(
+            #[inline(always)]
+            || {
+                let band = &around.band;
+                let own = &magnitudes[plane];
+                self.sums.clear();
+                self.sums.resize(band.width, weights[weight::CONSTANT]);
+                if let Some(parent) = &around.parent {
+                    self.add_parent(parent, weights, own, y);
+                }
+                if y > 0 {
+                    let row = &own[band.row(y - 1)..][..band.width];
+                    add(&mut self.sums, row, weights[weight::ABOVE]);
+                    add_sides(&mut self.sums, row, weights[weight::ABOVE_SIDES]);
+                }
+                if y > 1 {
+                    let row = &own[band.row(y - 2)..][..band.width];
+                    add(&mut self.sums, row, weights[weight::ABOVE_2]);
+                }
+                for (sibling, first) in around
+                    .siblings
+                    .iter()
+                    .zip([weight::SIBLING, weight::SIBLING_2])
+                {
+                    if let Some(sibling) = sibling {
+                        add_cross(&mut self.sums, own, sibling, y, &weights[first..first + 2]);
+                    }
+                }
+                for (earlier, first) in (0..plane).zip([weight::PLANE_0, weight::PLANE_1]) {
+                    let pair = &weights[first..first + 2];
+                    add_cross(&mut self.sums, &magnitudes[earlier], band, y, pair);
+                }
+            },
+        );
     }
 
     #[inline(always)]
@@ -191,7 +196,6 @@ fn add_sides(sums: &mut [i32], row: &[i32], weight: i32) {
 
 /// Adds `weights[0]` times row `y` of `band` and `weights[1]` times the four neighbours. Bands that
 /// are a row or column smaller than the sums give nothing there.
-#[inline(always)]
 fn add_cross(sums: &mut [i32], magnitudes: &[i32], band: &Band, y: usize, weights: &[i32]) {
     if band.width == 0 || y >= band.height {
         return;
@@ -199,14 +203,19 @@ fn add_cross(sums: &mut [i32], magnitudes: &[i32], band: &Band, y: usize, weight
     let width = sums.len().min(band.width);
     let row = |y: usize| &magnitudes[band.row(y)..][..width];
     let sums = &mut sums[..width];
-    add(sums, row(y), weights[0]);
-    add_sides(sums, row(y), weights[1]);
-    if y > 0 {
-        add(sums, row(y - 1), weights[1]);
-    }
-    if y + 1 < band.height {
-        add(sums, row(y + 1), weights[1]);
-    }
+    with_simd(
+        #[inline(always)]
+        || {
+            add(sums, row(y), weights[0]);
+            add_sides(sums, row(y), weights[1]);
+            if y > 0 {
+                add(sums, row(y - 1), weights[1]);
+            }
+            if y + 1 < band.height {
+                add(sums, row(y + 1), weights[1]);
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::{Around, MARGIN, Pixel};
 use crate::best::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, size_between};
 use crate::entropy::{
-    BitCoder, Cells, INPUTS, Logistic, REGRESSORS, Regression, Situation, ValueCoder,
+    Cells, INPUTS, Logistic, REGRESSORS, RangeCoder, Regression, Situation, ValueCoder,
 };
 
 /// Fraction bits of regressors.
@@ -115,9 +115,9 @@ impl Predictor {
     }
 
     #[inline(always)]
-    pub(super) fn code<C: BitCoder>(
+    pub(super) fn code(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         around: &Around,
         x: usize,
         pixel: Pixel,
@@ -130,9 +130,9 @@ impl Predictor {
     }
 
     #[inline(always)]
-    fn sample<C: BitCoder>(
+    fn sample(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         around: &Around,
         x: usize,
         c: usize,

@@ -1,7 +1,7 @@
 //! Whether a pixel repeats one of its neighbours, or what once followed the same neighbourhood.
 
 use super::{Around, Pixel};
-use crate::entropy::{Adaptive, BitCoder, Mixer, stretch};
+use crate::entropy::{Adaptive, BitCoder, Mixer, RangeCoder, stretch};
 
 /// Candidates that are asked for at most.
 const MAX_ASKED: usize = 4;
@@ -62,9 +62,9 @@ impl Repeater {
 
     /// The pixel, if it is a repetition. An encoder passes the pixel to code.
     #[inline(always)]
-    pub(super) fn code<C: BitCoder>(
+    pub(super) fn code(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         around: &Around,
         pixel: Pixel,
     ) -> Option<Pixel> {
@@ -130,7 +130,7 @@ impl Repeater {
     }
 
     #[inline(always)]
-    fn flag<C: BitCoder>(&mut self, coder: &mut C, bit: bool, pattern: usize, kind: usize) -> bool {
+    fn flag(&mut self, coder: &mut RangeCoder, bit: bool, pattern: usize, kind: usize) -> bool {
         let kinds = SOURCES * MAX_ASKED;
         let run = (32 - self.run.leading_zeros() as usize).min(RUNS - 1);
         let a = &mut self.by_pattern[pattern * kinds + kind];

@@ -2,6 +2,7 @@
 
 use crate::fast::context::{Around, N_CLASSES, band_index, class};
 use crate::part::Part;
+use crate::simd::with_simd;
 
 /// Planes and bands.
 pub(super) const N_BANDS: usize = 48;
@@ -26,7 +27,6 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     /// Looks around row `y` of a band.
-    #[inline(always)]
     pub(super) fn fill(
         &mut self,
         around: &Around,
@@ -35,41 +35,46 @@ impl Surroundings {
         plane: usize,
         y: usize,
     ) {
-        let band = &around.band;
-        let width = band.width;
-        self.band = plane * 16 + band_index(band);
-        self.fill_above(&magnitudes[plane], around, y);
-        self.elsewhere.clear();
-        self.elsewhere.resize(width, 0);
-        if let Some(parent) = around.parent.filter(|p| !p.is_empty()) {
-            let row = &magnitudes[plane][parent.row((y / 2).min(parent.height - 1))..];
-            let row = &row[..parent.width];
-            for (pair, &m) in self.elsewhere.chunks_mut(2).zip(row) {
-                pair.fill(25 * range(m));
-            }
-        }
-        for (earlier, factor) in (0..plane).zip([1, 5]) {
-            let row = &magnitudes[earlier][band.row(y)..][..width];
-            for (e, &m) in self.elsewhere.iter_mut().zip(row) {
-                *e += factor * range(m);
-            }
-        }
-        let orientation = if band_index(band) == 0 {
-            0
-        } else {
-            1 + (band_index(band) - 1) % 3
-        };
-        self.signs.clear();
-        self.signs
-            .resize(width, (27 * (4 * plane + orientation)) as u16);
-        if y > 0 {
-            let row = &part.planes[plane][band.row(y - 1)..][..width];
-            add_signs(&mut self.signs, row, 3);
-        }
-        if plane > 0 {
-            let row = &part.planes[0][band.row(y)..][..width];
-            add_signs(&mut self.signs, row, 9);
-        }
+        with_simd(
+            #[inline(always)]
+            || {
+                let band = &around.band;
+                let width = band.width;
+                self.band = plane * 16 + band_index(band);
+                self.fill_above(&magnitudes[plane], around, y);
+                self.elsewhere.clear();
+                self.elsewhere.resize(width, 0);
+                if let Some(parent) = around.parent.filter(|p| !p.is_empty()) {
+                    let row = &magnitudes[plane][parent.row((y / 2).min(parent.height - 1))..];
+                    let row = &row[..parent.width];
+                    for (pair, &m) in self.elsewhere.chunks_mut(2).zip(row) {
+                        pair.fill(25 * range(m));
+                    }
+                }
+                for (earlier, factor) in (0..plane).zip([1, 5]) {
+                    let row = &magnitudes[earlier][band.row(y)..][..width];
+                    for (e, &m) in self.elsewhere.iter_mut().zip(row) {
+                        *e += factor * range(m);
+                    }
+                }
+                let orientation = if band_index(band) == 0 {
+                    0
+                } else {
+                    1 + (band_index(band) - 1) % 3
+                };
+                self.signs.clear();
+                self.signs
+                    .resize(width, (27 * (4 * plane + orientation)) as u16);
+                if y > 0 {
+                    let row = &part.planes[plane][band.row(y - 1)..][..width];
+                    add_signs(&mut self.signs, row, 3);
+                }
+                if plane > 0 {
+                    let row = &part.planes[0][band.row(y)..][..width];
+                    add_signs(&mut self.signs, row, 9);
+                }
+            },
+        );
     }
 
     #[inline(always)]

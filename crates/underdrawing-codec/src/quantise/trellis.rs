@@ -140,8 +140,8 @@ struct Candidates {
 }
 
 impl Candidates {
-    /// Finds the cheapest multiples. Three passes, of which the first and last fill vectors; the
-    /// one between looks prices up.
+    /// Finds the cheapest multiples of one quantiser and parity. Three passes, of which the first
+    /// and last fill vectors; the one between looks prices up.
     #[inline(always)]
     fn fill<const ODD: bool, const PARITY: u32>(&mut self, task: &Task, block: Range<usize>) {
         let (targets, classes) = (&task.targets[block.clone()], &task.classes[block]);
@@ -217,12 +217,23 @@ pub(crate) fn search(
         rates,
         lambda: lambda.min(MAX_LAMBDA),
     };
+    match machine.mask {
+        7 => Search::<8, 4>::new(machine).run(&task, out),
+        255 => Search::<256, 128>::new(machine).run(&task, out),
+        _ => Search::<64, 32>::new(machine).run(&task, out),
+    }
+}
+
+/// Fills the candidates of a block, which do not depend on the number of states.
+fn fill(candidates: &mut [Candidates; KINDS], task: &Task, block: &Range<usize>) {
     with_simd(
         #[inline(always)]
-        || match machine.mask {
-            7 => Search::<8, 4>::new(machine).run(&task, out),
-            255 => Search::<256, 128>::new(machine).run(&task, out),
-            _ => Search::<64, 32>::new(machine).run(&task, out),
+        || {
+            let [a, b, c, d] = candidates;
+            a.fill::<false, 0>(task, block.clone());
+            b.fill::<false, 1>(task, block.clone());
+            c.fill::<true, 0>(task, block.clone());
+            d.fill::<true, 1>(task, block.clone());
         },
     );
 }
@@ -243,7 +254,6 @@ struct Search<const N: usize, const HALF: usize> {
 }
 
 impl<const N: usize, const HALF: usize> Search<N, HALF> {
-    #[inline(always)]
     fn new(machine: Machine) -> Self {
         let mask = |set: &[u64; 4], s: usize| -i32::from(bit(set, s as u32));
         Self {
@@ -256,18 +266,16 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
         }
     }
 
-    #[inline(always)]
     fn run(mut self, task: &Task, out: &mut [i32]) {
         let n = task.targets.len();
         let (mut start, mut state) = (0, 0);
         while start < n {
             let end = (start + BLOCK + DELAY).min(n);
-            let [a, b, c, d] = &mut self.candidates;
-            a.fill::<false, 0>(task, start..end);
-            b.fill::<false, 1>(task, start..end);
-            c.fill::<true, 0>(task, start..end);
-            d.fill::<true, 1>(task, start..end);
-            self.extend(state);
+            fill(&mut self.candidates, task, &(start..end));
+            with_simd(
+                #[inline(always)]
+                || self.extend(state),
+            );
             let decided = if end == n { end - start } else { BLOCK };
             let signs = &task.targets[start..start + decided];
             state = self.decide(signs, &mut out[start..start + decided]);
@@ -313,7 +321,6 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
 
     /// Follows the best survivor back, writes the oldest `out.len()` decisions and returns the
     /// state after them.
-    #[inline(always)]
     fn decide(&self, signs: &[i32], out: &mut [i32]) -> usize {
         let least = self.costs.iter().copied().min().unwrap_or(0);
         let mut state = self.costs.iter().position(|&c| c == least).unwrap_or(0);
