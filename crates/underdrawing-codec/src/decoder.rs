@@ -4,25 +4,9 @@ use crate::entropy::RangeCoder;
 use crate::header::{Header, HeaderError};
 use crate::models::Models;
 use crate::part::{Cut, Part};
-use crate::picture::MAX_PIXELS;
 use crate::{Picture, lossless, parallel, planes};
 use std::ops::Range;
 use thiserror::Error;
-
-/// What a decoder may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Most pixels; memory is about 30 bytes for each.
-    pub max_pixels: u64,
-}
-
-impl Default for DecodeLimits {
-    fn default() -> Self {
-        Self {
-            max_pixels: MAX_PIXELS,
-        }
-    }
-}
 
 /// Why segments are not a picture.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -42,7 +26,7 @@ pub enum DecodeError {
         /// What was given.
         found: usize,
     },
-    /// The picture is larger than the limits.
+    /// The picture is larger than the caller is willing to hold.
     #[error("a picture of {pixels} pixels: the limit is {limit}")]
     Limit {
         /// Pixels of the picture.
@@ -80,13 +64,17 @@ pub fn n_stripes(width: usize, height: usize) -> usize {
 /// Decodes a picture from its segments. A missing stripe (`None`) leaves its rows without fine
 /// detail.
 ///
+/// `max_pixels` is the size that the caller is willing to hold, at about 30 bytes a pixel while
+/// decoding. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the format's
+/// own limit, accepts every picture.
+///
 /// Any bytes decode to some picture once the header can be read: whether they are those that were
 /// written is for the caller to check.
 ///
 /// # Errors
-/// When the header cannot be read, asks for another number of segments, or for more pixels than
-/// the limits allow.
-pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decoded, DecodeError> {
+/// When the header cannot be read, asks for another number of segments, or for more than
+/// `max_pixels` pixels.
+pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, DecodeError> {
     let first = segments
         .first()
         .copied()
@@ -94,10 +82,10 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
         .ok_or(DecodeError::FirstMissing)?;
     let (header, rest) = Header::read(first)?;
     let pixels = header.width as u64 * header.height as u64;
-    if pixels > limits.max_pixels {
+    if pixels > max_pixels {
         return Err(DecodeError::Limit {
             pixels,
-            limit: limits.max_pixels,
+            limit: max_pixels,
         });
     }
     let cut = Cut::new(header.width, header.height);

@@ -104,18 +104,16 @@ impl<'p> Encoder<'p> {
         Ok(self.finish(self.fit(budget)?))
     }
 
-    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels; 0 is without
-    /// loss.
-    ///
-    /// # Errors
-    /// None so far.
-    pub fn encode_to_mse(&self, mse: f64) -> Result<Coded, EncodeError> {
+    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels: without loss
+    /// if `mse` is not above 0.
+    #[must_use]
+    pub fn encode_to_mse(&self, mse: f64) -> Coded {
         let lossy = (mse > 0.0).then(|| self.step_for_error(mse)).flatten();
         let Some(quantised) = lossy else {
-            return Ok(self.exact_within(usize::MAX).expect("any size is allowed"));
+            return self.exact_within(usize::MAX).expect("any size is allowed");
         };
         let coded = self.finish(self.code(quantised, &self.all()));
-        Ok(self.exact_within(coded.len()).unwrap_or(coded))
+        self.exact_within(coded.len()).unwrap_or(coded)
     }
 
     /// The multiples of the step that a budget buys, for fitting tables to.

@@ -2,10 +2,11 @@
 
 use thiserror::Error;
 
-/// Most pixels of a picture, as many as a decoder ever allocates for.
+/// Most pixels of a picture that the format holds. What a decoder may allocate is for its caller to
+/// say.
 pub const MAX_PIXELS: u64 = 120_000_000;
 
-/// Longest side in pixels.
+/// Longest side, in pixels, of a picture that the format holds.
 pub const MAX_SIDE: usize = 32_768;
 
 /// A picture: 8-bit samples, interleaved, row by row from the top left.
