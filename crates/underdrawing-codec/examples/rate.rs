@@ -1,15 +1,16 @@
-//! Measures the codec over a folder of pictures: mean PSNR and time at a number of bits a pixel.
+//! Measures the codec on a folder of pictures: mean PSNR and time at a given number of bits per
+//! pixel.
 //!
-//! `cargo run --release -p underdrawing-codec --example rate -- FOLDER [--bpp 4.75]
-//! [--effort fast] [--first 0] [--every 1] [--count 30]`: files sorted by name, starting with number
-//! `first`, each `every`th, `count` of them. A picture kept without loss counts as 60 dB.
+//! `cargo run --release -p underdrawing-codec --example rate -- FOLDER [--bpp 4.75] [--effort fast]
+//! [--first 0] [--every 1] [--count 30]`: of the files sorted by name, takes `count`, one in
+//! `every`, from number `first` on. A lossless picture counts as 60 dB.
 #![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use underdrawing_codec::{Effort, Encoder, MAX_PIXELS, Picture, decode};
 
-/// What a picture without loss counts as in the mean.
+/// What a lossless picture counts as in the mean.
 const LOSSLESS_DB: f64 = 60.0;
 
 fn main() {

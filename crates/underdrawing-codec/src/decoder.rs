@@ -1,4 +1,4 @@
-//! Segments to a picture.
+//! Decoding: segments to a picture.
 
 use crate::entropy::RangeCoder;
 use crate::header::{Header, HeaderError};
@@ -12,18 +12,18 @@ use thiserror::Error;
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The first segment is needed whole.
+    /// There is no first segment, without which nothing can be decoded.
     #[error("the first segment is missing")]
     FirstMissing,
-    /// It does not start with a header that can be read.
+    /// The first segment does not start with a valid header.
     #[error("the header cannot be read")]
     Header(#[from] HeaderError),
-    /// The header asks for another number of segments.
+    /// The number of segments is not the one in the header.
     #[error("{found} segments: expected {expected}")]
     Segments {
-        /// What the header asks for.
+        /// Segments that the header asks for.
         expected: usize,
-        /// What was given.
+        /// Segments given.
         found: usize,
     },
     /// The picture is larger than the caller is willing to hold.
@@ -41,15 +41,15 @@ pub enum DecodeError {
 pub struct Decoded {
     /// The picture.
     pub picture: Picture,
-    /// Rows without their fine detail, or disturbed by its absence next to them: those of missing
-    /// segments, from top to bottom; ranges may overlap.
+    /// Rows that lack fine detail since their segment is missing, or that are next to such rows and
+    /// disturbed by them. From top to bottom; ranges may overlap.
     pub lost_rows: Vec<Range<usize>>,
 }
 
-/// Number of segments of a coded picture, from its first one.
+/// Number of segments of a coded picture, read from the first one.
 ///
 /// # Errors
-/// When the first segment does not start with a header.
+/// When the first segment does not start with a valid header.
 pub fn n_segments(first: &[u8]) -> Result<usize, DecodeError> {
     let (header, _) = Header::read(first)?;
     Ok(1 + Cut::new(header.width, header.height).n_stripes())
@@ -65,14 +65,14 @@ pub fn n_stripes(width: usize, height: usize) -> usize {
 /// detail.
 ///
 /// `max_pixels` is the size that the caller is willing to hold, at about 30 bytes a pixel while
-/// decoding. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the format's
-/// own limit, accepts every picture.
+/// decoding. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the
+/// format's own limit, accepts every picture.
 ///
-/// Any bytes decode to some picture once the header can be read: whether they are those that were
+/// Once the header is valid, any bytes decode to some picture. Whether they are the bytes that were
 /// written is for the caller to check.
 ///
 /// # Errors
-/// When the header cannot be read, asks for another number of segments, or for more than
+/// When the header is not valid, or asks for another number of segments or for more than
 /// `max_pixels` pixels.
 pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, DecodeError> {
     let first = segments
@@ -97,9 +97,9 @@ pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, De
         });
     }
     let stripes = &segments[1..];
-    let exact = header.models == Models::Lossless;
-    let samples = if exact {
-        decode_exact(&header, &cut, stripes)
+    let lossless = header.models == Models::Lossless;
+    let samples = if lossless {
+        decode_lossless(&header, &cut, stripes)
     } else {
         let parts = decode_parts(&header, &cut, rest, stripes);
         let size = (header.width, header.height, header.channels);
@@ -110,7 +110,7 @@ pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, De
     let lost_rows = (0..stripes.len())
         .filter(|&i| stripes[i].is_none())
         .map(|i| {
-            if exact {
+            if lossless {
                 cut.rows(i)
             } else {
                 cut.reached_rows(i)
@@ -120,8 +120,8 @@ pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, De
     Ok(Decoded { picture, lost_rows })
 }
 
-/// Decodes stripes that hold samples; missing ones are left in the middle of the range.
-fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8> {
+/// Decodes stripes that were coded without loss. The samples of missing ones are 128.
+fn decode_lossless(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8> {
     let stride = header.width * header.channels;
     let mut samples = vec![128; stride * header.height];
     let mut rest = samples.as_mut_slice();
@@ -139,14 +139,14 @@ fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8
     samples
 }
 
-/// Decodes the multiples of the step of all parts.
+/// Decodes all parts to multiples of the step.
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
     let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
     let mut coder = RangeCoder::reader(first);
     models.code_part(&mut coder, &mut whole, &[]);
-    let contexts = models.contexts(&whole, cut);
+    let low_bands = models.low_bands(&whole, cut);
     let stripes = parallel::map(stripes.iter().enumerate(), |(i, bytes)| {
         let mut stripe = Part::zeros(cut.stripe(i), n_planes);
         if let Some(bytes) = bytes {
@@ -154,7 +154,7 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
                 cut.copy_context(i, whole, plane);
             }
             let mut coder = RangeCoder::reader(bytes);
-            models.code_part(&mut coder, &mut stripe, &contexts[i + 1]);
+            models.code_part(&mut coder, &mut stripe, &low_bands[i + 1]);
         }
         stripe
     });

@@ -1,8 +1,9 @@
-//! Rows of a picture without loss: pixel by pixel, as a repetition of one seen before or as the
-//! error of a prediction.
+//! The lossless models: each pixel is coded as the repetition of one seen before, or by the errors
+//! of predictions of its samples.
 //!
-//! Flat areas, text and patterns are mostly repetitions; where the neighbourhood has none, none is
-//! asked for. Rows coded together start from nothing, so that stripes do not depend on each other.
+//! Flat areas, text and patterns are mostly repetitions. Where the neighbourhood suggests none, no
+//! bits are spent on asking. Each stripe starts with fresh models, so stripes do not depend on each
+//! other.
 
 mod predict;
 mod repeat;
@@ -21,7 +22,7 @@ type Pixel = [i32; 3];
 const MARGIN: usize = 3;
 
 /// Pixels around the one being coded.
-struct Around {
+struct Neighbours {
     west: Pixel,
     west_2: Pixel,
     north: Pixel,
@@ -29,7 +30,7 @@ struct Around {
     north_east: Pixel,
     north_2: Pixel,
     north_2_east: Pixel,
-    /// Further away, for the repetitions' memory alone.
+    /// Further away; only the memory of repetitions uses them.
     far: [Pixel; 6],
 }
 
@@ -47,7 +48,7 @@ impl Rows {
         }
     }
 
-    /// Moves a row down; margins repeat what is nearest above.
+    /// Moves on to the next row; its margins repeat the nearest pixels above.
     fn next(&mut self) {
         self.rows.rotate_right(1);
         let [here, above, _] = &mut self.rows;
@@ -57,10 +58,10 @@ impl Rows {
     }
 
     #[inline(always)]
-    fn around(&self, x: usize) -> Around {
+    fn neighbours(&self, x: usize) -> Neighbours {
         let at = x + MARGIN;
         let [here, above, above_2] = &self.rows;
-        Around {
+        Neighbours {
             west: here[at - 1],
             west_2: here[at - 2],
             north: above[at],
@@ -80,7 +81,7 @@ impl Rows {
     }
 }
 
-/// What is known of the rows so far.
+/// The state of the models after the rows coded so far.
 struct Model {
     channels: usize,
     rows: Rows,
@@ -114,17 +115,17 @@ impl Model {
 
     #[inline(always)]
     fn code_pixel(&mut self, coder: &mut RangeCoder, x: usize, samples: &mut [u8]) {
-        let around = self.rows.around(x);
+        let neighbours = self.rows.neighbours(x);
         let pixel = match *samples {
             [r, g, b] => [g.into(), r.into(), b.into()],
             _ => [samples[0].into(), 0, 0],
         };
-        let pixel = match self.repeater.code(coder, &around, pixel) {
+        let pixel = match self.repeater.code(coder, &neighbours, pixel) {
             Some(pixel) => {
                 self.predictor.pass(x);
                 pixel
             }
-            None => self.predictor.code(coder, &around, x, pixel),
+            None => self.predictor.code(coder, &neighbours, x, pixel),
         };
         self.repeater.learn(pixel);
         self.rows.rows[0][x + MARGIN] = pixel;
@@ -136,7 +137,7 @@ impl Model {
     }
 }
 
-/// Codes some rows in at most `budget` bytes; gives up as soon as they are exceeded.
+/// Codes some rows. Gives up as soon as they take more than `budget` bytes.
 pub(crate) fn encode_within(
     picture: &Picture,
     rows: Range<usize>,
@@ -212,7 +213,7 @@ mod tests {
 
     #[test]
     fn extremes_come_back() {
-        // Noise of full swing: the largest errors that there are.
+        // Noise at full amplitude: the largest possible errors.
         let mut state = 5u32;
         let samples = (0..3 * 40 * 40).map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn repeated_glyphs_cost_little() {
-        // Random tiles of eight kinds in columns of text: far below their entropy pixel by pixel.
+        // Lines of eight kinds of random glyphs: far fewer bits than pixels.
         let samples = (0..256 * 256).map(|i| {
             let (x, y) = (i % 256, i / 256);
             let glyph = (x / 8 * 7 + y / 12 * 5) % 8;
@@ -243,7 +244,7 @@ mod tests {
         });
         let picture = Picture::new(256, 256, 1, samples.collect()).unwrap();
         let n = encode(&picture, 0..256).len();
-        assert!(n < 2500, "{n}"); // 8192 at one bit a pixel.
+        assert!(n < 2500, "{n}"); // 8192 at one bit per pixel.
     }
 
     #[test]

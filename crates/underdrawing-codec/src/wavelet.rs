@@ -1,33 +1,34 @@
-//! The wavelet transform of whole planes: any size, many threads, the same bits for any number.
+//! The wavelet transform of whole planes of any size, in parallel. The result does not depend on
+//! the number of threads.
 //!
-//! A transformed plane is laid out in the usual way, as large as the picture: the low band of both
-//! directions at the top left, to its right what varies horizontally (HL), below what varies
-//! vertically (LH), and both (HH) at the bottom right; the low band is split again, level by level.
+//! A transformed plane has the usual layout and the picture's size. The low band (LL) is at the top
+//! left, horizontal detail (HL) to its right, vertical detail (LH) below it, and diagonal detail
+//! (HH) at the bottom right. The low band is split again, level by level.
 //!
-//! Work is cut into groups of row pairs; each group reads two more pairs above and below, which is
-//! as far as the filters reach, and is transformed in a buffer of its own.
+//! Work is cut into groups of row pairs. Each group is transformed in its own buffer, together with
+//! two more pairs above and below, which is as far as the filters reach.
 
 pub(crate) mod lift;
 
 use crate::parallel;
 use crate::simd::with_simd;
-use lift::{FORWARD, INVERSE, Step, forward_line, inverse_line, step_lines};
+use lift::{FORWARD, INVERSE, LiftingStep, forward_line, inverse_line, step_lines};
 use std::ops::Range;
 
-/// Row pairs a task; a window of them is small enough for the caches at common widths.
+/// Row pairs in a group. At common widths, a window of them fits in the caches.
 const PAIRS: usize = 32;
 
-/// Pairs that a group needs above and below it.
+/// Pairs that a group needs above and below itself.
 const REACH: usize = 2;
 
 /// Writes row `y` of a plane to be transformed.
 pub(crate) type Fill<'a> = dyn Fn(usize, &mut [i32]) + Sync + 'a;
 
-/// Rows `range` of pairs in a picture of `height` rows, in a window with the filters' reach.
+/// A group of row pairs (the core), with as many more around it as the filters reach.
 struct Window {
     /// Pairs in the window.
     pairs: Range<usize>,
-    /// Pairs that come out right.
+    /// Pairs of the group itself, which come out right.
     core: Range<usize>,
     width: usize,
     n_odd: usize,
@@ -63,7 +64,7 @@ impl Window {
 
     /// One lifting step on all rows, mirrored at the window's ends.
     #[inline(always)]
-    fn step_rows<const SUBTRACT: bool>(&mut self, step: Step) {
+    fn step_rows<const SUBTRACT: bool>(&mut self, step: LiftingStep) {
         let w = self.width;
         if self.n_odd == 0 {
             return;
@@ -100,8 +101,8 @@ impl Window {
         );
     }
 
-    /// The inverse; `even` and `odd` hold rows of the low and of the high bands. Writes the rows of
-    /// the core to `out`.
+    /// The inverse, from rows of the low bands in `even` and of the high bands in `odd`. Writes the
+    /// rows of the core to `out`.
     fn inverse(&mut self, out: &mut [i32]) {
         let first = 2 * (self.core.start - self.pairs.start);
         with_simd(
@@ -118,8 +119,8 @@ impl Window {
     }
 }
 
-/// Cuts `rows` rows of `stride` samples into groups of `PAIRS`; as many as `n` asks for, the last
-/// ones empty where the rows run out.
+/// Cuts rows of `stride` samples into `n` groups of `PAIRS`. Where the rows run out, the last
+/// groups are empty.
 fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
     (0..n)
         .map(|_| {
@@ -131,8 +132,8 @@ fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
         .collect()
 }
 
-/// One level forwards: reads rows through `fill`, writes the low band to `low` and the three others
-/// to their places in `plane`, rows of `stride`.
+/// Transforms one level: takes rows from `fill`, and writes the low band to `low` and the three
+/// others to their places in `plane`, whose rows are `stride` apart.
 fn forward_level(
     (width, height): (usize, usize),
     fill: &Fill,
@@ -168,7 +169,8 @@ fn forward_level(
     });
 }
 
-/// Transforms a plane of `levels` levels whose rows `fill` writes; returns it in the usual layout.
+/// Transforms a plane, whose rows `fill` writes, by `levels` levels. Returns it in the usual
+/// layout.
 pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> Vec<i32> {
     let mut plane = vec![0; width * height];
     let (mut w, mut h) = (width, height);
@@ -189,7 +191,7 @@ pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> 
     plane
 }
 
-/// A window loaded from the low band and a plane's other bands, not yet transformed back.
+/// A window ready for the inverse, loaded from the low band and from a plane's other bands.
 fn loaded(
     (width, height): (usize, usize),
     core: Range<usize>,
@@ -224,7 +226,7 @@ fn sizes(width: usize, height: usize, levels: u32) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Undoes all levels but the first: the first level's low band.
+/// Undoes all levels but the first; returns the first level's low band.
 fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> Vec<i32> {
     let &(w, h) = sizes.last().expect("there is at least one level");
     let (mut w2, h2) = (w.div_ceil(2), h.div_ceil(2));
@@ -246,10 +248,10 @@ fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> V
     low
 }
 
-/// Transforms planes of equal size back and gives them to `finish` in groups of rows, in parallel:
-/// the first row, its samples in each plane, and what `outputs` holds for these rows.
+/// Transforms planes of equal size back, and passes them to `finish` by groups of rows, in
+/// parallel: the number of the first row, the rows of each plane, and these rows of `outputs`.
 ///
-/// `outputs` is cut into rows of `out_stride`.
+/// Rows of `outputs` are `out_stride` long.
 pub(crate) fn inverse<T: Send, R: Send>(
     (width, height): (usize, usize),
     levels: u32,
@@ -268,7 +270,7 @@ pub(crate) fn inverse<T: Send, R: Send>(
     })
 }
 
-/// Undoes the first level of some row pairs: their rows, plane by plane.
+/// Undoes the first level for some row pairs; returns their rows, plane by plane.
 fn last_level(
     (width, height): (usize, usize),
     pairs: &Range<usize>,
@@ -334,7 +336,8 @@ mod tests {
 
     #[test]
     fn groups_do_not_change_the_transform() {
-        // A tall plane made of one column repeated must give in each column the line's transform.
+        // In a tall plane of equal columns, each column becomes the transform of the column as a
+        // line.
         let (width, height) = (3, 500);
         let input = noise(height);
         let plane = forward(width, height, 1, &|y, row| row.fill(input[y]));
@@ -343,7 +346,7 @@ mod tests {
         let mut flat = vec![0; 3];
         for (y, &expected) in halves.iter().enumerate() {
             forward_line(&[expected; 3], &mut flat);
-            // Rounding comes in another order.
+            // Rounding happens in another order.
             let diff = (plane[y * width] - flat[0]).abs();
             assert!(diff <= 8, "row {y}: {diff}");
         }

@@ -1,4 +1,4 @@
-//! Damaged and invented segments: an error or some picture, never a panic, within the limits.
+//! Damaged and random segments give an error or some picture within the limits, never a panic.
 
 mod common;
 
@@ -25,7 +25,7 @@ fn segments(effort: Effort) -> Vec<Vec<u8>> {
     Encoder::new(&picture, effort).encode_to_mse(6.0).segments
 }
 
-/// Decodes what may be anything; the picture, if there is one, has the size that was checked.
+/// Decodes arbitrary segments. A picture, if there is one, is within the limit.
 fn check(segments: &[Vec<u8>]) {
     check_within(segments, LIMIT);
 }
@@ -43,7 +43,7 @@ fn every_truncation_is_survived() {
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
         let whole = segments(effort);
         for (i, segment) in whole.iter().enumerate() {
-            // With the strong models every seventh, which is enough to end inside all kinds of bits.
+            // For the slower models every seventh, which still ends inside all kinds of bits.
             let step = if effort == Effort::Fast { 1 } else { 7 };
             for end in (0..segment.len()).step_by(step) {
                 let mut cut = whole.clone();
@@ -86,7 +86,7 @@ fn invented_segments_are_survived() {
             .map(|_| random.next() as u8)
             .collect();
         if round.is_multiple_of(2) && first.len() > 6 {
-            // A header that can be read: version, models, sides of up to 127.
+            // A valid header: version, models, sides of up to 127.
             first[0] = 1;
             first[1] &= 15;
             first[2] &= 127;
@@ -105,7 +105,7 @@ fn invented_segments_are_survived() {
     }
 }
 
-/// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, without loss.
+/// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, lossless.
 fn codings() -> Vec<Vec<Vec<u8>>> {
     let flat = Picture::new(20, 12, 3, vec![77; 720]).expect("the samples fill it");
     let mut pictures: Vec<Picture> = [(19, 14, 3), (23, 11, 1), (1, 1, 3), (2, 9, 1)]
@@ -123,8 +123,8 @@ fn codings() -> Vec<Vec<Vec<u8>>> {
     all
 }
 
-/// Changes one segment: cut, bits, bytes, a piece of another coding, noise, or numbers as large as
-/// headers hold.
+/// Damages one segment: by a cut, flipped bits, wrong bytes, a piece of another coding, noise, or
+/// the largest numbers that a header can hold.
 fn damage(random: &mut Random, segment: &mut Vec<u8>, other: &[u8]) {
     let n = segment.len().max(1) as u32;
     let at = (random.next() % n) as usize;
@@ -170,7 +170,7 @@ fn damaged_codings_of_all_kinds_are_survived() {
                 &other[i.min(other.len() - 1)],
             );
         }
-        // Sizes that the header gives now; large ones are refused by the limit.
+        // As many segments as the header now asks for. The limit refuses large pictures.
         if let Some(n) = segments.first().and_then(|first| n_segments(first).ok()) {
             segments.resize(n, Vec::new());
         }

@@ -42,7 +42,7 @@ fn an_error_asked_for_is_kept() {
 fn all_small_sizes_come_back() {
     for width in 1..=40 {
         for height in 1..=40 {
-            // All sizes with the quick models, the others with some.
+            // The fast models take nearly all sizes, the others some of them.
             let effort = if (width * 41 + height) % 11 == 0 {
                 EFFORTS[1 + width % 2]
             } else {
@@ -146,7 +146,7 @@ fn what_fits_without_loss_is_kept_without_loss() {
         assert!(coded.len() < 2_000, "{}", coded.len());
         assert!(decoded(&coded) == picture);
     }
-    // Noise is kept too when asked for, whatever it takes.
+    // Noise is lossless too when that is asked for, however many bytes it takes.
     let noise = scene(90, 80, 3);
     let coded = Encoder::new(&noise, Effort::Fast).encode_to_mse(0.0);
     assert!(decoded(&coded) == noise);
@@ -216,8 +216,8 @@ fn digest(segments: &[Vec<u8>]) -> u64 {
     })
 }
 
-/// Run with and without optimisation, and on whatever processor: the bytes are the same. A change
-/// of the encoder changes them, and then these numbers too.
+/// With or without optimisation, and on any processor, the bytes are the same. A change of the
+/// encoder changes them, and these digests with them.
 #[test]
 fn the_bytes_are_those_of_every_build() {
     let expected: [[u64; 3]; 4] = [

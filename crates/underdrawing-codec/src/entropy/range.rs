@@ -1,15 +1,16 @@
 //! A binary range coder without carries.
 //!
-//! `low` and `high` are the ends, both included, of what is left of the interval [0, 2^64). Their
-//! common leading bytes are written as soon as there are any. Straddling a byte's border makes the
-//! interval small for a while, which with 64 bits costs nothing that can be measured.
+//! `low` and `high` are the first and the last number of what is left of the interval [0, 2^64).
+//! Their common leading bytes are written as soon as there are any. An interval that straddles a
+//! byte boundary stays small for a while; with 64 bits, the cost of that is too small to measure.
 
 use super::BitCoder;
 
 /// Writes bits, or reads them.
 ///
-/// It is one type, so that the larger models need to be compiled only once. The branches that this
-/// costs are predicted. They show only in the quickest models, which use [`Writing`] and [`Reading`].
+/// It is one type for both, so that the larger models are compiled only once. The processor
+/// predicts the branches on the direction. They matter only in the quickest models, which use
+/// [`Writing`] and [`Reading`].
 #[derive(Debug)]
 pub(crate) struct RangeCoder<'a> {
     reads: bool,
@@ -22,9 +23,9 @@ pub(crate) struct RangeCoder<'a> {
     written: Vec<u8>,
 }
 
-/// Where an interval is cut: up to and including this is a one.
+/// Where an interval is cut: numbers up to and including this mean a one.
 ///
-/// With an interval of fewer than 2^16 values this is `low`; both parts then still have a value.
+/// In an interval of fewer than 2^16 numbers this is `low`, so both parts still have a number.
 #[inline(always)]
 fn middle(low: u64, high: u64, chance: u16) -> u64 {
     low + ((high - low) >> 16) * u64::from(chance)
@@ -66,8 +67,8 @@ impl<'a> RangeCoder<'a> {
         self.written.len()
     }
 
-    /// Ends writing with the fewest bytes that a reader, which reads zeros after them, takes for a
-    /// number inside the interval.
+    /// Ends writing with the fewest bytes that, followed by zeros, give a number inside the
+    /// interval.
     pub(crate) fn finish(mut self) -> Vec<u8> {
         for kept in 0..=8 {
             let below = u64::MAX.checked_shr(8 * kept).unwrap_or(0);
@@ -87,9 +88,9 @@ impl<'a> RangeCoder<'a> {
         self.written
     }
 
-    /// Codes one bit; `reads` is the field of that name, perhaps known to the compiler.
+    /// Codes one bit. `reads` is the field's value, which some callers know at compile time.
     #[inline(always)]
-    fn step(&mut self, reads: bool, bit: bool, chance: u16) -> bool {
+    fn code_bit(&mut self, reads: bool, bit: bool, chance: u16) -> bool {
         let middle = middle(self.low, self.high, chance);
         let bit = if reads { self.value <= middle } else { bit };
         if bit {
@@ -115,7 +116,7 @@ impl<'a> RangeCoder<'a> {
 impl BitCoder for RangeCoder<'_> {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.step(self.reads, bit, chance)
+        self.code_bit(self.reads, bit, chance)
     }
 }
 
@@ -125,7 +126,7 @@ pub(crate) struct Writing<'a, 'b>(pub(crate) &'a mut RangeCoder<'b>);
 impl BitCoder for Writing<'_, '_> {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.0.step(false, bit, chance)
+        self.0.code_bit(false, bit, chance)
     }
 }
 
@@ -135,13 +136,13 @@ pub(crate) struct Reading<'a, 'b>(pub(crate) &'a mut RangeCoder<'b>);
 impl BitCoder for Reading<'_, '_> {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.0.step(true, bit, chance)
+        self.0.code_bit(true, bit, chance)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Counter;
+    use super::super::CostEstimator;
     use super::*;
 
     /// Bits and their chances: from a linear congruential generator, skewed in all degrees.
@@ -171,7 +172,7 @@ mod tests {
         for (n, seed) in [(0, 1), (1, 2), (7, 3), (1000, 4), (60_000, 5)] {
             let bits = sequence(n, seed);
             let [mut encoder, mut same] = [RangeCoder::writer(), RangeCoder::writer()];
-            let mut counter = Counter::default();
+            let mut counter = CostEstimator::default();
             for &(bit, chance) in &bits {
                 encoder.code(bit, chance);
                 Writing(&mut same).code(bit, chance);
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_unlikely_comes_back_too() {
-        // Always the branch of the least chance: the interval shrinks as fast as it can.
+        // Always the least likely bit: the interval shrinks as fast as it can.
         for value in [false, true] {
             let chance = if value { 1 } else { 65535 };
             let mut encoder = RangeCoder::writer();
@@ -206,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_straddling_interval_of_one_step_still_codes_both() {
-        // The narrowest interval there can be: two neighbours on both sides of a byte's border.
+        // The narrowest possible interval: two numbers on either side of a byte boundary.
         for bit in [false, true] {
             let (low, high) = ((1 << 56) - 1, 1 << 56);
             let mut encoder = RangeCoder {
@@ -242,7 +243,7 @@ mod tests {
             for &(_, chance) in &bits {
                 decoder.code(false, chance);
             }
-            // What lies before the cut by more than the register is read as it was written.
+            // Bits further before the cut than the coder's register are read as they were written.
             if end == bytes.len() / 2 {
                 assert!(same > bits.len() / 4 && same < bits.len());
             }

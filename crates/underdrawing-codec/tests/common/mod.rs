@@ -1,5 +1,5 @@
-//! What the tests share.
-// Each test file uses some of it; failing to prepare a test fails it.
+//! Helpers shared by the tests.
+// Each test file uses only some of them, and they may panic.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use underdrawing_codec::{Coded, MAX_PIXELS, Picture, decode, n_segments};

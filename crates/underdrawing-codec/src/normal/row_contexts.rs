@@ -1,6 +1,6 @@
-//! What the normal models look at besides the expected magnitude, for a row.
+//! The contexts of a row's coefficients besides the expected magnitude, for the normal models.
 
-use crate::fast::context::{Around, N_CLASSES, band_index, class};
+use crate::fast::context::{BandContext, N_CLASSES, band_index, class};
 use crate::part::Part;
 use crate::simd::with_simd;
 
@@ -10,26 +10,27 @@ pub(super) const N_BANDS: usize = 48;
 /// Classes of the nearest neighbours.
 pub(super) const N_NEAR: usize = N_CLASSES / 2;
 
-/// Magnitudes of the parent and of the planes before: five ranges each.
+/// Combinations of magnitudes of the parent and in the planes before, in five ranges each.
 pub(super) const N_ELSEWHERE: usize = 5 * 5 * 5;
 
-/// Signs of the left, the upper and the first plane's coefficient, by plane and orientation.
+/// Combinations of signs of the left, the upper and the first plane's coefficient, by plane and
+/// orientation.
 pub(super) const N_SIGNS: usize = 27 * 12;
 
-/// For each coefficient of a row.
+/// Contexts of a row's coefficients.
 #[derive(Default)]
-pub(super) struct Surroundings {
+pub(super) struct RowContexts {
     pub(super) band: usize,
     above: Vec<i32>,
     elsewhere: Vec<u8>,
     signs: Vec<u16>,
 }
 
-impl Surroundings {
-    /// Looks around row `y` of a band.
+impl RowContexts {
+    /// Computes the contexts of row `y` of a band.
     pub(super) fn fill(
         &mut self,
-        around: &Around,
+        context: &BandContext,
         part: &Part,
         magnitudes: &[Vec<i32>],
         plane: usize,
@@ -38,13 +39,13 @@ impl Surroundings {
         with_simd(
             #[inline(always)]
             || {
-                let band = &around.band;
+                let band = &context.band;
                 let width = band.width;
                 self.band = plane * 16 + band_index(band);
-                self.fill_above(&magnitudes[plane], around, y);
+                self.fill_above(&magnitudes[plane], context, y);
                 self.elsewhere.clear();
                 self.elsewhere.resize(width, 0);
-                if let Some(parent) = around.parent.filter(|p| !p.is_empty()) {
+                if let Some(parent) = context.parent.filter(|p| !p.is_empty()) {
                     let row = &magnitudes[plane][parent.row((y / 2).min(parent.height - 1))..];
                     let row = &row[..parent.width];
                     for (pair, &m) in self.elsewhere.chunks_mut(2).zip(row) {
@@ -78,8 +79,8 @@ impl Surroundings {
     }
 
     #[inline(always)]
-    fn fill_above(&mut self, own: &[i32], around: &Around, y: usize) {
-        let (band, width) = (&around.band, around.band.width);
+    fn fill_above(&mut self, own: &[i32], context: &BandContext, y: usize) {
+        let (band, width) = (&context.band, context.band.width);
         self.above.clear();
         self.above.resize(width, 0);
         if y == 0 {
@@ -103,20 +104,20 @@ impl Surroundings {
         }
     }
 
-    /// Class of the nearest neighbours, with the two to the left.
+    /// Class of the nearest neighbours, given the two to the left.
     #[inline(always)]
     pub(super) fn near(&self, x: usize, left: i32, left_2: i32) -> usize {
         // The weights add up to 8: a mean with 12 fraction bits.
         class((self.above[x] + 2 * left + left_2) << 9) / 2
     }
 
-    /// Magnitudes at the same place elsewhere.
+    /// Ranges of the magnitudes at the same place in other bands and planes.
     #[inline(always)]
     pub(super) fn elsewhere(&self, x: usize) -> usize {
         self.elsewhere[x].into()
     }
 
-    /// Signs around.
+    /// The context of a sign, given the one to the left.
     #[inline(always)]
     pub(super) fn signs(&self, x: usize, left: i32) -> usize {
         usize::from(self.signs[x]) + (left + 1) as usize
