@@ -5,6 +5,7 @@ use crate::bands::LEVELS;
 use crate::colour::{ColourBasis, forward_grey, inverse_grey};
 use crate::parallel;
 use crate::part::{Cut, Part};
+use crate::simd::with_simd;
 use crate::step;
 use crate::wavelet;
 
@@ -26,10 +27,13 @@ pub(crate) fn transform(picture: &Picture, colour: Option<&ColourBasis>, cut: &C
     let planes = parallel::map(0..n_planes, |p| {
         let fill = |y: usize, row: &mut [i32]| {
             let samples = &picture.samples()[y * stride..][..stride];
-            match colour {
-                Some(colour) => colour.forward_row(p, samples, row),
-                None => forward_grey(samples, channels, row),
-            }
+            with_simd(
+                #[inline(always)]
+                || match colour {
+                    Some(colour) => colour.forward_row(p, samples, row),
+                    None => forward_grey(samples, channels, row),
+                },
+            );
         };
         let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
         cut.split(&plane)

@@ -88,35 +88,57 @@ impl<'a> RangeCoder<'a> {
         self.written
     }
 
-    /// Codes one bit. `reads` is the field's value, which some callers know at compile time.
     #[inline(always)]
-    fn code_bit(&mut self, reads: bool, bit: bool, chance: u16) -> bool {
+    fn write(&mut self, bit: bool, chance: u16) {
+        self.narrow(bit, middle(self.low, self.high, chance));
+        while (self.low ^ self.high) >> 56 == 0 {
+            self.written.push((self.high >> 56) as u8);
+            self.shift();
+        }
+    }
+
+    #[inline(always)]
+    fn read(&mut self, chance: u16) -> bool {
         let middle = middle(self.low, self.high, chance);
-        let bit = if reads { self.value <= middle } else { bit };
+        let bit = self.value <= middle;
+        self.narrow(bit, middle);
+        while (self.low ^ self.high) >> 56 == 0 {
+            let (byte, rest) = self.unread.split_first().unwrap_or((&0, &[]));
+            self.unread = rest;
+            self.value = self.value << 8 | u64::from(*byte);
+            self.shift();
+        }
+        bit
+    }
+
+    /// Keeps the part of the interval that stands for `bit`.
+    #[inline(always)]
+    fn narrow(&mut self, bit: bool, middle: u64) {
         if bit {
             self.high = middle;
         } else {
             self.low = middle + 1;
         }
-        while (self.low ^ self.high) >> 56 == 0 {
-            if reads {
-                let (byte, rest) = self.unread.split_first().unwrap_or((&0, &[]));
-                self.unread = rest;
-                self.value = self.value << 8 | u64::from(*byte);
-            } else {
-                self.written.push((self.high >> 56) as u8);
-            }
-            self.low <<= 8;
-            self.high = self.high << 8 | 0xff;
-        }
-        bit
+    }
+
+    /// Drops the highest byte of the interval's ends.
+    #[inline(always)]
+    fn shift(&mut self) {
+        self.low <<= 8;
+        self.high = self.high << 8 | 0xff;
     }
 }
 
 impl BitCoder for RangeCoder<'_> {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.code_bit(self.reads, bit, chance)
+        // Branches, not a selection: what follows must not wait for `read` where it is not needed.
+        if self.reads {
+            self.read(chance)
+        } else {
+            self.write(bit, chance);
+            bit
+        }
     }
 }
 
@@ -126,7 +148,8 @@ pub(crate) struct Writing<'a, 'b>(pub(crate) &'a mut RangeCoder<'b>);
 impl BitCoder for Writing<'_, '_> {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.0.code_bit(false, bit, chance)
+        self.0.write(bit, chance);
+        bit
     }
 }
 
@@ -135,8 +158,8 @@ pub(crate) struct Reading<'a, 'b>(pub(crate) &'a mut RangeCoder<'b>);
 
 impl BitCoder for Reading<'_, '_> {
     #[inline(always)]
-    fn code(&mut self, bit: bool, chance: u16) -> bool {
-        self.0.code_bit(true, bit, chance)
+    fn code(&mut self, _: bool, chance: u16) -> bool {
+        self.0.read(chance)
     }
 }
 

@@ -273,14 +273,16 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
         while start < n {
             let end = (start + BLOCK + DELAY).min(n);
             fill(&mut self.candidates, task, &(start..end));
+            let decided = start..if end == n { end } else { start + BLOCK };
+            let (signs, out) = (&task.targets[decided.clone()], &mut out[decided.clone()]);
             with_simd(
                 #[inline(always)]
-                || self.extend(state),
+                || {
+                    self.extend(state);
+                    state = self.decide(signs, out);
+                },
             );
-            let decided = if end == n { end - start } else { BLOCK };
-            let signs = &task.targets[start..start + decided];
-            state = self.decide(signs, &mut out[start..start + decided]);
-            start += decided;
+            start = decided.end;
         }
     }
 
@@ -322,6 +324,7 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
 
     /// Follows the best survivor back, writes the oldest `out.len()` decisions and returns the
     /// state after them.
+    #[inline(always)]
     fn decide(&self, signs: &[i32], out: &mut [i32]) -> usize {
         let least = self.costs.iter().copied().min().unwrap_or(0);
         let mut state = self.costs.iter().position(|&c| c == least).unwrap_or(0);
