@@ -1,14 +1,14 @@
-//! Fits what the strong models start with to a folder of pictures and writes
+//! Fits the initial state of the best models to a folder of pictures and writes
 //! `src/best/tables.rs`.
 //!
 //! `cargo run --release -p underdrawing-codec --features fit --example fit_best -- FOLDER
-//! [N_PICTURES]`: pictures in order of name, evenly spread over the folder, 60 unless told.
+//! [N_PICTURES]`: takes pictures evenly spread over the folder in order of name, 60 by default.
 
 use std::path::{Path, PathBuf};
 use underdrawing_codec::Picture;
 use underdrawing_codec::fit::BestFit;
 
-/// Rates that the tables serve, in bits a pixel.
+/// Rates that the tables are fitted to, in bits per pixel.
 const RATES: [f64; 4] = [3.0, 4.75, 5.2, 6.0];
 
 fn main() {

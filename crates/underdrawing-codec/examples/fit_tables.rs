@@ -1,14 +1,14 @@
 //! Fits the fast model's tables to a folder of pictures and writes `src/fast/tables.rs`.
 //!
 //! `cargo run --release -p underdrawing-codec --features fit --example fit_tables -- FOLDER
-//! [N_PICTURES]`: pictures in order of name, evenly spread over the folder, 150 unless told. Run it
-//! twice: the first run's tables choose what the second is fitted to.
+//! [N_PICTURES]`: takes pictures evenly spread over the folder in order of name, 150 by default. Run it
+//! twice, since the present tables decide which multiples the new ones are fitted to.
 
 use std::path::{Path, PathBuf};
 use underdrawing_codec::Picture;
-use underdrawing_codec::fit::{FastFit, FastSample};
+use underdrawing_codec::fit::{FastFit, QuantisedPicture};
 
-/// Rates that the tables serve, in bits a pixel.
+/// Rates that the tables are fitted to, in bits per pixel.
 const RATES: [f64; 4] = [2.0, 3.5, 4.75, 6.5];
 
 fn main() {
@@ -21,13 +21,13 @@ fn main() {
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.sort();
     let every = (files.len() / n).max(1);
-    let samples: Vec<FastSample> = files
+    let samples: Vec<QuantisedPicture> = files
         .iter()
         .step_by(every)
         .take(n)
         .map(|file| open(file))
         .enumerate()
-        .filter_map(|(i, picture)| FastSample::new(&picture, RATES[i % RATES.len()]))
+        .filter_map(|(i, picture)| QuantisedPicture::new(&picture, RATES[i % RATES.len()]))
         .collect();
     let mut fit = FastFit::new();
     for sample in &samples {

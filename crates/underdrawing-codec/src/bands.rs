@@ -1,5 +1,5 @@
-//! Where a transformed plane's bands lie, in which order they are coded, and how large their basis
-//! functions are.
+//! The bands of a transformed plane: where they lie, in which order they are coded, and the norms
+//! of their basis functions.
 
 use std::ops::Range;
 
@@ -47,18 +47,18 @@ impl Band {
         (self.y0 + y) * self.stride + self.x0
     }
 
-    /// Coefficients.
+    /// Number of coefficients.
     pub(crate) fn len(&self) -> usize {
         self.width * self.height
     }
 
-    /// Whether there is none.
+    /// Whether the band has no coefficients.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Length of the band's basis functions in the picture, times 65536: a coefficient of c adds
-    /// (c * norm)^2 to the sum of squared errors, nearly. Measured on the transform by a test.
+    /// Norm of the band's basis functions, times 65536: an error of c in a coefficient adds about
+    /// (c * norm)^2 to the picture's sum of squared errors. A test measures it on the transform.
     pub(crate) fn norm(&self) -> u32 {
         let level = self.level as usize - 1;
         match self.orientation {
@@ -78,8 +78,8 @@ const HL_NORMS: [u32; 5] = [66_276, 86_475, 119_713, 161_382, 214_517];
 /// Norms of HH at levels 1 to 5, times 65536.
 const HH_NORMS: [u32; 5] = [51_594, 63_388, 90_047, 123_066, 164_273];
 
-/// The bands of a plane of `width` x `height`, coarsest first, transformed `levels` times, the first
-/// of which is level `finest`. LL comes first.
+/// The bands of a plane of `width` x `height` that was transformed `levels` times, coarsest first:
+/// LL, then HL, LH and HH of each level. The finest level has the number `finest`.
 pub(crate) fn bands(width: usize, height: usize, levels: u32, finest: u32) -> Vec<Band> {
     let mut sizes = vec![(width, height)];
     for level in 0..levels as usize {

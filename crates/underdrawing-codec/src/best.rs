@@ -1,50 +1,50 @@
-//! The strong models: each coefficient's mean and scale by regressions on what is known around it,
-//! its bits by mixing.
+//! The best models: regressions on the neighbourhood predict each coefficient's mean and scale, and
+//! mixing turns them into the chance of each bit.
 
 #[cfg(feature = "fit")]
 pub(crate) mod fit;
 mod grid;
-mod known;
 mod local;
-mod low;
+mod low_band;
 mod model;
+mod regressors;
 pub(crate) mod scale;
 mod tables;
 
 use crate::bands::{Band, Orientation};
-use crate::entropy::BitCoder;
+use crate::entropy::RangeCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
 use crate::simd::with_simd;
 use grid::{Grid, MAX_LOW_SEEN, MAX_SEEN};
-use known::{Known, Surroundings};
-pub(crate) use low::Low;
+pub(crate) use low_band::LowBand;
 use model::Model;
+use regressors::{Regressors, Sources};
 
-/// The low band that each part refines, a plane each: none for the whole-picture part, rows of
+/// The low bands that each part refines, one per plane: none for the whole-picture part, rows of
 /// level 2 for the stripes.
-pub(crate) fn lows(whole: &Part, cut: &Cut) -> Vec<Vec<Low>> {
+pub(crate) fn low_bands(whole: &Part, cut: &Cut) -> Vec<Vec<LowBand>> {
     let coded = whole.shape().coded();
-    let mut lows: Vec<Low> = Vec::new();
+    let mut low_bands: Vec<LowBand> = Vec::new();
     for (i, band) in coded.iter().enumerate() {
-        refine(&mut lows, whole, &coded, i, band);
+        refine(&mut low_bands, whole, &coded, i, band);
     }
     let rows = |i: usize| {
         let rows = cut.rows(i);
         rows.start / 4..rows.end.div_ceil(4)
     };
-    let stripe = |i: usize| lows.iter().map(|low| low.rows(rows(i))).collect();
+    let stripe = |i: usize| low_bands.iter().map(|low| low.rows(rows(i))).collect();
     std::iter::once(Vec::new())
         .chain((0..cut.n_stripes()).map(stripe))
         .collect()
 }
 
-/// After band `i` of a part: starts or refines the low bands.
-fn refine(lows: &mut Vec<Low>, part: &Part, coded: &[Band], i: usize, band: &Band) {
+/// Starts or refines the low bands once band `i` of a part is coded.
+fn refine(low_bands: &mut Vec<LowBand>, part: &Part, coded: &[Band], i: usize, band: &Band) {
     match band.orientation {
-        Orientation::Ll => lows.extend(part.planes.iter().map(|p| Low::coarsest(p, band))),
+        Orientation::Ll => low_bands.extend(part.planes.iter().map(|p| LowBand::coarsest(p, band))),
         Orientation::Hh => {
-            for (low, plane) in lows.iter_mut().zip(&part.planes) {
+            for (low, plane) in low_bands.iter_mut().zip(&part.planes) {
                 *low = low.refined(plane, [&coded[i - 2], &coded[i - 1], band]);
             }
         }
@@ -52,29 +52,29 @@ fn refine(lows: &mut Vec<Low>, part: &Part, coded: &[Band], i: usize, band: &Ban
     }
 }
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already; `low` is what [`lows`] gives for it.
-pub(crate) fn code_part<C: BitCoder>(
-    coder: &mut C,
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already; `low` is what [`low_bands`] gives for it.
+pub(crate) fn code_part(
+    coder: &mut RangeCoder,
     machine: Machine,
     part: &mut Part,
-    low: &[Low],
+    low: &[LowBand],
 ) {
     let mut model = Model::new(part.planes.len(), part.whole);
     code_with(&mut model, coder, machine, part, low);
 }
 
-fn code_with<C: BitCoder>(
+fn code_with(
     model: &mut Model,
-    coder: &mut C,
+    coder: &mut RangeCoder,
     machine: Machine,
     part: &mut Part,
-    low: &[Low],
+    low: &[LowBand],
 ) {
     let shape = part.shape();
     let coded = shape.coded();
     let n_planes = part.planes.len();
-    // What lies around the bands that are coded: a stripe's level 3 is given.
+    // The bands coded so far, which later ones look at. A stripe's level 3 is given.
     let mut grids: Vec<(Band, Vec<Grid>)> = Vec::new();
     if let Some(first) = coded.first().filter(|b| b.orientation != Orientation::Ll) {
         for band in coded.iter().filter(|b| b.level == first.level) {
@@ -84,8 +84,8 @@ fn code_with<C: BitCoder>(
             }
         }
     }
-    let mut known = Vec::new();
-    let mut lows = low.to_vec();
+    let mut regressors = Vec::new();
+    let mut low_bands = low.to_vec();
     for (i, band) in coded.iter().enumerate() {
         let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
         for plane in 0..n_planes {
@@ -97,32 +97,39 @@ fn code_with<C: BitCoder>(
             let mut grid = Grid::new(band.width, band.height, limit);
             let mut state = 0;
             model.begin_band(plane, band);
-            let low = lows.get(plane).map(|low| low.grid(band));
-            let around = Surroundings::new(band, plane, &grids, &planes, low);
+            let low = low_bands.get(plane).map(|low| low.grid(band));
+            let sources = Sources::new(band, plane, &grids, &planes, low);
             for y in 0..if band.width == 0 { 0 } else { band.height } {
                 let row = &mut part.planes[plane][band.row(y)..][..band.width];
                 with_simd(
                     #[inline(always)]
                     || {
-                        Known::fill(&mut known, &around, &grid, y);
-                        model.code_row(coder, machine, &mut state, &mut known, &mut grid, y, row);
+                        Regressors::fill(&mut regressors, &sources, &grid, y);
+                        model.code_row(
+                            coder,
+                            machine,
+                            &mut state,
+                            &mut regressors,
+                            &mut grid,
+                            y,
+                            row,
+                        );
                     },
                 );
             }
             planes.push(grid);
         }
         grids.push((*band, planes));
-        refine(&mut lows, part, &coded, i, band);
+        refine(&mut low_bands, part, &coded, i, band);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entropy::{Decoder, Encoder};
     use crate::quantise::{index, multiple};
 
-    /// Multiples that the state machine allows, some of them as large as there can be.
+    /// Multiples that the state machine allows, some of them as large as possible.
     fn parts(width: usize, height: usize, n_planes: usize, extreme: bool) -> (Cut, Vec<Part>) {
         let cut = Cut::new(width, height);
         let shapes =
@@ -165,13 +172,14 @@ mod tests {
             .flat_map(|e| sizes.map(|s| (e, s)))
         {
             let (cut, parts) = parts(width, height, if width % 2 == 0 { 1 } else { 3 }, extreme);
-            let lows = lows(&parts[0], &cut);
-            for (part, low) in parts.iter().zip(&lows) {
-                let mut coder = Encoder::new();
+            let low_bands = low_bands(&parts[0], &cut);
+            for (part, low) in parts.iter().zip(&low_bands) {
+                let mut coder = RangeCoder::writer();
                 code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low);
                 let bytes = coder.finish();
                 let mut back = Part::zeros(part.shape(), part.planes.len());
-                code_part(&mut Decoder::new(&bytes), Machine::EIGHT, &mut back, low);
+                let mut coder = RangeCoder::reader(&bytes);
+                code_part(&mut coder, Machine::EIGHT, &mut back, low);
                 assert!(back == *part, "{width}x{height} {extreme}");
             }
         }

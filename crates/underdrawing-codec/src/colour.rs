@@ -1,4 +1,4 @@
-//! The colour transform: an orthonormal basis of each picture's own, in integers.
+//! The colour transform: an orthonormal basis fitted to each picture, in integers.
 
 mod klt;
 
@@ -13,16 +13,16 @@ pub(crate) const MATRIX_BITS: u32 = 14;
 /// Subtracted from each sample before the transform.
 const MIDDLE: i32 = 128;
 
-/// Three orthonormal rows with 14 fraction bits; the first is near grey.
+/// Three orthonormal rows with 14 fraction bits, the first of them usually near grey.
 ///
-/// The third row is the cross product of the others, so that two are enough to store.
+/// The third row is the cross product of the others, so only two are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Colour {
+pub(crate) struct ColourBasis {
     rows: [[i32; 3]; 3],
 }
 
-impl Colour {
-    /// From the first two rows.
+impl ColourBasis {
+    /// A basis from its first two rows.
     pub(crate) fn from_rows(first: [i16; 3], second: [i16; 3]) -> Self {
         let (a, b) = (first.map(i32::from), second.map(i32::from));
         // Products are below 2^30, so the difference fits.
@@ -76,7 +76,7 @@ impl Colour {
     }
 }
 
-/// A row of grey samples, each `step` bytes, with 6 fraction bits.
+/// The plane of a row of grey samples, one every `step` bytes, with 6 fraction bits.
 #[inline(always)]
 pub(crate) fn forward_grey(samples: &[u8], step: usize, out: &mut [i32]) {
     for (out, &sample) in out.iter_mut().zip(samples.iter().step_by(step)) {
@@ -99,13 +99,13 @@ mod tests {
 
     #[test]
     fn colours_come_back_from_any_basis() {
-        // All corners of the cube and what lies between, through the basis of a picture of them.
+        // All corners of the colour cube and points between them, in the basis of their picture.
         let levels = [0u8, 1, 64, 127, 128, 200, 254, 255];
         let samples: Vec<u8> = (0..512usize)
             .flat_map(|i| [levels[i % 8], levels[i / 8 % 8], levels[i / 64]])
             .collect();
         let picture = Picture::new(32, 16, 3, samples.clone()).unwrap();
-        let colour = Colour::of(&picture);
+        let colour = ColourBasis::of(&picture);
         let planes: Vec<Vec<i32>> = (0..3)
             .map(|p| {
                 let mut plane = vec![0; 512];
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn hostile_rows_do_not_panic() {
-        let colour = Colour::from_rows([i16::MIN; 3], [i16::MAX, i16::MIN, i16::MAX]);
+        let colour = ColourBasis::from_rows([i16::MIN; 3], [i16::MAX, i16::MIN, i16::MAX]);
         let extreme = [i32::MIN, i32::MAX, 0, -1];
         let mut out = [0; 12];
         colour.inverse_row([&extreme, &extreme, &extreme], &mut out);

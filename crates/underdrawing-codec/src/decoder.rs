@@ -1,49 +1,32 @@
-//! Segments to a picture.
+//! Decoding: segments to a picture.
 
-use crate::entropy::Decoder;
+use crate::entropy::RangeCoder;
 use crate::header::{Header, HeaderError};
 use crate::models::Models;
 use crate::part::{Cut, Part};
-use crate::picture::MAX_PIXELS;
-use crate::{Picture, lossless, planes};
-use rayon::prelude::*;
+use crate::{Picture, lossless, parallel, planes};
 use std::ops::Range;
 use thiserror::Error;
-
-/// What a decoder may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeLimits {
-    /// Most pixels; memory is about 30 bytes for each.
-    pub max_pixels: u64,
-}
-
-impl Default for DecodeLimits {
-    fn default() -> Self {
-        Self {
-            max_pixels: MAX_PIXELS,
-        }
-    }
-}
 
 /// Why segments are not a picture.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The first segment is needed whole.
+    /// There is no first segment, without which nothing can be decoded.
     #[error("the first segment is missing")]
     FirstMissing,
-    /// It does not start with a header that can be read.
+    /// The first segment does not start with a valid header.
     #[error("the header cannot be read")]
     Header(#[from] HeaderError),
-    /// The header asks for another number of segments.
+    /// The number of segments is not the one in the header.
     #[error("{found} segments: expected {expected}")]
     Segments {
-        /// What the header asks for.
+        /// Segments that the header asks for.
         expected: usize,
-        /// What was given.
+        /// Segments given.
         found: usize,
     },
-    /// The picture is larger than the limits.
+    /// The picture is larger than the caller is willing to hold.
     #[error("a picture of {pixels} pixels: the limit is {limit}")]
     Limit {
         /// Pixels of the picture.
@@ -58,15 +41,15 @@ pub enum DecodeError {
 pub struct Decoded {
     /// The picture.
     pub picture: Picture,
-    /// Rows without their fine detail, or disturbed by its absence next to them: those of missing
-    /// segments, from top to bottom; ranges may overlap.
+    /// Rows that lack fine detail since their segment is missing, or that are next to such rows and
+    /// disturbed by them. From top to bottom; ranges may overlap.
     pub lost_rows: Vec<Range<usize>>,
 }
 
-/// Number of segments of a coded picture, from its first one.
+/// Number of segments of a coded picture, read from the first one.
 ///
 /// # Errors
-/// When the first segment does not start with a header.
+/// When the first segment does not start with a valid header.
 pub fn n_segments(first: &[u8]) -> Result<usize, DecodeError> {
     let (header, _) = Header::read(first)?;
     Ok(1 + Cut::new(header.width, header.height).n_stripes())
@@ -81,13 +64,17 @@ pub fn n_stripes(width: usize, height: usize) -> usize {
 /// Decodes a picture from its segments. A missing stripe (`None`) leaves its rows without fine
 /// detail.
 ///
-/// Any bytes decode to some picture once the header can be read: whether they are those that were
+/// `max_pixels` is the size that the caller is willing to hold, at about 30 bytes a pixel while
+/// decoding. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the
+/// format's own limit, accepts every picture.
+///
+/// Once the header is valid, any bytes decode to some picture. Whether they are the bytes that were
 /// written is for the caller to check.
 ///
 /// # Errors
-/// When the header cannot be read, asks for another number of segments, or for more pixels than
-/// the limits allow.
-pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decoded, DecodeError> {
+/// When the header is not valid, or asks for another number of segments or for more than
+/// `max_pixels` pixels.
+pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, DecodeError> {
     let first = segments
         .first()
         .copied()
@@ -95,10 +82,10 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
         .ok_or(DecodeError::FirstMissing)?;
     let (header, rest) = Header::read(first)?;
     let pixels = header.width as u64 * header.height as u64;
-    if pixels > limits.max_pixels {
+    if pixels > max_pixels {
         return Err(DecodeError::Limit {
             pixels,
-            limit: limits.max_pixels,
+            limit: max_pixels,
         });
     }
     let cut = Cut::new(header.width, header.height);
@@ -110,9 +97,9 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
         });
     }
     let stripes = &segments[1..];
-    let exact = header.models == Models::Lossless;
-    let samples = if exact {
-        decode_exact(&header, &cut, stripes)
+    let lossless = header.models == Models::Lossless;
+    let samples = if lossless {
+        decode_lossless(&header, &cut, stripes)
     } else {
         let parts = decode_parts(&header, &cut, rest, stripes);
         let size = (header.width, header.height, header.channels);
@@ -123,7 +110,7 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
     let lost_rows = (0..stripes.len())
         .filter(|&i| stripes[i].is_none())
         .map(|i| {
-            if exact {
+            if lossless {
                 cut.rows(i)
             } else {
                 cut.reached_rows(i)
@@ -133,8 +120,8 @@ pub fn decode(segments: &[Option<&[u8]>], limits: DecodeLimits) -> Result<Decode
     Ok(Decoded { picture, lost_rows })
 }
 
-/// Decodes stripes that hold samples; missing ones are left in the middle of the range.
-fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8> {
+/// Decodes stripes that were coded without loss. The samples of missing ones are 128.
+fn decode_lossless(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8> {
     let stride = header.width * header.channels;
     let mut samples = vec![128; stride * header.height];
     let mut rest = samples.as_mut_slice();
@@ -144,7 +131,7 @@ fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8
         rows.push(stripe);
         rest = after;
     }
-    rows.into_par_iter().zip(stripes).for_each(|(rows, bytes)| {
+    parallel::map(rows.into_iter().zip(stripes), |(rows, bytes)| {
         if let Some(bytes) = bytes {
             lossless::decode(bytes, header.width, header.channels, rows);
         }
@@ -152,26 +139,24 @@ fn decode_exact(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec<u8
     samples
 }
 
-/// Decodes the multiples of the step of all parts.
+/// Decodes all parts to multiples of the step.
 fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
     let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
-    models.code_part(&mut Decoder::new(first), &mut whole, &[]);
-    let contexts = models.contexts(&whole, cut);
-    let stripes: Vec<Part> = stripes
-        .par_iter()
-        .enumerate()
-        .map(|(i, bytes)| {
-            let mut stripe = Part::zeros(cut.stripe(i), n_planes);
-            if let Some(bytes) = bytes {
-                for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
-                    cut.copy_context(i, whole, plane);
-                }
-                models.code_part(&mut Decoder::new(bytes), &mut stripe, &contexts[i + 1]);
+    let mut coder = RangeCoder::reader(first);
+    models.code_part(&mut coder, &mut whole, &[]);
+    let low_bands = models.low_bands(&whole, cut);
+    let stripes = parallel::map(stripes.iter().enumerate(), |(i, bytes)| {
+        let mut stripe = Part::zeros(cut.stripe(i), n_planes);
+        if let Some(bytes) = bytes {
+            for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
+                cut.copy_context(i, whole, plane);
             }
-            stripe
-        })
-        .collect();
+            let mut coder = RangeCoder::reader(bytes);
+            models.code_part(&mut coder, &mut stripe, &low_bands[i + 1]);
+        }
+        stripe
+    });
     std::iter::once(whole).chain(stripes).collect()
 }

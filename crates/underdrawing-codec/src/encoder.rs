@@ -1,13 +1,13 @@
-//! A picture to segments.
+//! Encoding: a picture to segments.
 
 mod curve;
-mod exact;
 mod guess;
+mod lossless;
 mod quantised;
 mod rate;
-mod sample;
+mod subset;
 
-use crate::colour::Colour;
+use crate::colour::ColourBasis;
 use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
@@ -16,19 +16,20 @@ pub use curve::RateCurve;
 use quantised::Quantised;
 use thiserror::Error;
 
-/// Price of a bit in squared widths of a quantiser (twice the step), times 65536.
+/// Price of a bit (the Lagrange multiplier), times 65536, in squared widths of a quantiser, which
+/// is twice the step.
 const LAMBDA: u32 = 4260;
 
-/// Length of a header, about.
+/// Typical length of a header.
 const HEADER_BYTES: usize = 22;
 
-/// A picture made ready to be coded, at any number of rates.
+/// A picture, transformed and ready to be coded at any number of rates.
 pub struct Encoder<'p> {
     picture: &'p Picture,
     effort: Effort,
     models: Models,
     cut: Cut,
-    colour: Option<Colour>,
+    colour: Option<ColourBasis>,
     /// Coefficients, the whole-picture part first.
     parts: Vec<Part>,
 }
@@ -36,9 +37,9 @@ pub struct Encoder<'p> {
 /// A coded picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Coded {
-    /// The first holds the header and the whole-picture part, the others a stripe of rows each.
+    /// The first holds the header and the whole-picture part, each of the others a stripe of rows.
     pub segments: Vec<Vec<u8>>,
-    /// Mean squared error of what decoding gives, in squared grey levels over all samples.
+    /// Mean squared error of the decoded picture, over all samples, in squared grey levels.
     pub mse: f64,
 }
 
@@ -49,18 +50,18 @@ impl Coded {
         self.segments.iter().map(Vec::len).sum()
     }
 
-    /// Whether there is no byte; never, since there is a header.
+    /// Whether there are no bytes: never, since there is a header.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Why a picture cannot be coded as asked.
+/// Why a picture cannot be coded as requested.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
-    /// Even the coarsest picture needs more bytes.
+    /// Even the coarsest coding needs more bytes.
     #[error("{budget} bytes are too few: the coarsest picture takes {needed}")]
     Budget {
         /// Bytes allowed.
@@ -87,44 +88,44 @@ impl<'p> Encoder<'p> {
         }
     }
 
-    /// Estimates what quality to expect at what size; cheap, see [`RateCurve`].
+    /// Estimates the quality at every size. This is quick; see [`RateCurve`].
     #[must_use]
     pub fn estimate(&self) -> RateCurve {
         RateCurve::of(self.picture, self.effort)
     }
 
-    /// The best quality that fits in `budget` bytes.
+    /// Codes at the best quality that fits in `budget` bytes.
     ///
     /// # Errors
-    /// When nothing fits.
+    /// When even the coarsest coding does not fit.
     pub fn encode_to_bytes(&self, budget: usize) -> Result<Coded, EncodeError> {
-        if let Some(exact) = self.exact_within(budget) {
-            return Ok(exact);
+        if let Some(lossless) = self.lossless_within(budget) {
+            return Ok(lossless);
         }
-        Ok(self.finish(self.fit(budget)?))
+        Ok(self.finish(self.lossy_within(budget)?))
     }
 
-    /// The fewest bytes with a mean squared error of at most `mse` squared grey levels; 0 is without
-    /// loss.
-    ///
-    /// # Errors
-    /// None so far.
-    pub fn encode_to_mse(&self, mse: f64) -> Result<Coded, EncodeError> {
+    /// Codes in the fewest bytes with a mean squared error of at most `mse` squared grey levels. If
+    /// `mse` is not above 0, the coding is lossless.
+    #[must_use]
+    pub fn encode_to_mse(&self, mse: f64) -> Coded {
         let lossy = (mse > 0.0).then(|| self.step_for_error(mse)).flatten();
         let Some(quantised) = lossy else {
-            return Ok(self.exact_within(usize::MAX).expect("any size is allowed"));
+            return self
+                .lossless_within(usize::MAX)
+                .expect("any size is allowed");
         };
         let coded = self.finish(self.code(quantised, &self.all()));
-        Ok(self.exact_within(coded.len()).unwrap_or(coded))
+        self.lossless_within(coded.len()).unwrap_or(coded)
     }
 
-    /// The multiples of the step that a budget buys, for fitting tables to.
+    /// The multiples of the step that fill a budget, to fit tables to.
     #[cfg(feature = "fit")]
     pub(crate) fn multiples(&self, budget: usize) -> Result<Vec<Part>, EncodeError> {
-        Ok(self.fit(budget)?.quantised.parts)
+        Ok(self.lossy_within(budget)?.quantised.parts)
     }
 
-    /// All parts' numbers, by which they are chosen: 0 is the whole-picture part, then the stripes.
+    /// The numbers of all parts: 0 is the whole-picture part, the stripes follow.
     fn all(&self) -> Vec<usize> {
         (0..self.parts.len()).collect()
     }
@@ -150,7 +151,7 @@ impl<'p> Encoder<'p> {
         }
     }
 
-    /// Adds stripes to an attempt, or codes them again at another price.
+    /// Adds stripes to an attempt, or codes them again at another price of a bit.
     fn add(&self, attempt: &mut Attempt, which: &[usize], lambda: u32) {
         let Attempt {
             quantised,
@@ -162,7 +163,7 @@ impl<'p> Encoder<'p> {
         }
     }
 
-    /// Bytes besides the coefficients: the header, about, and each segment's end.
+    /// About how many bytes the header and the ends of segments take.
     fn overhead(&self) -> usize {
         HEADER_BYTES + self.parts.len()
     }
@@ -185,7 +186,7 @@ impl<'p> Encoder<'p> {
     }
 }
 
-/// What these models usually need of the fast model's bytes.
+/// Bytes that these models usually take, as a share of the fast model's.
 fn usual_ratio(models: Models) -> f64 {
     match models {
         Models::Lossless | Models::Fast => 1.0,
@@ -194,7 +195,7 @@ fn usual_ratio(models: Models) -> f64 {
     }
 }
 
-/// A coded picture, or some of its parts, and what it holds.
+/// A coded picture, or some of its parts.
 struct Attempt {
     quantised: Quantised,
     /// Empty where a part was not coded.
@@ -206,7 +207,7 @@ impl Attempt {
         self.segments.iter().map(Vec::len).sum()
     }
 
-    /// Bytes of some parts.
+    /// Bytes of some of the parts.
     fn len_of(&self, which: &[usize]) -> usize {
         which.iter().map(|&i| self.segments[i].len()).sum()
     }

@@ -1,11 +1,14 @@
-//! Entropy coding: a binary range coder and what tells it the chance of each bit.
+//! Entropy coding: a binary range coder, and the estimators of each bit's chance.
 //!
-//! A model is written once, against [`BitCoder`]: with an [`Encoder`] it writes, with a [`Decoder`]
-//! it reads, with a [`Counter`] it only learns what writing would cost. Chances are of a *one*, in
-//! 1/65536, 1 to 65535. In the logistic domain (`ln(p / (1 - p))`) the unit is 1/256.
+//! A model is written once and drives a [`RangeCoder`], which either writes or reads. A model
+//! written against [`BitCoder`] can also drive a [`CostEstimator`], which counts what writing would
+//! cost.
+//!
+//! A chance is the probability of a *one* in 1/65536, from 1 to 65535. In the logistic domain
+//! (`ln(p / (1 - p))`) the unit is 1/256.
 
-mod adaptive;
 mod cost;
+mod counter;
 mod distribution;
 mod ldl;
 mod logistic;
@@ -14,20 +17,20 @@ mod range;
 mod regression;
 mod value;
 
-pub(crate) use adaptive::Adaptive;
-pub(crate) use cost::{Counter, cost};
+pub(crate) use cost::{CostEstimator, cost};
+pub(crate) use counter::Counter;
 pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use ldl::N as REGRESSORS;
 pub(crate) use logistic::stretch;
 pub(crate) use mixer::Mixer;
-pub(crate) use range::{Decoder, Encoder};
+pub(crate) use range::{RangeCoder, Reading, Writing};
 pub(crate) use regression::{Regression, Start};
-pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, Situation, ValueCoder};
+pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, ValueCoder, ValueContext};
 
-/// One direction of coding: the same model drives all of them.
+/// What a model drives bit by bit.
 pub(crate) trait BitCoder {
     /// Codes one bit whose chance of being one is `chance` / 65536 and returns it. `bit` is what
-    /// to write; a decoder ignores it.
+    /// to write; it is ignored when reading.
     ///
     /// `chance` is 1 to 65535.
     fn code(&mut self, bit: bool, chance: u16) -> bool;

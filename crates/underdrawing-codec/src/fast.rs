@@ -3,28 +3,28 @@
 pub(crate) mod context;
 mod tables;
 
-use crate::entropy::{Adaptive, BitCoder, cost};
+use crate::entropy::{BitCoder, CostEstimator, Counter, RangeCoder, Reading, Writing, cost};
 use crate::part::Part;
 use crate::quantise::{MAX_MULTIPLE, Machine, RATED, Rates, index, multiple};
 use crate::simd::with_simd;
-use context::{Around, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights};
+use context::{BandContext, MAX_MAGNITUDE, N_CLASSES, RowSums, class, weight, weights};
 use std::sync::OnceLock;
 use tables::CHANCES;
 
-/// Bits of an index that have counters of their own: "is it larger than i?"
+/// Unary bits of an index, each of which has its own counter: "is it larger than i?"
 pub(crate) const UNARY: usize = 15;
 
-/// Bits that the rest beyond the unary ones may have.
+/// The most bits of the rest beyond the unary ones.
 const MAX_REST_BITS: usize = 22;
 
-/// What the counters remember: bits of the slow one, shift of the quick one.
+/// How counters adapt: bits that the slow chance remembers, and the quick one's rate.
 const LIMIT: u8 = 250;
 const RATE: u32 = 5;
 
-/// Counters of one part.
+/// The counters of one part.
 struct Counters {
-    unary: Vec<[[Adaptive; UNARY]; 2]>,
-    rest: [Adaptive; MAX_REST_BITS],
+    unary: Vec<[[Counter; UNARY]; 2]>,
+    rest: [Counter; MAX_REST_BITS],
 }
 
 impl Counters {
@@ -32,9 +32,9 @@ impl Counters {
         Self {
             unary: CHANCES
                 .iter()
-                .map(|class| class.map(|chances| chances.map(Adaptive::new)))
+                .map(|class| class.map(|chances| chances.map(Counter::new)))
                 .collect(),
-            rest: [Adaptive::new(32768); MAX_REST_BITS],
+            rest: [Counter::new(32768); MAX_REST_BITS],
         }
     }
 
@@ -52,7 +52,8 @@ impl Counters {
         UNARY as u32 + self.rest(coder, k.wrapping_sub(UNARY as u32))
     }
 
-    /// Exp-Golomb: the number of digits of `rest + 1`, then the digits.
+    /// Exp-Golomb code: the number of binary digits of `rest + 1` after the first, then these
+    /// digits.
     #[inline(never)]
     fn rest<C: BitCoder>(&mut self, coder: &mut C, rest: u32) -> u32 {
         let n_digits = rest.wrapping_add(1).max(1).ilog2();
@@ -75,26 +76,38 @@ impl Counters {
     }
 }
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already.
-pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
-    let around = Around::of(&part.shape());
-    let mut magnitudes = outside_magnitudes(part, &around);
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already.
+pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Part) {
+    if coder.reads() {
+        code_with(&mut Reading(coder), machine, part);
+    } else {
+        code_with(&mut Writing(coder), machine, part);
+    }
+}
+
+/// Bits that a part's coefficients would take, by these models.
+pub(crate) fn cost_in_bits(machine: Machine, part: &Part) -> f64 {
+    let mut counter = CostEstimator::default();
+    code_with(&mut counter, machine, &mut part.clone());
+    counter.bits()
+}
+
+fn code_with<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+    let contexts = BandContext::of(&part.shape());
+    let mut magnitudes = outside_magnitudes(part, &contexts);
     let mut counters = Counters::new();
     let mut sums = RowSums::new();
-    for around in &around {
+    for context in &contexts {
         for plane in 0..part.planes.len() {
-            let weights = weights(plane, &around.band);
+            let weights = weights(plane, &context.band);
             let mut state = 0;
-            for y in 0..around.band.height {
-                if around.band.width == 0 {
+            for y in 0..context.band.height {
+                if context.band.width == 0 {
                     break;
                 }
-                with_simd(
-                    #[inline(always)]
-                    || sums.fill(around, weights, &magnitudes, plane, y),
-                );
-                let row = around.band.row(y)..around.band.row(y) + around.band.width;
+                sums.fill(context, weights, &magnitudes, plane, y);
+                let row = context.band.row(y)..context.band.row(y) + context.band.width;
                 code_row(
                     (coder, &mut counters, &mut state),
                     machine,
@@ -133,14 +146,14 @@ fn code_row<C: BitCoder>(
     }
 }
 
-/// Magnitudes of what a part holds besides its own bands, zeros elsewhere.
-pub(crate) fn outside_magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>> {
+/// Magnitudes of what a part holds besides the bands that it codes; zeros in those bands.
+pub(crate) fn outside_magnitudes(part: &Part, contexts: &[BandContext]) -> Vec<Vec<i32>> {
     part.planes
         .iter()
         .map(|plane| {
             let mut magnitudes: Vec<i32> = plane.iter().map(|&n| magnitude(n)).collect();
-            for around in around {
-                let band = &around.band;
+            for context in contexts {
+                let band = &context.band;
                 for y in 0..band.height {
                     magnitudes[band.row(y)..][..band.width].fill(0);
                 }
@@ -150,7 +163,7 @@ pub(crate) fn outside_magnitudes(part: &Part, around: &[Around]) -> Vec<Vec<i32>
         .collect()
 }
 
-/// Fitted chances of a class.
+/// The fitted chances of a class.
 pub(crate) fn chances(class: usize) -> [[u16; UNARY]; 2] {
     CHANCES[class]
 }
@@ -160,7 +173,7 @@ pub(crate) fn magnitude(n: i32) -> i32 {
     n.unsigned_abs().min(MAX_MAGNITUDE as u32) as i32
 }
 
-/// What indices cost on average, by class, for the encoder's search.
+/// Average costs of indices by class, for the encoder's search.
 pub(crate) fn rates() -> &'static Rates {
     static RATES: OnceLock<Rates> = OnceLock::new();
     RATES.get_or_init(average_rates)
@@ -174,7 +187,7 @@ fn average_rates() -> Rates {
             let mut before = 0;
             for (k, cost) in row.iter_mut().enumerate() {
                 let sign = if k > 0 { 256 } else { 0 };
-                // Past the counters, the first bit of the rest.
+                // After the unary bits comes the first bit of the rest.
                 let more = chances.get(k).map_or(32768, |&more| u32::from(more));
                 *cost = before + sign + in_256ths(65536 - more);
                 before += in_256ths(more);
@@ -184,20 +197,25 @@ fn average_rates() -> Rates {
     Rates::new(|class, odd, k| table[class][usize::from(odd)][k])
 }
 
-/// Classes of a band's coefficients, row by row, as an encoder guesses them before it quantises:
+/// Classes of a band's coefficients, row by row, as the encoder guesses them before it quantises.
 /// `magnitudes` are those of rounded coefficients.
-pub(crate) fn classes(around: &Around, magnitudes: &[Vec<i32>], plane: usize, out: &mut Vec<u8>) {
-    let band = &around.band;
+pub(crate) fn classes(
+    context: &BandContext,
+    magnitudes: &[Vec<i32>],
+    plane: usize,
+    out: &mut Vec<u8>,
+) {
+    let band = &context.band;
     let weights = weights(plane, band);
     let mut sums = RowSums::new();
     out.clear();
     for y in 0..if band.width == 0 { 0 } else { band.height } {
         let row = &magnitudes[plane][band.row(y)..][..band.width];
+        sums.fill(context, weights, magnitudes, plane, y);
+        let sums = &mut sums.sums;
         with_simd(
             #[inline(always)]
             || {
-                sums.fill(around, weights, magnitudes, plane, y);
-                let sums = &mut sums.sums;
                 for (x, sum) in sums.iter_mut().enumerate().skip(1) {
                     *sum += weights[weight::LEFT] * row[x - 1];
                 }
@@ -210,6 +228,4 @@ pub(crate) fn classes(around: &Around, magnitudes: &[Vec<i32>], plane: usize, ou
     }
 }
 
-/// Debug assertions of the sums' range: 26 magnitudes of 4095 with weights that add up to a few
-/// thousand stay inside 32 bits.
 const _: () = assert!(N_CLASSES == CHANCES.len());

@@ -1,14 +1,14 @@
 //! Fits the fast model's tables to pictures; for the project's own use.
 //!
-//! A run starts from the tables that are compiled in: they choose the multiples that the new ones
-//! are fitted to. So fit, build and fit again; two rounds settle.
+//! The present tables decide which multiples the new ones are fitted to. So fit, build, and fit
+//! again; two rounds are enough.
 
 mod solve;
 
 pub use crate::best::fit::BestFit;
 use crate::encoder::Encoder;
 use crate::fast::context::{
-    Around, N_CLASSES, N_WEIGHTS, RowSums, Weights, band_index, class, weight, weights,
+    BandContext, N_CLASSES, N_WEIGHTS, RowSums, Weights, band_index, class, weight, weights,
 };
 use crate::fast::{UNARY, magnitude};
 use crate::part::Part;
@@ -17,11 +17,10 @@ use crate::{Effort, Picture};
 use solve::Equations;
 use std::fmt::Write as _;
 
-/// Bands of a plane that have weights of their own.
+/// Bands of a plane, each of which has its own weights.
 const N_BANDS: usize = 16;
 
-/// What is known of the pictures seen: first equations for the weights, then counts for the
-/// chances.
+/// What the pictures have contributed: equations for the weights, then counts for the chances.
 pub struct FastFit {
     equations: Vec<Equations>,
     weights: Vec<Weights>,
@@ -29,13 +28,13 @@ pub struct FastFit {
     counts: Vec<[[[u64; 2]; UNARY]; 2]>,
 }
 
-/// The multiples that a picture has at some rate.
-pub struct FastSample {
+/// A picture's multiples of the step at some rate.
+pub struct QuantisedPicture {
     parts: Vec<Part>,
 }
 
-impl FastSample {
-    /// Quantises a picture to about `bpp` bits a pixel.
+impl QuantisedPicture {
+    /// Quantises a picture to about `bpp` bits per pixel; none if that is too few.
     #[must_use]
     pub fn new(picture: &Picture, bpp: f64) -> Option<Self> {
         let area = (picture.width() * picture.height()) as f64;
@@ -52,7 +51,7 @@ impl Default for FastFit {
 }
 
 impl FastFit {
-    /// Nothing seen yet.
+    /// Starts without pictures.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -62,13 +61,13 @@ impl FastFit {
         }
     }
 
-    /// First pass: magnitudes and what surrounds them.
-    pub fn add_to_weights(&mut self, sample: &FastSample) {
+    /// First pass: adds magnitudes and those around them.
+    pub fn add_to_weights(&mut self, sample: &QuantisedPicture) {
         for part in &sample.parts {
-            for around in &Around::of(&part.shape()) {
+            for context in &BandContext::of(&part.shape()) {
                 for plane in 0..part.planes.len() {
-                    let at = plane * N_BANDS + band_index(&around.band);
-                    add_band(&mut self.equations[at], part, around, plane);
+                    let at = plane * N_BANDS + band_index(&context.band);
+                    add_band(&mut self.equations[at], part, context, plane);
                 }
             }
         }
@@ -81,18 +80,18 @@ impl FastFit {
         }
     }
 
-    /// Second pass: what bits follow in each class.
-    pub fn add_to_chances(&mut self, sample: &FastSample) {
+    /// Second pass: counts the bits in each class.
+    pub fn add_to_chances(&mut self, sample: &QuantisedPicture) {
         let mut sums = RowSums::new();
         for part in &sample.parts {
             let magnitudes = magnitudes(part);
-            for around in &Around::of(&part.shape()) {
-                let band = &around.band;
+            for context in &BandContext::of(&part.shape()) {
+                let band = &context.band;
                 for plane in 0..part.planes.len() {
                     let weights = &self.weights[plane * N_BANDS + band_index(band)];
                     let mut state = 0;
                     for y in 0..if band.width == 0 { 0 } else { band.height } {
-                        sums.fill(around, weights, &magnitudes, plane, y);
+                        sums.fill(context, weights, &magnitudes, plane, y);
                         let row = &part.planes[plane][band.row(y)..][..band.width];
                         let (mut left, mut left_2) = (0, 0);
                         for (&n, &sum) in row.iter().zip(&sums.sums) {
@@ -140,7 +139,7 @@ impl FastFit {
         text
     }
 
-    /// Rare classes lean on what a geometric distribution of their mean would say.
+    /// The chance of a bit. In rare classes it leans towards that of a geometric distribution.
     fn chance(&self, class: usize, odd: usize, bit: usize) -> u16 {
         const PRIOR: f64 = 4.0;
         let [zeros, ones] = self.counts[class][odd][bit].map(|n| n as f64);
@@ -161,11 +160,11 @@ fn magnitudes(part: &Part) -> Vec<Vec<i32>> {
     part.planes.iter().map(of).collect()
 }
 
-/// Adds a band's coefficients, each weighted by what the present tables expect: in effect a fit of
-/// relative errors.
-fn add_band(equations: &mut Equations, part: &Part, around: &Around, plane: usize) {
+/// Adds a band's coefficients, weighted by the present tables' expectations, so that relative
+/// errors are fitted.
+fn add_band(equations: &mut Equations, part: &Part, context: &BandContext, plane: usize) {
     let magnitudes = magnitudes(part);
-    let band = &around.band;
+    let band = &context.band;
     let present = weights(plane, band);
     let mut sums = RowSums::new();
     for y in 0..if band.width == 0 { 0 } else { band.height } {
@@ -178,7 +177,7 @@ fn add_band(equations: &mut Equations, part: &Part, around: &Around, plane: usiz
                 _ => {
                     let mut unit = [0; N_WEIGHTS];
                     unit[i] = 1;
-                    sums.fill(around, &unit, &magnitudes, plane, y);
+                    sums.fill(context, &unit, &magnitudes, plane, y);
                     sums.sums.clone()
                 }
             })

@@ -1,41 +1,41 @@
-//! The first bytes of segment 0: what the picture is and how it was coded.
+//! The header at the start of segment 0: the picture's size and kind, and how it was coded.
 
-use crate::colour::Colour;
+use crate::colour::ColourBasis;
 use crate::models::Models;
 use crate::picture::{MAX_PIXELS, MAX_SIDE};
 use thiserror::Error;
 
-/// Version of the format that is written, and the newest that is read.
+/// The version of the format that is written and read.
 const VERSION: u8 = 1;
 
 /// Smallest and largest step, in 1/16384 grey levels.
 pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 256..=1 << 22;
 
-/// What a header says.
+/// The header's fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) models: Models,
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// Samples a pixel of the picture, 1 or 3.
+    /// Samples per pixel of the picture, 1 or 3.
     pub(crate) channels: usize,
-    /// How its planes are made; a single plane, with all channels equal, has none.
-    pub(crate) colour: Option<Colour>,
+    /// The basis of three planes; none if there is a single plane, with all channels equal.
+    pub(crate) colour: Option<ColourBasis>,
     /// Quantiser step in 1/16384 grey levels.
     pub(crate) step: u32,
 }
 
-/// Why segment 0 cannot be decoded.
+/// Why a header cannot be read.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderError {
     /// The segment ends inside the header.
     #[error("the first segment of {found} bytes ends inside its header")]
     Truncated {
-        /// Bytes there.
+        /// Length of the segment.
         found: usize,
     },
-    /// Written by a newer version, or not a coded picture.
+    /// Another version of the format, or not a coded picture.
     #[error("format version {found}: expected {VERSION}")]
     Version {
         /// Version found.
@@ -51,7 +51,7 @@ pub enum HeaderError {
         /// Height found.
         height: u64,
     },
-    /// A field has a value that is never written.
+    /// A field has an invalid value.
     #[error("field `{name}` has the value {found}")]
     Field {
         /// Name of the field.
@@ -77,7 +77,7 @@ impl Header {
         write_number(bytes, self.height as u64);
         if self.models != Models::Lossless {
             write_number(bytes, u64::from(self.step));
-            for value in self.colour.iter().flat_map(Colour::stored).flatten() {
+            for value in self.colour.iter().flat_map(ColourBasis::stored).flatten() {
                 bytes.extend_from_slice(&value.to_le_bytes());
             }
         }
@@ -123,7 +123,7 @@ impl Header {
                 .ok_or(field("step", step))?;
             if flags >> 3 & 1 == 1 {
                 let (first, second) = (reader.row()?, reader.row()?);
-                header.colour = Some(Colour::from_rows(first, second));
+                header.colour = Some(ColourBasis::from_rows(first, second));
             }
         }
         Ok((header, &bytes[reader.at..]))
@@ -154,7 +154,7 @@ impl Reader<'_> {
         Ok(byte)
     }
 
-    /// Seven bits a byte, lowest first; four bytes at most.
+    /// A number of at most four bytes, with seven bits in each, lowest first.
     fn number(&mut self) -> Result<u64, HeaderError> {
         let mut number = 0;
         for i in 0..4 {
@@ -189,7 +189,10 @@ mod tests {
             width: 32_768,
             height: 300,
             channels: 3,
-            colour: Some(Colour::from_rows([9459, 9459, 9459], [11585, 0, -11585])),
+            colour: Some(ColourBasis::from_rows(
+                [9459, 9459, 9459],
+                [11585, 0, -11585],
+            )),
             step: 15_000,
         }
     }

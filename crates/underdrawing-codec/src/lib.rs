@@ -1,11 +1,28 @@
-//! A picture codec made for being hidden: the most picture in a given number of bytes.
+//! A picture codec for hidden pictures: the best quality in a given number of bytes.
 //!
-//! It knows nothing of hiding. A coded picture is a list of segments, byte strings of known
-//! length: the first holds what the whole picture needs, each further one a stripe of rows, so that
-//! stripes can be decoded by threads of their own and a damaged one leaves the others whole.
+//! ```
+//! use underdrawing_codec::{Effort, Encoder, MAX_PIXELS, Picture, decode};
 //!
-//! Every bit is decided by integers (or by plain multiply and add of floats, in the encoder alone),
-//! so that the same picture gives the same bytes on every machine and with any number of threads.
+//! let samples = (0..3 * 96 * 64).map(|i| (i / 97) as u8).collect();
+//! let picture = Picture::new(96, 64, 3, samples)?;
+//! let coded = Encoder::new(&picture, Effort::Fast).encode_to_bytes(1500)?;
+//! let segments: Vec<_> = coded.segments.iter().map(|s| Some(&s[..])).collect();
+//! assert_eq!(decode(&segments, MAX_PIXELS)?.picture.width(), 96);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The codec knows nothing of hiding. A coded picture is a list of segments, byte strings whose
+//! lengths the caller keeps. The first holds what the whole picture needs, each of the others a
+//! stripe of rows. So stripes can be decoded in parallel, and damage to one leaves the others
+//! intact.
+//!
+//! How it works: a colour transform fitted to the picture, a 9/7 wavelet, dependent (trellis-coded)
+//! quantisation, and a binary range coder driven by one of three models, from counters to mixed
+//! predictions. What fits without loss is coded without loss. `docs/format.md`, section 4,
+//! describes the format.
+//!
+//! All decisions are made in integers, or in the encoder by plain float arithmetic that is never
+//! fused. So the same picture gives the same bytes on every machine and with any number of threads.
 
 mod bands;
 mod best;
@@ -20,6 +37,7 @@ mod header;
 mod lossless;
 mod models;
 mod normal;
+mod parallel;
 mod part;
 mod picture;
 mod planes;
@@ -28,19 +46,19 @@ mod simd;
 mod step;
 mod wavelet;
 
-pub use decoder::{DecodeError, DecodeLimits, Decoded, decode, n_segments, n_stripes};
+pub use decoder::{DecodeError, Decoded, decode, n_segments, n_stripes};
 pub use encoder::{Coded, EncodeError, Encoder, RateCurve};
 pub use header::HeaderError;
 pub use picture::{MAX_PIXELS, MAX_SIDE, Picture, PictureError};
 
-/// How much work goes into fewer bytes.
+/// How much time is spent to save bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// Tables and counters only.
+    /// Tables and counters: the fastest.
     Fast,
     /// In between.
     Normal,
-    /// The strongest models.
+    /// Regressions and mixing: the fewest bytes.
     #[default]
     Best,
 }

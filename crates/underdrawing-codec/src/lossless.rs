@@ -1,14 +1,15 @@
-//! Rows of a picture without loss: pixel by pixel, as a repetition of one seen before or as the
-//! error of a prediction.
+//! The lossless models: each pixel is coded as the repetition of one seen before, or by the errors
+//! of predictions of its samples.
 //!
-//! Flat areas, text and patterns are mostly repetitions; where the neighbourhood has none, none is
-//! asked for. Rows coded together start from nothing, so that stripes do not depend on each other.
+//! Flat areas, text and patterns are mostly repetitions. Where the neighbourhood suggests none, no
+//! bits are spent on asking. Each stripe starts with fresh models, so stripes do not depend on each
+//! other.
 
 mod predict;
 mod repeat;
 
 use crate::Picture;
-use crate::entropy::{BitCoder, Decoder, Encoder};
+use crate::entropy::RangeCoder;
 use crate::simd::with_simd;
 use predict::Predictor;
 use repeat::Repeater;
@@ -21,7 +22,7 @@ type Pixel = [i32; 3];
 const MARGIN: usize = 3;
 
 /// Pixels around the one being coded.
-struct Around {
+struct Neighbours {
     west: Pixel,
     west_2: Pixel,
     north: Pixel,
@@ -29,7 +30,7 @@ struct Around {
     north_east: Pixel,
     north_2: Pixel,
     north_2_east: Pixel,
-    /// Further away, for the repetitions' memory alone.
+    /// Further away; only the memory of repetitions uses them.
     far: [Pixel; 6],
 }
 
@@ -47,7 +48,7 @@ impl Rows {
         }
     }
 
-    /// Moves a row down; margins repeat what is nearest above.
+    /// Moves on to the next row; its margins repeat the nearest pixels above.
     fn next(&mut self) {
         self.rows.rotate_right(1);
         let [here, above, _] = &mut self.rows;
@@ -57,10 +58,10 @@ impl Rows {
     }
 
     #[inline(always)]
-    fn around(&self, x: usize) -> Around {
+    fn neighbours(&self, x: usize) -> Neighbours {
         let at = x + MARGIN;
         let [here, above, above_2] = &self.rows;
-        Around {
+        Neighbours {
             west: here[at - 1],
             west_2: here[at - 2],
             north: above[at],
@@ -80,65 +81,54 @@ impl Rows {
     }
 }
 
-/// Codes `samples`, whole rows: reads them with an encoder, writes them with a decoder. `go_on` is
-/// asked after each row.
-fn code_rows<C: BitCoder>(
-    coder: &mut C,
-    samples: &mut [u8],
-    width: usize,
+/// The state of the models after the rows coded so far.
+struct Model {
     channels: usize,
-    go_on: &impl Fn(&C) -> bool,
-) -> bool {
-    let mut rows = Rows::new(width);
-    let mut repeater = Repeater::new(samples.len() / channels);
-    let mut predictor = Predictor::new(width, channels);
-    for row in samples.chunks_exact_mut(width * channels) {
-        rows.next();
+    rows: Rows,
+    repeater: Repeater,
+    predictor: Predictor,
+}
+
+impl Model {
+    fn new(width: usize, height: usize, channels: usize) -> Self {
+        Self {
+            channels,
+            rows: Rows::new(width),
+            repeater: Repeater::new(width * height),
+            predictor: Predictor::new(width, channels),
+        }
+    }
+
+    /// Codes the next row: takes samples from `row` when writing, puts them there when reading.
+    fn code_row(&mut self, coder: &mut RangeCoder, row: &mut [u8]) {
+        self.rows.next();
+        self.predictor.begin_row();
         with_simd(
             #[inline(always)]
             || {
-                code_row(
-                    coder,
-                    row,
-                    channels,
-                    &mut rows,
-                    &mut repeater,
-                    &mut predictor,
-                );
+                for (x, samples) in row.chunks_exact_mut(self.channels).enumerate() {
+                    self.code_pixel(coder, x, samples);
+                }
             },
         );
-        if !go_on(coder) {
-            return false;
-        }
     }
-    true
-}
 
-#[inline(always)]
-fn code_row<C: BitCoder>(
-    coder: &mut C,
-    row: &mut [u8],
-    channels: usize,
-    rows: &mut Rows,
-    repeater: &mut Repeater,
-    predictor: &mut Predictor,
-) {
-    predictor.begin_row();
-    for (x, samples) in row.chunks_exact_mut(channels).enumerate() {
-        let around = rows.around(x);
+    #[inline(always)]
+    fn code_pixel(&mut self, coder: &mut RangeCoder, x: usize, samples: &mut [u8]) {
+        let neighbours = self.rows.neighbours(x);
         let pixel = match *samples {
             [r, g, b] => [g.into(), r.into(), b.into()],
             _ => [samples[0].into(), 0, 0],
         };
-        let pixel = match repeater.code(coder, &around, pixel) {
+        let pixel = match self.repeater.code(coder, &neighbours, pixel) {
             Some(pixel) => {
-                predictor.pass(x);
+                self.predictor.pass(x);
                 pixel
             }
-            None => predictor.code(coder, &around, x, pixel),
+            None => self.predictor.code(coder, &neighbours, x, pixel),
         };
-        repeater.learn(pixel);
-        rows.rows[0][x + MARGIN] = pixel;
+        self.repeater.learn(pixel);
+        self.rows.rows[0][x + MARGIN] = pixel;
         let bytes = pixel.map(|v| v as u8);
         match samples {
             [r, g, b] => [*g, *r, *b] = bytes,
@@ -147,7 +137,7 @@ fn code_row<C: BitCoder>(
     }
 }
 
-/// Codes some rows in at most `budget` bytes; gives up as soon as they are exceeded.
+/// Codes some rows. Gives up as soon as they take more than `budget` bytes.
 pub(crate) fn encode_within(
     picture: &Picture,
     rows: Range<usize>,
@@ -155,11 +145,13 @@ pub(crate) fn encode_within(
 ) -> Option<Vec<u8>> {
     let stride = picture.width() * picture.channels();
     let mut samples = picture.samples()[rows.start * stride..rows.end * stride].to_vec();
-    let mut coder = Encoder::new();
-    let fits = |coder: &Encoder| coder.len() <= budget;
-    let (width, channels) = (picture.width(), picture.channels());
-    if !code_rows(&mut coder, &mut samples, width, channels, &fits) {
-        return None;
+    let mut model = Model::new(picture.width(), rows.len(), picture.channels());
+    let mut coder = RangeCoder::writer();
+    for row in samples.chunks_exact_mut(stride) {
+        model.code_row(&mut coder, row);
+        if coder.len() > budget {
+            return None;
+        }
     }
     let bytes = coder.finish();
     (bytes.len() <= budget).then_some(bytes)
@@ -172,9 +164,12 @@ pub(crate) fn encode(picture: &Picture, rows: Range<usize>) -> Vec<u8> {
 
 /// Decodes whole rows of `width` pixels into `samples`. Any bytes decode to something.
 pub(crate) fn decode(bytes: &[u8], width: usize, channels: usize, samples: &mut [u8]) {
-    code_rows(&mut Decoder::new(bytes), samples, width, channels, &|_| {
-        true
-    });
+    let stride = width * channels;
+    let mut model = Model::new(width, samples.len() / stride, channels);
+    let mut coder = RangeCoder::reader(bytes);
+    for row in samples.chunks_exact_mut(stride) {
+        model.code_row(&mut coder, row);
+    }
 }
 
 #[cfg(test)]
@@ -218,7 +213,7 @@ mod tests {
 
     #[test]
     fn extremes_come_back() {
-        // Noise of full swing: the largest errors that there are.
+        // Noise at full amplitude: the largest possible errors.
         let mut state = 5u32;
         let samples = (0..3 * 40 * 40).map(|_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -240,7 +235,7 @@ mod tests {
 
     #[test]
     fn repeated_glyphs_cost_little() {
-        // Random tiles of eight kinds in columns of text: far below their entropy pixel by pixel.
+        // Lines of eight kinds of random glyphs: far fewer bits than pixels.
         let samples = (0..256 * 256).map(|i| {
             let (x, y) = (i % 256, i / 256);
             let glyph = (x / 8 * 7 + y / 12 * 5) % 8;
@@ -249,7 +244,7 @@ mod tests {
         });
         let picture = Picture::new(256, 256, 1, samples.collect()).unwrap();
         let n = encode(&picture, 0..256).len();
-        assert!(n < 2500, "{n}"); // 8192 at one bit a pixel.
+        assert!(n < 2500, "{n}"); // 8192 at one bit per pixel.
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! Which models code a picture's coefficients.
+//! The models that code a picture.
 
-use crate::best::{self, Low};
-use crate::entropy::BitCoder;
+use crate::best::{self, LowBand};
+use crate::entropy::RangeCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
 use crate::{Effort, fast, normal};
 
-/// Which models code the picture.
+/// The models that code a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Models {
-    /// Samples, not coefficients: nothing is lost.
+    /// Those of samples; the others code coefficients.
     Lossless,
     Fast,
     Normal,
@@ -17,7 +17,7 @@ pub(crate) enum Models {
 }
 
 impl Models {
-    /// The models that an effort asks for.
+    /// The lossy models of an effort.
     pub(crate) fn of(effort: Effort) -> Self {
         match effort {
             Effort::Fast => Models::Fast,
@@ -26,7 +26,7 @@ impl Models {
         }
     }
 
-    /// The quantiser's state machine.
+    /// The state machine of the quantisers.
     pub(crate) fn machine(self) -> Machine {
         match self {
             Models::Lossless | Models::Fast => Machine::EIGHT,
@@ -35,28 +35,26 @@ impl Models {
         }
     }
 
-    /// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into
-    /// it with a decoder. A stripe's level 3 is there already; `context` is what else it may know.
-    pub(crate) fn code_part<C: BitCoder>(self, coder: &mut C, part: &mut Part, context: &[Low]) {
+    /// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+    /// reading. A stripe's level 3 is there already; `low_bands` is what
+    /// [`Self::low_bands`] gives for the part.
+    pub(crate) fn code_part(self, coder: &mut RangeCoder, part: &mut Part, low_bands: &[LowBand]) {
         let machine = self.machine();
         match self {
             Models::Lossless | Models::Fast => fast::code_part(coder, machine, part),
             Models::Normal => normal::code_part(coder, machine, part),
-            Models::Best => best::code_part(coder, machine, part, context),
+            Models::Best => best::code_part(coder, machine, part, low_bands),
         }
     }
 
-    /// What each part may know of the rest: nothing for the whole-picture part, which comes first;
-    /// the stripes know that one.
-    pub(crate) fn contexts(self, whole: &Part, cut: &Cut) -> Vec<Context> {
+    /// For each part the low band that its details refine, one per plane. Only the best models use
+    /// it, and only for the stripes, which come after the whole-picture part.
+    pub(crate) fn low_bands(self, whole: &Part, cut: &Cut) -> Vec<Vec<LowBand>> {
         match self {
-            Models::Best => best::lows(whole, cut),
+            Models::Best => best::low_bands(whole, cut),
             Models::Lossless | Models::Fast | Models::Normal => {
-                vec![Context::new(); 1 + cut.n_stripes()]
+                vec![Vec::new(); 1 + cut.n_stripes()]
             }
         }
     }
 }
-
-/// The low band that a part's details belong to, a plane each; for the best models only.
-pub(crate) type Context = Vec<Low>;

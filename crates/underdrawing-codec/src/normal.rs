@@ -1,38 +1,40 @@
-//! The normal models: the fast model's chance, mixed with those of counters that look at other
-//! things, and signs guessed from those of the neighbours.
+//! The normal models: the fast model's counters mixed with counters in other contexts, and signs
+//! predicted from those of the neighbours.
 
 mod model;
-mod surroundings;
+mod row_contexts;
 
-use crate::entropy::BitCoder;
-use crate::fast::context::{Around, MAX_MAGNITUDE, RowSums, class, weight, weights};
+use crate::entropy::{BitCoder, RangeCoder, Reading, Writing};
+use crate::fast::context::{BandContext, MAX_MAGNITUDE, RowSums, class, weight, weights};
 use crate::fast::outside_magnitudes;
 use crate::part::Part;
 use crate::quantise::{Machine, index, multiple};
-use crate::simd::with_simd;
-use model::{Model, Situation};
-use surroundings::Surroundings;
+use model::{Context, Model};
+use row_contexts::RowContexts;
 
-/// Codes all coefficients of a part: reads them from `part` with an encoder, writes them into it
-/// with a decoder. A stripe's level 3 is there already.
-pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
-    let around = Around::of(&part.shape());
-    let mut magnitudes = outside_magnitudes(part, &around);
+/// Codes all coefficients of a part: takes them from `part` when writing, puts them there when
+/// reading. A stripe's level 3 is there already.
+pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Part) {
+    if coder.reads() {
+        code_with(&mut Reading(coder), machine, part);
+    } else {
+        code_with(&mut Writing(coder), machine, part);
+    }
+}
+
+fn code_with<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
+    let contexts = BandContext::of(&part.shape());
+    let mut magnitudes = outside_magnitudes(part, &contexts);
     let mut model = Model::new();
-    let (mut sums, mut surroundings) = (RowSums::new(), Surroundings::default());
-    for around in &around {
-        let band = &around.band;
+    let (mut sums, mut row_contexts) = (RowSums::new(), RowContexts::default());
+    for context in &contexts {
+        let band = &context.band;
         for plane in 0..part.planes.len() {
             let weights = weights(plane, band);
             let mut state = 0;
             for y in 0..if band.width == 0 { 0 } else { band.height } {
-                with_simd(
-                    #[inline(always)]
-                    || {
-                        sums.fill(around, weights, &magnitudes, plane, y);
-                        surroundings.fill(around, part, &magnitudes, plane, y);
-                    },
-                );
+                sums.fill(context, weights, &magnitudes, plane, y);
+                row_contexts.fill(context, part, &magnitudes, plane, y);
                 let row = band.row(y)..band.row(y) + band.width;
                 let mut coding = Row {
                     coder,
@@ -41,7 +43,7 @@ pub(crate) fn code_part<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut
                     state: &mut state,
                     sums: &sums.sums,
                     near: [weights[weight::LEFT], weights[weight::LEFT_2]],
-                    surroundings: &surroundings,
+                    row_contexts: &row_contexts,
                 };
                 coding.code(
                     &mut part.planes[plane][row.clone()],
@@ -61,7 +63,7 @@ struct Row<'a, C> {
     sums: &'a [i32],
     /// Weights of the two coefficients to the left.
     near: [i32; 2],
-    surroundings: &'a Surroundings,
+    row_contexts: &'a RowContexts,
 }
 
 impl<C: BitCoder> Row<'_, C> {
@@ -71,21 +73,21 @@ impl<C: BitCoder> Row<'_, C> {
         for x in 0..row.len() {
             let class = class(self.sums[x] + self.near[0] * left + self.near[1] * left_2);
             let odd = self.machine.is_odd(*self.state);
-            let situation = Situation {
+            let context = Context {
                 class,
                 odd,
-                band: self.surroundings.band,
-                near: self.surroundings.near(x, left, left_2),
-                elsewhere: self.surroundings.elsewhere(x),
+                band: self.row_contexts.band,
+                near: self.row_contexts.near(x, left, left_2),
+                elsewhere: self.row_contexts.elsewhere(x),
             };
-            let k = self.model.index(self.coder, &situation, index(row[x], odd));
+            let k = self.model.index(self.coder, &context, index(row[x], odd));
             *self.state = self.machine.next(*self.state, k);
             let size = multiple(k, odd) as i32;
             row[x] = if k == 0 {
                 0
             } else {
-                let context = self.surroundings.signs(x, left_sign);
-                if self.model.sign(self.coder, context, row[x] < 0) {
+                let signs = self.row_contexts.signs(x, left_sign);
+                if self.model.sign(self.coder, signs, row[x] < 0) {
                     -size
                 } else {
                     size

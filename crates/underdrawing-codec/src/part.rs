@@ -1,9 +1,9 @@
-//! How a picture's coefficients are cut into the parts that are coded by themselves.
+//! How a picture's coefficients are cut into parts that are coded separately.
 //!
-//! The whole-picture part holds LL and levels 5 to 3, a plane of a quarter of the picture's sides
-//! in the layout of a transform of three levels. A stripe holds the rows of levels 2 and 1 that
-//! belong to some rows of the picture, and has the layout of a transform of two levels; in place of
-//! its low band it holds its rows of level 3, as something to look at while coding.
+//! The whole-picture part holds LL and levels 5 to 3. Its planes have a quarter of the picture's
+//! sides, in the layout of a transform of three levels. A stripe holds the rows of levels 2 and 1
+//! that belong to some rows of the picture, in the layout of a transform of two levels. In place of
+//! its low band it has its rows of level 3, which are known when it is coded.
 
 use crate::bands::{Band, LEVELS, Orientation, STRIPE_LEVELS, bands};
 use std::ops::Range;
@@ -11,13 +11,13 @@ use std::ops::Range;
 /// Rows of a stripe are a multiple of this: one row of level 3.
 const ROW_UNIT: usize = 1 << (STRIPE_LEVELS + 1);
 
-/// Pixels of a stripe, about. Smaller ones cost rate, since their models learn by themselves.
+/// About how many pixels a stripe has. Smaller ones would cost rate, since each has to learn anew.
 const STRIPE_PIXELS: u64 = 98_304;
 
-/// Stripes at most; a picture of 50 megapixels has as many.
+/// The most stripes; pictures from about 6 megapixels on have as many.
 const MAX_STRIPES: u64 = 64;
 
-/// Coefficients, quantised or not, of one part: a plane a colour.
+/// The coefficients of one part, quantised or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     /// Columns of the planes.
@@ -26,7 +26,7 @@ pub(crate) struct Part {
     pub(crate) height: usize,
     /// Whether this is the whole-picture part.
     pub(crate) whole: bool,
-    /// A plane a colour, `width * height` each.
+    /// One or three planes of `width * height` coefficients.
     pub(crate) planes: Vec<Vec<i32>>,
 }
 
@@ -99,7 +99,7 @@ impl Shape {
     }
 }
 
-/// How a picture is cut: into the whole-picture part and stripes of rows.
+/// The cut of a picture into the whole-picture part and stripes of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     width: usize,
@@ -114,7 +114,7 @@ impl Cut {
         let pixels = width as u64 * height as u64;
         let units = height.div_ceil(ROW_UNIT);
         let wanted = ((pixels + STRIPE_PIXELS / 2) / STRIPE_PIXELS).clamp(1, MAX_STRIPES) as usize;
-        // A stripe needs rows to learn from, and a filter's reach of lost rows on either side.
+        // A stripe has enough rows to learn from, and more than the filters' reach at either end.
         let n = wanted.min(units.div_ceil(4));
         let starts = (0..=n)
             .map(|i| (i * units / n * ROW_UNIT).min(height))
@@ -131,12 +131,12 @@ impl Cut {
         self.starts.len() - 1
     }
 
-    /// Rows of the picture that stripe `i` is about.
+    /// Rows of the picture that stripe `i` belongs to.
     pub(crate) fn rows(&self, i: usize) -> Range<usize> {
         self.starts[i]..self.starts[i + 1]
     }
 
-    /// Rows of the picture that change with stripe `i`: the filters reach further.
+    /// Rows of the picture that stripe `i` affects, which are more because of the filters' reach.
     pub(crate) fn reached_rows(&self, i: usize) -> Range<usize> {
         // Synthesis at level 1 reaches 4 samples, at level 2 twice as far; together 12.
         let rows = self.rows(i);
@@ -161,7 +161,7 @@ impl Cut {
         }
     }
 
-    /// Cuts a transformed plane into what goes to the parts: the whole one first.
+    /// Cuts a transformed plane into those of the parts, the whole-picture part first.
     pub(crate) fn split(&self, plane: &[i32]) -> Vec<Vec<i32>> {
         let whole = self.whole();
         let mut parts = vec![
@@ -183,7 +183,7 @@ impl Cut {
         parts
     }
 
-    /// The opposite of [`Self::split`], with `convert` applied to each row of each band.
+    /// The inverse of [`Self::split`], with `convert` applied to each row of each band.
     pub(crate) fn join(
         &self,
         whole: &[i32],
@@ -232,7 +232,7 @@ impl Cut {
         }
     }
 
-    /// Calls with (index in the plane, index in the stripe's plane, width) for each row of
+    /// Calls `call` with (index in the plane, index in the stripe's plane, width) for each row of
     /// each band of stripe `i`.
     fn each_row(&self, i: usize, mut call: impl FnMut(usize, usize, usize)) {
         self.each_band_row(i, |_, there, here, width| call(there, here, width));

@@ -1,14 +1,15 @@
-//! Pictures in memory: 8-bit samples, grey or RGB.
+//! Pictures in memory.
 
 use thiserror::Error;
 
-/// Most pixels of a picture, as many as a decoder ever allocates for.
+/// The most pixels of a picture that the format can hold. How many a decoder accepts is for its
+/// caller to decide.
 pub const MAX_PIXELS: u64 = 120_000_000;
 
-/// Longest side in pixels.
+/// The longest side, in pixels, of a picture that the format can hold.
 pub const MAX_SIDE: usize = 32_768;
 
-/// A picture: 8-bit samples, interleaved, row by row from the top left.
+/// A grey or RGB picture: 8-bit samples, interleaved, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     width: usize,
@@ -31,18 +32,18 @@ pub enum PictureError {
         /// Height found.
         height: usize,
     },
-    /// Neither grey nor RGB.
-    #[error("{found} samples a pixel: expected 1 or 3")]
+    /// The number of channels is neither 1 (grey) nor 3 (RGB).
+    #[error("{found} samples per pixel: expected 1 or 3")]
     Channels {
-        /// Samples a pixel found.
+        /// Samples per pixel found.
         found: usize,
     },
-    /// The buffer's length does not fit the size.
+    /// The buffer's length does not match the size.
     #[error("a buffer of {found} samples: expected {expected}")]
     Length {
-        /// Samples that size and channels ask for.
+        /// Samples that the size and the channels ask for.
         expected: usize,
-        /// Samples there.
+        /// Samples in the buffer.
         found: usize,
     },
 }
@@ -51,7 +52,8 @@ impl Picture {
     /// Takes `channels * width * height` samples, interleaved; `channels` is 1 (grey) or 3 (RGB).
     ///
     /// # Errors
-    /// When a side is zero or too large, or the buffer has another length.
+    /// When the format cannot hold a picture of this size or with these channels, or the buffer has
+    /// another length.
     pub fn new(
         width: usize,
         height: usize,
@@ -80,19 +82,19 @@ impl Picture {
         })
     }
 
-    /// Columns.
+    /// Width in pixels.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Rows.
+    /// Height in pixels.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Samples a pixel: 1 or 3.
+    /// Samples per pixel: 1 or 3.
     #[must_use]
     pub fn channels(&self) -> usize {
         self.channels
@@ -104,7 +106,7 @@ impl Picture {
         &self.samples
     }
 
-    /// The buffer itself.
+    /// The samples, as a buffer of their own.
     #[must_use]
     pub fn into_samples(self) -> Vec<u8> {
         self.samples

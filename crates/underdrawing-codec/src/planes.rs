@@ -1,42 +1,43 @@
-//! Pictures to parts of coefficients and back.
+//! From a picture to its parts of coefficients, and back.
 
 use crate::Picture;
 use crate::bands::LEVELS;
-use crate::colour::{Colour, forward_grey, inverse_grey};
+use crate::colour::{ColourBasis, forward_grey, inverse_grey};
+use crate::parallel;
 use crate::part::{Cut, Part};
+use crate::simd::with_simd;
 use crate::step;
 use crate::wavelet;
-use rayon::prelude::*;
 
-/// The picture's own basis; none if it is grey, whatever its channels.
-pub(crate) fn colour_of(picture: &Picture) -> Option<Colour> {
+/// The basis fitted to a picture; none if it is grey, with one channel or with three.
+pub(crate) fn colour_of(picture: &Picture) -> Option<ColourBasis> {
     let grey = picture.channels() == 1
         || picture
             .samples()
-            .par_chunks(3 * 4096)
-            .all(|pixels| pixels.chunks_exact(3).all(|p| p[0] == p[1] && p[1] == p[2]));
-    (!grey).then(|| Colour::of(picture))
+            .chunks_exact(3)
+            .all(|p| p[0] == p[1] && p[1] == p[2]);
+    (!grey).then(|| ColourBasis::of(picture))
 }
 
-/// Transforms a picture: coefficients with 6 fraction bits, the whole-picture part first.
-pub(crate) fn transform(picture: &Picture, colour: Option<&Colour>, cut: &Cut) -> Vec<Part> {
+/// Transforms a picture to coefficients with 6 fraction bits, the whole-picture part first.
+pub(crate) fn transform(picture: &Picture, colour: Option<&ColourBasis>, cut: &Cut) -> Vec<Part> {
     let (width, channels) = (picture.width(), picture.channels());
     let stride = channels * width;
     let n_planes = if colour.is_some() { 3 } else { 1 };
-    let planes: Vec<Vec<Vec<i32>>> = (0..n_planes)
-        .into_par_iter()
-        .map(|p| {
-            let fill = |y: usize, row: &mut [i32]| {
-                let samples = &picture.samples()[y * stride..][..stride];
-                match colour {
+    let planes = parallel::map(0..n_planes, |p| {
+        let fill = |y: usize, row: &mut [i32]| {
+            let samples = &picture.samples()[y * stride..][..stride];
+            with_simd(
+                #[inline(always)]
+                || match colour {
                     Some(colour) => colour.forward_row(p, samples, row),
                     None => forward_grey(samples, channels, row),
-                }
-            };
-            let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
-            cut.split(&plane)
-        })
-        .collect();
+                },
+            );
+        };
+        let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
+        cut.split(&plane)
+    });
     let mut parts: Vec<Part> = std::iter::once(cut.whole())
         .chain((0..cut.n_stripes()).map(|i| cut.stripe(i)))
         .map(|shape| Part {
@@ -54,23 +55,20 @@ pub(crate) fn transform(picture: &Picture, colour: Option<&Colour>, cut: &Cut) -
     parts
 }
 
-/// Multiples of the step to coefficients, in planes as large as the picture.
+/// Turns multiples of the step into coefficients, in planes as large as the picture.
 fn dequantised(parts: &[Part], cut: &Cut, step: u32) -> Vec<Vec<i32>> {
-    (0..parts[0].planes.len())
-        .into_par_iter()
-        .map(|p| {
-            let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
-            cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
-                step::reconstruct(step::of_band(step, band), from, to);
-            })
+    parallel::map(0..parts[0].planes.len(), |p| {
+        let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
+        cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
+            step::reconstruct(step::of_band(step, band), from, to);
         })
-        .collect()
+    })
 }
 
-/// Rows of samples from rows of planes.
+/// Computes rows of samples from rows of planes.
 fn finish_rows(
     planes: &[Vec<i32>],
-    colour: Option<&Colour>,
+    colour: Option<&ColourBasis>,
     width: usize,
     channels: usize,
     out: &mut [u8],
@@ -89,7 +87,7 @@ pub(crate) fn samples(
     parts: &[Part],
     cut: &Cut,
     (width, height, channels): (usize, usize, usize),
-    colour: Option<&Colour>,
+    colour: Option<&ColourBasis>,
     step: u32,
 ) -> Vec<u8> {
     let planes = dequantised(parts, cut, step);
@@ -105,13 +103,12 @@ pub(crate) fn samples(
     samples
 }
 
-/// Mean squared error, in squared grey levels over all samples, of what multiples of the step
-/// decode to.
+/// Mean squared error of the samples that multiples of the step decode to, in squared grey levels.
 pub(crate) fn mean_squared_error(
     picture: &Picture,
     parts: &[Part],
     cut: &Cut,
-    colour: Option<&Colour>,
+    colour: Option<&ColourBasis>,
     step: u32,
 ) -> f64 {
     let (width, height, channels) = (picture.width(), picture.height(), picture.channels());

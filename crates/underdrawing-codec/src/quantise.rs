@@ -1,14 +1,15 @@
-//! Dependent quantisation: which multiples of the step stand for a band's coefficients.
+//! Dependent (trellis-coded) quantisation: the multiples of the step that stand for a band's
+//! coefficients.
 //!
-//! There are two quantisers with steps twice as wide as they look, one of even multiples of the
-//! step, one of odd multiples and zero. Which one is in force depends on a state that the parities
-//! of all indices so far drive, so the encoder picks among more points than it pays for.
+//! There are two quantisers, each twice as wide as the step: one of even multiples, one of odd
+//! multiples and zero. Which one is in force depends on a state, which the parities of all earlier
+//! indices determine. So the encoder chooses among more points than it pays for.
 
 mod trellis;
 
 pub(crate) use trellis::{Machine, RATED, Rates, TARGET_BITS, search};
 
-/// The index that is coded for the multiple `n` of the step: `k` counts the quantiser's points from
+/// The index that is coded for the multiple `n` of the step. It counts the quantiser's points from
 /// zero outwards.
 #[inline(always)]
 pub(crate) fn index(n: i32, odd: bool) -> u32 {

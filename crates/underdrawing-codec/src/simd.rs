@@ -1,11 +1,11 @@
-//! Plain loops compiled for the processor that runs them.
+//! Plain loops, compiled for several kinds of vector instructions.
 //!
-//! The crate is built for the oldest x86-64; `with_simd` compiles what is inlined into the closure
-//! once more for AVX2 and AVX-512 and chooses at run time. Integer code gives the same bits either
-//! way, and so does floating-point code, since the compiler never fuses or reorders it.
+//! The crate is built for the oldest x86-64. [`with_simd`] compiles whatever is inlined into a
+//! closure for AVX2 and AVX-512 too, and chooses at run time. All give the same bits: the compiler
+//! neither fuses nor reorders floating-point operations.
 
-/// Runs `work` with the widest vectors there are. Functions that it calls need `#[inline(always)]`
-/// to profit.
+/// Runs `work` with the widest vectors of this processor. Only what is `#[inline(always)]` in it
+/// benefits. Each use is compiled three times, so it should not depend on generic parameters.
 #[inline]
 pub(crate) fn with_simd<R>(work: impl FnOnce() -> R) -> R {
     #[cfg(test)]
@@ -27,7 +27,7 @@ mod tests {
     use crate::{Effort, Encoder, Picture};
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    /// The vectors that all tests of this process use meanwhile: the widest, unless a test asks.
+    /// The vectors that all tests of this process use for now: the widest unless a test sets it.
     pub(super) static LEVEL: AtomicU8 = AtomicU8::new(0);
     pub(super) const PLAIN: u8 = 1;
     pub(super) const AVX2: u8 = 2;

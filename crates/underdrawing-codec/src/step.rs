@@ -1,4 +1,4 @@
-//! From a picture's one step to each band's.
+//! Quantiser steps: a band's step follows from the picture's.
 
 use crate::bands::Band;
 use crate::quantise::TARGET_BITS;
@@ -6,7 +6,7 @@ use crate::quantise::TARGET_BITS;
 /// Fraction bits of a band's step.
 const BITS: u32 = 8;
 
-/// Size of a band's step in coefficients' units, 8 fraction bits.
+/// A band's step in units of coefficients, with 8 fraction bits.
 ///
 /// `step` is in 1/16384 grey levels; coefficients have 6 fraction bits and the band's norm.
 pub(crate) fn of_band(step: u32, band: &Band) -> i32 {
@@ -15,7 +15,7 @@ pub(crate) fn of_band(step: u32, band: &Band) -> i32 {
     (((u64::from(step) << shift) + norm / 2) / norm) as i32
 }
 
-/// A row of coefficients in 1/64 of the band's step, for the search.
+/// Converts a row of coefficients to 1/64 of the band's step, for the search.
 #[inline(always)]
 pub(crate) fn targets(size: i32, coefficients: &[i32], out: &mut [i32]) {
     let factor = (1 << (BITS + TARGET_BITS)) as f32 / size as f32;
@@ -24,7 +24,7 @@ pub(crate) fn targets(size: i32, coefficients: &[i32], out: &mut [i32]) {
     }
 }
 
-/// Coefficients from multiples of the step. Wraps for multiples that no encoder writes.
+/// Converts multiples of the step to coefficients. It wraps for multiples that no encoder writes.
 #[inline(always)]
 pub(crate) fn reconstruct(size: i32, multiples: &[i32], out: &mut [i32]) {
     for (out, &n) in out.iter_mut().zip(multiples) {

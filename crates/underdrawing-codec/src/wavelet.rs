@@ -1,36 +1,39 @@
-//! The wavelet transform of whole planes: any size, many threads, the same bits for any number.
+//! The wavelet transform of whole planes of any size, in parallel. The result does not depend on
+//! the number of threads.
 //!
-//! A transformed plane is laid out in the usual way, as large as the picture: the low band of both
-//! directions at the top left, to its right what varies horizontally (HL), below what varies
-//! vertically (LH), and both (HH) at the bottom right; the low band is split again, level by level.
+//! A transformed plane has the usual layout and the picture's size. The low band (LL) is at the top
+//! left, horizontal detail (HL) to its right, vertical detail (LH) below it, and diagonal detail
+//! (HH) at the bottom right. The low band is split again, level by level.
 //!
-//! Work is cut into groups of row pairs; each group reads two more pairs above and below, which is
-//! as far as the filters reach, and is transformed in a buffer of its own.
+//! Work is cut into groups of row pairs. Each group is transformed in its own buffer, together with
+//! two more pairs above and below, which is as far as the filters reach.
 
 pub(crate) mod lift;
 
+use crate::parallel;
 use crate::simd::with_simd;
-use lift::{FORWARD, INVERSE, Step, forward_line, inverse_line, step_lines};
-use rayon::prelude::*;
+use lift::{FORWARD, INVERSE, LiftingStep, forward_line, inverse_line, step_lines};
 use std::ops::Range;
 
-/// Row pairs a task; a window of them is small enough for the caches at common widths.
+/// Row pairs in a group. At common widths, a window of them fits in the caches.
 const PAIRS: usize = 32;
 
-/// Pairs that a group needs above and below it.
+/// Pairs that a group needs above and below itself.
 const REACH: usize = 2;
 
-/// Rows `range` of pairs in a picture of `height` rows, in a window with the filters' reach.
+/// Writes row `y` of a plane to be transformed.
+pub(crate) type Fill<'a> = dyn Fn(usize, &mut [i32]) + Sync + 'a;
+
+/// A group of row pairs (the core), with as many more around it as the filters reach.
 struct Window {
     /// Pairs in the window.
     pairs: Range<usize>,
-    /// Pairs that come out right.
+    /// Pairs of the group itself, which come out right.
     core: Range<usize>,
     width: usize,
     n_odd: usize,
     even: Vec<i32>,
     odd: Vec<i32>,
-    line: Vec<i32>,
 }
 
 impl Window {
@@ -43,15 +46,25 @@ impl Window {
             n_odd,
             even: vec![0; pairs.len() * width],
             odd: vec![0; n_odd * width],
-            line: vec![0; width],
             pairs,
             core,
         }
     }
 
+    /// Row `i` of the window.
+    #[inline(always)]
+    fn row(&mut self, i: usize) -> &mut [i32] {
+        let half = if i.is_multiple_of(2) {
+            &mut self.even
+        } else {
+            &mut self.odd
+        };
+        &mut half[i / 2 * self.width..][..self.width]
+    }
+
     /// One lifting step on all rows, mirrored at the window's ends.
     #[inline(always)]
-    fn step_rows<const SUBTRACT: bool>(&mut self, step: Step) {
+    fn step_rows<const SUBTRACT: bool>(&mut self, step: LiftingStep) {
         let w = self.width;
         if self.n_odd == 0 {
             return;
@@ -72,44 +85,42 @@ impl Window {
     }
 
     /// Transforms the window; `fill` writes row `y` of the input.
-    #[inline(always)]
-    fn forward(&mut self, fill: &impl Fn(usize, &mut [i32])) {
-        let w = self.width;
-        for (i, pair) in self.pairs.clone().enumerate() {
-            fill(2 * pair, &mut self.line);
-            forward_line(&self.line, &mut self.even[i * w..][..w]);
-            if i < self.n_odd {
-                fill(2 * pair + 1, &mut self.line);
-                forward_line(&self.line, &mut self.odd[i * w..][..w]);
-            }
-        }
-        for step in FORWARD {
-            self.step_rows::<false>(step);
-        }
+    fn forward(&mut self, fill: &Fill) {
+        let mut line = vec![0; self.width];
+        with_simd(
+            #[inline(always)]
+            || {
+                for i in 0..self.pairs.len() + self.n_odd {
+                    fill(2 * self.pairs.start + i, &mut line);
+                    forward_line(&line, self.row(i));
+                }
+                for step in FORWARD {
+                    self.step_rows::<false>(step);
+                }
+            },
+        );
     }
 
-    /// The inverse; `even` and `odd` hold rows of the low and of the high bands. Gives each row of
-    /// the core to `take`, from top to bottom.
-    #[inline(always)]
-    fn inverse(&mut self, take: &mut impl FnMut(usize, &[i32])) {
-        for step in INVERSE {
-            self.step_rows::<true>(step);
-        }
-        let w = self.width;
-        for pair in self.core.clone() {
-            let i = pair - self.pairs.start;
-            inverse_line(&mut self.even[i * w..][..w], &mut self.line);
-            take(2 * pair, &self.line);
-            if i < self.n_odd {
-                inverse_line(&mut self.odd[i * w..][..w], &mut self.line);
-                take(2 * pair + 1, &self.line);
-            }
-        }
+    /// The inverse, from rows of the low bands in `even` and of the high bands in `odd`. Writes the
+    /// rows of the core to `out`.
+    fn inverse(&mut self, out: &mut [i32]) {
+        let first = 2 * (self.core.start - self.pairs.start);
+        with_simd(
+            #[inline(always)]
+            || {
+                for step in INVERSE {
+                    self.step_rows::<true>(step);
+                }
+                for (i, row) in (first..).zip(out.chunks_exact_mut(self.width)) {
+                    inverse_line(self.row(i), row);
+                }
+            },
+        );
     }
 }
 
-/// Cuts `rows` rows of `stride` samples into groups of `PAIRS`; as many as `n` asks for, the last
-/// ones empty where the rows run out.
+/// Cuts rows of `stride` samples into `n` groups of `PAIRS`. Where the rows run out, the last
+/// groups are empty.
 fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
     (0..n)
         .map(|_| {
@@ -121,11 +132,11 @@ fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
         .collect()
 }
 
-/// One level forwards: reads rows through `fill`, writes the low band to `low` and the three others
-/// to their places in `plane`, rows of `stride`.
+/// Transforms one level: takes rows from `fill`, and writes the low band to `low` and the three
+/// others to their places in `plane`, whose rows are `stride` apart.
 fn forward_level(
     (width, height): (usize, usize),
-    fill: &(impl Fn(usize, &mut [i32]) + Sync),
+    fill: &Fill,
     low: &mut [i32],
     plane: &mut [i32],
     stride: usize,
@@ -134,44 +145,33 @@ fn forward_level(
     let n = n_pairs.div_ceil(PAIRS);
     let (top, bottom) = plane.split_at_mut(n_pairs * stride);
     let bottom = &mut bottom[..(height / 2) * stride];
-    let tasks: Vec<_> = groups(low, w2, n)
+    let outputs = groups(low, w2, n)
         .into_iter()
         .zip(groups(top, stride, n))
-        .zip(groups(bottom, stride, n))
-        .collect();
-    tasks
-        .into_par_iter()
-        .enumerate()
-        .for_each(|(i, ((low, top), bottom))| {
-            let core = i * PAIRS..((i + 1) * PAIRS).min(n_pairs);
-            let mut window = Window::new(width, height, core);
-            with_simd(
-                #[inline(always)]
-                || window.forward(fill),
-            );
-            let skip = (window.core.start - window.pairs.start) * width;
-            let even = window.even[skip..].chunks_exact(width);
-            for ((row, low), top) in even
-                .zip(low.chunks_exact_mut(w2))
-                .zip(top.chunks_exact_mut(stride))
-            {
-                low.copy_from_slice(&row[..w2]);
-                top[w2..width].copy_from_slice(&row[w2..]);
-            }
-            let odd = window.odd.get(skip..).unwrap_or(&[]).chunks_exact(width);
-            for (row, bottom) in odd.zip(bottom.chunks_exact_mut(stride)) {
-                bottom[..width].copy_from_slice(row);
-            }
-        });
+        .zip(groups(bottom, stride, n));
+    parallel::map(outputs.enumerate(), |(i, ((low, top), bottom))| {
+        let core = i * PAIRS..((i + 1) * PAIRS).min(n_pairs);
+        let mut window = Window::new(width, height, core);
+        window.forward(fill);
+        let skip = (window.core.start - window.pairs.start) * width;
+        let even = window.even[skip..].chunks_exact(width);
+        for ((row, low), top) in even
+            .zip(low.chunks_exact_mut(w2))
+            .zip(top.chunks_exact_mut(stride))
+        {
+            low.copy_from_slice(&row[..w2]);
+            top[w2..width].copy_from_slice(&row[w2..]);
+        }
+        let odd = window.odd.get(skip..).unwrap_or(&[]).chunks_exact(width);
+        for (row, bottom) in odd.zip(bottom.chunks_exact_mut(stride)) {
+            bottom[..width].copy_from_slice(row);
+        }
+    });
 }
 
-/// Transforms a plane of `levels` levels whose rows `fill` writes; returns it in the usual layout.
-pub(crate) fn forward(
-    width: usize,
-    height: usize,
-    levels: u32,
-    fill: &(impl Fn(usize, &mut [i32]) + Sync),
-) -> Vec<i32> {
+/// Transforms a plane, whose rows `fill` writes, by `levels` levels. Returns it in the usual
+/// layout.
+pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> Vec<i32> {
     let mut plane = vec![0; width * height];
     let (mut w, mut h) = (width, height);
     let mut low: Vec<i32> = Vec::new();
@@ -191,7 +191,7 @@ pub(crate) fn forward(
     plane
 }
 
-/// A window loaded from the low band and a plane's other bands, not yet transformed back.
+/// A window ready for the inverse, loaded from the low band and from a plane's other bands.
 fn loaded(
     (width, height): (usize, usize),
     core: Range<usize>,
@@ -226,7 +226,7 @@ fn sizes(width: usize, height: usize, levels: u32) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Undoes all levels but the first: the first level's low band.
+/// Undoes all levels but the first; returns the first level's low band.
 fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> Vec<i32> {
     let &(w, h) = sizes.last().expect("there is at least one level");
     let (mut w2, h2) = (w.div_ceil(2), h.div_ceil(2));
@@ -237,31 +237,21 @@ fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> V
         .collect();
     for &(w, h) in sizes[1..].iter().rev() {
         let mut out = vec![0; w * h];
-        out.par_chunks_mut(2 * PAIRS * w)
-            .enumerate()
-            .for_each(|(i, rows)| {
-                let core = i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2));
-                let first = 2 * core.start;
-                let mut window = loaded((w, h), core, &low, plane, stride);
-                with_simd(
-                    #[inline(always)]
-                    || {
-                        window.inverse(&mut |y, row| {
-                            rows[(y - first) * w..][..w].copy_from_slice(row);
-                        });
-                    },
-                );
-            });
+        let groups = out.chunks_mut(2 * PAIRS * w).enumerate();
+        parallel::map(groups, |(i, rows)| {
+            let core = i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2));
+            loaded((w, h), core, &low, plane, stride).inverse(rows);
+        });
         (w2, low) = (w, out);
     }
     debug_assert_eq!(w2, sizes[0].0.div_ceil(2));
     low
 }
 
-/// Transforms planes of equal size back and gives them to `finish` in groups of rows, in parallel:
-/// the first row, its samples in each plane, and what `outputs` holds for these rows.
+/// Transforms planes of equal size back, and passes them to `finish` by groups of rows, in
+/// parallel: the number of the first row, the rows of each plane, and these rows of `outputs`.
 ///
-/// `outputs` is cut into rows of `out_stride`.
+/// Rows of `outputs` are `out_stride` long.
 pub(crate) fn inverse<T: Send, R: Send>(
     (width, height): (usize, usize),
     levels: u32,
@@ -271,32 +261,29 @@ pub(crate) fn inverse<T: Send, R: Send>(
     finish: &(impl Fn(usize, &[Vec<i32>], &mut [T]) -> R + Sync),
 ) -> Vec<R> {
     let sizes = sizes(width, height, levels);
-    let lows: Vec<Vec<i32>> = planes
-        .par_iter()
-        .map(|plane| inverse_to_first(plane, &sizes, width))
-        .collect();
-    outputs
-        .par_chunks_mut(2 * PAIRS * out_stride)
-        .enumerate()
-        .map(|(i, out)| {
-            let core = i * PAIRS..((i + 1) * PAIRS).min(height.div_ceil(2));
-            let first = 2 * core.start;
-            let rows: Vec<Vec<i32>> = planes
-                .iter()
-                .zip(&lows)
-                .map(|(plane, low)| {
-                    let mut rows = Vec::with_capacity(2 * core.len() * width);
-                    let mut window = loaded((width, height), core.clone(), low, plane, width);
-                    with_simd(
-                        #[inline(always)]
-                        || window.inverse(&mut |_, row| rows.extend_from_slice(row)),
-                    );
-                    rows
-                })
-                .collect();
-            finish(first, &rows, out)
-        })
-        .collect()
+    let lows = parallel::map(planes, |plane| inverse_to_first(plane, &sizes, width));
+    let groups = outputs.chunks_mut(2 * PAIRS * out_stride).enumerate();
+    parallel::map(groups, |(i, out)| {
+        let core = i * PAIRS..((i + 1) * PAIRS).min(height.div_ceil(2));
+        let rows = last_level((width, height), &core, planes, &lows);
+        finish(2 * core.start, &rows, out)
+    })
+}
+
+/// Undoes the first level for some row pairs; returns their rows, plane by plane.
+fn last_level(
+    (width, height): (usize, usize),
+    pairs: &Range<usize>,
+    planes: &[Vec<i32>],
+    lows: &[Vec<i32>],
+) -> Vec<Vec<i32>> {
+    let n_rows = (2 * pairs.end).min(height) - 2 * pairs.start;
+    let group = |(plane, low): (&Vec<i32>, &Vec<i32>)| {
+        let mut rows = vec![0; n_rows * width];
+        loaded((width, height), pairs.clone(), low, plane, width).inverse(&mut rows);
+        rows
+    };
+    planes.iter().zip(lows).map(group).collect()
 }
 
 #[cfg(test)]
@@ -349,7 +336,8 @@ mod tests {
 
     #[test]
     fn groups_do_not_change_the_transform() {
-        // A tall plane made of one column repeated must give in each column the line's transform.
+        // In a tall plane of equal columns, each column becomes the transform of the column as a
+        // line.
         let (width, height) = (3, 500);
         let input = noise(height);
         let plane = forward(width, height, 1, &|y, row| row.fill(input[y]));
@@ -358,7 +346,7 @@ mod tests {
         let mut flat = vec![0; 3];
         for (y, &expected) in halves.iter().enumerate() {
             forward_line(&[expected; 3], &mut flat);
-            // Rounding comes in another order.
+            // Rounding happens in another order.
             let diff = (plane[y * width] - flat[0]).abs();
             assert!(diff <= 8, "row {y}: {diff}");
         }

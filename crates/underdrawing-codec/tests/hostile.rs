@@ -1,11 +1,12 @@
-//! Damaged and invented segments: an error or some picture, never a panic, within the limits.
+//! Damaged and random segments give an error or some picture within the limits, never a panic.
 
 mod common;
 
 use common::scene;
-use underdrawing_codec::{DecodeError, DecodeLimits, Effort, Encoder, Picture, decode, n_segments};
+use underdrawing_codec::{DecodeError, Effort, Encoder, MAX_PIXELS, Picture, decode, n_segments};
 
-const LIMITS: DecodeLimits = DecodeLimits { max_pixels: 40_000 };
+/// What these tests are willing to hold.
+const LIMIT: u64 = 40_000;
 
 struct Random(u64);
 
@@ -21,20 +22,17 @@ impl Random {
 
 fn segments(effort: Effort) -> Vec<Vec<u8>> {
     let picture = scene(61, 45, 3);
-    Encoder::new(&picture, effort)
-        .encode_to_mse(6.0)
-        .expect("the error is within reach")
-        .segments
+    Encoder::new(&picture, effort).encode_to_mse(6.0).segments
 }
 
-/// Decodes what may be anything; the picture, if there is one, has the size that was checked.
+/// Decodes arbitrary segments. A picture, if there is one, is within the limit.
 fn check(segments: &[Vec<u8>]) {
-    check_within(segments, LIMITS.max_pixels);
+    check_within(segments, LIMIT);
 }
 
 fn check_within(segments: &[Vec<u8>], max_pixels: u64) {
     let views: Vec<Option<&[u8]>> = segments.iter().map(|s| Some(&s[..])).collect();
-    if let Ok(decoded) = decode(&views, DecodeLimits { max_pixels }) {
+    if let Ok(decoded) = decode(&views, max_pixels) {
         let pixels = decoded.picture.width() * decoded.picture.height();
         assert!(pixels as u64 <= max_pixels);
     }
@@ -45,7 +43,7 @@ fn every_truncation_is_survived() {
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
         let whole = segments(effort);
         for (i, segment) in whole.iter().enumerate() {
-            // With the strong models every seventh, which is enough to end inside all kinds of bits.
+            // For the slower models every seventh, which still ends inside all kinds of bits.
             let step = if effort == Effort::Fast { 1 } else { 7 };
             for end in (0..segment.len()).step_by(step) {
                 let mut cut = whole.clone();
@@ -88,7 +86,7 @@ fn invented_segments_are_survived() {
             .map(|_| random.next() as u8)
             .collect();
         if round.is_multiple_of(2) && first.len() > 6 {
-            // A header that can be read: version, models, sides of up to 127.
+            // A valid header: version, models, sides of up to 127.
             first[0] = 1;
             first[1] &= 15;
             first[2] &= 127;
@@ -107,7 +105,7 @@ fn invented_segments_are_survived() {
     }
 }
 
-/// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, without loss.
+/// Valid codings of all kinds: three efforts, colour and grey, flat, tiny, lossless.
 fn codings() -> Vec<Vec<Vec<u8>>> {
     let flat = Picture::new(20, 12, 3, vec![77; 720]).expect("the samples fill it");
     let mut pictures: Vec<Picture> = [(19, 14, 3), (23, 11, 1), (1, 1, 3), (2, 9, 1)]
@@ -118,16 +116,15 @@ fn codings() -> Vec<Vec<Vec<u8>>> {
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
         for picture in &pictures {
             for mse in [0.0, 4.0, 60.0] {
-                let coded = Encoder::new(picture, effort).encode_to_mse(mse);
-                all.push(coded.expect("any error can be kept").segments);
+                all.push(Encoder::new(picture, effort).encode_to_mse(mse).segments);
             }
         }
     }
     all
 }
 
-/// Changes one segment: cut, bits, bytes, a piece of another coding, noise, or numbers as large as
-/// headers hold.
+/// Damages one segment: by a cut, flipped bits, wrong bytes, a piece of another coding, noise, or
+/// the largest numbers that a header can hold.
 fn damage(random: &mut Random, segment: &mut Vec<u8>, other: &[u8]) {
     let n = segment.len().max(1) as u32;
     let at = (random.next() % n) as usize;
@@ -173,7 +170,7 @@ fn damaged_codings_of_all_kinds_are_survived() {
                 &other[i.min(other.len() - 1)],
             );
         }
-        // Sizes that the header gives now; large ones are refused by the limit.
+        // As many segments as the header now asks for. The limit refuses large pictures.
         if let Some(n) = segments.first().and_then(|first| n_segments(first).ok()) {
             segments.resize(n, Vec::new());
         }
@@ -191,9 +188,20 @@ fn limits_come_before_memory() {
     let pixels = 32_768 * 3662;
     let expected = DecodeError::Limit {
         pixels,
-        limit: LIMITS.max_pixels,
+        limit: LIMIT,
     };
-    assert_eq!(decode(&segments, LIMITS).unwrap_err(), expected);
+    assert_eq!(decode(&segments, LIMIT).unwrap_err(), expected);
+}
+
+#[test]
+fn the_limit_is_the_callers() {
+    let whole = segments(Effort::Fast);
+    let views: Vec<Option<&[u8]>> = whole.iter().map(|s| Some(&s[..])).collect();
+    let pixels = 61 * 45;
+    assert!(decode(&views, pixels).is_ok());
+    let limit = pixels - 1;
+    let expected = DecodeError::Limit { pixels, limit };
+    assert_eq!(decode(&views, limit).unwrap_err(), expected);
 }
 
 #[test]
@@ -206,26 +214,24 @@ fn a_wrong_number_of_segments_is_told() {
             expected: n,
             found: views.len(),
         };
-        assert_eq!(decode(views, LIMITS).unwrap_err(), expected);
+        assert_eq!(decode(views, LIMIT).unwrap_err(), expected);
     }
     assert_eq!(
-        decode(&[None, None], LIMITS).unwrap_err(),
+        decode(&[None, None], LIMIT).unwrap_err(),
         DecodeError::FirstMissing
     );
-    assert_eq!(decode(&[], LIMITS).unwrap_err(), DecodeError::FirstMissing);
+    assert_eq!(decode(&[], LIMIT).unwrap_err(), DecodeError::FirstMissing);
 }
 
 #[test]
 fn a_lost_stripe_leaves_the_others_whole() {
     let picture = scene(512, 600, 3);
-    let coded = Encoder::new(&picture, Effort::Fast)
-        .encode_to_mse(3.0)
-        .unwrap();
+    let coded = Encoder::new(&picture, Effort::Fast).encode_to_mse(3.0);
     let mut views: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
     assert!(views.len() > 3);
-    let whole = decode(&views, DecodeLimits::default()).unwrap().picture;
+    let whole = decode(&views, MAX_PIXELS).unwrap().picture;
     views[2] = None;
-    let damaged = decode(&views, DecodeLimits::default()).unwrap();
+    let damaged = decode(&views, MAX_PIXELS).unwrap();
     assert_eq!(damaged.lost_rows.len(), 1);
     let lost = &damaged.lost_rows[0];
     assert!(lost.len() < 600 / 2, "{lost:?}");

@@ -1,22 +1,22 @@
-//! Fits what the strong models start with to pictures; for the project's own use.
+//! Fits the initial state of the best models to pictures; for the project's own use.
 //!
-//! The models code one picture after the other without starting again; what they then know is the
-//! start of all others.
+//! The models code one picture after another without being reset. What they have learned by then is
+//! the initial state from now on.
 
 use super::model::Model;
 use super::scale::CLASSES;
-use super::{code_with, lows};
+use super::{code_with, low_bands};
 use crate::encoder::Encoder;
-use crate::entropy::{Counter, INPUTS, MAIN_NODES, Start};
+use crate::entropy::{INPUTS, MAIN_NODES, RangeCoder, Start};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::{Effort, Picture};
 use std::fmt::Write as _;
 
-/// How many observations a start counts for.
+/// How many observations the initial state counts for.
 const TRUST: i64 = 3000;
 
-/// Models of the whole-picture part and of stripes, and how they began.
+/// Models of the whole-picture part and of stripes, and a fresh one to compare with.
 pub struct BestFit {
     models: [Model; 2],
     fresh: Model,
@@ -29,7 +29,7 @@ impl Default for BestFit {
 }
 
 impl BestFit {
-    /// Nothing seen yet but what the present tables hold.
+    /// Starts from the present tables.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -38,7 +38,7 @@ impl BestFit {
         }
     }
 
-    /// Learns from a picture at about `bpp` bits a pixel; a grey one is passed over.
+    /// Learns from a picture at about `bpp` bits a pixel; grey ones are skipped.
     pub fn add(&mut self, picture: &Picture, bpp: f64) {
         let (width, height) = (picture.width(), picture.height());
         let budget = (bpp * (width * height) as f64 / 8.0) as usize;
@@ -49,11 +49,12 @@ impl BestFit {
         if parts[0].planes.len() < 3 {
             return;
         }
-        let lows = lows(&parts[0], &Cut::new(width, height));
-        for (part, low) in parts.iter_mut().zip(&lows) {
+        let low_bands = low_bands(&parts[0], &Cut::new(width, height));
+        for (part, low) in parts.iter_mut().zip(&low_bands) {
             let model = &mut self.models[usize::from(!part.whole)];
             let machine = Models::Best.machine();
-            code_with(model, &mut Counter::default(), machine, part, low);
+            // The bytes are not used, only what the model learns.
+            code_with(model, &mut RangeCoder::writer(), machine, part, low);
         }
     }
 
@@ -64,7 +65,7 @@ impl BestFit {
             .collect()
     }
 
-    /// Mean weights over classes where the model has learned.
+    /// Mixing weights, averaged over each four classes.
     fn mixing(&self) -> [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES] {
         let model = &self.models[1];
         let mut mixing = [[[[0; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
@@ -120,7 +121,7 @@ impl BestFit {
     }
 }
 
-const HEAD: &str = "//! Tables of the strong models, written by `examples/fit_best.rs`.
+const HEAD: &str = "//! Tables of the best models, written by `examples/fit_best.rs`.
 
 use crate::entropy::Start;
 

@@ -1,14 +1,14 @@
-//! A band's coefficients with a margin of zeros, so that looking around needs no conditions.
+//! A band's coefficients with a margin of zeros, so that neighbours need no bounds checks.
 
 use crate::bands::Band;
 
 /// Columns of zeros on both sides, rows above and below.
 pub(super) const MARGIN: usize = 4;
 
-/// Largest magnitude of LL that models look at.
+/// LL is clamped to this magnitude before models see it.
 pub(super) const MAX_LOW_SEEN: i32 = 1 << 15;
 
-/// Largest magnitude of a detail that models look at.
+/// Details are clamped to this magnitude before models see them.
 pub(super) const MAX_SEEN: i32 = 1023;
 
 /// Multiples of the step of one band and plane.

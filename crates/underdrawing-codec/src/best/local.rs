@@ -1,52 +1,52 @@
 //! Least squares over the close neighbourhood, for what the regression over the whole band leaves.
 //!
-//! Every coefficient coded adds the products of its regressors; older rows and more distant columns
-//! count less by a fixed factor each. The weights that fit best are solved for every second
-//! coefficient. Regressors are divided by the expected size, so that the neighbourhood's strong
-//! edges do not drown the rest.
+//! Every coefficient that is coded adds the products of its regressors. With each row and each
+//! column of distance they count less by a fixed factor. The best weights are solved for at every
+//! second coefficient. Regressors are divided by the expected size, so that strong edges nearby do
+//! not dominate.
 
-use super::known::Known;
+use super::regressors::Regressors;
 
-/// Regressors.
+/// Number of regressors.
 const N: usize = 8;
 
-/// Which of the value's regressors they are: left, its left, above, its sides and above, the low
-/// band's curvature, and the plane before.
+/// Which of the value's regressors are used: the two to the left, the one above, its two
+/// neighbours, the one above it, the low band's curvature, and the plane before.
 const CHOSEN: [usize; N] = [0, 1, 2, 3, 4, 5, 6, 12];
 
 /// Largest magnitude of a normalised regressor or target; about 16 is expected.
 const LIMIT: i32 = 160;
 
-/// What is added to the sums' diagonal: the weights of a few observations that say zero.
+/// The ridge added to the sums' diagonal, which pulls weights towards zero like a few observations.
 const RIDGE: i64 = 2500;
 
-/// Shifts of the fading across columns and down rows: 7/8. A sixteenth in either direction is worse
-/// by 0.1 % of the rate.
+/// Shifts by which sums decay across columns and down rows: to 7/8 at each. With 15/16 in either
+/// direction the rate is 0.1 % higher.
 const ACROSS: u32 = 3;
 const DOWN: u32 = 3;
 
 /// Fraction bits of the triangular factor and the weights.
 const BITS: u32 = 16;
 
-/// Bound of the factor, which keeps products inside 64 bits.
+/// Bound of the factor's entries, which keeps products within 64 bits.
 const FACTOR_LIMIT: i64 = 1 << 24;
 
-/// Products of regressors, row by row, then with the target.
+/// Sums of products of the regressors, row by row; the last row holds those with the target.
 type Sums = [[i32; N]; N + 1];
 
 /// The neighbourhood's sums along a row.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Local {
-    /// Sums of a column's rows above.
+    /// Sums of each column over the rows above.
     columns: Vec<Sums>,
-    /// Sums over columns, of the rows above.
+    /// Sums of the rows above over all columns, seen from each column.
     above: Vec<Sums>,
     /// Sums of this row so far.
     left: Sums,
     weights: [i32; N],
 }
 
-/// Fades `to` and adds.
+/// Lets `to` decay and adds.
 #[inline(always)]
 fn fade(to: &mut Sums, add: &Sums, shift: u32) {
     for (to, add) in to.iter_mut().zip(add) {
@@ -65,7 +65,7 @@ impl Local {
         self.left = Sums::default();
     }
 
-    /// Before a row: sums up the rows above around each column.
+    /// Before a row: sums the rows above, as seen from each column.
     #[inline(always)]
     pub(super) fn begin_row(&mut self) {
         let mut sum = Sums::default();
@@ -87,34 +87,41 @@ impl Local {
         self.weights = [0; N];
     }
 
-    /// What is to be added to the value expected, in the regressors' units with 8 more bits.
+    /// The correction to the expected value, in the regressors' units with 8 more bits.
     #[inline(always)]
-    pub(super) fn predict(&mut self, known: &Known, x: usize) -> i32 {
+    pub(super) fn predict(&mut self, regressors: &Regressors, x: usize) -> i32 {
         if x.is_multiple_of(2) {
             self.solve(x);
         }
         let mut sum = 0;
         for i in 0..N {
-            sum += i64::from(self.weights[i]) * i64::from(known.values[CHOSEN[i]]);
+            sum += i64::from(self.weights[i]) * i64::from(regressors.values[CHOSEN[i]]);
         }
         (sum >> (BITS - 8)).clamp(-(1 << 24), 1 << 24) as i32
     }
 
-    /// Takes in what the value expected was wrong by, in the regressors' units.
+    /// Learns from the expected value's error, in the regressors' units.
     #[inline(always)]
-    pub(super) fn learn(&mut self, known: &Known, x: usize, error: i32, weight: i32, shift: u32) {
+    pub(super) fn learn(
+        &mut self,
+        regressors: &Regressors,
+        x: usize,
+        error: i32,
+        weight: i32,
+        shift: u32,
+    ) {
         let scaled = |v: i32| ((v * weight) >> shift).clamp(-LIMIT, LIMIT);
-        let mut regressors = [0; N];
+        let mut chosen = [0; N];
         for i in 0..N {
-            regressors[i] = scaled(known.values[CHOSEN[i]]);
+            chosen[i] = scaled(regressors.values[CHOSEN[i]]);
         }
         let target = scaled(error);
         let mut products = Sums::default();
         for i in 0..N {
             for j in 0..N {
-                products[i][j] = regressors[i] * regressors[j];
+                products[i][j] = chosen[i] * chosen[j];
             }
-            products[N][i] = regressors[i] * target;
+            products[N][i] = chosen[i] * target;
         }
         fade(&mut self.left, &products, ACROSS);
         fade(&mut self.columns[x], &products, DOWN);
@@ -174,7 +181,7 @@ mod tests {
 
     #[test]
     fn finds_a_rule_that_holds_close_by() {
-        // Left of the middle the left neighbour counts half, right of it nothing does.
+        // Left of the middle a value is half its left neighbour; right of it, it is zero.
         let mut local = Local::default();
         let width = 64;
         local.begin_band(width);
@@ -183,8 +190,8 @@ mod tests {
         for y in 0..24 {
             local.begin_row();
             for x in 0..width {
-                let mut known = Known::default();
-                for value in &mut known.values {
+                let mut regressors = Regressors::default();
+                for value in &mut regressors.values {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     *value = (state >> 27) as i32 - 16;
                 }
@@ -192,8 +199,8 @@ mod tests {
                     local.solve(x);
                     found[x / 32] = local.weights[0];
                 }
-                let error = if x < 32 { known.values[0] / 2 } else { 0 };
-                local.learn(&known, x, error, 1 << 12, 12);
+                let error = if x < 32 { regressors.values[0] / 2 } else { 0 };
+                local.learn(&regressors, x, error, 1 << 12, 12);
             }
         }
         assert!((22_000..36_000).contains(&found[0]), "{found:?}");
@@ -202,19 +209,19 @@ mod tests {
 
     #[test]
     fn extremes_stay_inside_their_bounds() {
-        // Overflow checks of a test build are what this relies on.
+        // Relies on the overflow checks of a test build.
         let mut local = Local::default();
         local.begin_band(40);
         for y in 0..60 {
             local.begin_row();
             for x in 0..40 {
                 let sign = if (x * 7 + y) % 3 == 0 { 1 } else { -1 };
-                let known = Known {
+                let regressors = Regressors {
                     values: [sign * (1 << 14); 16],
-                    ..Known::default()
+                    ..Regressors::default()
                 };
-                local.predict(&known, x);
-                local.learn(&known, x, (1 << 14) * sign, 1 << 13, 12);
+                local.predict(&regressors, x);
+                local.learn(&regressors, x, (1 << 14) * sign, 1 << 13, 12);
             }
         }
     }

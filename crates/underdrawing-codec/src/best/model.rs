@@ -1,13 +1,13 @@
-//! The model of coefficients: what it remembers, and how a row is coded.
+//! The model of coefficients: its state, and how a row is coded.
 
 use super::grid::{Grid, MARGIN};
-use super::known::{BITS, Known, LEFT, LEFT_2};
 use super::local::Local;
+use super::regressors::{BITS, LEFT, LEFT_2, Regressors};
 use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse, size_between};
 use super::tables::{MIXING, REGRESSIONS};
 use crate::bands::{Band, Orientation};
 use crate::entropy::{
-    BitCoder, Cells, GUESSES, INPUTS, Logistic, MAIN_NODES, Regression, Situation, ValueCoder,
+    Cells, GUESSES, INPUTS, Logistic, MAIN_NODES, RangeCoder, Regression, ValueCoder, ValueContext,
 };
 use crate::quantise::{MAX_MULTIPLE, Machine, index, multiple};
 
@@ -17,13 +17,13 @@ const EVEN: Cells = Cells {
     back: 128,
 };
 
-/// Cells of the quantiser of odd multiples and zero: zero's is narrower.
+/// Cells of the quantiser of odd multiples and zero, whose cell is narrower.
 const ODD: Cells = Cells {
     first: 64,
     back: 256,
 };
 
-/// Rate of the mixing weights.
+/// Learning rate of the mixing weights.
 const RATE: i32 = 6;
 
 /// Coefficients that a regression remembers.
@@ -33,15 +33,14 @@ const MEMORY: i64 = 10_000;
 const RATIO_MEMORY: i32 = 250;
 const LOCAL_MEMORY: i32 = 120;
 
-/// Bands of all planes, with room to count by 16.
+/// Bands of all planes: 16 places for each plane.
 const BANDS: usize = 48;
 
 /// Columns of the table of local magnitudes.
 const HALF_CLASSES: usize = CLASSES / 2;
 
-/// What observations are weighted by: one by the square of the expected size and this much, in
-/// steps with 12 fraction bits. Without it, where next to nothing is expected the regressors are
-/// huge in proportion and rule the fit.
+/// Added to the expected size before regressors are divided by it; in steps, with 12 fraction bits.
+/// Without it, regressors would be huge where almost nothing is expected, and dominate the fit.
 const WEIGHT_FLOOR: i32 = 2048;
 
 /// State of one part's model.
@@ -53,24 +52,24 @@ pub(super) struct Model {
     /// Magnitude of a residual over the expected size, by plane and class of the size.
     ratios: Vec<Mean>,
     /// Magnitude of a residual by the class of its neighbours' and half the class of the size.
-    locals: Vec<Mean>,
+    local_sizes: Vec<Mean>,
     /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
     residuals: [Vec<i32>; 2],
     /// A regression over the close neighbourhood, on top of those of whole bands.
-    around: Local,
+    close: Local,
     plane: usize,
     orientation: Orientation,
     band: usize,
 }
 
-/// What is expected of one coefficient; 12 fraction bits.
+/// The expectation of one coefficient, with 12 fraction bits.
 struct Expected {
     size: i32,
     mean: i32,
     /// The mean corrected by the close neighbourhood.
     close: i32,
-    /// From the residuals next to it.
-    local: i32,
+    /// The magnitude to expect from the residuals nearby.
+    near: i32,
 }
 
 impl Model {
@@ -83,11 +82,11 @@ impl Model {
                 .map(|[size, value]| [Regression::new(size), Regression::new(value)])
                 .collect(),
             ratios: vec![Mean::new(1 << SIZE_BITS); CLASSES * n_planes],
-            locals: (0..CLASSES * HALF_CLASSES)
+            local_sizes: (0..CLASSES * HALF_CLASSES)
                 .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
                 .collect(),
             residuals: [Vec::new(), Vec::new()],
-            around: Local::default(),
+            close: Local::default(),
             plane: 0,
             orientation: Orientation::Ll,
             band: 0,
@@ -105,13 +104,13 @@ impl Model {
             Orientation::Hh => 3 * (band.level as usize - 1) + 2,
         };
         self.band = 16 * plane + in_plane;
-        // The first values of LL may lie anywhere.
+        // The first values of LL can be anything.
         let start = if band.orientation == Orientation::Ll {
             256 << BITS
         } else {
             0
         };
-        self.around.begin_band(band.width);
+        self.close.begin_band(band.width);
         for row in &mut self.residuals {
             row.clear();
             row.resize(band.width + 2 * MARGIN, start);
@@ -122,32 +121,33 @@ impl Model {
         4 * self.plane + self.orientation as usize
     }
 
-    /// Codes row `y` of the band; `row` is what to write, or where to.
+    /// Codes row `y` of the band: takes multiples from `row` when writing, puts them there when
+    /// reading.
     #[inline(always)]
-    pub(super) fn code_row<C: BitCoder>(
+    pub(super) fn code_row(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         machine: Machine,
         state: &mut u32,
-        known: &mut [Known],
+        regressors: &mut [Regressors],
         grid: &mut Grid,
         y: usize,
         row: &mut [i32],
     ) {
         self.residuals.swap(0, 1);
-        self.around.begin_row();
+        self.close.begin_row();
         let is_low = self.orientation == Orientation::Ll;
         let (mut left, mut left_2) = (0i32, 0i32);
         for x in 0..row.len() {
-            let known = &mut known[x];
-            known.sizes[LEFT] = left.abs() << BITS;
-            known.sizes[LEFT_2] = left_2.abs() << BITS;
-            known.values[LEFT] = left << BITS;
-            known.values[LEFT_2] = left_2 << BITS;
+            let regressors = &mut regressors[x];
+            regressors.sizes[LEFT] = left.abs() << BITS;
+            regressors.sizes[LEFT_2] = left_2.abs() << BITS;
+            regressors.values[LEFT] = left << BITS;
+            regressors.values[LEFT_2] = left_2 << BITS;
             let expected = if is_low {
                 self.expect_low(grid, x, y)
             } else {
-                self.expect(known, x)
+                self.expect(regressors, x)
             };
             let odd = machine.is_odd(*state);
             let v = self.code_index(coder, index_of(row[x], odd), odd, &expected);
@@ -156,7 +156,7 @@ impl Model {
             row[x] = if v < 0 { -size } else { size };
             let seen = grid.put(x, y, row[x]);
             (left_2, left) = (left, seen);
-            self.learn(known, &expected, x, seen);
+            self.learn(regressors, &expected, x, seen);
         }
         if !is_low {
             let fade = (row.len() as i64 * 65536 / MEMORY).min(1 << 14);
@@ -168,7 +168,7 @@ impl Model {
     }
 
     #[inline(always)]
-    fn local(&self, x: usize) -> i32 {
+    fn near(&self, x: usize) -> i32 {
         let [above, here] = &self.residuals;
         let (above, here) = (&above[x..x + 2 * MARGIN], &here[x..x + MARGIN]);
         let near = here[MARGIN - 1] + above[MARGIN];
@@ -177,22 +177,24 @@ impl Model {
     }
 
     #[inline(always)]
-    fn expect(&mut self, known: &Known, x: usize) -> Expected {
+    fn expect(&mut self, regressors: &Regressors, x: usize) -> Expected {
         let [size, value] = &self.regressions[self.regression()];
-        let size = (size.predict(&known.sizes) >> (16 + BITS - SIZE_BITS))
+        let size = (size.predict(&regressors.sizes) >> (16 + BITS - SIZE_BITS))
             .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE - 1)) as i32;
         let limit = i64::from(MAX_SIZE);
-        let mean = (value.predict(&known.values) >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit);
+        let mean =
+            (value.predict(&regressors.values) >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit);
         let mean = mean as i32;
         Expected {
             size,
             mean,
-            close: mean + self.around.predict(known, x),
-            local: self.local(x),
+            close: mean + self.close.predict(regressors, x),
+            near: self.near(x),
         }
     }
 
-    /// LL is a small picture: the median of its neighbours' plane and themselves.
+    /// LL looks like a small picture: its mean is the median of the left and the upper neighbour
+    /// and of the plane through the neighbours.
     #[inline(always)]
     fn expect_low(&self, grid: &Grid, x: usize, y: usize) -> Expected {
         let (above, here) = (grid.wide(y as i32 - 1), grid.wide(y as i32));
@@ -203,19 +205,19 @@ impl Model {
             (_, 0) => west,
             _ => (west + north - corner).clamp(west.min(north), west.max(north)),
         };
-        let local = self.local(x);
+        let near = self.near(x);
         Expected {
-            size: local.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
+            size: near.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
             mean: mean << SIZE_BITS,
             close: mean << SIZE_BITS,
-            local,
+            near,
         }
     }
 
     #[inline(always)]
-    fn code_index<C: BitCoder>(
+    fn code_index(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         v: i32,
         odd: bool,
         expected: &Expected,
@@ -224,20 +226,20 @@ impl Model {
             size,
             mean,
             close,
-            local,
+            near,
         } = expected;
         let level = class(size);
         let ratio = self.ratios[self.plane * CLASSES + level].value();
         let calibrated = ((i64::from(size) * i64::from(ratio)) >> SIZE_BITS) as i32;
-        let local = self.locals[class(local) * HALF_CLASSES + level / 2].value();
-        // Two steps a cell, 256ths of a cell.
+        let local = self.local_sizes[class(near) * HALF_CLASSES + level / 2].value();
+        // A cell is two steps wide; guesses are in 1/256 of a cell.
         let mean = mean >> (SIZE_BITS - 8 + 1);
         let close = close >> (SIZE_BITS - 8 + 1);
         let guess = |mean: i32, size: i32| Logistic {
             mean,
             inverse: inverse(size),
         };
-        let situation = Situation {
+        let context = ValueContext {
             guesses: [
                 guess(close, calibrated),
                 guess(close, calibrated / 2),
@@ -250,47 +252,47 @@ impl Model {
             cells: if odd { ODD } else { EVEN },
             contexts: [2 * level + usize::from(odd), self.band],
         };
-        self.coder.code(coder, v, &situation)
+        self.coder.code(coder, v, &context)
     }
 
     #[inline(always)]
-    fn learn(&mut self, known: &Known, expected: &Expected, x: usize, seen: i32) {
+    fn learn(&mut self, regressors: &Regressors, expected: &Expected, x: usize, seen: i32) {
         let &Expected {
             size,
             mean,
             close,
-            local,
+            near,
         } = expected;
         let residual = ((seen << SIZE_BITS) - close).abs().min(MAX_SIZE);
         self.residuals[1][x + MARGIN] = residual >> (SIZE_BITS - BITS);
         let level = class(size);
         let ratio = ((i64::from(residual) << SIZE_BITS) / i64::from(size)).min(1 << 16);
         self.ratios[self.plane * CLASSES + level].update(ratio as i32, RATIO_MEMORY);
-        self.locals[class(local) * HALF_CLASSES + level / 2].update(residual, LOCAL_MEMORY);
+        self.local_sizes[class(near) * HALF_CLASSES + level / 2].update(residual, LOCAL_MEMORY);
         if self.orientation != Orientation::Ll {
-            // Sixteen is the size that sums want.
+            // The sums expect magnitudes near 16.
             let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
             let which = self.regression();
             let error = (seen << BITS) - (mean >> (SIZE_BITS - BITS));
             let error = error.clamp(-(1 << 14), 1 << 14);
-            self.around.learn(known, x, error, weight, SIZE_BITS);
+            self.close.learn(regressors, x, error, weight, SIZE_BITS);
             let [size, value] = &mut self.regressions[which];
-            // Every second one each: 22 % less time for 0.09 % more bytes.
-            if x.is_multiple_of(2) {
-                size.learn(&known.sizes, seen.abs() << BITS, weight, SIZE_BITS);
+            // Each learns from every second coefficient: 22 % less time for 0.09 % more bytes.
+            let (regression, regressors, target) = if x.is_multiple_of(2) {
+                (size, &regressors.sizes, seen.abs())
             } else {
-                value.learn(&known.values, seen << BITS, weight, SIZE_BITS);
-            }
+                (value, &regressors.values, seen)
+            };
+            regression.learn(regressors, target << BITS, weight, SIZE_BITS);
         }
     }
 }
 
-/// Mixing weights that a node starts with where the size is of class `context / 2` and the
-/// quantiser odd or not.
+/// Initial mixing weights of a node for size class `context / 2` and quantiser `context % 2`.
 fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
     match MIXING.get(node) {
         Some(table) => table[context % 2][context / 8].map(|w| w << 6),
-        // Few bits get here: the guesses from neighbours are right on the whole.
+        // Few bits get here, and the guesses are about right.
         None => std::array::from_fn(|i| {
             if i < GUESSES {
                 (1 << 20) / GUESSES as i32
@@ -301,7 +303,7 @@ fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
     }
 }
 
-/// The table has all nodes that most bits belong to, and an entry for each four classes.
+/// The table covers the main nodes, with an entry for each four classes.
 const _: () = assert!(MIXING.len() == MAIN_NODES && 4 * MIXING[0][0].len() == CLASSES);
 
 /// The signed index of a multiple of the step.

@@ -1,4 +1,4 @@
-//! Tables of the strong models, written by `examples/fit_best.rs`.
+//! Tables of the best models, written by `examples/fit_best.rs`.
 
 use crate::entropy::Start;
 

@@ -1,24 +1,25 @@
-//! The basis in which a picture's gradients are uncorrelated, strong edges counting little.
+//! The basis in which a picture's gradients are uncorrelated (Karhunen-Loeve transform), with less
+//! weight on strong edges.
 
 use crate::Picture;
 
-/// Added to the squared length of a gradient before it divides: below about 5 grey levels gradients
-/// count by their squares, above they count alike.
+/// Added to a gradient's squared length, by which its products are divided. Gradients below about 5
+/// grey levels count by their squares, all stronger ones alike.
 const SOFT: u32 = 30;
 
-/// Gradients looked at, at most about this many.
+/// About how many pixels are sampled at most.
 const SAMPLES: usize = 1 << 18;
 
 /// Weighted sums of products of the gradients of red, green and blue.
 pub(super) type Covariance = [[i64; 3]; 3];
 
-/// Basis of a picture that says nothing: luma and two differences, orthonormal, 14 fraction bits.
+/// The basis of a picture without gradients: grey and red minus blue, with 14 fraction bits.
 const FALLBACK: [[i16; 3]; 2] = [[9459, 9459, 9459], [11585, 0, -11585]];
 
 /// The picture's horizontal and vertical gradients; large pictures are sampled.
 pub(super) fn gradients(picture: &Picture) -> Covariance {
     let (width, height) = (picture.width(), picture.height());
-    // Skipping whole rows and every other pixel of a row keeps the sample even.
+    // Skipping as many rows as columns keeps the sample even.
     let pixels = width * height;
     let skip = (1..).find(|s| pixels / (s * s) <= SAMPLES).unwrap_or(1);
     let mut sums = [[0i64; 3]; 3];
@@ -52,8 +53,8 @@ fn add(sums: &mut Covariance, here: &[u8], there: &[u8]) {
 
 /// The two strongest eigenvectors with 14 fraction bits, by Jacobi's method.
 ///
-/// Plain additions, multiplications, divisions and square roots of floats, which are the same on
-/// every machine.
+/// It uses only additions, multiplications, divisions and square roots of floats, whose results are
+/// the same on every machine.
 pub(super) fn basis(sums: &Covariance) -> [[i16; 3]; 2] {
     let trace: i64 = (0..3).map(|i| sums[i][i]).sum();
     if trace == 0 {
@@ -80,7 +81,7 @@ pub(super) fn basis(sums: &Covariance) -> [[i16; 3]; 2] {
     })
 }
 
-/// Makes `a[p][q]` zero by a rotation, which `vectors` (rows) follow.
+/// Makes `a[p][q]` zero by a rotation, and applies it to the rows of `vectors` too.
 fn rotate(a: &mut [[f64; 3]; 3], vectors: &mut [[f64; 3]; 3], p: usize, q: usize) {
     if a[p][q] == 0.0 {
         return;

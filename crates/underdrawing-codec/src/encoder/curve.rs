@@ -1,18 +1,17 @@
-//! What quality to expect at what size, from a few small crops and without coding.
+//! An estimate of quality against size, from a few small crops and without range coding.
 
 use super::{LAMBDA, Quantised};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::quantise::Machine;
-use crate::{Effort, Picture, planes};
-use rayon::prelude::*;
+use crate::{Effort, Picture, parallel, planes};
 
 /// Steps tried, in 1/16384 grey levels: from 0.3 to 39 grey levels.
 const STEPS: [u32; 8] = [
     5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 320_000, 640_000,
 ];
 
-/// Share of the crops' bytes that a picture takes which they are cut from: their borders cost.
+/// Bytes per pixel of a picture over those of its crops, whose borders cost extra.
 const WITHOUT_BORDERS: f64 = 0.965;
 
 /// Side of a crop in pixels.
@@ -21,13 +20,13 @@ const SIDE: usize = 80;
 /// Crops along each side of the picture.
 const GRID: usize = 4;
 
-/// Size against error of a picture, estimated.
+/// An estimated rate-distortion curve.
 ///
-/// Errors are a few per cent of the bytes where the crops are like the rest; made of plain
-/// arithmetic, so it is the same on every machine.
+/// It is a few per cent off in bytes where the crops resemble the rest of the picture. It is
+/// computed by plain float arithmetic, so it is the same on every machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RateCurve {
-    /// Fine to coarse.
+    /// From fine to coarse.
     points: Vec<Point>,
 }
 
@@ -39,35 +38,27 @@ struct Point {
 }
 
 impl RateCurve {
-    /// Estimates the curve from crops of up to a tenth of a megapixel in all.
+    /// Estimates the curve from crops of at most a tenth of a megapixel in total.
     #[must_use]
     pub fn of(picture: &Picture, effort: Effort) -> Self {
         let colour = planes::colour_of(picture);
         let crops = crops(picture);
         let area: usize = crops.iter().map(|c| c.width() * c.height()).sum();
-        let measured: Vec<Vec<(f64, f64)>> = crops
-            .par_iter()
-            .map(|crop| {
-                let cut = Cut::new(crop.width(), crop.height());
-                let parts = planes::transform(crop, colour.as_ref(), &cut);
-                let all: Vec<usize> = (0..parts.len()).collect();
-                let measure = |&step: &u32| {
-                    let price = (step, LAMBDA);
-                    let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
-                    let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
-                    let error = planes::mean_squared_error(
-                        crop,
-                        &quantised.parts,
-                        &cut,
-                        colour.as_ref(),
-                        step,
-                    );
-                    let pixels = (crop.width() * crop.height()) as f64;
-                    (bytes, error * pixels)
-                };
-                STEPS.par_iter().map(measure).collect()
-            })
-            .collect();
+        let measured = parallel::map(&crops, |crop| {
+            let cut = Cut::new(crop.width(), crop.height());
+            let parts = planes::transform(crop, colour.as_ref(), &cut);
+            let all: Vec<usize> = (0..parts.len()).collect();
+            let measure = |step| {
+                let price = (step, LAMBDA);
+                let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
+                let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
+                let parts = &quantised.parts;
+                let error = planes::mean_squared_error(crop, parts, &cut, colour.as_ref(), step);
+                let pixels = (crop.width() * crop.height()) as f64;
+                (bytes, error * pixels)
+            };
+            parallel::map(STEPS, measure)
+        });
         let pixels = (picture.width() * picture.height()) as f64;
         let borders = if crops.len() > 1 {
             WITHOUT_BORDERS
@@ -94,8 +85,8 @@ impl RateCurve {
     #[must_use]
     pub fn mse_at(&self, bytes: usize) -> f64 {
         let (a, b, t) = self.between(bytes as f64);
-        // Between points the error is an exponential. The mean of its chord and of its reciprocal's
-        // chord comes close to it, without any library function.
+        // Between two points the error is nearly an exponential. The geometric mean of its chord
+        // and the reciprocal of its reciprocal's chord approximates it without library functions.
         let chord = a.error + (b.error - a.error) * t;
         let small = 1e-3;
         let (a, b) = (1.0 / a.error.max(small), 1.0 / b.error.max(small));
@@ -117,7 +108,7 @@ impl RateCurve {
         high
     }
 
-    /// The points around a size, and how far it is from the first to the second, 0 to 1.
+    /// The points on either side of a size, and its place between them, 0 to 1.
     fn between(&self, bytes: f64) -> (Point, Point, f64) {
         let last = self.points.len() - 2;
         let i = self.points[1..].iter().position(|p| p.bytes <= bytes);
@@ -128,7 +119,7 @@ impl RateCurve {
     }
 }
 
-/// The whole picture where it is small, else crops evenly spread over it.
+/// The whole picture if it is small, else crops spread evenly over it.
 fn crops(picture: &Picture) -> Vec<Picture> {
     let (width, height) = (picture.width(), picture.height());
     if width * height <= GRID * GRID * SIDE * SIDE {
@@ -165,7 +156,7 @@ mod tests {
     use super::*;
 
     fn curve() -> RateCurve {
-        // Exponentials: halving the error costs 1000 bytes.
+        // An exponential: halving the error costs 1000 bytes.
         let points = (0..5)
             .map(|i| Point {
                 bytes: 9000.0 - 1000.0 * f64::from(i),

@@ -1,22 +1,22 @@
-//! A first guess at the step for a size, from coefficients alone.
+//! A first guess at the step that gives a size, from the coefficients alone.
 
 use crate::header::STEPS;
+use crate::parallel;
 use crate::part::Part;
 use crate::simd::with_simd;
 use crate::step;
-use rayon::prelude::*;
 
-/// Bits of a coefficient, by the fast model, for each unit of log2(1 + its multiple of the step):
-/// 1.5 to 1.65 in photographs at 4.75 bits a pixel.
+/// Bits that the fast model takes for a coefficient c, divided by log2(1 + |c| / step): 1.5 to 1.65
+/// in photographs at 4.75 bits per pixel.
 const BITS_A_UNIT: f64 = 1.56;
 
-/// Of large pictures, one in so many rows of each band is looked at.
+/// In large bands, only one in this many rows is looked at.
 const ROWS: usize = 4;
 
 /// The step at which the parts take about `bytes` bytes with the fast model.
 pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
     let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
-    // To a hundredth: the guess is not better than that.
+    // To about 1 %; the guess is no better than that.
     while high - low > low / 64 {
         let middle = (f64::from(low) * f64::from(high)).sqrt() as u32;
         let middle = middle.clamp(low + 1, high - 1);
@@ -29,9 +29,10 @@ pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
     high
 }
 
-/// Sum of log2(1 + |coefficient| / step) over all coefficients of each part, in part extrapolated.
+/// Sum of log2(1 + |coefficient| / step) over each part's coefficients, extrapolated where rows are
+/// skipped.
 pub(super) fn units(parts: &[Part], step: u32) -> Vec<f64> {
-    parts.par_iter().map(|part| units_of(part, step)).collect()
+    parallel::map(parts, |part| units_of(part, step))
 }
 
 fn units_of(part: &Part, step: u32) -> f64 {
@@ -55,7 +56,8 @@ fn units_of(part: &Part, step: u32) -> f64 {
     sum / f64::from(1 << 23)
 }
 
-/// log2(1 + |c| * factor) in 1/2^23: a float's exponent and, for its fraction, its digits.
+/// log2(1 + |c| * factor) in 1/2^23, approximated by a float's bits: its exponent, with its
+/// mantissa as the fraction.
 #[inline(always)]
 fn log2(c: i32, factor: f32) -> i32 {
     const ONE: i32 = 127 << 23;

@@ -1,31 +1,31 @@
-//! One choice of step and price: the multiples of the step, and their bytes.
+//! A quantised picture: its multiples of one step, and the bytes that they take.
 
 use super::Encoder;
-use crate::best::Low;
-use crate::entropy;
+use crate::best::LowBand;
+use crate::entropy::RangeCoder;
 use crate::fast;
-use crate::fast::context::{Around, MAX_MAGNITUDE};
+use crate::fast::context::{BandContext, MAX_MAGNITUDE};
 use crate::header::Header;
 use crate::models::Models;
+use crate::parallel;
 use crate::part::{Cut, Part};
 use crate::quantise::{Machine, Rates, TARGET_BITS, search};
 use crate::simd::with_simd;
 use crate::step;
-use rayon::prelude::*;
 
 /// Multiples of a step.
 #[derive(Clone)]
 pub(super) struct Quantised {
     pub(super) step: u32,
-    /// The whole-picture part first; stripes have their rows of level 3 too. Parts that were not
+    /// The whole-picture part first. Stripes include their rows of level 3. Parts that were not
     /// asked for have no planes.
     pub(super) parts: Vec<Part>,
     pub(super) machine: Machine,
 }
 
 impl Quantised {
-    /// Quantises coefficients of some parts, the whole-picture part first among them; `lambda` as in
-    /// [`super::LAMBDA`].
+    /// Quantises the coefficients of some parts, the whole-picture part first among them; `lambda`
+    /// is in the unit of [`super::LAMBDA`].
     pub(super) fn new(
         coefficients: &[Part],
         cut: &Cut,
@@ -43,13 +43,12 @@ impl Quantised {
         quantised
     }
 
-    /// Quantises some parts, which may be there already, at a price of their own.
+    /// Quantises some parts, or quantises them again, at their own price of a bit.
     pub(super) fn add(&mut self, coefficients: &[Part], cut: &Cut, which: &[usize], lambda: u32) {
         let (rates, price) = (fast::rates(), (self.step, lambda));
-        let found: Vec<Part> = which
-            .par_iter()
-            .map(|&i| quantise_part(&coefficients[i], self.machine, price, rates))
-            .collect();
+        let found = parallel::map(which, |&i| {
+            quantise_part(&coefficients[i], self.machine, price, rates)
+        });
         for (&i, part) in which.iter().zip(found) {
             self.parts[i] = part;
         }
@@ -63,38 +62,36 @@ impl Quantised {
 
     /// Bytes that the fast model would take for the coefficients of some parts.
     pub(super) fn fast_bytes(&self, which: &[usize]) -> Vec<f64> {
-        which
-            .par_iter()
-            .map(|&i| {
-                let mut counter = entropy::Counter::default();
-                fast::code_part(&mut counter, self.machine, &mut self.parts[i].clone());
-                counter.bits() / 8.0
-            })
-            .collect()
+        parallel::map(which, |&i| {
+            fast::cost_in_bits(self.machine, &self.parts[i]) / 8.0
+        })
     }
 
     /// Multiples other than zero.
     pub(super) fn n_nonzero(&self) -> usize {
-        let planes = self.parts.par_iter().flat_map(|part| &part.planes);
-        planes
-            .map(|plane| plane.iter().filter(|&&n| n != 0).count())
-            .sum()
+        let in_plane = |plane: &Vec<i32>| plane.iter().filter(|&&n| n != 0).count();
+        parallel::map(&self.parts, |part| {
+            part.planes.iter().map(in_plane).sum::<usize>()
+        })
+        .into_iter()
+        .sum()
     }
 
     /// The segments of some parts.
     pub(super) fn code(&self, encoder: &Encoder, which: &[usize]) -> Vec<Vec<u8>> {
-        let contexts = encoder.models.contexts(&self.parts[0], &encoder.cut);
-        which
-            .par_iter()
-            .map(|&i| {
-                let mut bytes = Vec::new();
-                if i == 0 {
-                    self.header(encoder).write(&mut bytes);
-                }
-                bytes.append(&mut code_part(encoder.models, &self.parts[i], &contexts[i]));
-                bytes
-            })
-            .collect()
+        let low_bands = encoder.models.low_bands(&self.parts[0], &encoder.cut);
+        parallel::map(which, |&i| {
+            let mut bytes = Vec::new();
+            if i == 0 {
+                self.header(encoder).write(&mut bytes);
+            }
+            bytes.append(&mut code_part(
+                encoder.models,
+                &self.parts[i],
+                &low_bands[i],
+            ));
+            bytes
+        })
     }
 
     fn header(&self, encoder: &Encoder) -> Header {
@@ -109,26 +106,27 @@ impl Quantised {
     }
 }
 
-fn code_part(models: Models, part: &Part, context: &[Low]) -> Vec<u8> {
-    let mut coder = entropy::Encoder::new();
-    // The models write what they code back.
-    models.code_part(&mut coder, &mut part.clone(), context);
+fn code_part(models: Models, part: &Part, low_bands: &[LowBand]) -> Vec<u8> {
+    let mut coder = RangeCoder::writer();
+    // The models also write to the part.
+    let part = &mut part.clone();
+    models.code_part(&mut coder, part, low_bands);
     coder.finish()
 }
 
 /// Chooses the multiples of one part.
 fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rates: &Rates) -> Part {
-    // Targets are in 1/64 steps: a squared width is (2 * 64)^2 of their squares, and the search
-    // wants 16 times that.
+    // Targets are in 1/64 steps, so a quantiser is 2 * 64 of them wide. The search takes 16 times
+    // the price.
     let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
-    let around = Around::of(&part.shape());
+    let contexts = BandContext::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
-    for around in &around {
-        let size = step::of_band(step, &around.band);
+    for context in &contexts {
+        let size = step::of_band(step, &context.band);
         for (p, plane) in part.planes.iter().enumerate() {
-            for y in 0..around.band.height {
-                let row = around.band.row(y)..around.band.row(y) + around.band.width;
+            for y in 0..context.band.height {
+                let row = context.band.row(y)..context.band.row(y) + context.band.width;
                 let targets = &mut targets.planes[p][row.clone()];
                 let magnitudes = &mut magnitudes[p][row.clone()];
                 with_simd(
@@ -146,10 +144,10 @@ fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rate
     }
     let mut out = Part::zeros(part.shape(), part.planes.len());
     let (mut classes, mut line, mut multiples) = (Vec::new(), Vec::new(), Vec::new());
-    for around in &around {
-        let band = &around.band;
+    for context in &contexts {
+        let band = &context.band;
         for p in 0..part.planes.len() {
-            fast::classes(around, &magnitudes, p, &mut classes);
+            fast::classes(context, &magnitudes, p, &mut classes);
             line.clear();
             for y in 0..band.height {
                 line.extend_from_slice(&targets.planes[p][band.row(y)..][..band.width]);

@@ -1,28 +1,28 @@
-//! Finds the step that fills a budget, or that just keeps an error.
+//! Searches for the step that fills a budget or just meets an error.
 
 use super::{Attempt, EncodeError, Encoder, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
 use crate::quantise::Machine;
 
-/// Full codings at most. The ratio to the fast model's size is learned from the first, so the
-/// second is usually the last.
+/// The most full codings. The first one gives the ratio to the fast model's size, so the second is
+/// usually the last.
 const MAX_ROUNDS: usize = 5;
 
-/// Steps tried at most in one search.
+/// The most steps tried in one search.
 const MAX_TRIES: usize = 14;
 
-/// Share of the budget that may stay unused: 1/2048 of these pictures, which are quick to code
-/// again.
+/// One in this many bytes of the budget may stay unused. These pictures are small, so coding them
+/// again is quick.
 const SLACK: usize = 2048;
 
-/// How near a search comes to its aim, of the fast model's bytes.
+/// Tolerance of a search, as a share of the fast model's bytes.
 const CLOSE: f64 = 0.0001;
 
-/// Bytes more of one coefficient other than zero when the step shrinks by e, measured near 4.75
-/// bits a pixel. The first guess only; then two sizes give the slope.
+/// Bytes that each nonzero coefficient adds when the step shrinks by a factor of e, measured near
+/// 4.75 bits per pixel. It serves for the first guess only; after that, two sizes give the slope.
 const BYTES_A_COEFFICIENT: f64 = 0.33;
 
-/// A bracketed search for a falling function of the step.
+/// The bracket of a search over a function that falls with the step.
 struct Bracket {
     low: u32,
     high: u32,
@@ -36,7 +36,7 @@ impl Bracket {
         }
     }
 
-    /// `wanted` where it lies inside, else something that halves the bracket.
+    /// `wanted` if it lies inside the bracket, else its geometric middle; none once it is empty.
     fn next(&self, wanted: f64) -> Option<u32> {
         let wanted = wanted.clamp(0.0, f64::from(u32::MAX)) as u32;
         if self.high - self.low <= 1 {
@@ -51,28 +51,28 @@ impl Bracket {
 }
 
 /// Parts that stand for the whole picture in a search.
-pub(super) struct Sample {
+pub(super) struct Subset {
     /// The whole-picture part, then stripes.
     pub(super) which: Vec<usize>,
-    /// Bytes of all stripes over those of the sample's.
+    /// Bytes of all stripes over those of the subset.
     pub(super) scale: f64,
 }
 
-/// A step tried, with the picture's size by the fast model.
+/// A step that was tried, and the picture's size with the fast model.
 pub(super) struct Try {
     pub(super) quantised: Quantised,
     pub(super) bytes: f64,
-    /// Bytes for each unit of the step, below zero.
+    /// Change in bytes per unit of the step, below zero.
     pub(super) slope: f64,
 }
 
 impl Encoder<'_> {
-    /// The largest coding that fits in `budget` bytes, nearly.
-    pub(super) fn fit(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        if let Some(attempt) = self.fit_by_sample(budget) {
+    /// A lossy coding that nearly fills `budget` bytes.
+    pub(super) fn lossy_within(&self, budget: usize) -> Result<Attempt, EncodeError> {
+        if let Some(attempt) = self.lossy_by_subset(budget) {
             return Ok(attempt);
         }
-        let all = Sample {
+        let all = Subset {
             which: self.all(),
             scale: 1.0,
         };
@@ -85,7 +85,7 @@ impl Encoder<'_> {
             let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
             let found = self.step_for_bytes(&all, aim, step, CLOSE);
             if round > 0 && found.quantised.step == step {
-                break; // It would come out the same.
+                break; // The result would be the same.
             }
             step = found.quantised.step;
             let attempt = self.code(self.machined(found.quantised), &all.which);
@@ -112,7 +112,7 @@ impl Encoder<'_> {
         guess::step_for(&self.parts, bytes / usual_ratio(self.models))
     }
 
-    /// The same step with the states that these models have.
+    /// The same step, quantised with the number of states of these models.
     fn machined(&self, tried: Quantised) -> Quantised {
         if self.models.machine() == tried.machine {
             tried
@@ -134,12 +134,12 @@ impl Encoder<'_> {
         }
     }
 
-    fn try_step(&self, sample: &Sample, step: u32) -> Try {
-        // Eight states are quick and nearly in proportion.
-        let quantised = self.quantise(&sample.which, step, Machine::EIGHT);
-        let bytes = quantised.fast_bytes(&sample.which);
+    fn try_step(&self, subset: &Subset, step: u32) -> Try {
+        // Eight states are quick, and their sizes are nearly proportional to those of more states.
+        let quantised = self.quantise(&subset.which, step, Machine::EIGHT);
+        let bytes = quantised.fast_bytes(&subset.which);
         let counted: f64 = bytes.iter().sum();
-        let all = bytes[0] + sample.scale * (counted - bytes[0]);
+        let all = bytes[0] + subset.scale * (counted - bytes[0]);
         let n_nonzero = quantised.n_nonzero() as f64 * all / counted.max(1.0);
         Try {
             quantised,
@@ -148,13 +148,13 @@ impl Encoder<'_> {
         }
     }
 
-    /// The step whose size with the fast model is `aim` bytes up to a share of `close`.
-    pub(super) fn step_for_bytes(&self, sample: &Sample, aim: f64, first: u32, close: f64) -> Try {
+    /// The step at which the fast model takes `aim` bytes, within a share of `close`.
+    pub(super) fn step_for_bytes(&self, subset: &Subset, aim: f64, first: u32, close: f64) -> Try {
         let mut bracket = Bracket::new();
         let mut step = first;
         let mut before: Option<(u32, f64)> = None;
         for _ in 0..MAX_TRIES {
-            let mut found = self.try_step(sample, step);
+            let mut found = self.try_step(subset, step);
             let (x, bytes) = (f64::from(step), found.bytes);
             if let Some((x0, bytes0)) = before
                 && (bytes0 > bytes) == (x0 < step)
@@ -170,17 +170,18 @@ impl Encoder<'_> {
                 bracket.high = step;
             }
             before = Some((step, bytes));
-            // Far away the curve bends too much for its tangent.
+            // Far from the aim the curve bends too much for its tangent to help.
             let wanted = (x + (aim - bytes) / found.slope).clamp(x * 0.4, x * 3.0);
             match bracket.next(wanted) {
                 Some(next) => step = next,
                 None => break,
             }
         }
-        self.try_step(sample, bracket.high)
+        self.try_step(subset, bracket.high)
     }
 
-    /// The largest step whose error is at most `mse`, nearly; none if no step reaches it.
+    /// Nearly the largest step with an error of at most `mse`; none if every step's error is
+    /// larger.
     pub(super) fn step_for_error(&self, mse: f64) -> Option<Quantised> {
         let mut bracket = Bracket::new();
         let all = self.all();
@@ -193,7 +194,7 @@ impl Encoder<'_> {
             let quantised = self.quantise(&all, step, self.models.machine());
             let found = self.mse(&quantised);
             let x = f64::from(step);
-            // Aims a little inside, so that the next one may be the last.
+            // Aims slightly below, so that the next step may be the last.
             let wanted = x * (mse * 0.9985 / found.max(1e-3)).sqrt();
             if found <= mse {
                 bracket.low = step;

@@ -1,28 +1,28 @@
-//! What a bit costs, from integers alone.
+//! The cost of a bit, in integers.
 
 use super::BitCoder;
 
-/// One bit of cost: costs are in 1/65536 bit.
+/// The cost of one bit; costs are in 1/65536 bit.
 pub(crate) const COST_ONE: u32 = 1 << 16;
 
-/// `-log2(64 i / 65536)` in [`COST_ONE`]ths; only the upper half is asked for.
+/// `-log2(64 i / 65536)` in [`COST_ONE`]ths; only the upper half is used.
 static COSTS: [u32; 1025] = costs();
 
-/// Sums the cost of bits and writes nothing.
+/// Sums the cost of bits without writing them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Counter {
+pub(crate) struct CostEstimator {
     /// Sum in 1/65536 bit.
     pub(crate) cost: u64,
 }
 
-impl Counter {
+impl CostEstimator {
     /// The sum in bits.
     pub(crate) fn bits(&self) -> f64 {
         self.cost as f64 / f64::from(COST_ONE)
     }
 }
 
-impl BitCoder for Counter {
+impl BitCoder for CostEstimator {
     #[inline(always)]
     fn code(&mut self, bit: bool, chance: u16) -> bool {
         let likelihood = if bit {
@@ -35,10 +35,10 @@ impl BitCoder for Counter {
     }
 }
 
-/// Cost in 1/65536 bit of what has the chance `likelihood` / 65536, 1 to 65535.
+/// Cost in 1/65536 bit of an event of probability `likelihood` / 65536; 1 to 65535.
 #[inline(always)]
 pub(crate) fn cost(likelihood: u32) -> u32 {
-    // Small chances are scaled up first: a table of equal steps is coarse there.
+    // Small ones are scaled up first, since the table's equal steps are too coarse for them.
     let shift = likelihood.leading_zeros().saturating_sub(16);
     let scaled = likelihood << shift;
     let (step, within) = ((scaled >> 6) as usize & 1023, scaled & 63);
@@ -56,7 +56,8 @@ const fn costs() -> [u32; 1025] {
     table
 }
 
-/// `log2(x)` in 1/65536, rounded down; `x` is at least 1. Bit by bit: squaring doubles the logarithm.
+/// `log2(x)` in 1/65536, rounded down; `x` is at least 1. Bit by bit: squaring doubles the
+/// logarithm.
 const fn log2(x: u64) -> u32 {
     let whole = x.ilog2();
     let mut mantissa = x << (31 - whole); // In [2^31, 2^32): 1 to 2 with 31 fraction bits.
@@ -92,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_fair_bit_costs_one() {
-        let mut counter = Counter::default();
+        let mut counter = CostEstimator::default();
         for i in 0..1000 {
             counter.code(i % 2 == 0, 32768);
         }

@@ -1,10 +1,9 @@
-//! What a logistic distribution says of each bit of a number's binarisation.
+//! Log odds of each bit of a number's binarisation, for logistic distributions.
 //!
-//! A number `v` stands for the cell of the real line that a real value fell into. With
-//! `a(x) = (x - mean) / scale` and `T(x) = 1 / (1 + e^a(x))`, the chance of lying above `x`, the
-//! logarithm of the odds of every question asked here comes down to two functions of one
-//! argument, `softplus(x) = ln(1 + e^x)` and `G(x) = ln(e^x - 1)`, which are tables. All
-//! logarithms are natural ones in 1/256.
+//! A number `v` stands for the cell of the real line that a real value fell into. Let `a(x) = (x -
+//! mean) / scale`; the chance of lying above `x` is `T(x) = 1 / (1 + e^a(x))`. Then the log odds of
+//! every question come down to two functions of one argument, `softplus(x) = ln(1 + e^x)` and `G(x)
+//! = ln(e^x - 1)`, which are tables. All logarithms are natural, in 1/256.
 
 use super::logistic::LOGIT_LIMIT;
 
@@ -17,7 +16,7 @@ const EXP_STEP: u64 = 1_171_077_376_484_718_872;
 /// `softplus(-x)` in 1/256 for `x` in steps of 1/64 from 0 to 8, taken at the middle of the step.
 static SOFTPLUS: [i16; 512] = softplus_table();
 
-/// `G(x) - x` in 1/256 of what [`float_index`] makes of `x`.
+/// `G(x) - x` in 1/256, at the place [`float_index`] of `x`.
 static LOG_EXP_M1: [i16; 32 * 24] = log_exp_m1_table();
 
 /// Where the cells of a number's magnitude begin, in 1/256 of their width.
@@ -52,7 +51,7 @@ impl Cells {
 pub(crate) struct Logistic {
     /// The mean in 1/256 of a cell, within 2^24.
     pub(crate) mean: i32,
-    /// One by the scale in cells, with 16 fraction bits: 1 to 2^22.
+    /// The reciprocal of the scale in cells, with 16 fraction bits: 1 to 2^22.
     pub(crate) inverse: i32,
 }
 
@@ -63,7 +62,7 @@ impl Logistic {
         ((i64::from(x) * i64::from(self.inverse)) >> 16).clamp(-(1 << 20), 1 << 20) as i32
     }
 
-    /// The same with 8 more fraction bits, for `x > 0`.
+    /// The same for `x > 0`, with 8 more fraction bits.
     #[inline(always)]
     fn scaled_fine(self, x: i32) -> u32 {
         ((i64::from(x) * i64::from(self.inverse)) >> 8).clamp(1, (1 << 28) - 1) as u32
@@ -81,7 +80,7 @@ impl Logistic {
         limit(upper - sinh)
     }
 
-    /// Log odds of `v > 0` where `v != 0`.
+    /// Log odds of `v > 0` given `v != 0`.
     #[inline(always)]
     pub(crate) fn positive(self, cells: Cells) -> i32 {
         let above = self.scaled(cells.first - self.mean);
@@ -89,19 +88,19 @@ impl Logistic {
         limit(softplus(-below) - softplus(above))
     }
 
-    /// Log odds of `|v| >= end` where `|v| >= begin`; the mean is that of `|v|`'s side.
+    /// Log odds of `|v| >= end` given `|v| >= begin`. The mean's sign is relative to that of `v`.
     #[inline(always)]
     pub(crate) fn beyond(self, begin: i32, end: i32) -> i32 {
         let a = self.scaled(begin - self.mean);
         limit(softplus(-a) - log_exp_m1(self.scaled_fine(end - begin)))
     }
 
-    /// Log odds of lying in the upper part of `begin..end`, cut at `middle`, all in 1/256 cell.
+    /// Log odds of lying above `middle` given `begin..end`, all in 1/256 of a cell.
     #[inline(always)]
     pub(crate) fn upper(self, begin: i32, middle: i32, end: i32) -> i32 {
         let low = self.scaled(begin - self.mean);
         let high = self.scaled(end - self.mean);
-        // Exact for equal halves, which is what is asked.
+        // Exact for equal halves; no others are used.
         limit(self.scaled(middle - begin) + softplus(low) - softplus(high))
     }
 }
@@ -132,13 +131,13 @@ fn softplus(x: i32) -> i32 {
 fn log_exp_m1(x: u32) -> i32 {
     let whole = (x >> 8) as i32;
     if x >= 1 << 20 {
-        whole // From 16 on it is its argument.
+        whole // From 16 on, G(x) is x.
     } else {
         whole + i32::from(LOG_EXP_M1[float_index(x)])
     }
 }
 
-/// Exponent and five bits of mantissa.
+/// The exponent, and five bits of mantissa.
 #[inline(always)]
 const fn float_index(x: u32) -> usize {
     if x < 32 {

@@ -1,14 +1,14 @@
-//! Symmetric systems of 16 equations in 64-bit integers, by LDL^T.
+//! Solves symmetric systems of 16 equations in 64-bit integers, by LDL^T decomposition.
 //!
 //! Rows and columns are first scaled by powers of two until the diagonal lies between 2^28 and
-//! 2^30, so that precision does not depend on units. A ridge of 1/1024 of the diagonal keeps nearly
-//! dependent regressors apart, and every intermediate is clamped to bounds that keep products inside
-//! 64 bits whatever the numbers are.
+//! 2^30, so that precision does not depend on units. A ridge of 1/1024 of the diagonal keeps
+//! systems of nearly dependent regressors stable. All intermediate results are clamped, so that
+//! products fit in 64 bits whatever the input is.
 
-/// Equations, and unknowns.
+/// Number of equations and of unknowns.
 pub(crate) const N: usize = 16;
 
-/// Row by row; symmetric.
+/// A symmetric matrix, row by row.
 pub(crate) type Matrix = [[i64; N]; N];
 
 /// Fraction bits of the triangular factor.
@@ -20,7 +20,8 @@ const ENTRY_LIMIT: i64 = 1 << 32;
 const LEAST_PIVOT: i64 = 1 << 18;
 const SIDE_LIMIT: i64 = 1 << 35;
 
-/// Solves `sums * weights = target` for the weights, with 16 fraction bits, within 8.
+/// Solves `sums * weights = target` for the weights, which have 16 fraction bits and are clamped to
+/// plus and minus 8.
 #[inline(always)]
 pub(crate) fn solve(sums: &Matrix, target: &[i64; N]) -> [i32; N] {
     let mut shifts = [0; N];
@@ -45,7 +46,7 @@ pub(crate) fn solve(sums: &Matrix, target: &[i64; N]) -> [i32; N] {
             z[i] = (z[i] - ((factor[j][i] * zj) >> FACTOR_BITS)).clamp(-SIDE_LIMIT, SIDE_LIMIT);
         }
     }
-    // Back again, with 24 fraction bits.
+    // Back substitution, with 24 fraction bits.
     for j in (0..N).rev() {
         let mut value = (z[j] << 24) / pivots[j];
         for i in j + 1..N {
@@ -66,7 +67,7 @@ pub(crate) fn solve(sums: &Matrix, target: &[i64; N]) -> [i32; N] {
 fn factorise(sums: &Matrix, shifts: &[i32; N]) -> (Matrix, [i64; N]) {
     let mut factor = [[0; N]; N];
     let mut pivots = [0; N];
-    // Columns of the factor times its pivots.
+    // Columns of the factor, times their pivots.
     let mut columns = [[0i64; N]; N];
     for j in 0..N {
         let mut column = [0; N];
@@ -140,7 +141,7 @@ mod tests {
 
     #[test]
     fn no_numbers_overflow() {
-        // Not even a matrix that no products could have summed to.
+        // Not even with a matrix that is no sum of products.
         for pattern in 0..20u64 {
             let big = |i: usize, j: usize| {
                 let h = (i * 31 + j * 17 + i * j) as u64 * (pattern + 1) % 7;

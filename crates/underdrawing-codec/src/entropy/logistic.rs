@@ -1,4 +1,4 @@
-//! Between chances and the logistic domain, by tables made from integers.
+//! Conversion between chances and the logistic domain, by tables computed in integers.
 
 /// Largest magnitude that [`stretch`] returns: 8 in units of 1/256.
 pub(crate) const LOGIT_LIMIT: i32 = 2047;
@@ -6,26 +6,27 @@ pub(crate) const LOGIT_LIMIT: i32 = 2047;
 /// `e^(-1/256)` with 62 fraction bits.
 const EXP_STEP: u64 = 4_593_706_758_521_714_574;
 
-/// Entries of [`SQUASH`] above its middle: 12 in units of 1/256, past which chances don't change.
+/// Entries of [`SQUASH`] above its middle: 12 in units of 1/256, beyond which chances do not
+/// change.
 const HALF: usize = 12 * 256;
 
 /// `65536 / (1 + e^(-x / 256))` for `x` from -[`HALF`] to [`HALF`] - 1.
 static SQUASH: [u16; 2 * HALF] = squash_table();
 
-/// [`stretch`] of chances that share their upper 12 bits, at the middle.
+/// [`stretch`] of the middle of all chances with the same upper 12 bits.
 static STRETCH: [i16; 4096] = stretch_table(16);
 
 /// [`stretch`] of chances below 4096.
 static STRETCH_LOW: [i16; 4096] = stretch_table(1);
 
-/// Chance of a one in 1/65536, 1 to 65535, from the logistic domain in 1/256.
+/// The chance, 1 to 65535, for a number of the logistic domain in 1/256.
 #[inline(always)]
 pub(crate) fn squash(logit: i32) -> u16 {
     let half = HALF as i32;
     SQUASH[(logit.clamp(-half, half - 1) + half) as usize]
 }
 
-/// `256 ln(p / (1 - p))` of the chance `p = chance / 65536`, within [`LOGIT_LIMIT`].
+/// `256 ln(p / (1 - p))` with `p = chance / 65536`, within [`LOGIT_LIMIT`].
 #[inline(always)]
 pub(crate) fn stretch(chance: u16) -> i32 {
     if chance < 4096 {
@@ -58,8 +59,8 @@ const fn squash_table() -> [u16; 2 * HALF] {
     table
 }
 
-/// Inverts [`SQUASH`] for chances `step i + step / 2`: walking up while the middle between two
-/// entries lies below.
+/// Inverts [`SQUASH`] for the chances `step i + step / 2`, by walking up while the middle between
+/// two entries is lower.
 const fn stretch_table(step: u32) -> [i16; 4096] {
     let squash = squash_table();
     let mut table = [0; 4096];
@@ -70,7 +71,7 @@ const fn stretch_table(step: u32) -> [i16; 4096] {
         while x < HALF + 2047 && squash[x] as u32 + (squash[x + 1] as u32) < chance {
             x += 1;
         }
-        // Where several entries of `squash` are equal, the walk stops at their first.
+        // Of several equal entries of `squash`, the walk stops at the first.
         table[i] = (x as i32 - HALF as i32) as i16;
         i += 1;
     }

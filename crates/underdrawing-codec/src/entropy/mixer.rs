@@ -1,16 +1,16 @@
-//! Mixes several opinions on a bit into one chance, by weights that learn.
+//! Mixes several predictions of a bit into one chance, with weights that learn.
 //!
-//! Opinions are in the logistic domain. The weights of `K` sets, each picked by a context of its
-//! own, are added up, so one sum and one error serve all of them. What is left over after a bit
-//! changes the weights of the picked sets along its gradient.
+//! Predictions are in the logistic domain. `K` sets of weights, each selected by its own context,
+//! are added up, so one sum and one error serve all of them. After each bit the weights of the
+//! selected sets move along the gradient of its cost.
 
 use super::logistic::{LOGIT_LIMIT, squash};
 
 /// Fraction bits of a weight.
 pub(crate) const WEIGHT_BITS: u32 = 20;
 
-/// Weights for `N` opinions, `K` sets at a time. `N` is a multiple of 8, so that loops over it fill
-/// vectors; 16 at most, which bounds the sums.
+/// Weights for `N` predictions, in sets of which `K` are used at a time. `N` is a multiple of 8, so
+/// that loops over it fill vectors, and at most 16, which bounds the sums.
 #[derive(Clone, Debug)]
 pub(crate) struct Mixer<const N: usize, const K: usize> {
     sets: Vec<[i32; N]>,
@@ -20,10 +20,10 @@ pub(crate) struct Mixer<const N: usize, const K: usize> {
 }
 
 impl<const N: usize, const K: usize> Mixer<N, K> {
-    /// Largest magnitude of a weight: the picked ones together reach 8.
+    /// Largest magnitude of a weight: `K` of them add up to at most 8.
     const LIMIT: i32 = (8 << WEIGHT_BITS) / K as i32;
 
-    /// Takes the weights that `sets` start with, with 20 fraction bits.
+    /// Starts from `sets` of weights, with 20 fraction bits.
     pub(crate) fn new(sets: Vec<[i32; N]>) -> Self {
         assert!(N.is_multiple_of(8) && N <= 16, "sums are bounded for 16");
         Self {
@@ -34,7 +34,7 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         }
     }
 
-    /// The weights as they are.
+    /// The present weights.
     #[cfg(feature = "fit")]
     pub(crate) fn sets(&self) -> &[[i32; N]] {
         &self.sets
@@ -54,7 +54,7 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         // |weight| <= 8 with 16 bits, |input| < 2^11, 4 bits dropped: 16 products fit in 31 bits.
         let mut sum = 0;
         for i in 0..N {
-            debug_assert!(inputs[i].abs() <= LOGIT_LIMIT, "an opinion out of range");
+            debug_assert!(inputs[i].abs() <= LOGIT_LIMIT, "an prediction out of range");
             sum += ((weights[i] >> 4) * inputs[i]) >> 4;
         }
         self.inputs = *inputs;
@@ -64,7 +64,7 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         chance
     }
 
-    /// Learns from the bit that came. `rate` is 1 to 255, in 1/16384.
+    /// Learns from the bit that was coded. `rate` is 1 to 255, in 1/16384.
     #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool, rate: i32) {
         let error = (((i32::from(bit) << 16) - self.chance) * rate) >> 4; // Below 2^20.
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn extremes_stay_inside_32_bits() {
-        // Overflow checks of a test build are what this relies on.
+        // Relies on the overflow checks of a test build.
         let mut mixer = Mixer::<16, 1>::new(vec![[8 << WEIGHT_BITS; 16]]);
         for bit in [true, false, false, true] {
             for sign in [-1, 1] {

@@ -1,11 +1,11 @@
-//! Weighted least squares that go along: sums of products of up to 16 regressors and a target,
-//! which fade, and now and then the weights that fit them best. Unused regressors are zero
-//! throughout.
+//! Recursive weighted least squares: decaying sums of products of up to 16 regressors and a target,
+//! from which the best weights are solved for now and then. Unused regressors are always zero.
 
 use super::ldl::{self, Matrix, N};
+use crate::simd::with_simd;
 
-/// Observations whose products fit into 32 bits before they are added to the long sums.
-const BLOCK: u32 = 500;
+/// Most observations whose products are summed in 32 bits, before they are added to the long sums.
+const MAX_RECENT: u32 = 500;
 
 /// Largest magnitude of a normalised regressor or target.
 const LIMIT: i32 = 2047;
@@ -14,18 +14,18 @@ const LIMIT: i32 = 2047;
 #[derive(Clone, Debug)]
 pub(crate) struct Regression {
     /// Products since the long sums were last added to.
-    block: [[i32; N]; N],
-    block_target: [i32; N],
-    n_block: u32,
-    /// Long sums, which fade.
+    recent: [[i32; N]; N],
+    recent_target: [i32; N],
+    n_recent: u32,
+    /// Long sums, which decay.
     sums: Matrix,
     target: [i64; N],
     /// With 16 fraction bits.
     weights: [i32; N],
 }
 
-/// What a regression starts with: its weights in 1/4096, and how much each is trusted, as the sum
-/// of squares of its regressor in 1/256.
+/// Initial weights in 1/4096, and how much each is trusted: as the sum of its regressor's squares
+/// in 1/256.
 pub(crate) type Start = [[i32; N]; 2];
 
 impl Regression {
@@ -38,16 +38,16 @@ impl Regression {
             target[i] = (i64::from(weights[i]) * i64::from(trust[i])) >> 4;
         }
         Self {
-            block: [[0; N]; N],
-            block_target: [0; N],
-            n_block: 0,
+            recent: [[0; N]; N],
+            recent_target: [0; N],
+            n_recent: 0,
             sums,
             target,
             weights: weights.map(|w| w << 4),
         }
     }
 
-    /// What another regression may start with, as if from `n` observations of the strongest
+    /// The initial state for another regression, as if after `n` observations of the strongest
     /// regressor.
     #[cfg(feature = "fit")]
     pub(crate) fn to_start(&self, n: i64) -> Start {
@@ -72,8 +72,8 @@ impl Regression {
         sum
     }
 
-    /// Takes an observation in: regressors and target times `weight` / 2^`shift`, which should
-    /// bring errors near 16 and is what observations are weighted by.
+    /// Learns from an observation. Regressors and target are multiplied by `weight` / 2^`shift`,
+    /// which weights the observation and should bring its error near 16.
     #[inline(always)]
     pub(crate) fn learn(&mut self, x: &[i32; N], target: i32, weight: i32, shift: u32) {
         let mut scaled = [0; N];
@@ -84,46 +84,45 @@ impl Regression {
         for i in 0..N {
             let xi = scaled[i];
             for j in 0..N {
-                self.block[i][j] += xi * scaled[j];
+                self.recent[i][j] += xi * scaled[j];
             }
         }
         for i in 0..N {
-            self.block_target[i] += scaled[i] * target;
+            self.recent_target[i] += scaled[i] * target;
         }
-        self.n_block += 1;
-        if self.n_block == BLOCK {
-            self.add_block();
+        self.n_recent += 1;
+        if self.n_recent == MAX_RECENT {
+            self.add_recent();
         }
     }
 
-    fn add_block(&mut self) {
+    fn add_recent(&mut self) {
         for i in 0..N {
             for j in 0..N {
-                self.sums[i][j] += i64::from(self.block[i][j]);
+                self.sums[i][j] += i64::from(self.recent[i][j]);
             }
-            self.target[i] += i64::from(self.block_target[i]);
+            self.target[i] += i64::from(self.recent_target[i]);
         }
-        self.block = [[0; N]; N];
-        self.block_target = [0; N];
-        self.n_block = 0;
+        self.recent = [[0; N]; N];
+        self.recent_target = [0; N];
+        self.n_recent = 0;
     }
 
-    /// Lets the sums fade by `fade` / 65536 and fits the weights to them.
-    #[inline(always)]
+    /// Lets the sums decay by `fade` / 65536 and solves for the weights.
     pub(crate) fn refit(&mut self, fade: i64) {
-        self.add_block();
-        for i in 0..N {
-            for j in 0..N {
-                self.sums[i][j] -= (self.sums[i][j] * fade) >> 16;
-            }
-            self.target[i] -= (self.target[i] * fade) >> 16;
-        }
-        self.solve();
-    }
-
-    #[inline(always)]
-    fn solve(&mut self) {
-        self.weights = ldl::solve(&self.sums, &self.target);
+        self.add_recent();
+        with_simd(
+            #[inline(always)]
+            || {
+                for i in 0..N {
+                    for j in 0..N {
+                        self.sums[i][j] -= (self.sums[i][j] * fade) >> 16;
+                    }
+                    self.target[i] -= (self.target[i] * fade) >> 16;
+                }
+                self.weights = ldl::solve(&self.sums, &self.target);
+            },
+        );
     }
 }
 
@@ -187,7 +186,7 @@ mod tests {
         let mut x = [0; N];
         x[3] = 10;
         assert_eq!(regression.predict(&x), 5 << 16);
-        // Trusted, it stays; against enough observations it yields.
+        // A trusted weight stays, but yields to enough observations.
         regression.refit(0);
         assert!((regression.predict(&x) - (5 << 16)).abs() < 2000);
         for _ in 0..1000 {

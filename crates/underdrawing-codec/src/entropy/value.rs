@@ -1,15 +1,15 @@
-//! Codes whole numbers bit by bit, each bit's chance mixed from guesses at the number.
+//! Codes integers bit by bit, with each bit's chance mixed from several guesses at the number.
 //!
-//! A number is a zero flag, a sign, a unary magnitude up to 5, then doubling intervals and the
-//! halvings inside the one that it lies in. Every question has a node number, and weights of its
-//! own for the guesses. Counters of bits in contexts, as further inputs, were worth 0.02 % of the
-//! rate and are left out: the guesses say it all.
+//! A number becomes a zero flag, a sign, a unary magnitude up to 5, then doubling intervals, and
+//! bisections of the interval that it lies in. Each question has a node number, and its own weights
+//! for the guesses. Counters in contexts as further inputs saved only 0.02 % of the rate, so there
+//! are none.
 
-use super::BitCoder;
 use super::distribution::{Cells, Logistic};
 use super::mixer::Mixer;
+use super::{BitCoder, RangeCoder};
 
-/// Nodes: zero, sign, four of unary, 16 intervals, 16 first halvings, 10 later ones.
+/// Nodes: zero, sign, four of the unary part, 16 intervals, 16 first bisections, 10 later ones.
 pub(crate) const NODES: usize = 48;
 
 /// Nodes that nearly all bits belong to: zero, sign and unary.
@@ -19,16 +19,16 @@ const INTERVAL_NODE: usize = 6;
 const HALVING_NODE: usize = 22;
 const LATER_NODE: usize = 38;
 
-/// Magnitudes up to this are unary.
+/// Magnitudes below this are coded in unary.
 const UNARY: i32 = 5;
 
-/// Doubling intervals at most: magnitudes stay below 5 + 2^21.
+/// The most doublings: magnitudes stay below 5 + 2^21.
 const MAX_DOUBLINGS: usize = 21;
 
 /// Inputs of the mixer: the guesses, and a constant.
 pub(crate) const INPUTS: usize = 8;
 
-/// Guesses at one number.
+/// Number of guesses.
 pub(crate) const GUESSES: usize = INPUTS - 1;
 
 /// The constant input.
@@ -37,14 +37,14 @@ const BIAS: i32 = 256;
 /// Weights of one set.
 pub(crate) type Weights = [i32; INPUTS];
 
-/// Guesses and contexts that one number is coded with.
+/// The guesses and contexts that a number is coded with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Situation {
+pub(crate) struct ValueContext {
     /// Where the number may lie.
     pub(crate) guesses: [Logistic; GUESSES],
     /// The number's cells.
     pub(crate) cells: Cells,
-    /// Contexts of the second and third weight set, below the coder's numbers of them.
+    /// Contexts that select the second and the third set of weights.
     pub(crate) contexts: [usize; 2],
 }
 
@@ -59,15 +59,15 @@ pub(crate) struct ValueCoder {
 }
 
 impl ValueCoder {
-    /// Takes the numbers of contexts, the weights' rate of learning (1 to 255, in 1/16384) and
-    /// the weights that a node starts with in a first context.
+    /// Takes the numbers of contexts, the learning rate of the weights (1 to 255, in 1/16384), and
+    /// the initial weights of a node in a first context.
     pub(crate) fn new(
         n_contexts: [usize; 2],
         rate: i32,
         start: &impl Fn(usize, usize) -> Weights,
     ) -> Self {
-        // A third of the mean over contexts goes to the sets that all contexts share, so that
-        // another context's start is not far off where one has never been met.
+        // The sets shared by all contexts start with a third of the mean over contexts, so that a
+        // context is not far off when it first occurs.
         let mut shared = [[0; INPUTS]; NODES];
         for (node, shared) in shared.iter_mut().enumerate() {
             for i in 0..INPUTS {
@@ -94,7 +94,8 @@ impl ValueCoder {
         }
     }
 
-    /// The weights of a node in a first context, over second contexts where it has learned.
+    /// The weights of a node in a first context, averaged over the second contexts that have
+    /// learned.
     #[cfg(feature = "fit")]
     pub(crate) fn weights(&self, context: usize, node: usize, fresh: &Self) -> Weights {
         let (sets, before) = (self.mixer.sets(), fresh.mixer.sets());
@@ -114,64 +115,59 @@ impl ValueCoder {
         weights
     }
 
-    /// Codes `v`, of magnitude below 2^21, and returns it; a decoder passes any number.
+    /// Codes `v`, of magnitude below 2^21, and returns it. When reading, `v` is any number.
     #[inline(always)]
-    pub(crate) fn code<C: BitCoder>(
-        &mut self,
-        coder: &mut C,
-        v: i32,
-        situation: &Situation,
-    ) -> i32 {
-        let &Situation { guesses, cells, .. } = situation;
+    pub(crate) fn code(&mut self, coder: &mut RangeCoder, v: i32, context: &ValueContext) -> i32 {
+        let &ValueContext { guesses, cells, .. } = context;
         let logits = each(&guesses, |g| g.nonzero(cells));
-        if !self.bit(coder, v != 0, 0, &logits, situation) {
+        if !self.bit(coder, v != 0, 0, &logits, context) {
             return 0;
         }
         let logits = each(&guesses, |g| g.positive(cells));
-        let positive = self.bit(coder, v > 0, 1, &logits, situation);
+        let positive = self.bit(coder, v > 0, 1, &logits, context);
         let mut sided = guesses;
         for guess in &mut sided {
             guess.mean = if positive { guess.mean } else { -guess.mean };
         }
-        let magnitude = self.magnitude(coder, v.saturating_abs(), &sided, situation);
+        let magnitude = self.magnitude(coder, v.saturating_abs(), &sided, context);
         if positive { magnitude } else { -magnitude }
     }
 
     #[inline(always)]
-    fn magnitude<C: BitCoder>(
+    fn magnitude(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         v: i32,
         guesses: &[Logistic; GUESSES],
-        situation: &Situation,
+        context: &ValueContext,
     ) -> i32 {
-        let cells = situation.cells;
+        let cells = context.cells;
         for m in 1..UNARY {
             let (begin, end) = (cells.lower(m), cells.lower(m + 1));
             let logits = each(guesses, |g| g.beyond(begin, end));
-            if !self.bit(coder, v > m, 1 + m as usize, &logits, situation) {
+            if !self.bit(coder, v > m, 1 + m as usize, &logits, context) {
                 return m;
             }
         }
-        self.tail(coder, v, guesses, situation)
+        self.tail(coder, v, guesses, context)
     }
 
-    /// The part of a magnitude from [`UNARY`] on. Out of line: few numbers get here.
+    /// The part of a magnitude from [`UNARY`] on. It is not inlined, since few numbers get here.
     #[inline(never)]
-    fn tail<C: BitCoder>(
+    fn tail(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         v: i32,
         guesses: &[Logistic; GUESSES],
-        situation: &Situation,
+        context: &ValueContext,
     ) -> i32 {
-        let cells = situation.cells;
+        let cells = context.cells;
         let (mut begin, mut size, mut doublings) = (UNARY, 1, 0usize);
         while doublings < MAX_DOUBLINGS {
             let (low, high) = (cells.lower(begin), cells.lower(begin + size));
             let logits = each(guesses, |g| g.beyond(low, high));
             let node = INTERVAL_NODE + doublings.min(15);
-            if !self.bit(coder, v >= begin + size, node, &logits, situation) {
+            if !self.bit(coder, v >= begin + size, node, &logits, context) {
                 break;
             }
             begin += size;
@@ -190,7 +186,7 @@ impl ValueCoder {
                 LATER_NODE + (size.ilog2() as usize).min(9)
             };
             first = false;
-            if self.bit(coder, v >= begin + size, node, &logits, situation) {
+            if self.bit(coder, v >= begin + size, node, &logits, context) {
                 begin += size;
             }
         }
@@ -198,17 +194,17 @@ impl ValueCoder {
     }
 
     #[inline(always)]
-    fn bit<C: BitCoder>(
+    fn bit(
         &mut self,
-        coder: &mut C,
+        coder: &mut RangeCoder,
         bit: bool,
         node: usize,
         logits: &[i32; GUESSES],
-        situation: &Situation,
+        context: &ValueContext,
     ) -> bool {
         let mut inputs = [BIAS; INPUTS];
         inputs[..GUESSES].copy_from_slice(logits);
-        let [first, second] = situation.contexts;
+        let [first, second] = context.contexts;
         let picked = [
             node,
             (1 + first) * NODES + node,
@@ -221,7 +217,7 @@ impl ValueCoder {
     }
 }
 
-/// A question's answer by each guess.
+/// The answer of each guess to a question.
 #[inline(always)]
 fn each(guesses: &[Logistic; GUESSES], question: impl Fn(Logistic) -> i32) -> [i32; GUESSES] {
     let mut logits = [0; GUESSES];
@@ -233,7 +229,6 @@ fn each(guesses: &[Logistic; GUESSES], question: impl Fn(Logistic) -> i32) -> [i
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Counter, Decoder, Encoder};
     use super::*;
 
     fn coder() -> ValueCoder {
@@ -242,7 +237,7 @@ mod tests {
         ValueCoder::new([2, 1], 64, &|_, _| start)
     }
 
-    fn situation(i: usize) -> Situation {
+    fn context(i: usize) -> ValueContext {
         let near = Logistic {
             mean: 100 * (i % 3) as i32,
             inverse: 50_000,
@@ -251,7 +246,7 @@ mod tests {
             mean: 0,
             inverse: 9_000,
         };
-        Situation {
+        ValueContext {
             guesses: [near, near, wide, wide, wide, wide, wide],
             cells: Cells::UNIFORM,
             contexts: [i % 2, 0],
@@ -272,24 +267,24 @@ mod tests {
                 }
             })
             .collect();
-        let mut encoder = Encoder::new();
+        let mut encoder = RangeCoder::writer();
         let mut model = coder();
         for (i, &v) in numbers.iter().enumerate() {
-            assert_eq!(model.code(&mut encoder, v, &situation(i)), v);
+            assert_eq!(model.code(&mut encoder, v, &context(i)), v);
         }
         let bytes = encoder.finish();
-        let mut decoder = Decoder::new(&bytes);
+        let mut decoder = RangeCoder::reader(&bytes);
         let mut model = coder();
         for (i, &v) in numbers.iter().enumerate() {
-            assert_eq!(model.code(&mut decoder, 0, &situation(i)), v);
+            assert_eq!(model.code(&mut decoder, 0, &context(i)), v);
         }
     }
 
     #[test]
     fn costs_what_the_distribution_says() {
-        // Numbers spread as the first guess says: its entropy is reached within a few percent.
+        // Numbers distributed as in the first guess cost its entropy, within a few per cent.
         let mut state = 5u64;
-        let mut counter = Counter::default();
+        let mut encoder = RangeCoder::writer();
         let mut model = coder();
         let n = 4000;
         for i in 0..n {
@@ -297,14 +292,14 @@ mod tests {
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
             let u = ((state >> 33) as f64 + 0.5) / f64::from(1u32 << 31);
-            let s = situation(i);
+            let s = context(i);
             let scale = 65536.0 / f64::from(s.guesses[0].inverse);
             let x = f64::from(s.guesses[0].mean) / 256.0 + scale * (u / (1.0 - u)).ln();
-            model.code(&mut counter, x.round() as i32, &s);
+            model.code(&mut encoder, x.round() as i32, &s);
         }
         let scale: f64 = 65536.0 / 50_000.0;
         let entropy = (scale.ln() + 2.0) / std::f64::consts::LN_2;
-        let found = counter.bits() / n as f64;
+        let found = 8.0 * encoder.finish().len() as f64 / n as f64;
         assert!((found / entropy - 1.0).abs() < 0.03, "{found} {entropy}");
     }
 }

@@ -1,17 +1,18 @@
-//! How large a coefficient is expected to be: a weighted sum of magnitudes around it.
+//! The expected magnitude of a coefficient: a weighted sum of magnitudes around it.
 //!
-//! Magnitudes are multiples of the step, capped. The sum runs over what is known when the
-//! coefficient is coded: neighbours before it in its band, and around it in the coarser band, in
-//! the sibling bands and in the planes before it. Weights are fitted, for each plane and band.
+//! Magnitudes are multiples of the step, clamped. The sum covers what is known when the coefficient
+//! is coded: earlier neighbours in its band, and the surroundings of its place in the coarser band,
+//! in the sibling bands and in earlier planes. Weights are fitted for each plane and band.
 
 use super::tables::WEIGHTS;
 use crate::bands::{Band, Orientation};
 use crate::part::Shape;
+use crate::simd::with_simd;
 
-/// Number of weights of a band.
+/// Number of a band's weights.
 pub(crate) const N_WEIGHTS: usize = 16;
 
-/// What the weights multiply.
+/// The places of a band's weights, named after what they multiply.
 pub(crate) mod weight {
     pub(crate) const LEFT: usize = 0;
     pub(crate) const LEFT_2: usize = 1;
@@ -19,35 +20,33 @@ pub(crate) mod weight {
     /// Both neighbours of the one above.
     pub(crate) const ABOVE_SIDES: usize = 3;
     pub(crate) const ABOVE_2: usize = 4;
-    /// The coarser band; the next weight is for its four neighbours, and so for those below.
+    /// In the coarser band. The next weight is that of the four neighbours; likewise below.
     pub(crate) const PARENT: usize = 5;
-    /// HL for LH and HH.
+    /// In HL, for LH and HH.
     pub(crate) const SIBLING: usize = 7;
-    /// LH for HH.
+    /// In LH, for HH.
     pub(crate) const SIBLING_2: usize = 9;
     pub(crate) const PLANE_0: usize = 11;
     pub(crate) const PLANE_1: usize = 13;
-    /// Times 1.
+    /// Added without a factor.
     pub(crate) const CONSTANT: usize = 15;
 }
 
-/// Magnitudes above count as this much, so that sums fit in 32 bits.
+/// Magnitudes are clamped to this, so that sums fit in 32 bits.
 pub(crate) const MAX_MAGNITUDE: i32 = 4095;
 
-/// Classes of expected magnitude, four an octave.
+/// Classes of expected magnitude, four per octave.
 pub(crate) const N_CLASSES: usize = 64;
 
 /// Class of an expected magnitude with 12 fraction bits: 0 below 5/256, 63 from 896 on.
 #[inline(always)]
 pub(crate) fn class(expected: i32) -> usize {
-    // A float's exponent and leading digits are the logarithm wanted; the conversion is exact for
-    // 24 bits and rounds the same everywhere.
     let value = expected.clamp(64, (1 << 22) - 1);
     let log = value.ilog2();
     (4 * (log - 6) + (value as u32 >> (log - 2) & 3)) as usize
 }
 
-/// Weights of a band, 12 fraction bits.
+/// Weights of a band, with 12 fraction bits.
 pub(crate) type Weights = [i32; N_WEIGHTS];
 
 /// Index of a band's weights within a plane's.
@@ -65,15 +64,15 @@ pub(crate) fn weights(plane: usize, band: &Band) -> &'static Weights {
     &WEIGHTS[plane][band_index(band)]
 }
 
-/// A band and the bands that tell about it.
-pub(crate) struct Around {
+/// A band, and the bands that its coefficients' expected magnitudes draw on.
+pub(crate) struct BandContext {
     pub(crate) band: Band,
     pub(crate) parent: Option<Band>,
     siblings: [Option<Band>; 2],
 }
 
-impl Around {
-    /// All coded bands of a part, each with what surrounds it.
+impl BandContext {
+    /// The contexts of all bands that a part codes, in coding order.
     pub(crate) fn of(shape: &Shape) -> Vec<Self> {
         let bands = shape.coded();
         bands
@@ -98,9 +97,10 @@ impl Around {
     }
 }
 
-/// Room for the sums of a row.
+/// The sums of a row.
 pub(crate) struct RowSums {
-    /// The expected magnitude of each coefficient but for the two to its left, 12 fraction bits.
+    /// Each coefficient's expected magnitude, without the share of the two to its left; 12 fraction
+    /// bits.
     pub(crate) sums: Vec<i32>,
     parent: Vec<i32>,
 }
@@ -113,45 +113,49 @@ impl RowSums {
         }
     }
 
-    /// Sums row `y` of a band of plane `plane` over `magnitudes`, a vector a plane.
-    #[inline(always)]
+    /// Computes the sums of row `y` of a band and plane from `magnitudes`, a vector per plane.
     pub(crate) fn fill(
         &mut self,
-        around: &Around,
+        context: &BandContext,
         weights: &Weights,
         magnitudes: &[Vec<i32>],
         plane: usize,
         y: usize,
     ) {
-        let band = &around.band;
-        let own = &magnitudes[plane];
-        self.sums.clear();
-        self.sums.resize(band.width, weights[weight::CONSTANT]);
-        if let Some(parent) = &around.parent {
-            self.add_parent(parent, weights, own, y);
-        }
-        if y > 0 {
-            let row = &own[band.row(y - 1)..][..band.width];
-            add(&mut self.sums, row, weights[weight::ABOVE]);
-            add_sides(&mut self.sums, row, weights[weight::ABOVE_SIDES]);
-        }
-        if y > 1 {
-            let row = &own[band.row(y - 2)..][..band.width];
-            add(&mut self.sums, row, weights[weight::ABOVE_2]);
-        }
-        for (sibling, first) in around
-            .siblings
-            .iter()
-            .zip([weight::SIBLING, weight::SIBLING_2])
-        {
-            if let Some(sibling) = sibling {
-                add_cross(&mut self.sums, own, sibling, y, &weights[first..first + 2]);
-            }
-        }
-        for (earlier, first) in (0..plane).zip([weight::PLANE_0, weight::PLANE_1]) {
-            let pair = &weights[first..first + 2];
-            add_cross(&mut self.sums, &magnitudes[earlier], band, y, pair);
-        }
+        with_simd(
+            #[inline(always)]
+            || {
+                let band = &context.band;
+                let own = &magnitudes[plane];
+                self.sums.clear();
+                self.sums.resize(band.width, weights[weight::CONSTANT]);
+                if let Some(parent) = &context.parent {
+                    self.add_parent(parent, weights, own, y);
+                }
+                if y > 0 {
+                    let row = &own[band.row(y - 1)..][..band.width];
+                    add(&mut self.sums, row, weights[weight::ABOVE]);
+                    add_sides(&mut self.sums, row, weights[weight::ABOVE_SIDES]);
+                }
+                if y > 1 {
+                    let row = &own[band.row(y - 2)..][..band.width];
+                    add(&mut self.sums, row, weights[weight::ABOVE_2]);
+                }
+                for (sibling, first) in context
+                    .siblings
+                    .iter()
+                    .zip([weight::SIBLING, weight::SIBLING_2])
+                {
+                    if let Some(sibling) = sibling {
+                        add_cross(&mut self.sums, own, sibling, y, &weights[first..first + 2]);
+                    }
+                }
+                for (earlier, first) in (0..plane).zip([weight::PLANE_0, weight::PLANE_1]) {
+                    let pair = &weights[first..first + 2];
+                    add_cross(&mut self.sums, &magnitudes[earlier], band, y, pair);
+                }
+            },
+        );
     }
 
     #[inline(always)]
@@ -180,7 +184,7 @@ fn add(sums: &mut [i32], row: &[i32], weight: i32) {
     }
 }
 
-/// Adds `weight` times both neighbours; outside there is nothing.
+/// Adds `weight` times both neighbours in `row`; outside of it there are zeros.
 #[inline(always)]
 fn add_sides(sums: &mut [i32], row: &[i32], weight: i32) {
     add(&mut sums[1..], row, weight);
@@ -189,9 +193,8 @@ fn add_sides(sums: &mut [i32], row: &[i32], weight: i32) {
     }
 }
 
-/// Adds `weights[0]` times row `y` of `band` and `weights[1]` times the four neighbours. Bands that
-/// are a row or column smaller than the sums give nothing there.
-#[inline(always)]
+/// Adds `weights[0]` times row `y` of `band` and `weights[1]` times the four neighbours. Where the
+/// band is a row or column smaller than the sums, nothing is added.
 fn add_cross(sums: &mut [i32], magnitudes: &[i32], band: &Band, y: usize, weights: &[i32]) {
     if band.width == 0 || y >= band.height {
         return;
@@ -199,14 +202,19 @@ fn add_cross(sums: &mut [i32], magnitudes: &[i32], band: &Band, y: usize, weight
     let width = sums.len().min(band.width);
     let row = |y: usize| &magnitudes[band.row(y)..][..width];
     let sums = &mut sums[..width];
-    add(sums, row(y), weights[0]);
-    add_sides(sums, row(y), weights[1]);
-    if y > 0 {
-        add(sums, row(y - 1), weights[1]);
-    }
-    if y + 1 < band.height {
-        add(sums, row(y + 1), weights[1]);
-    }
+    with_simd(
+        #[inline(always)]
+        || {
+            add(sums, row(y), weights[0]);
+            add_sides(sums, row(y), weights[1]);
+            if y > 0 {
+                add(sums, row(y - 1), weights[1]);
+            }
+            if y + 1 < band.height {
+                add(sums, row(y + 1), weights[1]);
+            }
+        },
+    );
 }
 
 #[cfg(test)]
@@ -225,14 +233,14 @@ mod tests {
 
     #[test]
     fn each_weight_takes_its_neighbours() {
-        // One magnitude at a time: the sums show where the weights look.
+        // With one nonzero magnitude at a time, the sum is its weight.
         let shape = Shape {
             width: 16,
             height: 16,
             whole: false,
         };
-        let around = Around::of(&shape);
-        let hh = around
+        let contexts = BandContext::of(&shape);
+        let hh = contexts
             .iter()
             .find(|a| a.band.orientation == Orientation::Hh && a.band.level == 2);
         let hh = hh.unwrap(); // 4x4 at (4, 4), parent 2x2 at (2, 2).

@@ -1,4 +1,4 @@
-//! Weighted least squares with a little shrinkage.
+//! Weighted least squares with a small ridge.
 
 use crate::fast::context::N_WEIGHTS as N;
 
@@ -19,7 +19,7 @@ impl Equations {
         }
     }
 
-    /// One observation of `target`.
+    /// Adds an observation of `target`.
     pub(super) fn add(&mut self, features: &[f64; N], target: f64, weight: f64) {
         for i in 0..N {
             let scaled = features[i] * weight;
@@ -31,7 +31,7 @@ impl Equations {
         self.total += weight;
     }
 
-    /// The coefficients; zeros where nothing was seen.
+    /// The coefficients; zeros for features that never occurred.
     pub(super) fn solve(&self) -> [f64; N] {
         let mut a = self.products;
         let mut b = self.targets;

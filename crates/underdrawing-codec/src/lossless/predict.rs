@@ -1,52 +1,54 @@
-//! The error of a prediction: least squares on the neighbours and the samples of the same pixel
-//! that are known, beside the median of gradients.
+//! Prediction of a sample: by least squares from the neighbours and from the known samples of the
+//! same pixel, and by the median of gradients.
 
-use super::{Around, MARGIN, Pixel};
+use super::{MARGIN, Neighbours, Pixel};
 use crate::best::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, size_between};
 use crate::entropy::{
-    BitCoder, Cells, INPUTS, Logistic, REGRESSORS, Regression, Situation, ValueCoder,
+    Cells, INPUTS, Logistic, REGRESSORS, RangeCoder, Regression, ValueCoder, ValueContext,
 };
 
 /// Fraction bits of regressors.
 const BITS: u32 = 4;
 
-/// Samples between two fits of the weights, and how many are remembered.
+/// Samples between two fits of the weights, and samples that a fit remembers.
 const REFIT: usize = 128;
 const MEMORY: i64 = 4000;
 
-/// As in the models of coefficients: keeps flat places from ruling the fit; 12 fraction bits.
+/// Added to the expected error before regressors are divided by it, so that flat areas do not
+/// dominate the fit; 12 fraction bits.
 const WEIGHT_FLOOR: i32 = 1024;
 
-/// Rate of the mixing weights.
+/// Learning rate of the mixing weights.
 const RATE: i32 = 10;
 
-/// What means of error magnitudes remember.
+/// Errors that mean magnitudes remember.
 const SIZE_MEMORY: i32 = 100;
 
 /// Columns of the table of sizes by two classes.
 const COARSE: usize = CLASSES / 4;
 
-/// Weights that regressions start with, in percent: own differences, then those of one channel
-/// before, then of the other.
+/// Initial weights of the regressions, in per cent: of differences in the same channel, in the
+/// channel before, and in the one before that.
 const START: [[i32; 14]; 3] = [
     [80, -60, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     [80, -60, 20, 0, 0, 0, 100, -80, 60, -20, 0, 0, 0, 0],
     [80, -60, 20, 0, 0, 0, 50, -40, 30, -10, 50, -40, 30, -10],
 ];
 
-/// What it knows of one channel.
+/// The state of one channel.
 struct Channel {
     regression: Regression,
     n_learned: usize,
-    /// Magnitude of the error by the class of its neighbours': of the fit, of the median.
+    /// Mean error magnitudes of the fit and of the median, by the class of the neighbours' errors.
     sizes: [Vec<Mean>; 2],
-    /// By the class of the neighbours' errors and of those of the same pixel.
+    /// The same of the fit, by the classes of the neighbours' errors and of those in the same
+    /// pixel.
     crossed: Vec<Mean>,
     /// Magnitudes of errors in the row above and in this one, 4 fraction bits, with margins.
     errors: [Vec<i32>; 2],
 }
 
-/// Codes pixels that are no repetitions.
+/// Codes the pixels that are not repetitions.
 pub(super) struct Predictor {
     coder: ValueCoder,
     channels: Vec<Channel>,
@@ -83,10 +85,11 @@ impl Channel {
     }
 }
 
-/// One by the scale of a logistic distribution of this mean magnitude; 16 fraction bits.
+/// The reciprocal of a logistic distribution's scale, with 16 fraction bits, given its mean
+/// magnitude.
 #[inline(always)]
 fn inverse(size: i32) -> i32 {
-    // Mean magnitude is 2 ln 2 scales: 65536 * 1.386 * 4096.
+    // The mean magnitude is 2 ln 2 times the scale: 65536 * 1.386 * 4096.
     372_130_559 / size.clamp(MIN_SIZE, MAX_SIZE)
 }
 
@@ -106,7 +109,7 @@ impl Predictor {
         }
     }
 
-    /// A pixel that was a repetition: nothing to be learned from but that it was easy.
+    /// Skips a pixel that was a repetition, as one without errors.
     #[inline(always)]
     pub(super) fn pass(&mut self, x: usize) {
         for channel in &mut self.channels {
@@ -115,25 +118,25 @@ impl Predictor {
     }
 
     #[inline(always)]
-    pub(super) fn code<C: BitCoder>(
+    pub(super) fn code(
         &mut self,
-        coder: &mut C,
-        around: &Around,
+        coder: &mut RangeCoder,
+        neighbours: &Neighbours,
         x: usize,
         pixel: Pixel,
     ) -> Pixel {
         let mut known = [0; 3];
         for c in 0..self.channels.len() {
-            known[c] = self.sample(coder, around, x, c, &known, pixel[c]);
+            known[c] = self.sample(coder, neighbours, x, c, &known, pixel[c]);
         }
         known
     }
 
     #[inline(always)]
-    fn sample<C: BitCoder>(
+    fn sample(
         &mut self,
-        coder: &mut C,
-        around: &Around,
+        coder: &mut RangeCoder,
+        neighbours: &Neighbours,
         x: usize,
         c: usize,
         known: &Pixel,
@@ -148,13 +151,13 @@ impl Predictor {
             }
         } << (SIZE_BITS - BITS);
         let channel = &mut self.channels[c];
-        let regressors = regressors(around, c, known);
-        let west = around.west[c];
-        // 8 fraction bits from here on.
+        let regressors = regressors(neighbours, c, known);
+        let west = neighbours.west[c];
+        // From here on, values have 8 fraction bits.
         let change =
             (channel.regression.predict(&regressors) >> (16 + BITS - 8)).clamp(-(1 << 17), 1 << 17);
         let fitted = ((west << 8) + change as i32).clamp(0, 255 << 8);
-        let median = median(around, c, known) << 8;
+        let median = median(neighbours, c, known) << 8;
         let near = channel.near(x);
         let level = class(near);
         let at = level * COARSE + class(cross) / 4;
@@ -166,7 +169,7 @@ impl Predictor {
             mean: mean - (centre << 8),
             inverse: inverse(size),
         };
-        let situation = Situation {
+        let context = ValueContext {
             guesses: [
                 guess(fitted, size_crossed),
                 guess(fitted, size_crossed / 2),
@@ -179,7 +182,7 @@ impl Predictor {
             cells: Cells::UNIFORM,
             contexts: [c * CLASSES + class(size_crossed), c * COARSE + level / 4],
         };
-        let v = self.coder.code(coder, value - centre, &situation);
+        let v = self.coder.code(coder, value - centre, &context);
         let value = v.saturating_add(centre).clamp(0, 255);
         let error = |mean: i32| ((value << 8) - mean).abs() << (SIZE_BITS - 8);
         channel.errors[1][x + MARGIN] = error(fitted) >> (SIZE_BITS - BITS);
@@ -200,37 +203,47 @@ impl Predictor {
     }
 }
 
-/// Differences from the sample to the left, in this channel and in those known.
+/// Differences from the pixel to the left, in this channel and in the known ones.
 #[inline(always)]
-fn regressors(around: &Around, c: usize, known: &Pixel) -> [i32; REGRESSORS] {
+fn regressors(neighbours: &Neighbours, c: usize, known: &Pixel) -> [i32; REGRESSORS] {
     let mut out = [0; REGRESSORS];
     let own = [
-        around.north,
-        around.north_west,
-        around.north_east,
-        around.west_2,
-        around.north_2,
-        around.north_2_east,
+        neighbours.north,
+        neighbours.north_west,
+        neighbours.north_east,
+        neighbours.west_2,
+        neighbours.north_2,
+        neighbours.north_2_east,
     ];
     for (out, pixel) in out.iter_mut().zip(own) {
-        *out = (pixel[c] - around.west[c]) << BITS;
+        *out = (pixel[c] - neighbours.west[c]) << BITS;
     }
     for before in 0..c {
-        let others = [*known, around.north, around.north_west, around.north_east];
-        // The channel just before comes first.
+        let others = [
+            *known,
+            neighbours.north,
+            neighbours.north_west,
+            neighbours.north_east,
+        ];
+        // The previous channel comes first.
         let first = 6 + 4 * (c - 1 - before);
         for (i, pixel) in others.into_iter().enumerate() {
-            out[first + i] = (pixel[before] - around.west[before]) << BITS;
+            out[first + i] = (pixel[before] - neighbours.west[before]) << BITS;
         }
     }
     out
 }
 
-/// The median of the neighbours and their plane, of the difference to the channel before.
+/// The median of the left and the upper neighbour and of the plane through the neighbours, in terms
+/// of the difference from the channel before.
 #[inline(always)]
-fn median(around: &Around, c: usize, known: &Pixel) -> i32 {
+fn median(neighbours: &Neighbours, c: usize, known: &Pixel) -> i32 {
     let of = |p: &Pixel| if c == 0 { p[0] } else { p[c] - p[c - 1] };
-    let (w, n, nw) = (of(&around.west), of(&around.north), of(&around.north_west));
+    let (w, n, nw) = (
+        of(&neighbours.west),
+        of(&neighbours.north),
+        of(&neighbours.north_west),
+    );
     let median = (w + n - nw).clamp(w.min(n), w.max(n));
     let base = if c == 0 { 0 } else { known[c - 1] };
     (median + base).clamp(0, 255)

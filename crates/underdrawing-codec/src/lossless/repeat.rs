@@ -1,18 +1,19 @@
-//! Whether a pixel repeats one of its neighbours, or what once followed the same neighbourhood.
+//! Repetitions: whether a pixel has the colour of a neighbour, or the colour that followed the same
+//! neighbourhood before.
 
-use super::{Around, Pixel};
-use crate::entropy::{Adaptive, BitCoder, Mixer, stretch};
+use super::{Neighbours, Pixel};
+use crate::entropy::{BitCoder, Counter, Mixer, RangeCoder, stretch};
 
-/// Candidates that are asked for at most.
+/// The most candidates that are tried.
 const MAX_ASKED: usize = 4;
 
 /// Sources of candidates: two tables with three degrees of confidence each, four neighbours.
 const SOURCES: usize = 10;
 
-/// Patterns of equal neighbours.
+/// Patterns of which neighbours are equal.
 const PATTERNS: usize = 32;
 
-/// Lengths of a run of repetitions, by powers of two.
+/// Classes of the length of a run of repetitions, one for each power of two.
 const RUNS: usize = 16;
 
 /// A colour that followed a neighbourhood.
@@ -20,18 +21,18 @@ const RUNS: usize = 16;
 struct Entry {
     colour: u32,
     /// How often it was right, up to 15; 0 if nothing is known.
-    right: u8,
+    trust: u8,
 }
 
-/// Codes repetitions, and remembers what followed which neighbourhood.
+/// Codes repetitions, and remembers which colours followed which neighbourhoods.
 pub(super) struct Repeater {
-    /// By a wide neighbourhood and by a narrow one.
+    /// Entries by a wide neighbourhood and by a narrow one.
     tables: [Vec<Entry>; 2],
     slots: [usize; 2],
-    by_pattern: Vec<Adaptive>,
-    by_run: Vec<Adaptive>,
+    by_pattern: Vec<Counter>,
+    by_run: Vec<Counter>,
     mixer: Mixer<8, 1>,
-    /// Pixels since the last that was no repetition.
+    /// Repetitions since the last pixel that was not one.
     run: u32,
 }
 
@@ -53,28 +54,29 @@ impl Repeater {
         Self {
             tables: std::array::from_fn(|_| vec![Entry::default(); size]),
             slots: [0; 2],
-            by_pattern: vec![Adaptive::new(32768); PATTERNS * SOURCES * MAX_ASKED],
-            by_run: vec![Adaptive::new(32768); RUNS * SOURCES * MAX_ASKED],
+            by_pattern: vec![Counter::new(32768); PATTERNS * SOURCES * MAX_ASKED],
+            by_run: vec![Counter::new(32768); RUNS * SOURCES * MAX_ASKED],
             mixer: Mixer::new(vec![weights; SOURCES * MAX_ASKED]),
             run: 0,
         }
     }
 
-    /// The pixel, if it is a repetition. An encoder passes the pixel to code.
+    /// Codes whether the pixel is a repetition, and returns it if so. When reading, `pixel` is
+    /// ignored.
     #[inline(always)]
-    pub(super) fn code<C: BitCoder>(
+    pub(super) fn code(
         &mut self,
-        coder: &mut C,
-        around: &Around,
+        coder: &mut RangeCoder,
+        neighbours: &Neighbours,
         pixel: Pixel,
     ) -> Option<Pixel> {
         let [w, ww, n, nw, ne, nn] = [
-            around.west,
-            around.west_2,
-            around.north,
-            around.north_west,
-            around.north_east,
-            around.north_2,
+            neighbours.west,
+            neighbours.west_2,
+            neighbours.north,
+            neighbours.north_west,
+            neighbours.north_east,
+            neighbours.north_2,
         ]
         .map(packed);
         let mut hash = 0u32;
@@ -83,23 +85,23 @@ impl Repeater {
             hash
         };
         let mut narrow = 0;
-        for colour in [w, ww, n, nw, ne, nn, packed(around.north_2_east)] {
+        for colour in [w, ww, n, nw, ne, nn, packed(neighbours.north_2_east)] {
             narrow = add(colour);
         }
         let mut wide = narrow;
-        for pixel in around.far {
+        for pixel in neighbours.far {
             wide = add(packed(pixel));
         }
         self.slots = [wide, narrow].map(|hash| hash as usize % self.tables[0].len());
         let [wide, narrow] = [0, 1].map(|i| self.tables[i][self.slots[i]]);
         let equal = [w == nw, n == nw, n == ne, w == ww, n == nn];
-        if wide.right.max(narrow.right) < 2 && !equal.contains(&true) {
+        if wide.trust.max(narrow.trust) < 2 && !equal.contains(&true) {
             self.run = 0;
             return None;
         }
         let pattern = equal.iter().fold(0, |p, &e| 2 * p + usize::from(e));
         let wanted = packed(pixel);
-        let known = |entry: Entry, source: usize| match entry.right {
+        let known = |entry: Entry, source: usize| match entry.trust {
             0 => None,
             1 => Some((entry.colour, source)),
             2..=4 => Some((entry.colour, source + 1)),
@@ -130,12 +132,12 @@ impl Repeater {
     }
 
     #[inline(always)]
-    fn flag<C: BitCoder>(&mut self, coder: &mut C, bit: bool, pattern: usize, kind: usize) -> bool {
+    fn flag(&mut self, coder: &mut RangeCoder, bit: bool, pattern: usize, kind: usize) -> bool {
         let kinds = SOURCES * MAX_ASKED;
         let run = (32 - self.run.leading_zeros() as usize).min(RUNS - 1);
         let a = &mut self.by_pattern[pattern * kinds + kind];
         let b = &mut self.by_run[run * kinds + kind];
-        let chances = [a.slow(), a.fast(), b.slow(), b.fast()];
+        let chances = [a.slow(), a.quick(), b.slow(), b.quick()];
         let mut inputs = [0; 8];
         for i in 0..4 {
             inputs[i] = stretch(chances[i]);
@@ -148,18 +150,18 @@ impl Repeater {
         bit
     }
 
-    /// Remembers what followed the neighbourhood last asked about.
+    /// Remembers that `pixel` followed the last neighbourhood.
     #[inline(always)]
     pub(super) fn learn(&mut self, pixel: Pixel) {
         let colour = packed(pixel);
         for (table, &slot) in self.tables.iter_mut().zip(&self.slots) {
             let entry = &mut table[slot];
-            if entry.right > 0 && entry.colour == colour {
-                entry.right = (entry.right + 1).min(15);
-            } else if entry.right > 2 {
-                entry.right /= 2;
+            if entry.trust > 0 && entry.colour == colour {
+                entry.trust = (entry.trust + 1).min(15);
+            } else if entry.trust > 2 {
+                entry.trust /= 2;
             } else {
-                *entry = Entry { colour, right: 1 };
+                *entry = Entry { colour, trust: 1 };
             }
         }
     }

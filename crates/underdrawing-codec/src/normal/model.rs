@@ -1,35 +1,35 @@
-//! The counters of the normal models, and how their opinions are mixed.
+//! The counters of the normal models, and how their predictions are mixed.
 
-use super::surroundings::{N_BANDS, N_ELSEWHERE, N_NEAR, N_SIGNS};
-use crate::entropy::{Adaptive, BitCoder, Mixer, stretch};
+use super::row_contexts::{N_BANDS, N_ELSEWHERE, N_NEAR, N_SIGNS};
+use crate::entropy::{BitCoder, Counter, Mixer, stretch};
 use crate::fast::context::N_CLASSES;
 use crate::fast::{UNARY, chances};
 use crate::quantise::MAX_MULTIPLE;
 
-/// Bits that the rest beyond the unary ones may have.
+/// The most bits of the rest beyond the unary ones.
 const MAX_REST_BITS: u32 = 22;
 
-/// Opinions of counters.
-const OPINIONS: usize = 4;
+/// Number of counters that predict a bit.
+const PREDICTIONS: usize = 4;
 
-/// Opinions and room to fill a vector.
+/// Inputs of the mixer: predictions, a constant, and zeros to fill a vector.
 const INPUTS: usize = 8;
 
-/// What counters remember: bits of the slow part, shift of the quick one.
+/// How counters adapt: bits that the slow chance remembers, and the quick one's rate.
 const LIMIT: u8 = 250;
 const RATE: u32 = 6;
 
-/// Speed of the mixing weights, in 1/1024.
+/// Learning rate of the mixing weights.
 const MIXING_RATE: i32 = 2;
 
-/// Counters of one situation: a bit each, "is the index larger?"
-type Counters = [[Adaptive; UNARY]; 2];
+/// The counters of one context, one for each quantiser and unary bit.
+type Counters = [[Counter; UNARY]; 2];
 
-/// What the counters of a coefficient are chosen by.
-pub(super) struct Situation {
+/// The context of a coefficient, which selects its counters.
+pub(super) struct Context {
     /// Class of the expected magnitude.
     pub(super) class: usize,
-    /// Which quantiser is in force.
+    /// Whether the quantiser of odd multiples is in force.
     pub(super) odd: bool,
     /// Plane and band.
     pub(super) band: usize,
@@ -43,11 +43,11 @@ pub(super) struct Situation {
 pub(super) struct Model {
     counters: Vec<Counters>,
     mixer: Mixer<INPUTS, 2>,
-    rest: Vec<Adaptive>,
-    signs: Vec<Adaptive>,
+    rest: Vec<Counter>,
+    signs: Vec<Counter>,
 }
 
-/// Where each kind of counters starts.
+/// The first counter of each kind.
 const BY_BAND: usize = N_CLASSES;
 const BY_NEAR: usize = BY_BAND + N_BANDS * N_CLASSES / 2;
 const BY_ELSEWHERE: usize = BY_NEAR + N_NEAR * N_CLASSES / 4;
@@ -61,23 +61,23 @@ impl Model {
                 BY_BAND..BY_NEAR => (i - BY_BAND) % (N_CLASSES / 2) * 2 + 1,
                 _ => (i - BY_NEAR) % (N_CLASSES / 4) * 4 + 2,
             };
-            chances(class).map(|chances| chances.map(Adaptive::new))
+            chances(class).map(|chances| chances.map(Counter::new))
         };
-        // The opinions agree in part, so they start with less than a whole say each but more than
-        // one together.
+        // The predictions agree in part: each starts with a weight below one, all together with
+        // more than one.
         let mut weights = [0; INPUTS];
-        weights[..OPINIONS].fill((1 << 20) * 9 / 32 / 2);
+        weights[..PREDICTIONS].fill((1 << 20) * 9 / 32 / 2);
         Self {
             counters: (0..N_COUNTERS).map(start).collect(),
             mixer: Mixer::new(vec![weights; 2 * UNARY + N_CLASSES]),
-            rest: vec![Adaptive::new(32768); 2 * MAX_REST_BITS as usize],
-            signs: vec![Adaptive::new(32768); N_SIGNS],
+            rest: vec![Counter::new(32768); 2 * MAX_REST_BITS as usize],
+            signs: vec![Counter::new(32768); N_SIGNS],
         }
     }
 
     /// Codes an index; `k` is what to write.
     #[inline(always)]
-    pub(super) fn index<C: BitCoder>(&mut self, coder: &mut C, at: &Situation, k: u32) -> u32 {
+    pub(super) fn index<C: BitCoder>(&mut self, coder: &mut C, at: &Context, k: u32) -> u32 {
         let odd = usize::from(at.odd);
         let chosen = [
             at.class,
@@ -90,7 +90,7 @@ impl Model {
             for (input, &chosen) in inputs.iter_mut().zip(&chosen) {
                 *input = stretch(self.counters[chosen][odd][i].chance());
             }
-            inputs[OPINIONS] = 256;
+            inputs[PREDICTIONS] = 256;
             let chance = self.mixer.mix(&inputs, [2 * i + odd, 2 * UNARY + at.class]);
             let more = coder.code(k > i as u32, chance);
             self.mixer.update(more, MIXING_RATE);
@@ -104,8 +104,8 @@ impl Model {
         UNARY as u32 + self.rest(coder, k.wrapping_sub(UNARY as u32))
     }
 
-    /// Exp-Golomb: the number of digits of `rest + 1`, then the digits, the first of them by a
-    /// counter.
+    /// Exp-Golomb code: the number of binary digits of `rest + 1` after the first, then these
+    /// digits, the highest of which has a counter.
     #[inline(never)]
     fn rest<C: BitCoder>(&mut self, coder: &mut C, rest: u32) -> u32 {
         let written = rest.wrapping_add(1);
@@ -142,10 +142,10 @@ impl Model {
     pub(super) fn sign<C: BitCoder>(
         &mut self,
         coder: &mut C,
-        context: usize,
+        signs: usize,
         negative: bool,
     ) -> bool {
-        let counter = &mut self.signs[context];
+        let counter = &mut self.signs[signs];
         let negative = coder.code(negative, counter.chance());
         counter.update(negative, LIMIT, 7);
         negative

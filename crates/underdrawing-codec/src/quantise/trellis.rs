@@ -1,13 +1,13 @@
-//! The state machine that decoder and encoder share, and the encoder's search through it.
+//! The state machine shared by encoder and decoder, and the encoder's search through its trellis.
 
 use super::index;
 use crate::simd::with_simd;
 use std::ops::Range;
 
-/// A state machine: its state is the last few bits that went in, newest lowest.
+/// A state machine. Its state is the last few input bits, the newest lowest.
 ///
-/// Ungerboeck's codes: with `h0` and `h1` the parity checks of his tables, the quantiser is the
-/// parity of the state under `h1`, and an index's parity is the bit that goes in plus the parity of
+/// The codes are Ungerboeck's. With `h0` and `h1` the parity checks of his tables, the quantiser is
+/// the parity of the state under `h1`, and an index's parity is the input bit plus the parity of
 /// the state under `h0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
@@ -15,7 +15,7 @@ pub(crate) struct Machine {
     mask: u32,
     /// Bit `s`: whether state `s` quantises to odd multiples.
     odd: [u64; 4],
-    /// Bit `s`: parity of the index when a zero goes into state `s`.
+    /// Bit `s`: parity of the index when state `s` takes in a zero.
     parity: [u64; 4],
 }
 
@@ -65,13 +65,13 @@ fn bit(set: &[u64; 4], state: u32) -> bool {
     set[state as usize / 64 % 4] >> (state % 64) & 1 == 1
 }
 
-/// Entries of [`Rates`] for one class and quantiser.
+/// Indices in [`Rates`] for each class and quantiser.
 pub(crate) const RATED: usize = 16;
 
-/// Classes of coefficients that [`Rates`] tells apart.
+/// Classes of coefficients in [`Rates`].
 const N_CLASSES: usize = 64;
 
-/// What indices cost the encoder, by class of the coefficient and quantiser; sign included.
+/// Costs of indices by class of the coefficient and quantiser, sign included.
 #[derive(Clone, Debug)]
 pub(crate) struct Rates {
     /// `[class][odd][k]` in 1/256 bit; `k` up to `RATED - 1`.
@@ -87,7 +87,7 @@ impl Rates {
         }
     }
 
-    /// Cost in 1/256 bit. Large indices: two more bits for each doubling.
+    /// Cost of index `k` in 1/256 bit. Large ones take two more bits for each doubling.
     #[inline(always)]
     fn of(&self, class: u8, odd: bool, k: u32) -> i32 {
         let last = RATED as u32 - 1;
@@ -106,26 +106,26 @@ impl Rates {
 /// Fraction bits of a coefficient in steps during the search.
 pub(crate) const TARGET_BITS: u32 = 6;
 
-/// Candidates of a coefficient: a multiple for each quantiser (even, odd) and parity of the index,
-/// at `2 * odd + parity`.
+/// Kinds of candidates of a coefficient: one for each quantiser (even, odd) and parity of the
+/// index, at `2 * odd + parity`.
 const KINDS: usize = 4;
 
-/// Costs are capped here, so that a few thousand of them fit in 32 bits.
+/// Costs are clamped to this, so that sums of a few thousand fit in 32 bits.
 const MAX_COST: i32 = 1 << 18;
 
 /// Largest price of a bit.
 const MAX_LAMBDA: i32 = 1 << 19;
 
-/// Errors are capped here, in 1/64 steps.
+/// Errors are clamped to this, in 1/64 steps.
 const MAX_ERROR: i32 = 500;
 
-/// What the search is about.
+/// The input of a search.
 struct Task<'a> {
     /// Coefficients in 1/64 steps.
     targets: &'a [i32],
     classes: &'a [u8],
     rates: &'a Rates,
-    /// What one bit is worth in squared 1/64 steps, times 16.
+    /// Price of a bit in squared 1/64 steps, times 16.
     lambda: i32,
 }
 
@@ -134,14 +134,14 @@ struct Task<'a> {
 struct Candidates {
     costs: Vec<i32>,
     multiples: Vec<i32>,
-    /// Rate of the nearest multiple above zero, and of zero; then not needed any more.
+    /// Rate of the nearest multiple above zero, and of zero; used only while costs are computed.
     rates: Vec<i32>,
     zero_rates: Vec<i32>,
 }
 
 impl Candidates {
-    /// Finds the cheapest multiples. Three passes, of which the first and last fill vectors; the
-    /// one between looks prices up.
+    /// Finds the cheapest multiples of one quantiser and parity, in three passes. The first and the
+    /// last are vectorised; the second looks rates up.
     #[inline(always)]
     fn fill<const ODD: bool, const PARITY: u32>(&mut self, task: &Task, block: Range<usize>) {
         let (targets, classes) = (&task.targets[block.clone()], &task.classes[block]);
@@ -157,7 +157,7 @@ impl Candidates {
         let rate = |(&class, &n): (&u8, &i32)| task.rates.of(class, ODD, index(n, ODD));
         self.rates.extend(nearest.map(rate));
         let lambda = task.lambda >> 4;
-        // Both factors are below 2^15: prices of more are capped.
+        // Both factors are at most 2^15; larger rates are clamped.
         let price = |rate: i32| (rate.min(1 << 15) * lambda) >> 8;
         let cost = |target: i32, n: i32, rate: i32| {
             let error = (size(target) - (n << TARGET_BITS)).clamp(-MAX_ERROR, MAX_ERROR);
@@ -185,7 +185,7 @@ impl Candidates {
     }
 }
 
-/// A target's size, capped.
+/// A target's magnitude, clamped.
 #[inline(always)]
 fn size(target: i32) -> i32 {
     target
@@ -193,16 +193,17 @@ fn size(target: i32) -> i32 {
         .min(super::MAX_MULTIPLE << TARGET_BITS) as i32
 }
 
-/// Coefficients that are decided at a time; the next ones start from the state they lead to.
+/// Coefficients that are decided at a time. The next block starts from the state that they lead to.
 const BLOCK: usize = 4096;
 
-/// Coefficients looked at after those of a block: nearly all survivors agree that far back.
+/// How far the search looks beyond a block. Nearly all survivors agree on what lies so far back.
 const DELAY: usize = 128;
 
-/// Quantises a sequence: the multiples of the step that cost least, by Viterbi's algorithm.
+/// Quantises a sequence to the multiples of the step that cost least, by Viterbi's algorithm, and
+/// writes them to `out`. The state starts at 0.
 ///
-/// `targets` in 1/64 steps, `classes` into `rates`; `lambda` is what one bit is worth in squared
-/// 1/64 steps, times 16. Writes the multiples to `out`. The state starts at 0.
+/// `targets` are in 1/64 steps, `classes` select from `rates`, and `lambda` is the price of a bit
+/// in squared 1/64 steps, times 16.
 pub(crate) fn search(
     machine: Machine,
     targets: &[i32],
@@ -217,12 +218,23 @@ pub(crate) fn search(
         rates,
         lambda: lambda.min(MAX_LAMBDA),
     };
+    match machine.mask {
+        7 => Search::<8, 4>::new(machine).run(&task, out),
+        255 => Search::<256, 128>::new(machine).run(&task, out),
+        _ => Search::<64, 32>::new(machine).run(&task, out),
+    }
+}
+
+/// Fills the candidates of a block, which do not depend on the number of states.
+fn fill(candidates: &mut [Candidates; KINDS], task: &Task, block: &Range<usize>) {
     with_simd(
         #[inline(always)]
-        || match machine.mask {
-            7 => Search::<8, 4>::new(machine).run(&task, out),
-            255 => Search::<256, 128>::new(machine).run(&task, out),
-            _ => Search::<64, 32>::new(machine).run(&task, out),
+        || {
+            let [a, b, c, d] = candidates;
+            a.fill::<false, 0>(task, block.clone());
+            b.fill::<false, 1>(task, block.clone());
+            c.fill::<true, 0>(task, block.clone());
+            d.fill::<true, 1>(task, block.clone());
         },
     );
 }
@@ -233,7 +245,7 @@ struct Search<const N: usize, const HALF: usize> {
     costs: [i32; N],
     /// All ones where states `i` and `i + HALF` quantise to odd multiples.
     odd: [i32; HALF],
-    /// All ones where a zero into state `i` means an odd index; into `i + HALF` it is the reverse.
+    /// All ones where state `i` takes in a zero by an odd index; for `i + HALF` it is the reverse.
     parity: [i32; HALF],
     /// For each undecided coefficient and pair of new states 2i, 2i + 1: whether they came from
     /// `i + HALF`.
@@ -243,7 +255,6 @@ struct Search<const N: usize, const HALF: usize> {
 }
 
 impl<const N: usize, const HALF: usize> Search<N, HALF> {
-    #[inline(always)]
     fn new(machine: Machine) -> Self {
         let mask = |set: &[u64; 4], s: usize| -i32::from(bit(set, s as u32));
         Self {
@@ -256,22 +267,22 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
         }
     }
 
-    #[inline(always)]
     fn run(mut self, task: &Task, out: &mut [i32]) {
         let n = task.targets.len();
         let (mut start, mut state) = (0, 0);
         while start < n {
             let end = (start + BLOCK + DELAY).min(n);
-            let [a, b, c, d] = &mut self.candidates;
-            a.fill::<false, 0>(task, start..end);
-            b.fill::<false, 1>(task, start..end);
-            c.fill::<true, 0>(task, start..end);
-            d.fill::<true, 1>(task, start..end);
-            self.extend(state);
-            let decided = if end == n { end - start } else { BLOCK };
-            let signs = &task.targets[start..start + decided];
-            state = self.decide(signs, &mut out[start..start + decided]);
-            start += decided;
+            fill(&mut self.candidates, task, &(start..end));
+            let decided = start..if end == n { end } else { start + BLOCK };
+            let (signs, out) = (&task.targets[decided.clone()], &mut out[decided.clone()]);
+            with_simd(
+                #[inline(always)]
+                || {
+                    self.extend(state);
+                    state = self.decide(signs, out);
+                },
+            );
+            start = decided.end;
         }
     }
 
@@ -286,17 +297,17 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
         let n = a.costs.len();
         self.from.resize(n, [[0; HALF]; 2]);
         let cost = |t: usize| [a.costs[t], b.costs[t], c.costs[t], d.costs[t]];
-        // Two at a time, to and fro, so that costs are not copied.
+        // Two coefficients at a time, back and forth, so that costs are not copied.
         let mut pairs = self.from.chunks_exact_mut(2);
         for (t, from) in pairs.by_ref().enumerate() {
-            step(
+            advance(
                 &costs,
                 &mut others,
                 cost(2 * t),
                 (&odd, &parity),
                 &mut from[0],
             );
-            step(
+            advance(
                 &others,
                 &mut costs,
                 cost(2 * t + 1),
@@ -305,7 +316,7 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
             );
         }
         if let [from] = pairs.into_remainder() {
-            step(&costs, &mut others, cost(n - 1), (&odd, &parity), from);
+            advance(&costs, &mut others, cost(n - 1), (&odd, &parity), from);
             costs = others;
         }
         self.costs = costs;
@@ -336,10 +347,10 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
     }
 }
 
-/// One coefficient: from states `i` and `i + HALF` to `2 i` and `2 i + 1`. `cost` is of the kinds of
-/// candidates.
+/// Advances by one coefficient: from states `i` and `i + HALF` to `2 i` and `2 i + 1`. `cost` holds
+/// that of each kind of candidate.
 #[inline(always)]
-fn step<const N: usize, const HALF: usize>(
+fn advance<const N: usize, const HALF: usize>(
     old: &[i32; N],
     new: &mut [i32; N],
     cost: [i32; KINDS],
@@ -423,7 +434,7 @@ mod tests {
 
     #[test]
     fn blocks_hardly_show() {
-        // A longer sequence starts the same: looking further ahead would decide alike.
+        // A longer sequence is quantised alike: looking further ahead changes little.
         let targets = noise(5 * BLOCK, 300);
         let classes = vec![0; targets.len()];
         let mut long = vec![0; targets.len()];

@@ -1,54 +1,65 @@
 //! One dimension of the 9/7 wavelet: four lifting steps on even and odd samples.
 //!
-//! The even samples become the low band, the odd ones the high band, without scaling at the end:
-//! that is left to the bands' norms. All arithmetic wraps, and each step adds a function of samples
-//! that it leaves alone, so the inverse is exact whatever the input.
+//! The even samples become the low band, the odd ones the high band. They are not scaled at the
+//! end; the bands' norms account for that. All arithmetic wraps, and each step only adds a function
+//! of the other half, so the inverse is exact for any input.
 
-/// The four steps in forward order; each adds to one half a multiple of its neighbours' sum.
+/// The four lifting steps in forward order. Each adds a multiple of the neighbours' sum to one
+/// half.
 ///
 /// The constants are those of the CDF 9/7 factorisation: -1.586134342, -0.052980119, 0.882911076
-/// and 0.443506852. What is left of them after a multiple of one half is in 1/32768, which keeps
-/// the products of pictures (sums below 500,000) inside 32 bits.
+/// and 0.443506852. Their remainders after a multiple of one half are in 1/32768, so the products
+/// stay within 32 bits for pictures, where sums are below 500,000.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Step {
+pub(crate) enum LiftingStep {
     Alpha,
     Beta,
     Gamma,
     Delta,
 }
 
-impl Step {
-    /// The multiple of the neighbours' sum.
+impl LiftingStep {
+    /// The step's multiple of the neighbours' sum.
     #[inline(always)]
     pub(crate) fn of(self, sum: i32) -> i32 {
         let part = |c: i32| sum.wrapping_mul(c).wrapping_add(1 << 14) >> 15;
         match self {
-            Step::Alpha => 0i32
+            LiftingStep::Alpha => 0i32
                 .wrapping_sub(sum)
                 .wrapping_sub(sum >> 1)
                 .wrapping_sub(part(2822)),
-            Step::Beta => 0i32.wrapping_sub(part(1736)),
-            Step::Gamma => sum.wrapping_sub(part(3837)),
-            Step::Delta => (sum >> 1).wrapping_sub(part(1851)),
+            LiftingStep::Beta => 0i32.wrapping_sub(part(1736)),
+            LiftingStep::Gamma => sum.wrapping_sub(part(3837)),
+            LiftingStep::Delta => (sum >> 1).wrapping_sub(part(1851)),
         }
     }
 
     /// Whether the step changes the odd samples.
     pub(crate) fn on_odd(self) -> bool {
-        matches!(self, Step::Alpha | Step::Gamma)
+        matches!(self, LiftingStep::Alpha | LiftingStep::Gamma)
     }
 }
 
 /// Steps in forward order.
-pub(crate) const FORWARD: [Step; 4] = [Step::Alpha, Step::Beta, Step::Gamma, Step::Delta];
+pub(crate) const FORWARD: [LiftingStep; 4] = [
+    LiftingStep::Alpha,
+    LiftingStep::Beta,
+    LiftingStep::Gamma,
+    LiftingStep::Delta,
+];
 
 /// Steps in inverse order.
-pub(crate) const INVERSE: [Step; 4] = [Step::Delta, Step::Gamma, Step::Beta, Step::Alpha];
+pub(crate) const INVERSE: [LiftingStep; 4] = [
+    LiftingStep::Delta,
+    LiftingStep::Gamma,
+    LiftingStep::Beta,
+    LiftingStep::Alpha,
+];
 
-/// Adds (`SUBTRACT` false) or takes away a step's term, elementwise over three lines.
+/// Adds a step's terms to a line, or subtracts them; `before` and `after` hold the neighbours.
 #[inline(always)]
 pub(crate) fn step_lines<const SUBTRACT: bool>(
-    step: Step,
+    step: LiftingStep,
     target: &mut [i32],
     before: &[i32],
     after: &[i32],
@@ -65,7 +76,11 @@ pub(crate) fn step_lines<const SUBTRACT: bool>(
 
 /// One step along a line, given as even and odd samples; the line is mirrored at both ends.
 #[inline(always)]
-pub(crate) fn step_in_line<const SUBTRACT: bool>(step: Step, even: &mut [i32], odd: &mut [i32]) {
+pub(crate) fn step_in_line<const SUBTRACT: bool>(
+    step: LiftingStep,
+    even: &mut [i32],
+    odd: &mut [i32],
+) {
     let (n_even, n_odd) = (even.len(), odd.len());
     if n_odd == 0 {
         return;
@@ -86,7 +101,7 @@ pub(crate) fn step_in_line<const SUBTRACT: bool>(step: Step, even: &mut [i32], o
     }
 }
 
-/// Splits `line` into evens and odds (in `halves`, one behind the other) and transforms it.
+/// Transforms a line. `halves` takes the even samples, followed by the odd ones.
 #[inline(always)]
 pub(crate) fn forward_line(line: &[i32], halves: &mut [i32]) {
     let (even, odd) = halves.split_at_mut(line.len().div_ceil(2));
@@ -101,7 +116,7 @@ pub(crate) fn forward_line(line: &[i32], halves: &mut [i32]) {
     }
 }
 
-/// The inverse of [`forward_line`]; destroys `halves`.
+/// The inverse of [`forward_line`]; it overwrites `halves`.
 #[inline(always)]
 pub(crate) fn inverse_line(halves: &mut [i32], line: &mut [i32]) {
     let (even, odd) = halves.split_at_mut(line.len().div_ceil(2));
@@ -138,7 +153,7 @@ mod tests {
         let line: Vec<i32> = (0..64).map(|i| i * 640).collect();
         let mut halves = vec![0; 64];
         forward_line(&line, &mut halves);
-        // The mirrored ends bend the line; the four vanishing moments hold inside.
+        // Mirroring bends the line at its ends; inside, the four vanishing moments hold.
         assert!(halves[34..62].iter().all(|d| d.abs() <= 4), "{halves:?}");
     }
 

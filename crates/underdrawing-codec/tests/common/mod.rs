@@ -1,8 +1,8 @@
-//! What the tests share.
-// Each test file uses some of it; failing to prepare a test fails it.
+//! Helpers shared by the tests.
+// Each test file uses only some of them, and they may panic.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use underdrawing_codec::{Coded, DecodeLimits, Picture, decode, n_segments};
+use underdrawing_codec::{Coded, MAX_PIXELS, Picture, decode, n_segments};
 
 /// Something like a photograph: slopes, an edge and noise.
 pub fn scene(width: usize, height: usize, channels: usize) -> Picture {
@@ -33,7 +33,7 @@ pub fn mean_squared_error(a: &Picture, b: &Picture) -> f64 {
 pub fn decoded(coded: &Coded) -> Picture {
     let segments: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
     assert_eq!(n_segments(&coded.segments[0]).unwrap(), segments.len());
-    let decoded = decode(&segments, DecodeLimits::default()).unwrap();
+    let decoded = decode(&segments, MAX_PIXELS).unwrap();
     assert!(decoded.lost_rows.is_empty());
     decoded.picture
 }

@@ -1,10 +1,10 @@
-//! The low band at each level, put together from what is decoded: the picture that details belong
-//! to.
+//! The low band of each level, reconstructed from what is decoded: the picture that the level's
+//! details refine.
 //!
-//! Values are those of a picture whose step is one grey level, so that nothing depends on the step.
+//! It is reconstructed as if the step were one grey level, so that nothing depends on the step.
 
 use super::grid::{Grid, MAX_SEEN};
-use super::known::BITS;
+use super::regressors::BITS;
 use crate::bands::Band;
 use crate::step;
 use crate::wavelet::lift::{INVERSE, inverse_line, step_lines};
@@ -14,15 +14,15 @@ const NOMINAL: u32 = 1024;
 
 /// A low band of one plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Low {
+pub(crate) struct LowBand {
     pub(super) width: usize,
     pub(super) height: usize,
     /// Coefficients with 6 fraction bits.
     pub(super) values: Vec<i32>,
 }
 
-impl Low {
-    /// The coarsest one, which is coded itself.
+impl LowBand {
+    /// The coarsest low band, LL, which is itself coded.
     pub(super) fn coarsest(plane: &[i32], band: &Band) -> Self {
         let mut values = Vec::with_capacity(band.len());
         for y in 0..if band.width == 0 { 0 } else { band.height } {
@@ -35,7 +35,7 @@ impl Low {
         }
     }
 
-    /// Rows `range` alone.
+    /// The rows `range` of it.
     pub(super) fn rows(&self, range: std::ops::Range<usize>) -> Self {
         Self {
             width: self.width,
@@ -47,24 +47,24 @@ impl Low {
     /// One level finer, with the bands HL, LH and HH of `plane`.
     pub(super) fn refined(&self, plane: &[i32], [hl, lh, hh]: [&Band; 3]) -> Self {
         let (width, height) = (self.width + hl.width, self.height + lh.height);
-        let row_of = |rows: &[i32], y: usize| rows[y * self.width..][..self.width].to_vec();
-        // Rows first: each pair of bands to whole lines.
+        // Rows first: two bands side by side make a line.
         let (mut line, mut halves) = (vec![0; width], Vec::with_capacity(width));
         let mut even = Vec::with_capacity(self.height * width);
         let mut odd = Vec::with_capacity(lh.height * width);
-        for y in 0..self.height {
+        for i in 0..height {
+            let y = i / 2;
             halves.clear();
-            halves.extend(row_of(&self.values, y));
-            append(&mut halves, plane, hl, y);
+            let rows = if i.is_multiple_of(2) {
+                halves.extend_from_slice(&self.values[y * self.width..][..self.width]);
+                append(&mut halves, plane, hl, y);
+                &mut even
+            } else {
+                append(&mut halves, plane, lh, y);
+                append(&mut halves, plane, hh, y);
+                &mut odd
+            };
             inverse_line(&mut halves, &mut line);
-            even.extend_from_slice(&line);
-        }
-        for y in 0..lh.height {
-            halves.clear();
-            append(&mut halves, plane, lh, y);
-            append(&mut halves, plane, hh, y);
-            inverse_line(&mut halves, &mut line);
-            odd.extend_from_slice(&line);
+            rows.extend_from_slice(&line);
         }
         columns(&mut even, &mut odd, width);
         let mut values = Vec::with_capacity(width * height);
@@ -80,7 +80,7 @@ impl Low {
         }
     }
 
-    /// In units of a detail band's step, 4 fraction bits, its edges repeated outside.
+    /// Its values in units of a detail band's step, with 4 fraction bits; margins repeat the edges.
     pub(super) fn grid(&self, band: &Band) -> Grid {
         let size = i64::from(step::of_band(NOMINAL, band)).max(1);
         let factor = (1i64 << (16 + 8 + BITS)) / size;
@@ -92,7 +92,7 @@ impl Low {
     }
 }
 
-/// Appends row `y` of a band, its multiples of the step made coefficients.
+/// Appends row `y` of a band, with its multiples of the step turned into coefficients.
 fn append(out: &mut Vec<i32>, plane: &[i32], band: &Band, y: usize) {
     if band.width == 0 {
         return;

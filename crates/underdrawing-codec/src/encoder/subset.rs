@@ -1,53 +1,51 @@
-//! Fits pictures of several stripes to a budget, with hardly more than one coding of each.
+//! Fills a budget with a picture of several stripes, coding hardly any stripe more than once.
 //!
-//! A third of the stripes leads to a step. A few stripes coded at it, the pilots, tell what the
-//! models need of the fast model's bytes. Then all others are coded, and what is left goes to the
-//! pilots, coded again at another price of a bit.
+//! A third of the stripes determines the step. A few stripes, the pilots, are coded with it and
+//! show how the models' bytes compare with the fast model's. Then all others are coded. The pilots
+//! are coded again at another price of a bit, to use up what is left.
 
-use super::rate::Sample;
+use super::rate::Subset;
 use super::{Attempt, Encoder, LAMBDA, guess, usual_ratio};
 use crate::header::STEPS;
 use crate::models::Models;
 use crate::quantise::Machine;
 
-/// Pictures of fewer stripes are coded whole until they fit.
+/// Pictures of fewer stripes are coded as a whole until they fit.
 const MIN_STRIPES: usize = 4;
 
-/// One in so many stripes is looked at to find the step.
+/// One in this many stripes is used to find the step.
 const EVERY: usize = 3;
 
-/// How near that search comes to its aim, of the fast model's bytes. Nearer is not worth a try: the
-/// sample is not.
+/// Tolerance of that search, as a share of the fast model's bytes. The subset is no more precise.
 const CLOSE: f64 = 0.005;
 
-/// Share of the budget that may stay unused.
+/// One in this many bytes of the budget may stay unused.
 const SLACK: usize = 1024;
 
-/// One in so many stripes is a pilot, but two at least.
+/// One in this many stripes is a pilot, but at least two are.
 const STRIPES_A_PILOT: usize = 8;
 
-/// Errors of the expected size, as a share of it, that the pilots make up for. With the fast model
-/// all is coded by then and 1/64 still cheaper to make up for than to code again.
-const MENDABLE: f64 = 0.004;
-const MENDABLE_FAST: f64 = 1.0 / 64.0;
+/// Deviations from the budget, as a share of it, that the pilots can make up for. With the fast
+/// model everything is coded by then, and even 1/64 costs less to make up for than to code again.
+const ADJUSTABLE: f64 = 0.004;
+const ADJUSTABLE_FAST: f64 = 1.0 / 64.0;
 
-/// Share by which bytes grow with each share that the price of a bit falls by.
+/// Relative growth in bytes over the relative fall in the price of a bit.
 const GROWTH: f64 = 0.11;
 
-/// Times that the pilots are coded again, at most.
-const MAX_MENDS: usize = 5;
+/// How often the pilots are coded again at most.
+const MAX_ADJUSTMENTS: usize = 5;
 
 impl Encoder<'_> {
-    /// The largest coding that fits in `budget` bytes, nearly; none if the picture is small or out
-    /// of the ordinary.
-    pub(super) fn fit_by_sample(&self, budget: usize) -> Option<Attempt> {
+    /// A lossy coding that nearly fills `budget` bytes; none if the picture is small or unusual.
+    pub(super) fn lossy_by_subset(&self, budget: usize) -> Option<Attempt> {
         if self.cut.n_stripes() < MIN_STRIPES {
             return None;
         }
         let aim = budget.checked_sub(budget / SLACK / 2 + self.overhead())? as f64;
         let step = self.first_step(aim);
-        let sample = self.sample(step);
-        let found = self.step_for_bytes(&sample, aim / usual_ratio(self.models), step, CLOSE);
+        let subset = self.subset(step);
+        let found = self.step_for_bytes(&subset, aim / usual_ratio(self.models), step, CLOSE);
         let step = found.quantised.step;
         let (all, pilots) = (self.all(), self.pilots());
         let fast = self.models == Models::Fast;
@@ -65,7 +63,7 @@ impl Encoder<'_> {
         let off = (expected - self.overhead() as f64) / aim;
         let mut before = attempt.len_of(&pilots) as f64;
         let mut rest: Vec<usize> = all.into_iter().filter(|i| !first.contains(i)).collect();
-        if (off - 1.0).abs() > if fast { MENDABLE_FAST } else { MENDABLE } {
+        if (off - 1.0).abs() > if fast { ADJUSTABLE_FAST } else { ADJUSTABLE } {
             let x = f64::from(step);
             let wanted = x + (1.0 / off - 1.0) * found.bytes / found.slope;
             if !(x * 0.5..x * 2.0).contains(&wanted) {
@@ -78,22 +76,22 @@ impl Encoder<'_> {
             attempt = self.attempt(&rest, step);
         } else {
             self.add(&mut attempt, &rest, LAMBDA);
-            if fits(&attempt, budget) {
+            if fills(&attempt, budget) {
                 return Some(attempt);
             }
         }
-        self.mend(attempt, &pilots, before, budget)
+        self.adjust_pilots(attempt, &pilots, before, budget)
     }
 
-    /// The whole-picture part and some stripes spread over the picture. What the coefficients promise at
-    /// `step` tells what share of the picture they are.
-    fn sample(&self, step: u32) -> Sample {
+    /// The whole-picture part and some stripes spread over the picture. Their share of the picture
+    /// is estimated from the coefficients at `step`.
+    fn subset(&self, step: u32) -> Subset {
         let units = guess::units(&self.parts, step);
         let stripes = (1..self.parts.len()).skip(EVERY / 2).step_by(EVERY);
         let which: Vec<usize> = std::iter::once(0).chain(stripes).collect();
         let sampled: f64 = which[1..].iter().map(|&i| units[i]).sum();
         let scale = units[1..].iter().sum::<f64>() / sampled.max(1.0);
-        Sample { which, scale }
+        Subset { which, scale }
     }
 
     /// An even number of stripes, so that two threads are busy, spread over the picture.
@@ -105,7 +103,7 @@ impl Encoder<'_> {
             .collect()
     }
 
-    /// Bytes to expect of the whole from those of the whole-picture part and the pilots.
+    /// Expected bytes of all parts, given those of the whole-picture part and the pilots.
     fn expected(&self, attempt: &Attempt, pilots: &[usize]) -> f64 {
         let all = self.all();
         let quantised = self.quantise(&all, attempt.quantised.step, Machine::EIGHT);
@@ -116,9 +114,9 @@ impl Encoder<'_> {
         attempt.segments[0].len() as f64 + ratio * of_stripes
     }
 
-    /// Codes the pilots again, at the price of a bit that fills the budget; they took `before`
-    /// bytes at the usual one, or would have.
-    fn mend(
+    /// Codes the pilots again at the price of a bit that fills the budget. At the usual price they
+    /// took, or would have taken, `before` bytes.
+    fn adjust_pilots(
         &self,
         mut attempt: Attempt,
         pilots: &[usize],
@@ -129,7 +127,7 @@ impl Encoder<'_> {
         let aim = budget.checked_sub(others + budget / SLACK / 2)? as f64;
         let (mut price, mut bytes) = (f64::from(LAMBDA), before);
         let mut slope = -GROWTH * bytes / price;
-        for round in 0..MAX_MENDS {
+        for round in 0..MAX_ADJUSTMENTS {
             let wanted = price + (aim - bytes) / slope;
             let next = wanted.clamp(price * 0.5, price * 2.0);
             let bounds = f64::from(LAMBDA) / 4.0..=f64::from(LAMBDA) * 4.0;
@@ -137,12 +135,12 @@ impl Encoder<'_> {
                 return None;
             }
             self.add(&mut attempt, pilots, next as u32);
-            if fits(&attempt, budget) {
+            if fills(&attempt, budget) {
                 return Some(attempt);
             }
             let found = attempt.len_of(pilots) as f64;
             let measured = (found - bytes) / (next - price);
-            // The first size was perhaps none that was coded.
+            // The first size may be one that was never coded.
             if round > 0 && measured < 0.0 {
                 slope = measured;
             }
@@ -153,6 +151,6 @@ impl Encoder<'_> {
 }
 
 /// Whether an attempt fills the budget.
-fn fits(attempt: &Attempt, budget: usize) -> bool {
+fn fills(attempt: &Attempt, budget: usize) -> bool {
     attempt.len() <= budget && attempt.len() + budget / SLACK >= budget
 }

@@ -1,10 +1,11 @@
-//! Chances that follow the bits they are asked about.
+//! Chances that adapt to the bits that they predict.
 
-/// A chance at two rates: one that settles as more bits are seen, one that stays quick.
+/// A chance that adapts at two rates: a slow one, which settles as more bits are seen, and a quick
+/// one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Adaptive {
+pub(crate) struct Counter {
     slow: u16,
-    fast: u16,
+    quick: u16,
     seen: u8,
 }
 
@@ -21,17 +22,17 @@ const fn weights() -> [u16; 256] {
     table
 }
 
-impl Adaptive {
+impl Counter {
     /// Starts at a chance of `chance` / 65536 for a one.
     pub(crate) const fn new(chance: u16) -> Self {
         Self {
             slow: chance,
-            fast: chance,
+            quick: chance,
             seen: 0,
         }
     }
 
-    /// The settled chance, 1 to 65535.
+    /// The slow chance, 1 to 65535.
     #[inline(always)]
     pub(crate) fn slow(&self) -> u16 {
         self.slow
@@ -39,18 +40,18 @@ impl Adaptive {
 
     /// The quick chance, 1 to 65535.
     #[inline(always)]
-    pub(crate) fn fast(&self) -> u16 {
-        self.fast
+    pub(crate) fn quick(&self) -> u16 {
+        self.quick
     }
 
-    /// Half way between the settled and the quick chance, 1 to 65535.
+    /// The mean of the slow and the quick chance, 1 to 65535.
     #[inline(always)]
     pub(crate) fn chance(&self) -> u16 {
-        ((u32::from(self.slow) + u32::from(self.fast)) >> 1) as u16
+        ((u32::from(self.slow) + u32::from(self.quick)) >> 1) as u16
     }
 
-    /// Takes a bit in. `limit` is how many bits the settled chance remembers, `rate` the quick
-    /// one's shift.
+    /// Takes a bit in. The slow chance remembers `limit` bits, the quick one moves by a fraction of
+    /// 2^-`rate`.
     #[inline(always)]
     pub(crate) fn update(&mut self, bit: bool, limit: u8, rate: u32) {
         let target = if bit { 65535 } else { 0 };
@@ -58,12 +59,12 @@ impl Adaptive {
         self.slow = moved(self.slow, target, |gap| {
             ((i64::from(gap) * weight) >> 16) as i32
         });
-        self.fast = moved(self.fast, target, |gap| gap >> rate);
+        self.quick = moved(self.quick, target, |gap| gap >> rate);
         self.seen += u8::from(self.seen < limit);
     }
 }
 
-/// `from` moved towards `target` by `step` of their distance, kept within 1 to 65535.
+/// `from`, moved towards `target` by `step` of the distance and kept within 1 to 65535.
 #[inline(always)]
 fn moved(from: u16, target: i32, step: impl Fn(i32) -> i32) -> u16 {
     let from = i32::from(from);
@@ -76,11 +77,11 @@ mod tests {
 
     #[test]
     fn chances_find_the_share_of_ones() {
-        let mut adaptive = Adaptive::new(32768);
+        let mut counter = Counter::new(32768);
         for i in 0..3000 {
-            adaptive.update(i % 4 == 0, 255, 5);
+            counter.update(i % 4 == 0, 255, 5);
         }
-        for chance in [adaptive.slow(), adaptive.fast()] {
+        for chance in [counter.slow(), counter.quick()] {
             assert!((14_000..=19_500).contains(&chance), "{chance}");
         }
     }
@@ -88,15 +89,15 @@ mod tests {
     #[test]
     fn chances_stay_in_range_and_reach_the_ends() {
         for bit in [false, true] {
-            let mut adaptive = Adaptive::new(32768);
+            let mut counter = Counter::new(32768);
             for _ in 0..20_000 {
-                adaptive.update(bit, 255, 4);
-                assert!((1..=65535).contains(&adaptive.fast()));
+                counter.update(bit, 255, 4);
+                assert!((1..=65535).contains(&counter.quick()));
             }
             let unlikely = if bit {
-                65536 - u32::from(adaptive.slow())
+                65536 - u32::from(counter.slow())
             } else {
-                adaptive.slow().into()
+                counter.slow().into()
             };
             assert!(unlikely < 300, "{unlikely}");
         }

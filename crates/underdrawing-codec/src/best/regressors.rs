@@ -1,4 +1,4 @@
-//! What is known around each coefficient of a row before the row is coded.
+//! The regressors of a row's coefficients, filled in before the row is coded.
 
 use super::grid::{Grid, MARGIN, MAX_SEEN};
 use crate::bands::{Band, Orientation};
@@ -7,21 +7,21 @@ use crate::entropy::REGRESSORS;
 /// Fraction bits of regressors.
 pub(super) const BITS: u32 = 4;
 
-/// Slots of the magnitudes that the row itself gives.
+/// Places of the two neighbours to the left, which are known only while the row is coded.
 pub(super) const LEFT: usize = 0;
 pub(super) const LEFT_2: usize = 1;
 
-/// Regressors of one coefficient; those to its left in its row are filled in on the way.
+/// The regressors of one coefficient.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Known {
-    /// Of the magnitude.
+pub(super) struct Regressors {
+    /// Those that its magnitude is predicted from.
     pub(super) sizes: [i32; REGRESSORS],
-    /// Of the value.
+    /// Those that its value is predicted from.
     pub(super) values: [i32; REGRESSORS],
 }
 
-/// Grids around one band and plane.
-pub(super) struct Surroundings<'a> {
+/// The grids that the regressors of one band and plane are taken from.
+pub(super) struct Sources<'a> {
     orientation: Orientation,
     parent: Option<&'a Grid>,
     siblings: [Option<&'a Grid>; 2],
@@ -29,7 +29,7 @@ pub(super) struct Surroundings<'a> {
     low: Option<Grid>,
 }
 
-impl<'a> Surroundings<'a> {
+impl<'a> Sources<'a> {
     pub(super) fn new(
         band: &Band,
         plane: usize,
@@ -64,7 +64,7 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// Which sibling is looked at, and for which band.
+/// Which sibling is used, and for which band.
 #[derive(Clone, Copy)]
 enum Kind {
     HlForLh,
@@ -72,29 +72,29 @@ enum Kind {
     LhForHh,
 }
 
-impl Known {
+impl Regressors {
     /// Fills in row `y`.
     #[inline(always)]
-    pub(super) fn fill(row: &mut Vec<Self>, around: &Surroundings, own: &Grid, y: usize) {
+    pub(super) fn fill(row: &mut Vec<Self>, sources: &Sources, own: &Grid, y: usize) {
         row.clear();
         row.resize(own.width, Self::default());
         let y = y as i32;
         let (above, above_2) = (own.wide(y - 1), own.wide(y - 2));
-        for (x, known) in row.iter_mut().enumerate() {
+        for (x, to) in row.iter_mut().enumerate() {
             let at = x + MARGIN;
             let causal = [above[at], above[at - 1], above[at + 1], above_2[at]];
             for (i, n) in causal.into_iter().enumerate() {
-                known.sizes[2 + i] = n.abs() << BITS;
-                known.values[2 + i] = n << BITS;
+                to.sizes[2 + i] = n.abs() << BITS;
+                to.values[2 + i] = n << BITS;
             }
-            known.sizes[15] = 1 << BITS;
+            to.sizes[15] = 1 << BITS;
         }
-        if let Some(parent) = around.parent {
+        if let Some(parent) = sources.parent {
             Self::fill_parent(row, parent, y);
         }
-        for (i, sibling) in around.siblings.into_iter().enumerate() {
+        for (i, sibling) in sources.siblings.into_iter().enumerate() {
             if let Some(sibling) = sibling.filter(|s| (y as usize) < s.height) {
-                let kind = match (around.orientation, i) {
+                let kind = match (sources.orientation, i) {
                     (Orientation::Lh, _) => Kind::HlForLh,
                     (_, 0) => Kind::HlForHh,
                     _ => Kind::LhForHh,
@@ -102,10 +102,10 @@ impl Known {
                 Self::fill_sibling(row, sibling, y, i, kind);
             }
         }
-        if let Some(low) = &around.low {
-            Self::fill_low(row, low, y, around, around.earlier.is_empty());
+        if let Some(low) = &sources.low {
+            Self::fill_low(row, low, y, sources, sources.earlier.is_empty());
         }
-        for (i, earlier) in around.earlier.iter().enumerate() {
+        for (i, earlier) in sources.earlier.iter().enumerate() {
             Self::fill_earlier(row, earlier, y, i);
         }
     }
@@ -114,12 +114,12 @@ impl Known {
     fn fill_parent(row: &mut [Self], parent: &Grid, y: i32) {
         let py = (y / 2).min(parent.height as i32 - 1);
         let rows = [parent.wide(py - 1), parent.wide(py), parent.wide(py + 1)];
-        for (x, known) in row.iter_mut().enumerate() {
+        for (x, to) in row.iter_mut().enumerate() {
             let at = (x / 2).min(parent.width - 1) + MARGIN;
             let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
-            known.sizes[6] = here.abs() << BITS;
-            known.sizes[7] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
+            to.sizes[6] = here.abs() << BITS;
+            to.sizes[7] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
         }
     }
 
@@ -133,15 +133,14 @@ impl Known {
             sibling.wide(y2),
         ];
         let width = sibling.width;
-        for (x, known) in row.iter_mut().enumerate().take(width) {
+        for (x, to) in row.iter_mut().enumerate().take(width) {
             let at = x + MARGIN;
             let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
-            known.sizes[8 + 2 * i] = here.abs() << BITS;
-            known.sizes[9 + 2 * i] =
-                (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
+            to.sizes[8 + 2 * i] = here.abs() << BITS;
+            to.sizes[9 + 2 * i] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
             let column = |at: usize| rows[1][at] + rows[2][at] - rows[0][at] - rows[3][at];
-            known.values[9 + i] = match kind {
+            to.values[9 + i] = match kind {
                 Kind::HlForLh => (column(at) + column(at - 1)) << (BITS - 1),
                 Kind::HlForHh => column(at) << BITS,
                 Kind::LhForHh => (here + right - left - rows[1][at + 2]) << BITS,
@@ -151,18 +150,18 @@ impl Known {
 
     /// Gradients and curvatures of the low band around the detail.
     #[inline(always)]
-    fn fill_low(row: &mut [Self], low: &Grid, y: i32, around: &Surroundings, first_plane: bool) {
+    fn fill_low(row: &mut [Self], low: &Grid, y: i32, sources: &Sources, first_plane: bool) {
         let limit = |v: i32| v.clamp(-(MAX_SEEN << BITS), MAX_SEEN << BITS);
         let (h, w) = (low.height as i32, low.width);
         let rows: [&[i32]; 6] = std::array::from_fn(|i| low.wide((y + i as i32 - 2).min(h + 2)));
-        for (x, known) in row.iter_mut().enumerate() {
+        for (x, to) in row.iter_mut().enumerate() {
             let at = x.min(w - 1) + MARGIN;
             // Second differences centred between two columns of a row, or two rows of a column.
             let across = |r: &[i32]| r[at] + r[at + 1] - r[at - 1] - r[at + 2];
             let across_2 = |r: &[i32]| r[at - 1] + r[at + 2] - r[at - 2] - r[at + 3];
             let down = |x: usize| rows[2][x] + rows[3][x] - rows[1][x] - rows[4][x];
             let down_2 = |x: usize| rows[1][x] + rows[4][x] - rows[0][x] - rows[5][x];
-            let [a, b, c] = match around.orientation {
+            let [a, b, c] = match sources.orientation {
                 Orientation::Hl => [
                     across(rows[2]),
                     across_2(rows[2]),
@@ -177,27 +176,27 @@ impl Known {
                     [(a - b) / 2, a / 2, (down(at) + down(at + 1)) / 2]
                 }
             };
-            known.values[6] = limit(a);
-            known.values[7] = limit(b);
-            known.values[8] = limit(c);
+            to.values[6] = limit(a);
+            to.values[7] = limit(b);
+            to.values[8] = limit(c);
             let here = rows[2][at];
             let horizontal = limit(rows[2][at + 1] - here).abs();
             let vertical = limit(rows[3][at] - here).abs();
-            let hl = around.orientation == Orientation::Hl;
+            let hl = sources.orientation == Orientation::Hl;
             let n_free = if first_plane {
                 12
             } else if hl {
                 8
-            } else if around.orientation == Orientation::Lh {
+            } else if sources.orientation == Orientation::Lh {
                 10
             } else {
                 0
             };
             if n_free > 0 {
-                known.sizes[n_free] = limit(a).abs();
-                known.sizes[n_free + 1] = if hl { horizontal } else { vertical };
+                to.sizes[n_free] = limit(a).abs();
+                to.sizes[n_free + 1] = if hl { horizontal } else { vertical };
                 if n_free != 10 {
-                    known.sizes[n_free + 2] = if hl { vertical } else { horizontal };
+                    to.sizes[n_free + 2] = if hl { vertical } else { horizontal };
                 }
             }
         }
@@ -206,17 +205,17 @@ impl Known {
     #[inline(always)]
     fn fill_earlier(row: &mut [Self], earlier: &Grid, y: i32, i: usize) {
         let rows = [earlier.wide(y - 1), earlier.wide(y), earlier.wide(y + 1)];
-        for (x, known) in row.iter_mut().enumerate() {
+        for (x, to) in row.iter_mut().enumerate() {
             let at = x + MARGIN;
             let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
             let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
             let around = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
-            known.values[12 + i] = here << BITS;
+            to.values[12 + i] = here << BITS;
             if i == 0 {
-                known.sizes[12] = here.abs() << BITS;
-                known.sizes[13] = around;
+                to.sizes[12] = here.abs() << BITS;
+                to.sizes[13] = around;
             } else {
-                known.sizes[14] = (here.abs() << (BITS - 1)) + (around >> 1);
+                to.sizes[14] = (here.abs() << (BITS - 1)) + (around >> 1);
             }
         }
     }

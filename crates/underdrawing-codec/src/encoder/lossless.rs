@@ -1,37 +1,45 @@
-//! Without loss, where it fits.
+//! Lossless coding, where it fits.
 
 use super::{Coded, Encoder};
 use crate::header::Header;
 use crate::lossless;
 use crate::models::Models;
-use rayon::prelude::*;
+use crate::parallel;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Rows of each stripe that are coded to see whether the whole is worth trying. Models that start
-/// from nothing take up to twice as much on so few rows.
+/// Rows of each stripe that are coded to find out whether the whole picture is worth trying. On so
+/// few rows, models that have yet to learn take up to twice as many bytes.
 const PROBED_ROWS: usize = 8;
 const MORE_ON_PROBES: f64 = 2.0;
 
-/// Rows of a few stripes that are coded before. Photographs, which take about as much on so few
-/// rows, are told apart by them in a quarter of the time.
+/// Rows of a few stripes that are coded before those. They rule out photographs, which take about
+/// as many bytes on so few rows, in a quarter of the time.
 const FIRST_STRIPES: usize = 4;
 const FIRST_ROWS: usize = 4;
 const MORE_ON_FIRST: f64 = 1.6;
 
 impl Encoder<'_> {
-    /// The picture without loss, if that takes at most `budget` bytes.
-    pub(super) fn exact_within(&self, budget: usize) -> Option<Coded> {
+    /// The lossless coding, if it takes at most `budget` bytes.
+    pub(super) fn lossless_within(&self, budget: usize) -> Option<Coded> {
         let n = self.cut.n_stripes();
         let mut first = Vec::new();
-        self.exact_header().write(&mut first);
+        self.lossless_header().write(&mut first);
         let left = budget.checked_sub(first.len())?;
         if !self.worth_trying(left) {
             return None;
         }
-        let stripes: Option<Vec<Vec<u8>>> = (0..n)
-            .into_par_iter()
-            .map(|i| lossless::encode_within(self.picture, self.cut.rows(i), left))
-            .collect();
+        // Once a stripe has exceeded the budget, the others are not started.
+        let over = AtomicBool::new(false);
+        let stripes = parallel::map(0..n, |i| {
+            let starts = !over.load(Ordering::Relaxed);
+            let bytes = starts
+                .then(|| lossless::encode_within(self.picture, self.cut.rows(i), left))
+                .flatten();
+            over.fetch_or(bytes.is_none(), Ordering::Relaxed);
+            bytes
+        });
+        let stripes: Option<Vec<Vec<u8>>> = stripes.into_iter().collect();
         let coded = Coded {
             segments: std::iter::once(first).chain(stripes?).collect(),
             mse: 0.0,
@@ -39,7 +47,7 @@ impl Encoder<'_> {
         (coded.len() <= budget).then_some(coded)
     }
 
-    fn exact_header(&self) -> Header {
+    fn lossless_header(&self) -> Header {
         Header {
             models: Models::Lossless,
             width: self.picture.width(),
@@ -50,7 +58,7 @@ impl Encoder<'_> {
         }
     }
 
-    /// Whether a few rows promise a size near the budget.
+    /// Whether a few rows suggest that the picture may fit.
     fn worth_trying(&self, budget: usize) -> bool {
         let n = self.cut.n_stripes();
         let fits = |bytes: f64, more: f64| bytes / more <= budget as f64;
@@ -63,7 +71,7 @@ impl Encoder<'_> {
         fits(self.probe(0..n, PROBED_ROWS), MORE_ON_PROBES)
     }
 
-    /// Bytes that the picture takes without loss, as rows in the middle of some stripes do.
+    /// Estimated bytes of the lossless coding, from rows in the middle of some stripes.
     fn probe(&self, stripes: impl Iterator<Item = usize>, n_rows: usize) -> f64 {
         let probes: Vec<Range<usize>> = stripes
             .map(|i| {
@@ -74,10 +82,8 @@ impl Encoder<'_> {
             })
             .collect();
         let n_rows: usize = probes.iter().map(Range::len).sum();
-        let bytes: usize = probes
-            .par_iter()
-            .map(|rows| lossless::encode(self.picture, rows.clone()).len())
-            .sum();
+        let lengths = parallel::map(probes, |rows| lossless::encode(self.picture, rows).len());
+        let bytes: usize = lengths.into_iter().sum();
         bytes as f64 * self.picture.height() as f64 / n_rows as f64
     }
 }
