@@ -1,7 +1,6 @@
 //! Functions that the kernels apply to their results as they write them.
 
-use rayon::prelude::*;
-
+use crate::parallel;
 use crate::path::vectorised;
 use crate::simd::Simd;
 
@@ -35,14 +34,13 @@ impl Activation {
         if self == Self::None {
             return;
         }
-        dy.par_chunks_mut(CHUNK)
-            .zip(y.par_chunks(CHUNK))
-            .for_each(|(dy, y)| {
-                vectorised(
-                    #[inline(always)]
-                    || self.backward_slice(y, dy),
-                );
-            });
+        parallel::each_chunk(dy, CHUNK, &|idx, dy| {
+            let y = &y[idx * CHUNK..][..dy.len()];
+            vectorised(
+                #[inline(always)]
+                || self.backward_slice(y, dy),
+            );
+        });
     }
 
     #[inline(always)]
@@ -57,16 +55,16 @@ impl Activation {
         }
     }
 
-    /// The activation of a vector. The choice is the same throughout a loop, so the compiler hoists
-    /// it or the branch predictor hides it.
+    /// The activation of a vector. The choice is the same throughout a loop, so the branch
+    /// predictor hides it.
     #[inline(always)]
     pub(crate) fn apply<S: Simd>(self, simd: S, x: S::V) -> S::V {
         match self {
             Self::None => x,
             Self::Relu => simd.max(simd.zero(), x),
             Self::LeakyRelu(slope) => simd.max(simd.mul(simd.splat(slope), x), x),
-            Self::Sigmoid => simd.map(x, sigmoid),
-            Self::Tanh => simd.map(x, tanh),
+            Self::Sigmoid => map_outlined(simd, x, sigmoid),
+            Self::Tanh => map_outlined(simd, x, tanh),
         }
     }
 
@@ -82,6 +80,17 @@ impl Activation {
             Self::Tanh => map(values, tanh),
         }
     }
+}
+
+/// `f` of each lane, in a function of its own. Inlined, the compiler computes expensive functions
+/// ahead of the choice of the activation, and so for every activation.
+#[cold]
+#[inline(never)]
+fn map_outlined<S: Simd>(simd: S, x: S::V, f: impl Fn(f32) -> f32) -> S::V {
+    simd.run(
+        #[inline(always)]
+        || simd.map(x, f),
+    )
 }
 
 #[inline(always)]

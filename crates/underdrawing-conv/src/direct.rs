@@ -9,11 +9,10 @@
 //! For the gradient with respect to the weights, the line of `dy` is rearranged with the channels
 //! last and zeros at the padding positions; the register tile is weights x output channels.
 
-use rayon::prelude::*;
-
 use crate::activation::Activation;
 use crate::bands::{Band, Bands};
-use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::gemm::{ByColumn, ByRow, Scattered, Size, even_parts, multiply};
+use crate::parallel;
 use crate::pass::{Pass, WeightIdx, WeightMap, Weights};
 use crate::scratch;
 use crate::shape::Conv;
@@ -70,9 +69,9 @@ pub(crate) fn convolve<S: Simd>(
             },
         );
     };
-    (0..pass.n * bands.per_picture)
-        .into_par_iter()
-        .for_each(|item| scratch::with(lens, |[line, sums]| convolve_band(item, line, sums)));
+    parallel::each(pass.n * bands.per_picture, &|item| {
+        scratch::with(lens, |[line, sums]| convolve_band(item, line, sums));
+    });
 }
 
 /// The part of a convolution that computes one phase of the result.
@@ -119,27 +118,23 @@ impl Phase {
         sums: &mut [f32],
     ) {
         let depth = self.offsets.len();
-        let offsets = &self.offsets[..depth];
-        for q in (0..bands.line).step_by(VECS * S::LANES) {
-            let operands = Operands {
-                depth,
-                a: &self.weights[start * depth..][..rows * depth],
-                a_at: |k| k * rows,
-                a_row: |r| r,
-                a_last: (rows * depth).saturating_sub(1),
-                b: &line[q..],
-                b_at: |k: usize| offsets[k] as usize,
-                b_last: self.last_offset,
-            };
-            tile::<S, VECS>(
-                simd,
-                rows,
-                operands,
-                &mut sums[q..],
-                bands.line,
-                /* add */ true,
-            );
-        }
+        let size = Size {
+            rows,
+            depth,
+            vectors: bands.line / S::LANES,
+        };
+        let weights = ByColumn {
+            values: &self.weights[start * depth..],
+            pitch: rows,
+        };
+        let inputs = Scattered {
+            values: line,
+            offsets: &self.offsets,
+            last_offset: self.last_offset,
+        };
+        multiply(
+            simd, size, weights, inputs, sums, bands.line, /* add */ true,
+        );
     }
 
     /// Copies lines of sums to the rows of `y`, for the channels from `start` on.
@@ -246,17 +241,14 @@ fn correlate<S: Simd>(
         );
     };
     scratch::with([chunks * sums_len], |[partial_sums]| {
-        partial_sums
-            .par_chunks_exact_mut(sums_len)
-            .enumerate()
-            .for_each(|(chunk, sums)| {
-                sums.fill(0.0);
-                for item in chunk * items / chunks..(chunk + 1) * items / chunks {
-                    scratch::with(lens, |[line, dy_line]| {
-                        correlate_item(item, line, dy_line, sums);
-                    });
-                }
-            });
+        parallel::each_chunk(partial_sums, sums_len, &|chunk, sums| {
+            sums.fill(0.0);
+            for item in chunk * items / chunks..(chunk + 1) * items / chunks {
+                scratch::with(lens, |[line, dy_line]| {
+                    correlate_item(item, line, dy_line, sums);
+                });
+            }
+        });
         for sums in partial_sums.chunks_exact(sums_len) {
             for (mut idx, sums) in each_weight(pass, [0, 0]).zip(sums.chunks_exact(width)) {
                 for (to, sum) in sums[..pass.to.channels].iter().enumerate() {
@@ -290,24 +282,21 @@ fn correlate_band<S: Simd>(
             {
                 copy[..depth].copy_from_slice(&line[q + *offset as usize..][..depth]);
             }
-            for o in (0..vectors).step_by(VECS) {
-                let operands = Operands {
-                    depth,
-                    a: &copies,
-                    a_at: |k| k,
-                    a_row: |r| r * STEP_PIXELS,
-                    a_last: (rows - 1) * STEP_PIXELS + depth - 1,
-                    b: &dy_line[q * width + o * S::LANES..],
-                    b_at: |k| k * width,
-                    b_last: (depth - 1) * width,
-                };
-                let sums = &mut sums[start * width + o * S::LANES..];
-                if vectors - o == 1 {
-                    tile::<S, 1>(simd, rows, operands, sums, width, /* add */ true);
-                } else {
-                    tile::<S, VECS>(simd, rows, operands, sums, width, /* add */ true);
-                }
-            }
+            let size = Size {
+                rows,
+                depth,
+                vectors,
+            };
+            let inputs = ByRow {
+                values: &copies,
+                pitch: STEP_PIXELS,
+            };
+            let dy = ByRow {
+                values: &dy_line[q * width..],
+                pitch: width,
+            };
+            let sums = &mut sums[start * width..];
+            multiply(simd, size, inputs, dy, sums, width, /* add */ true);
         }
     }
 }

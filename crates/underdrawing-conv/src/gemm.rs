@@ -1,60 +1,251 @@
-//! The micro-kernel of all methods and passes: a register tile of a matrix product.
+//! The kernel of all methods and passes: a matrix product, computed in register tiles.
 //!
-//! `c[r][j] += sum over k of a[k][r] * b[k][j]`, with up to [`Simd::ROWS`] rows `r` and one or two
-//! vectors of columns `j`. The caller says where the operands are, so the same loop serves a direct
-//! convolution (where `k` runs over channels and taps), its weight gradient (where the rows do) and
-//! the products of a Winograd convolution.
+//! `c[r][j] += sum over k of a[r][k] * b[k][j]`. A tile has up to [`Simd::ROWS`] rows `r` and one
+//! or two vectors of columns `j`. The values of `a` are broadcast, those of `b` are read as vectors.
+//! Where they are is up to the [`Operand`]s, so the same code serves a direct convolution (where
+//! `k` runs over channels and taps), its weight gradient (where the rows do) and the products of a
+//! Winograd convolution.
 
 use crate::simd::Simd;
 
 /// Width of a full register tile, in vectors.
 pub(crate) const VECS: usize = 2;
 
-/// The operands of a register tile. Element `(k, r)` of `a` is at `a_at(k) + a_row(r)`; the vectors
-/// of `b` for `k` start at `b_at(k)`.
-#[derive(Clone, Copy)]
-pub(crate) struct Operands<'a, A, R, B> {
-    /// Number of values of `k`.
-    pub(crate) depth: usize,
-    /// The operand whose values are broadcast.
-    pub(crate) a: &'a [f32],
-    /// Offset of `k`.
-    pub(crate) a_at: A,
-    /// Offset of row `r`.
-    pub(crate) a_row: R,
-    /// The largest sum of the two offsets.
-    pub(crate) a_last: usize,
-    /// The operand that is read as vectors.
-    pub(crate) b: &'a [f32],
-    pub(crate) b_at: B,
-    /// The largest `b_at(k)`.
-    pub(crate) b_last: usize,
+/// A matrix to multiply.
+pub(crate) trait Operand: Copy {
+    /// The slice that it is in.
+    fn values(&self) -> &[f32];
+
+    /// Index of an element. The columns of a right operand are contiguous.
+    fn at(&self, row: usize, col: usize) -> usize;
+
+    /// The largest index of an element in the first rows and columns, of which there is one at
+    /// least.
+    fn last(&self, rows: usize, cols: usize) -> usize;
+
+    /// The matrix of the first rows, for which [`Self::at`] needs no test.
+    #[inline(always)]
+    fn first(&self, _rows: usize) -> Self {
+        *self
+    }
 }
 
-/// Computes a tile of `rows` rows and `VECS` vectors. Adds to `c` if `add`, otherwise overwrites
-/// it. `rows` is at most [`Simd::ROWS`].
+/// A matrix to multiply from the left.
+pub(crate) trait Left: Copy {
+    /// The first rows.
+    fn tile(&self, rows: usize) -> impl Operand;
+
+    /// The matrix without the first rows, which were a tile.
+    fn skip(&self, rows: usize) -> Self;
+}
+
+/// A matrix whose rows are contiguous.
+#[derive(Clone, Copy)]
+pub(crate) struct ByRow<'a> {
+    pub(crate) values: &'a [f32],
+    /// Distance between rows.
+    pub(crate) pitch: usize,
+}
+
+/// A matrix whose columns are contiguous.
+#[derive(Clone, Copy)]
+pub(crate) struct ByColumn<'a> {
+    pub(crate) values: &'a [f32],
+    /// Distance between columns.
+    pub(crate) pitch: usize,
+}
+
+/// A matrix with contiguous rows at any offsets.
+#[derive(Clone, Copy)]
+pub(crate) struct Scattered<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) offsets: &'a [u32],
+    /// The largest offset.
+    pub(crate) last_offset: usize,
+}
+
+/// A matrix in groups of rows, as many as a register tile has (see [`even_parts`]). The columns of a
+/// group are contiguous, one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Groups<'a> {
+    pub(crate) values: &'a [f32],
+    /// Columns of the matrix.
+    pub(crate) cols: usize,
+}
+
+impl Left for ByRow<'_> {
+    #[inline(always)]
+    fn tile(&self, _: usize) -> impl Operand {
+        *self
+    }
+    #[inline(always)]
+    fn skip(&self, rows: usize) -> Self {
+        Self {
+            values: from(self.values, rows * self.pitch),
+            ..*self
+        }
+    }
+}
+
+impl Left for ByColumn<'_> {
+    #[inline(always)]
+    fn tile(&self, _: usize) -> impl Operand {
+        *self
+    }
+    #[inline(always)]
+    fn skip(&self, rows: usize) -> Self {
+        Self {
+            values: from(self.values, rows),
+            ..*self
+        }
+    }
+}
+
+impl Left for Groups<'_> {
+    #[inline(always)]
+    fn tile(&self, rows: usize) -> impl Operand {
+        ByColumn {
+            values: self.values,
+            pitch: rows,
+        }
+    }
+    #[inline(always)]
+    fn skip(&self, rows: usize) -> Self {
+        Self {
+            values: from(self.values, rows * self.cols),
+            ..*self
+        }
+    }
+}
+
+/// The values from `start` on, if any.
 #[inline(always)]
-pub(crate) fn tile<S: Simd, const VECS: usize>(
+fn from(values: &[f32], start: usize) -> &[f32] {
+    values.get(start..).unwrap_or_default()
+}
+
+impl Operand for ByRow<'_> {
+    #[inline(always)]
+    fn values(&self) -> &[f32] {
+        self.values
+    }
+    #[inline(always)]
+    fn at(&self, row: usize, col: usize) -> usize {
+        row * self.pitch + col
+    }
+    #[inline(always)]
+    fn last(&self, rows: usize, cols: usize) -> usize {
+        self.at(rows - 1, cols - 1)
+    }
+}
+
+impl Operand for ByColumn<'_> {
+    #[inline(always)]
+    fn values(&self) -> &[f32] {
+        self.values
+    }
+    #[inline(always)]
+    fn at(&self, row: usize, col: usize) -> usize {
+        col * self.pitch + row
+    }
+    #[inline(always)]
+    fn last(&self, rows: usize, cols: usize) -> usize {
+        self.at(rows - 1, cols - 1)
+    }
+}
+
+impl Operand for Scattered<'_> {
+    #[inline(always)]
+    fn values(&self) -> &[f32] {
+        self.values
+    }
+    #[inline(always)]
+    fn at(&self, row: usize, col: usize) -> usize {
+        self.offsets[row] as usize + col
+    }
+    #[inline(always)]
+    fn last(&self, _: usize, cols: usize) -> usize {
+        self.last_offset + cols - 1
+    }
+    #[inline(always)]
+    fn first(&self, rows: usize) -> Self {
+        Self {
+            offsets: &self.offsets[..rows],
+            ..*self
+        }
+    }
+}
+
+/// Size of a product.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    /// Rows of `a` and `c`.
+    pub(crate) rows: usize,
+    /// Columns of `a`, rows of `b`.
+    pub(crate) depth: usize,
+    /// Columns of `b` and `c`, in vectors.
+    pub(crate) vectors: usize,
+}
+
+/// Computes `a b`, and adds it to `c` if `add`, or else overwrites `c`. The rows of `c` are `pitch`
+/// apart.
+///
+/// This is compiled once for each instruction set and kind of operands, rather than inlined: it is
+/// most of the machine code of this crate.
+#[inline(always)]
+pub(crate) fn multiply<S: Simd>(
     simd: S,
-    rows: usize,
-    operands: Operands<
-        '_,
-        impl Fn(usize) -> usize,
-        impl Fn(usize) -> usize,
-        impl Fn(usize) -> usize,
-    >,
+    size: Size,
+    a: impl Left,
+    b: impl Operand,
     c: &mut [f32],
-    c_row: usize,
+    pitch: usize,
+    add: bool,
+) {
+    simd.run_outlined(
+        #[inline(always)]
+        move || {
+            for vector in (0..size.vectors).step_by(VECS) {
+                let col = vector * S::LANES;
+                // A pointer that moves on: from the row, it would be computed again for each `k`.
+                let mut rest = a;
+                for (row, rows) in even_parts(size.rows, S::ROWS) {
+                    let (a, c) = (rest.tile(rows), &mut c[row * pitch + col..]);
+                    let shape = [rows, size.depth];
+                    if size.vectors - vector == 1 {
+                        tile::<S, 1>(simd, shape, a, b, col, c, pitch, add);
+                    } else {
+                        tile::<S, VECS>(simd, shape, a, b, col, c, pitch, add);
+                    }
+                    rest = rest.skip(rows);
+                }
+            }
+        },
+    );
+}
+
+/// Computes a tile from the first row of `a` and a column of `b` on.
+#[inline(always)]
+fn tile<S: Simd, const VECS: usize>(
+    simd: S,
+    [rows, depth]: [usize; 2],
+    a: impl Operand,
+    b: impl Operand,
+    first_col: usize,
+    c: &mut [f32],
+    pitch: usize,
     add: bool,
 ) {
     macro_rules! by_rows {
         ($($small:literal)*; $($large:literal)*) => {
             match rows {
-                $($small => fixed_tile::<S, $small, VECS>(simd, operands, c, c_row, add),)*
+                $($small => fixed_tile::<S, $small, VECS>(
+                    simd, depth, a, b, first_col, c, pitch, add,
+                ),)*
                 // Testing a constant keeps unreachable tiles out of the binary.
-                $($large if S::ROWS >= $large => {
-                    fixed_tile::<S, $large, VECS>(simd, operands, c, c_row, add);
-                })*
+                $($large if const { S::ROWS >= $large } => fixed_tile::<S, $large, VECS>(
+                    simd, depth, a, b, first_col, c, pitch, add,
+                ),)*
                 _ => unreachable!("a tile of {rows} rows, at most {}", S::ROWS),
             }
         };
@@ -65,30 +256,18 @@ pub(crate) fn tile<S: Simd, const VECS: usize>(
 #[inline(always)]
 fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     simd: S,
-    operands: Operands<
-        '_,
-        impl Fn(usize) -> usize,
-        impl Fn(usize) -> usize,
-        impl Fn(usize) -> usize,
-    >,
+    depth: usize,
+    a: impl Operand,
+    b: impl Operand,
+    first_col: usize,
     c: &mut [f32],
-    c_row: usize,
+    pitch: usize,
     add: bool,
 ) {
-    let Operands {
-        depth,
-        a,
-        a_at,
-        a_row,
-        a_last,
-        b,
-        b_at,
-        b_last,
-    } = operands;
     let width = VECS * S::LANES;
-    assert!(depth == 0 || a_last < a.len());
-    assert!(depth == 0 || b_last + width <= b.len());
-    assert!((ROWS - 1) * c_row + width <= c.len());
+    assert!((ROWS - 1) * pitch + width <= c.len());
+    assert!(depth == 0 || a.last(ROWS, depth) < a.values().len());
+    assert!(depth == 0 || b.last(depth, first_col + width) < b.values().len());
 
     let c = c.as_mut_ptr();
     let mut sums = [[simd.zero(); VECS]; ROWS];
@@ -96,23 +275,26 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
         for r in 0..ROWS {
             for v in 0..VECS {
                 // SAFETY: the last vector of the last row is inside `c`, as asserted.
-                sums[r][v] = unsafe { simd.load(c.add(r * c_row + v * S::LANES)) };
+                sums[r][v] = unsafe { simd.load(c.add(r * pitch + v * S::LANES)) };
             }
         }
     }
-    let a = a.as_ptr();
-    let b = b.as_ptr();
+    let a_values = a.values().as_ptr();
+    let b_values = b.values().as_ptr();
+    let b = b.first(depth);
     for k in 0..depth {
         let mut vectors = [simd.zero(); VECS];
-        debug_assert!(b_at(k) <= b_last);
+        debug_assert!(b.at(k, first_col + width - 1) <= b.last(depth, first_col + width));
         for v in 0..VECS {
-            // SAFETY: the vector of the largest start is inside `b`, as asserted.
-            vectors[v] = unsafe { simd.load(b.add(b_at(k) + v * S::LANES)) };
+            let at = b.at(k, first_col + v * S::LANES);
+            // SAFETY: the last value of the vector is inside the slice, as asserted.
+            vectors[v] = unsafe { simd.load(b_values.add(at)) };
         }
         for r in 0..ROWS {
-            debug_assert!(a_at(k) + a_row(r) <= a_last);
-            // SAFETY: the element of the largest offset is inside `a`, as asserted.
-            let scalar = simd.splat(unsafe { *a.add(a_at(k)).add(a_row(r)) });
+            let at = a.at(r, k);
+            debug_assert!(at <= a.last(ROWS, depth));
+            // SAFETY: the element with the largest index is inside the slice, as asserted.
+            let scalar = simd.splat(unsafe { *a_values.add(at) });
             for v in 0..VECS {
                 sums[r][v] = simd.fma(scalar, vectors[v], sums[r][v]);
             }
@@ -121,7 +303,7 @@ fn fixed_tile<S: Simd, const ROWS: usize, const VECS: usize>(
     for r in 0..ROWS {
         for v in 0..VECS {
             // SAFETY: the last vector of the last row is inside `c`, as asserted.
-            unsafe { simd.store(c.add(r * c_row + v * S::LANES), sums[r][v]) };
+            unsafe { simd.store(c.add(r * pitch + v * S::LANES), sums[r][v]) };
         }
     }
 }

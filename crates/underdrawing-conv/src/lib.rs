@@ -33,6 +33,7 @@ mod matmul;
 mod matrix;
 mod method;
 mod panel;
+mod parallel;
 mod pass;
 mod path;
 mod plan;
@@ -44,7 +45,6 @@ mod simd;
 #[cfg(test)]
 mod tests;
 mod transform;
-
 mod winograd;
 
 pub use activation::Activation;

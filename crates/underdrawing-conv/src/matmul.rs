@@ -1,9 +1,8 @@
 //! Matrix products outside of convolutions.
 
-use rayon::prelude::*;
-
-use crate::gemm::{VECS, even_parts};
-use crate::panel::{PART_DEPTH, SKEW, multiply, transpose_panel};
+use crate::gemm::{ByRow, Size, VECS, even_parts, multiply};
+use crate::panel::{PART_DEPTH, SKEW, transpose_panel};
+use crate::parallel;
 use crate::path::{Isa, dispatch};
 use crate::scratch;
 use crate::shared::Shared;
@@ -15,6 +14,11 @@ const BLOCK_ROWS: usize = 96;
 
 /// Multiplications up to which a single thread does all the work: waking others takes longer.
 const FEW: usize = 1 << 19;
+
+/// A loop, see [`parallel::each`].
+type Each = fn(usize, &(dyn Fn(usize) + Sync));
+/// A loop, see [`parallel::each_chunk`].
+type EachChunk = fn(&mut [f32], usize, &(dyn Fn(usize, &mut [f32]) + Sync));
 
 /// Shape of a matrix product `c = a b`.
 ///
@@ -67,8 +71,8 @@ impl MatMul {
         let blocks: Vec<(usize, usize)> = even_parts(m, BLOCK_ROWS / S::ROWS * S::ROWS).collect();
         let c = Shared::new(c);
         let pitch = k + SKEW;
-        let skew = |(to, a): (&mut [f32], &[f32])| to[..k].copy_from_slice(a);
-        let pack = |(idx, panel): (usize, &mut [f32])| {
+        let skew = |row: usize, to: &mut [f32]| to[..k].copy_from_slice(&a[row * k..][..k]);
+        let pack = |idx: usize, panel: &mut [f32]| {
             simd.run(
                 #[inline(always)]
                 || self.pack(simd, b, idx * width, panel),
@@ -81,10 +85,21 @@ impl MatMul {
                 simd.run(
                     #[inline(always)]
                     || {
-                        sums.fill(0.0);
                         for (start, part) in even_parts(k, PART_DEPTH) {
-                            let a = &a[first * pitch + start..];
-                            multiply(simd, [rows, part, pitch], a, &panel[start * width..], sums);
+                            let size = Size {
+                                rows,
+                                depth: part,
+                                vectors: VECS,
+                            };
+                            let a = ByRow {
+                                values: &a[first * pitch + start..],
+                                pitch,
+                            };
+                            let panel = ByRow {
+                                values: &panel[start * width..],
+                                pitch: width,
+                            };
+                            multiply(simd, size, a, panel, sums, width, start > 0);
                         }
                     },
                 );
@@ -96,25 +111,27 @@ impl MatMul {
                 }
             });
         };
-        let items = 0..blocks.len() * n_panels;
-        scratch::with([m * pitch, n_panels * k * width], |[skewed, panels]| {
-            if m * n * k <= FEW {
-                let rows = skewed.chunks_exact_mut(pitch);
-                rows.zip(a.chunks_exact(k)).for_each(skew);
-                panels
-                    .chunks_exact_mut(k * width)
-                    .enumerate()
-                    .for_each(pack);
-                items.for_each(|item| compute(item, skewed, panels));
-            } else {
-                let rows = skewed.par_chunks_exact_mut(pitch);
-                rows.zip(a.par_chunks_exact(k)).for_each(skew);
-                let to_pack = panels.par_chunks_exact_mut(k * width);
-                to_pack.enumerate().for_each(pack);
-                items
-                    .into_par_iter()
-                    .for_each(|item| compute(item, skewed, panels));
+        let few = m * n * k <= FEW;
+        let each: Each = if few {
+            |count, f| (0..count).for_each(f)
+        } else {
+            parallel::each
+        };
+        let each_chunk: EachChunk = if few {
+            |values, len, f| {
+                for (idx, chunk) in values.chunks_mut(len).enumerate() {
+                    f(idx, chunk);
+                }
             }
+        } else {
+            parallel::each_chunk
+        };
+        scratch::with([m * pitch, n_panels * k * width], |[skewed, panels]| {
+            each_chunk(skewed, pitch, &skew);
+            each_chunk(panels, k * width, &pack);
+            each(blocks.len() * n_panels, &|item| {
+                compute(item, skewed, panels);
+            });
         });
     }
 

@@ -5,11 +5,10 @@
 //! order of the weights (im2col). The weights can then be read in place, once: a thread computes
 //! some output channels (or in the backward pass, input channels) of all pixels.
 
-use rayon::prelude::*;
-
 use crate::activation::Activation;
-use crate::gemm::{Operands, VECS, even_parts, tile};
-use crate::panel::{PART_DEPTH, SKEW, multiply, transpose_panel};
+use crate::gemm::{ByRow, Groups, Size, VECS, even_parts, multiply};
+use crate::panel::{PART_DEPTH, SKEW, transpose_panel};
+use crate::parallel;
 use crate::scratch;
 use crate::shape::{Conv, Kernel};
 use crate::shared::Shared;
@@ -46,18 +45,15 @@ impl Columns {
 
     /// Fills the matrix.
     fn fill(&self, x: &[f32], columns: &mut [f32]) {
-        columns
-            .par_chunks_exact_mut(self.pitch)
-            .enumerate()
-            .for_each(|(pixel, columns)| {
-                columns.fill(0.0);
-                self.each_run(pixel, 0..self.conv.c_in, |at, tap, count| {
-                    // So few that calling `memcpy` takes longer.
-                    for (to, from) in columns[tap..tap + count].iter_mut().zip(&x[at..at + count]) {
-                        *to = *from;
-                    }
-                });
+        parallel::each_chunk(columns, self.pitch, &|pixel, columns| {
+            columns.fill(0.0);
+            self.each_run(pixel, 0..self.conv.c_in, |at, tap, count| {
+                // So few that calling `memcpy` takes longer.
+                for (to, from) in columns[tap..tap + count].iter_mut().zip(&x[at..at + count]) {
+                    *to = *from;
+                }
             });
+        });
     }
 
     /// Calls `visit` for each run of inputs of a pixel in some channels, with its index in the
@@ -156,49 +152,73 @@ pub(crate) fn forward<S: Simd>(
     scratch::with([pixels * pitch], |[matrix]| {
         columns.fill(x, matrix);
         let matrix = &*matrix;
-        (0..conv.c_out.div_ceil(width))
-            .into_par_iter()
-            .for_each(|panel| {
-                let first = panel * width;
-                let channels = width.min(conv.c_out - first);
-                let weights = &w[first * depth..][..channels * depth];
-                scratch::with([pixels * width, PART_DEPTH * width], |[sums, w_panel]| {
-                    simd.run(
-                        #[inline(always)]
-                        || {
-                            sums.fill(0.0);
-                            for (start, part) in even_parts(depth, PART_DEPTH) {
-                                transpose_panel(
-                                    simd,
-                                    weights,
-                                    channels,
-                                    depth,
-                                    start..start + part,
-                                    w_panel,
-                                );
-                                let matrix = &matrix[start..];
-                                multiply(simd, [pixels, part, pitch], matrix, w_panel, sums);
-                            }
-                        },
-                    );
-                    for (pixel, sums) in sums.chunks_exact_mut(width).enumerate() {
-                        let sums = &mut sums[..channels];
-                        if let Some(b) = b {
-                            sums.iter_mut()
-                                .zip(&b[first..])
-                                .for_each(|(sum, b)| *sum += b);
+        parallel::each(conv.c_out.div_ceil(width), &|panel| {
+            let first = panel * width;
+            let channels = width.min(conv.c_out - first);
+            let weights = &w[first * depth..][..channels * depth];
+            scratch::with([pixels * width, PART_DEPTH * width], |[sums, w_panel]| {
+                simd.run(
+                    #[inline(always)]
+                    || {
+                        sums.fill(0.0);
+                        for (start, part) in even_parts(depth, PART_DEPTH) {
+                            transpose_panel(
+                                simd,
+                                weights,
+                                channels,
+                                depth,
+                                start..start + part,
+                                w_panel,
+                            );
+                            add_product(simd, &matrix[start..], pitch, w_panel, part, sums);
                         }
-                        activation.apply_slice(sums);
-                        for (c, sum) in sums.iter().enumerate() {
-                            let channel = pixel / area * conv.c_out + first + c;
-                            // SAFETY: each item has other channels.
-                            let y = unsafe { y.part(channel * area + pixel % area, 1) };
-                            y[0] = *sum;
-                        }
+                    },
+                );
+                for (pixel, sums) in sums.chunks_exact_mut(width).enumerate() {
+                    let sums = &mut sums[..channels];
+                    if let Some(b) = b {
+                        sums.iter_mut()
+                            .zip(&b[first..])
+                            .for_each(|(sum, b)| *sum += b);
                     }
-                });
+                    activation.apply_slice(sums);
+                    for (c, sum) in sums.iter().enumerate() {
+                        let channel = pixel / area * conv.c_out + first + c;
+                        // SAFETY: each item has other channels.
+                        let y = unsafe { y.part(channel * area + pixel % area, 1) };
+                        y[0] = *sum;
+                    }
+                }
             });
+        });
     });
+}
+
+/// `sums += left panel`, with `depth` columns of `left[pixels][pitch]`.
+#[inline(always)]
+fn add_product<S: Simd>(
+    simd: S,
+    left: &[f32],
+    pitch: usize,
+    panel: &[f32],
+    depth: usize,
+    sums: &mut [f32],
+) {
+    let width = VECS * S::LANES;
+    let size = Size {
+        rows: sums.len() / width,
+        depth,
+        vectors: VECS,
+    };
+    let left = ByRow {
+        values: left,
+        pitch,
+    };
+    let panel = ByRow {
+        values: panel,
+        pitch: width,
+    };
+    multiply(simd, size, left, panel, sums, width, /* add */ true);
 }
 
 /// The gradient with respect to the input, or a transposed convolution with bias and activation.
@@ -224,37 +244,35 @@ pub(crate) fn backward_input<S: Simd>(
     scratch::with([pixels * dy_pitch], |[dy_rows]| {
         channels_last(dy, [conv.c_out, columns.area(), dy_pitch], dy_rows);
         let dy_rows = &*dy_rows;
-        (0..conv.c_in.div_ceil(group))
-            .into_par_iter()
-            .for_each(|item| {
-                let channels = item * group..((item + 1) * group).min(conv.c_in);
-                let lens = [panels * pixels * width, PART_DEPTH * width];
-                scratch::with(lens, |[sums, weights]| {
-                    let first = channels.start * taps;
-                    let count = channels.len() * taps;
-                    simd.run(
-                        #[inline(always)]
-                        || {
-                            let columns = first..first + count;
-                            let dy_rows = (dy_rows, dy_pitch);
-                            multiply_back(simd, w, depth, columns, dy_rows, weights, sums);
-                        },
-                    );
-                    for c in channels.clone() {
-                        for picture in 0..conv.n {
-                            let start = (picture * conv.c_in + c) * plane;
-                            // SAFETY: each item has other channels.
-                            let dx = unsafe { dx.part(start, plane) };
-                            dx.fill(b.map_or(0.0, |b| b[c]));
-                            columns.add_up(picture, c, start, dx, |tap, pixel| {
-                                let (panel, lane) = ((tap - first) / width, (tap - first) % width);
-                                sums[(panel * pixels + pixel) * width + lane]
-                            });
-                            activation.apply_slice(dx);
-                        }
+        parallel::each(conv.c_in.div_ceil(group), &|item| {
+            let channels = item * group..((item + 1) * group).min(conv.c_in);
+            let lens = [panels * pixels * width, PART_DEPTH * width];
+            scratch::with(lens, |[sums, weights]| {
+                let first = channels.start * taps;
+                let count = channels.len() * taps;
+                simd.run(
+                    #[inline(always)]
+                    || {
+                        let columns = first..first + count;
+                        let dy_rows = (dy_rows, dy_pitch);
+                        multiply_back(simd, w, depth, columns, dy_rows, weights, sums);
+                    },
+                );
+                for c in channels.clone() {
+                    for picture in 0..conv.n {
+                        let start = (picture * conv.c_in + c) * plane;
+                        // SAFETY: each item has other channels.
+                        let dx = unsafe { dx.part(start, plane) };
+                        dx.fill(b.map_or(0.0, |b| b[c]));
+                        columns.add_up(picture, c, start, dx, |tap, pixel| {
+                            let (panel, lane) = ((tap - first) / width, (tap - first) % width);
+                            sums[(panel * pixels + pixel) * width + lane]
+                        });
+                        activation.apply_slice(dx);
                     }
-                });
+                }
             });
+        });
     });
 }
 
@@ -282,7 +300,7 @@ fn multiply_back<S: Simd>(
                 weights[..count].copy_from_slice(&w[(row + o) * depth + start..][..count]);
                 weights[count..].fill(0.0);
             }
-            multiply(simd, [pixels, part, pitch], &dy_rows[row..], weights, sums);
+            add_product(simd, &dy_rows[row..], pitch, weights, part, sums);
         }
     }
 }
@@ -304,69 +322,56 @@ pub(crate) fn backward_weight<S: Simd>(
     } = columns;
     let width = VECS * S::LANES;
     let dw = Shared::new(dw);
-    scratch::with(
-        [pixels * pitch, pixels * conv.c_out],
-        |[matrix, dy_rows]| {
-            columns.fill(x, matrix);
-            let matrix = &*matrix;
-            group_rows::<S>(dy, conv.c_out, columns.area(), dy_rows);
-            let dy_rows = &*dy_rows;
-            (0..columns.panels).into_par_iter().for_each(|panel| {
-                scratch::with([pixels * width, S::ROWS * width], |[right, sums]| {
-                    simd.run(
-                        #[inline(always)]
-                        || {
-                            let rows = matrix
-                                .chunks_exact(pitch)
-                                .zip(right.chunks_exact_mut(width));
-                            for (from, to) in rows {
-                                to.copy_from_slice(&from[panel * width..][..width]);
-                            }
-                            for (start, rows) in even_parts(conv.c_out, S::ROWS) {
-                                let operands = Operands {
-                                    depth: pixels,
-                                    a: &dy_rows[start * pixels..],
-                                    a_at: |k| k * rows,
-                                    a_row: |r| r,
-                                    a_last: pixels * rows - 1,
-                                    b: right,
-                                    b_at: |k| k * width,
-                                    b_last: (pixels - 1) * width,
-                                };
-                                tile::<S, VECS>(
-                                    simd, rows, operands, sums, width, /* add */ false,
-                                );
-                                let count = width.min(depth - panel * width);
-                                for (r, sums) in sums.chunks_exact(width).take(rows).enumerate() {
-                                    let at = (start + r) * depth + panel * width;
-                                    // SAFETY: each item has other columns.
-                                    let dw = unsafe { dw.part(at, count) };
-                                    dw.copy_from_slice(&sums[..count]);
-                                }
-                            }
-                        },
-                    );
-                });
+    let lens = [pixels * pitch, pixels * conv.c_out];
+    scratch::with(lens, |[matrix, dy_groups]| {
+        columns.fill(x, matrix);
+        group_channels::<S>(dy, conv.c_out, columns.area(), dy_groups);
+        let (matrix, dy_groups) = (&*matrix, &*dy_groups);
+        parallel::each(columns.panels, &|panel| {
+            let lens = [pixels * width, conv.c_out * width];
+            scratch::with(lens, |[inputs, sums]| {
+                let rows = matrix.chunks_exact(pitch);
+                for (row, inputs) in rows.zip(inputs.chunks_exact_mut(width)) {
+                    inputs.copy_from_slice(&row[panel * width..][..width]);
+                }
+                let size = Size {
+                    rows: conv.c_out,
+                    depth: pixels,
+                    vectors: VECS,
+                };
+                let dy = Groups {
+                    values: dy_groups,
+                    cols: pixels,
+                };
+                let inputs = ByRow {
+                    values: inputs,
+                    pitch: width,
+                };
+                multiply(simd, size, dy, inputs, sums, width, /* add */ false);
+                let count = width.min(depth - panel * width);
+                for (o, sums) in sums.chunks_exact(width).enumerate() {
+                    // SAFETY: each item has other columns.
+                    let dw = unsafe { dw.part(o * depth + panel * width, count) };
+                    dw.copy_from_slice(&sums[..count]);
+                }
             });
-        },
-    );
+        });
+    });
 }
 
 /// Rearranges `[n, channels, area]` as `[n, area, pitch]`, of which the first `channels` are used.
 fn channels_last(pictures: &[f32], [channels, area, pitch]: [usize; 3], to: &mut [f32]) {
-    to.par_chunks_exact_mut(pitch)
-        .enumerate()
-        .for_each(|(pixel, to)| {
-            let picture = &pictures[pixel / area * channels * area..];
-            for (c, to) in to[..channels].iter_mut().enumerate() {
-                *to = picture[c * area + pixel % area];
-            }
-        });
+    parallel::each_chunk(to, pitch, &|pixel, to| {
+        let picture = &pictures[pixel / area * channels * area..];
+        for (c, to) in to[..channels].iter_mut().enumerate() {
+            *to = picture[c * area + pixel % area];
+        }
+    });
 }
 
-/// Rearranges `[n, channels, area]` as groups of channels, as many as a register tile has rows,
-/// each `[pixel of all pictures][channel]`.
-fn group_rows<S: Simd>(pictures: &[f32], channels: usize, area: usize, to: &mut [f32]) {
+/// Rearranges `[n, channels, area]` as groups of channels, as many as a register tile has rows, each
+/// `[pixel of all pictures][channel]`.
+fn group_channels<S: Simd>(pictures: &[f32], channels: usize, area: usize, to: &mut [f32]) {
     let pixels = to.len() / channels;
     let mut rest = to;
     for (start, rows) in even_parts(channels, S::ROWS) {

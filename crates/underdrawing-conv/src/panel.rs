@@ -1,7 +1,7 @@
 //! Matrix products one panel at a time. A panel is as many columns of the right matrix as a
 //! register tile is wide, stored contiguously row by row.
 
-use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::gemm::VECS;
 use crate::simd::{Rows, Simd};
 
 /// Rows of a panel that are multiplied at a time: they stay in the level-1 cache.
@@ -10,39 +10,6 @@ pub(crate) const PART_DEPTH: usize = 256;
 /// Extra values between the rows of a matrix. If the distance between them were a power of two, all
 /// rows of a tile would fall into the same cache set.
 pub(crate) const SKEW: usize = 16;
-
-/// `sums += left * right`, where `left` is `[rows][pitch]`, of which `depth` columns are used,
-/// `right` is `[depth][width]`, and `sums` is `[rows][width]`.
-#[inline(always)]
-pub(crate) fn multiply<S: Simd>(
-    simd: S,
-    [n_rows, depth, pitch]: [usize; 3],
-    left: &[f32],
-    right: &[f32],
-    sums: &mut [f32],
-) {
-    let width = VECS * S::LANES;
-    for (start, rows) in even_parts(n_rows, S::ROWS) {
-        let operands = Operands {
-            depth,
-            a: &left[start * pitch..],
-            a_at: |k| k,
-            a_row: |r| r * pitch,
-            a_last: (rows - 1) * pitch + depth.saturating_sub(1),
-            b: right,
-            b_at: |k| k * width,
-            b_last: depth.saturating_sub(1) * width,
-        };
-        tile::<S, VECS>(
-            simd,
-            rows,
-            operands,
-            &mut sums[start * width..],
-            width,
-            /* add */ true,
-        );
-    }
-}
 
 /// Makes a panel `[part][width]` of the transpose of some columns of `w[rows][pitch]`.
 #[inline(always)]

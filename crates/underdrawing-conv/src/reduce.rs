@@ -1,6 +1,6 @@
 //! Sums over the pixels of pictures.
 
-use rayon::prelude::*;
+use crate::parallel;
 
 /// Overwrites `sums` with the sums of the channels of `[n, sums.len(), area]`.
 pub(crate) fn sum_pictures(pictures: &[f32], area: usize, sums: &mut [f32]) {
@@ -9,9 +9,9 @@ pub(crate) fn sum_pictures(pictures: &[f32], area: usize, sums: &mut [f32]) {
         sums.fill(0.0);
         return;
     }
-    sums.par_iter_mut().enumerate().for_each(|(c, total)| {
+    parallel::each_chunk(sums, 1, &|c, total| {
         let parts = pictures.chunks_exact(area).skip(c).step_by(channels);
-        *total = parts.map(sum).sum::<f64>() as f32;
+        total[0] = parts.map(sum).sum::<f64>() as f32;
     });
 }
 

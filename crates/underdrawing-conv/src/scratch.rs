@@ -21,21 +21,33 @@ const LINE: usize = 16;
 /// uses left in them.
 #[inline(always)]
 pub(crate) fn with<R, const N: usize>(lens: [usize; N], f: impl FnOnce([&mut [f32]; N]) -> R) -> R {
+    let mut memory = take(&lens);
+    let result = f(split(&mut memory, lens));
+    put_back(memory);
+    result
+}
+
+fn take(lens: &[usize]) -> Vec<Line> {
+    let lines = lens.iter().map(|len| len.div_ceil(LINE)).sum();
     let mut memory = SPARE.with_borrow_mut(|spare| spare.pop().unwrap_or_default());
-    let lines: usize = lens.iter().map(|len| len.div_ceil(LINE)).sum();
     if memory.len() < lines {
         memory.clear(); // Growing need not copy the contents.
         memory.resize(lines, Line([0.0; LINE]));
     }
-    let mut rest = values(&mut memory);
-    let parts = lens.map(|len| {
+    memory
+}
+
+fn put_back(memory: Vec<Line>) {
+    SPARE.with_borrow_mut(|spare| spare.push(memory));
+}
+
+fn split<const N: usize>(memory: &mut [Line], lens: [usize; N]) -> [&mut [f32]; N] {
+    let mut rest = values(memory);
+    lens.map(|len| {
         let (part, after) = std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(LINE));
         rest = after;
         &mut part[..len]
-    });
-    let result = f(parts);
-    SPARE.with_borrow_mut(|spare| spare.push(memory));
-    result
+    })
 }
 
 fn values(lines: &mut [Line]) -> &mut [f32] {

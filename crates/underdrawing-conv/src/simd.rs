@@ -33,6 +33,9 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// Calls `f`, an `#[inline(always)]` closure, with the instructions enabled.
     fn run<R>(self, f: impl FnOnce() -> R) -> R;
 
+    /// Like [`Self::run`], but never inlined into the caller.
+    fn run_outlined<R>(self, f: impl FnOnce() -> R) -> R;
+
     /// A vector of zeros.
     fn zero(self) -> Self::V;
     /// A vector with `x` in all lanes.

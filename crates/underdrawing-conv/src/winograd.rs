@@ -23,10 +23,9 @@ pub(crate) mod weights;
 pub(crate) use gradient::backward_weight;
 pub(crate) use tiling::Tiling;
 
-use rayon::prelude::*;
-
 use crate::activation::Activation;
 use crate::block::{gather_window, scatter_window, transform_output};
+use crate::parallel;
 use crate::pass::{Pass, Weights};
 use crate::scratch;
 use crate::shared::Shared;
@@ -106,8 +105,8 @@ fn convolve_by<S: Simd, T: Transforms>(
             weights::transform(simd, transforms, &tiling, w, to_phase, weights);
         }
         let weights = &*weights;
-        (0..pass.n * tiling.grid.per_picture())
-            .into_par_iter()
-            .for_each(|item| scratch::with(lens, |memory| convolve_block(item, weights, memory)));
+        parallel::each(pass.n * tiling.grid.per_picture(), &|item| {
+            scratch::with(lens, |memory| convolve_block(item, weights, memory));
+        });
     });
 }

@@ -5,11 +5,10 @@
 //! many channels. For the latter, the threads divide the output channels, so that each weight is
 //! read once.
 
-use rayon::prelude::*;
-
 use super::sink::{Pixel, Sink, Source};
-use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::gemm::{ByRow, Size, VECS, even_parts, multiply};
 use crate::panel::PART_DEPTH;
+use crate::parallel;
 use crate::pass::{Pass, WeightIdx, Weights};
 use crate::scratch;
 use crate::simd::Simd;
@@ -90,18 +89,16 @@ pub(super) fn run<S: Simd>(
         });
     };
     if pixels > 4 * PART_PIXELS {
-        (0..pixels.div_ceil(PART_PIXELS))
-            .into_par_iter()
-            .for_each(|part| {
-                let first = part * PART_PIXELS;
-                for panel in &panels_of_phases {
-                    compute(first, PART_PIXELS.min(pixels - first), panel);
-                }
-            });
+        parallel::each(pixels.div_ceil(PART_PIXELS), &|part| {
+            let first = part * PART_PIXELS;
+            for panel in &panels_of_phases {
+                compute(first, PART_PIXELS.min(pixels - first), panel);
+            }
+        });
     } else {
-        panels_of_phases
-            .par_iter()
-            .for_each(|panel| compute(0, pixels, panel));
+        parallel::each(panels_of_phases.len(), &|idx| {
+            compute(0, pixels, &panels_of_phases[idx]);
+        });
     }
 }
 
@@ -176,24 +173,20 @@ impl Panel<'_> {
                 let pixel = &source.values[self.read(pass, source, first + idx)..];
                 taps.copy(pixel, first_k, &mut copy[..depth]);
             }
-            for (start, rows) in even_parts(count, S::ROWS) {
-                let operands = Operands {
-                    depth,
-                    a: &copies[start * PART_DEPTH..],
-                    a_at: |k| k,
-                    a_row: |r| r * PART_DEPTH,
-                    a_last: (rows - 1) * PART_DEPTH + depth.saturating_sub(1),
-                    b: &self.weights[first_k * width..],
-                    b_at: |k| k * width,
-                    b_last: depth.saturating_sub(1) * width,
-                };
-                let sums = &mut sums[start * width..];
-                if width == S::LANES {
-                    tile::<S, 1>(simd, rows, operands, sums, width, /* add */ part > 0);
-                } else {
-                    tile::<S, VECS>(simd, rows, operands, sums, width, /* add */ part > 0);
-                }
-            }
+            let size = Size {
+                rows: count,
+                depth,
+                vectors: width / S::LANES,
+            };
+            let inputs = ByRow {
+                values: copies,
+                pitch: PART_DEPTH,
+            };
+            let weights = ByRow {
+                values: &self.weights[first_k * width..],
+                pitch: width,
+            };
+            multiply(simd, size, inputs, weights, sums, width, part > 0);
         }
         let [height, sink_width] = sink.size();
         for (idx, sums) in sums.chunks_exact(width).enumerate() {

@@ -1,10 +1,9 @@
 //! The steps of a plan that are not convolutions.
 
-use rayon::prelude::*;
-
 use super::buffers::{Buffers, Place, View};
 use super::parts::Part;
 use crate::layout::{Run, gather, scatter};
+use crate::parallel;
 use crate::shared::Shared;
 use crate::simd::Simd;
 
@@ -66,7 +65,7 @@ pub(super) fn write_output<S: Simd>(
     );
     let output = Shared::new(output);
     let rows = part.keep.len();
-    (0..view.n * rows).into_par_iter().for_each(|item| {
+    parallel::each(view.n * rows, &|item| {
         let (picture, row) = (item / rows, part.keep.start + item % rows);
         let at = view.at(picture, (row - part.from) as isize, 0);
         let pixels = &buffers.get(from.buffer)[at..];
@@ -101,7 +100,7 @@ fn each_row(
     let mut memory = buffers.take(to.buffer);
     let shared = memory.shared();
     let others = &*buffers;
-    (0..view.n * view.height).into_par_iter().for_each(|item| {
+    parallel::each(view.n * view.height, &|item| {
         let (picture, row) = (item / view.height, item % view.height);
         let start = view.at(picture, row as isize, 0);
         let len = view.width * view.pixel - to.offset;

@@ -4,10 +4,9 @@
 //! one thread. If there are few, as in the deep layers of a network, all threads work on one block
 //! and divide its output channels, so that each weight is read once.
 
-use rayon::prelude::*;
-
 use super::sink::{Pixel, Sink, Source};
 use crate::block::{Block, Domain, Tiles, transform_input};
+use crate::parallel;
 use crate::pass::{Pass, Weights};
 use crate::scratch;
 use crate::shared::Shared;
@@ -75,9 +74,7 @@ fn run_by<S: Simd, T: Transforms>(
     };
     let blocks = pass.n * tiling.grid.per_picture();
     if blocks >= MANY_BLOCKS {
-        (0..blocks)
-            .into_par_iter()
-            .for_each(|item| task.block(tiling.grid.get(item)));
+        parallel::each(blocks, &|item| task.block(tiling.grid.get(item)));
     } else {
         (0..blocks).for_each(|item| task.shared_block(tiling.grid.get(item)));
     }
@@ -157,7 +154,8 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                     panels.map(move |(o, panel)| (phase, o, panel))
                 })
                 .collect();
-            panels.into_par_iter().for_each(|(phase, o, panel)| {
+            parallel::each(panels.len(), &|item| {
+                let (phase, o, panel) = panels[item];
                 let width = panel.len() / (T::PRODUCTS * tiling.depth);
                 let domain = Domain {
                     pitch: width,
@@ -192,23 +190,21 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
         let from_phases: Vec<[usize; 2]> = self.pass.phases_from().collect();
         let left_len = T::PRODUCTS * tiling.left.plane;
         let vectors = tiling.pitch_in / S::LANES;
-        (0..phases.len() * from_phases.len() * vectors)
-            .into_par_iter()
-            .for_each(|item| {
-                let (rest, c) = (item / vectors, item % vectors * S::LANES);
-                let (phase, idx) = (rest / from_phases.len(), rest % from_phases.len());
-                let start = phase * left_len + idx * tiling.pitch_in + c;
-                let (phase, from_phase) = (phases[phase], from_phases[idx]);
-                simd.run(
-                    #[inline(always)]
-                    || {
-                        // SAFETY: each item has other channels.
-                        unsafe {
-                            self.transform_input_shared(block, phase, from_phase, c, lefts, start);
-                        };
-                    },
-                );
-            });
+        parallel::each(phases.len() * from_phases.len() * vectors, &|item| {
+            let (rest, c) = (item / vectors, item % vectors * S::LANES);
+            let (phase, idx) = (rest / from_phases.len(), rest % from_phases.len());
+            let start = phase * left_len + idx * tiling.pitch_in + c;
+            let (phase, from_phase) = (phases[phase], from_phases[idx]);
+            simd.run(
+                #[inline(always)]
+                || {
+                    // SAFETY: each item has other channels.
+                    unsafe {
+                        self.transform_input_shared(block, phase, from_phase, c, lefts, start);
+                    };
+                },
+            );
+        });
     }
 
     /// Number of transformed weights for one phase of the result.

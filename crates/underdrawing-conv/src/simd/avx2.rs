@@ -18,17 +18,8 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     const ROWS: usize = 6;
 
-    #[inline(always)]
-    fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx2,fma")]
-        fn enabled<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        // SAFETY: the token says that the processor has AVX2 and FMA.
-        unsafe { enabled(f) }
-    }
-
     operations! {
+        features: "avx2,fma",
         zero: _mm256_setzero_ps, splat: _mm256_set1_ps,
         add: _mm256_add_ps, sub: _mm256_sub_ps, mul: _mm256_mul_ps, max: _mm256_max_ps,
         fma: _mm256_fmadd_ps,

@@ -18,17 +18,8 @@ impl Simd for Avx512 {
     const LANES: usize = 16;
     const ROWS: usize = 14;
 
-    #[inline(always)]
-    fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        #[target_feature(enable = "avx512f,avx2,fma")]
-        fn enabled<R>(f: impl FnOnce() -> R) -> R {
-            f()
-        }
-        // SAFETY: the token says that the processor has AVX-512, which includes AVX2.
-        unsafe { enabled(f) }
-    }
-
     operations! {
+        features: "avx512f,avx2,fma",
         zero: _mm512_setzero_ps, splat: _mm512_set1_ps,
         add: _mm512_add_ps, sub: _mm512_sub_ps, mul: _mm512_mul_ps, max: _mm512_max_ps,
         fma: _mm512_fmadd_ps,

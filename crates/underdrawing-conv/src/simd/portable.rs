@@ -20,6 +20,10 @@ impl Simd for Portable {
     fn run<R>(self, f: impl FnOnce() -> R) -> R {
         f()
     }
+    #[inline(never)]
+    fn run_outlined<R>(self, f: impl FnOnce() -> R) -> R {
+        f()
+    }
     #[inline(always)]
     fn zero(self) -> Self::V {
         [0.0; 4]

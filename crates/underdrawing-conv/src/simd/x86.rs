@@ -1,14 +1,34 @@
 //! What the x86 instruction sets have in common.
 
-/// Defines the operations of [`super::Simd`] that are a single instruction, and those built on
-/// them. `Self` must be a token which proves that the processor has the instructions.
+/// Defines the functions of [`super::Simd`] that differ only in the names of the instructions.
+/// `Self` must be a token which proves that the processor has them.
 macro_rules! operations {
     (
+        features: $features:literal,
         zero: $zero:path, splat: $splat:path,
         add: $add:path, sub: $sub:path, mul: $mul:path, max: $max:path,
         fma: $fma:path,
         load: $load:path, store: $store:path $(,)?
     ) => {
+        #[inline(always)]
+        fn run<R>(self, f: impl FnOnce() -> R) -> R {
+            #[target_feature(enable = $features)]
+            fn enabled<R>(f: impl FnOnce() -> R) -> R {
+                f()
+            }
+            // SAFETY: the token says that the processor has the instructions.
+            unsafe { enabled(f) }
+        }
+        #[inline(always)]
+        fn run_outlined<R>(self, f: impl FnOnce() -> R) -> R {
+            #[inline(never)]
+            #[target_feature(enable = $features)]
+            fn enabled<R>(f: impl FnOnce() -> R) -> R {
+                f()
+            }
+            // SAFETY: the token says that the processor has the instructions.
+            unsafe { enabled(f) }
+        }
         #[inline(always)]
         fn zero(self) -> Self::V {
             // SAFETY: the token says that the processor has the instruction.

@@ -1,11 +1,10 @@
 //! The gradient with respect to the weights: `x` and `dy` are transformed, their products are
 //! summed over the tiles, and the sums are transformed once at the end.
 
-use rayon::prelude::*;
-
 use super::tiling::Tiling;
 use crate::block::{Domain, Grid, gather_window, transform_dy};
-use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::gemm::{ByColumn, ByRow, Size, multiply};
+use crate::parallel;
 use crate::pass::{Pass, WeightIdx, WeightMap};
 use crate::scratch;
 use crate::simd::{Simd, Vectors, VectorsMut};
@@ -88,25 +87,20 @@ fn backward_by<S: Simd, T: Transforms>(
     scratch::with(
         [chunks * sums_len, sums.rows * taps_len],
         |[partial_sums, taps]| {
-            partial_sums
-                .par_chunks_exact_mut(sums_len)
-                .enumerate()
-                .for_each(|(chunk, into)| {
-                    let first = chunk * items / chunks;
-                    for item in first..(chunk + 1) * items / chunks {
-                        scratch::with(lens, |memory| {
-                            correlate_block(item, memory, into, item > first);
-                        });
-                    }
-                });
-            taps.par_chunks_exact_mut(taps_len)
-                .enumerate()
-                .for_each(|(row, taps)| {
-                    simd.run(
-                        #[inline(always)]
-                        || sums.add_up(simd, transforms, partial_sums, row, taps),
-                    );
-                });
+            parallel::each_chunk(partial_sums, sums_len, &|chunk, into| {
+                let first = chunk * items / chunks;
+                for item in first..(chunk + 1) * items / chunks {
+                    scratch::with(lens, |memory| {
+                        correlate_block(item, memory, into, item > first);
+                    });
+                }
+            });
+            parallel::each_chunk(taps, taps_len, &|row, taps| {
+                simd.run(
+                    #[inline(always)]
+                    || sums.add_up(simd, transforms, partial_sums, row, taps),
+                );
+            });
             sums.write(&tiling, map, taps, dw);
         },
     );
@@ -175,27 +169,22 @@ impl Sums {
         };
         let lanes = self.lanes;
         let [rows_from, lanes_from] = self.sources;
+        let size = Size {
+            rows: self.rows,
+            depth: tiles,
+            vectors: lanes / S::LANES,
+        };
         for product in 0..T::PRODUCTS {
-            for lane in (0..lanes).step_by(VECS * S::LANES) {
-                for (row, tile_rows) in even_parts(self.rows, S::ROWS) {
-                    let operands = Operands {
-                        depth: tiles,
-                        a: &a[product * rows_from.plane + row..],
-                        a_at: |k| k * rows_from.pitch,
-                        a_row: |r| r,
-                        a_last: (tiles - 1) * rows_from.pitch + tile_rows - 1,
-                        b: &b[product * lanes_from.plane + lane..],
-                        b_at: |k| k * lanes,
-                        b_last: (tiles - 1) * lanes,
-                    };
-                    let sums = &mut sums[(product * self.rows + row) * lanes + lane..];
-                    if lanes - lane == S::LANES {
-                        tile::<S, 1>(simd, tile_rows, operands, sums, lanes, add);
-                    } else {
-                        tile::<S, VECS>(simd, tile_rows, operands, sums, lanes, add);
-                    }
-                }
-            }
+            let a = ByColumn {
+                values: &a[product * rows_from.plane..],
+                pitch: rows_from.pitch,
+            };
+            let b = ByRow {
+                values: &b[product * lanes_from.plane..],
+                pitch: lanes,
+            };
+            let sums = &mut sums[product * self.rows * lanes..];
+            multiply(simd, size, a, b, sums, lanes, add);
         }
     }
 

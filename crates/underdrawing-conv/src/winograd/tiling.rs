@@ -1,7 +1,7 @@
 //! The sizes of a Winograd convolution, and its products.
 
 use crate::block::{Block, Domain, Grid, Tiles, transform_input};
-use crate::gemm::{Operands, VECS, even_parts, tile};
+use crate::gemm::{ByRow, Size, VECS, multiply};
 use crate::pass::Pass;
 use crate::simd::Simd;
 use crate::transform::Transforms;
@@ -141,25 +141,30 @@ impl Tiling {
     ) {
         let depth = self.depth;
         let width = panel.len() / (T::PRODUCTS * depth);
-        for (product, b) in panel.chunks_exact(depth * width).enumerate() {
-            for (start, rows) in even_parts(tiles, S::ROWS) {
-                let operands = Operands {
-                    depth,
-                    a: &left[product * self.left.plane + start * self.left.pitch..],
-                    a_at: |k| k,
-                    a_row: |r| r * self.left.pitch,
-                    a_last: depth - 1 + (rows - 1) * self.left.pitch,
-                    b,
-                    b_at: |k| k * width,
-                    b_last: (depth - 1) * width,
-                };
-                let c = &mut right[product * domain.plane + start * domain.pitch..];
-                if width == S::LANES {
-                    tile::<S, 1>(simd, rows, operands, c, domain.pitch, /* add */ false);
-                } else {
-                    tile::<S, VECS>(simd, rows, operands, c, domain.pitch, /* add */ false);
-                }
-            }
+        for (product, weights) in panel.chunks_exact(depth * width).enumerate() {
+            let size = Size {
+                rows: tiles,
+                depth,
+                vectors: width / S::LANES,
+            };
+            let left = ByRow {
+                values: &left[product * self.left.plane..],
+                pitch: self.left.pitch,
+            };
+            let weights = ByRow {
+                values: weights,
+                pitch: width,
+            };
+            let right = &mut right[product * domain.plane..];
+            multiply(
+                simd,
+                size,
+                left,
+                weights,
+                right,
+                domain.pitch,
+                /* add */ false,
+            );
         }
     }
 }

@@ -1,9 +1,8 @@
 //! The transformed weights.
 
-use rayon::prelude::*;
-
 use super::tiling::Tiling;
 use crate::gemm::VECS;
+use crate::parallel;
 use crate::pass::WeightIdx;
 use crate::pass::Weights;
 use crate::simd::{Simd, Vectors, VectorsMut};
@@ -24,16 +23,13 @@ pub(crate) fn transform<S: Simd, T: Transforms>(
     weights: &mut [f32],
 ) {
     let panel_len = T::PRODUCTS * tiling.depth * VECS * S::LANES;
-    weights
-        .par_chunks_mut(panel_len)
-        .enumerate()
-        .for_each(|(panel, weights)| {
-            let first = panel * VECS * S::LANES;
-            simd.run(
-                #[inline(always)]
-                || transform_panel(simd, transforms, tiling, w, to_phase, first, weights),
-            );
-        });
+    parallel::each_chunk(weights, panel_len, &|panel, weights| {
+        let first = panel * VECS * S::LANES;
+        simd.run(
+            #[inline(always)]
+            || transform_panel(simd, transforms, tiling, w, to_phase, first, weights),
+        );
+    });
 }
 
 /// The panel of the output channels from `first` on.
