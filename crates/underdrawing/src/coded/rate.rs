@@ -146,9 +146,7 @@ impl Job<'_> {
         let mse = mse_of_decibels(db)?;
         steps.check()?;
         let secret = coding_picture(self.secret);
-        let coded = Encoder::new(&secret, self.options.effort)
-            .encode_to_mse(mse)
-            .map_err(|_| self.too_small(Mix::HIGHEST))?;
+        let coded = Encoder::new(&secret, self.options.effort).encode_to_mse(mse);
         let needed = needed(&coded);
         let Some(mix) = self.least_mix(needed) else {
             return Err(Error::RevealedDb {

@@ -1,6 +1,6 @@
 //! Revealing: a container back to the secret.
 
-use underdrawing_codec::{DecodeLimits, Decoded, Picture, decode};
+use underdrawing_codec::{Decoded, Picture, decode};
 
 use crate::error::Error;
 use crate::picture::{Limits, Pixels, Raster};
@@ -55,10 +55,7 @@ pub(super) fn reveal_at_cost(
         return Err(damaged(directory, parts));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
-    let most = DecodeLimits {
-        max_pixels: limits.max_pixels.min(DecodeLimits::default().max_pixels),
-    };
-    let decoded = decode(&segments, most).map_err(Error::Code)?;
+    let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
     let revealed = restore(decoded, &payload);
     steps.step()?;
     Ok(revealed)

@@ -29,9 +29,7 @@ fn a_large_code_of_a_small_secret_is_not_decoded() {
         picture(60, 60, 1),
         rate::coding_picture(&picture(30, 30, 2)),
     );
-    let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast)
-        .encode_to_mse(30.0)
-        .unwrap();
+    let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast).encode_to_mse(30.0);
     let directory = layout::Directory {
         own: (2, 2),
         segments: coded
@@ -141,9 +139,7 @@ fn sealed_nonsense_is_survived() {
         picture(20, 16, 1),
         rate::coding_picture(&picture(12, 10, 2)),
     );
-    let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast)
-        .encode_to_mse(30.0)
-        .unwrap();
+    let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast).encode_to_mse(30.0);
     for _ in 0..count {
         let mut parts = coded.segments.clone();
         for _ in 0..random(4) {
