@@ -347,7 +347,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<String>,
 
-    /// TOML file of settings; flags go before it, and it goes before the preset
+    /// TOML file of settings; flags override it, and it overrides the preset
     ///
     /// Its keys are the names of the flags with `_` for `-`. The config.toml of a run repeats it.
     #[arg(long, value_name = "FILE")]
@@ -536,7 +536,7 @@ pub(crate) struct ComputeArgs {
 pub(crate) struct DeviceArgs {
     /// Where to compute
     ///
-    /// The GPU needs a build with the feature `wgpu` or `cuda`. The CPU is the default because it
+    /// The GPU needs a build with the feature `wgpu`, `vulkan` or `cuda`. The CPU is the default because it
     /// is always there and gives the same result on every machine.
     #[arg(long, value_enum, default_value_t = Device::Cpu, help_heading = COMPUTE)]
     pub(crate) device: Device,

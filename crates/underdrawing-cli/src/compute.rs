@@ -5,6 +5,12 @@ use underdrawing::{Model, NetworkOptions};
 
 use crate::args::{ComputeArgs, Device, DeviceArgs};
 
+#[cfg(all(
+    feature = "gpu",
+    not(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))
+))]
+compile_error!("`gpu` is no backend by itself: expected the feature `wgpu`, `vulkan` or `cuda`");
+
 /// What networks run on.
 #[derive(Clone)]
 pub(crate) enum Compute {

@@ -21,7 +21,6 @@
 #![allow(unsafe_code)]
 
 mod activation;
-mod allocator;
 mod bands;
 mod block;
 mod conv;
@@ -48,7 +47,6 @@ mod transform;
 mod winograd;
 
 pub use activation::Activation;
-pub use allocator::keep_freed_memory;
 pub use conv_transpose::ConvTranspose;
 pub use matmul::MatMul;
 pub use path::{Path, force_path, vectorised};

@@ -76,333 +76,171 @@ pub enum Preset {
     Recipe2018,
 }
 
-/// Every setting of a run, decided; saved as `config.toml` in the run folder and inside the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Which networks.
-    pub network: NetworkKind,
-    /// Channels: inside a lifting function (32), of the U-Net's first level (64), of a 2017 branch (50).
-    pub width: usize,
-    /// Channels of the 2018 reveal network's first layer (64).
-    pub reveal_width: usize,
-    /// Lifting blocks (6) or levels of the U-Net (7).
-    pub depth: usize,
-    /// Pictures a step: the first half are covers, the second half secrets.
-    pub batch_size: usize,
-    /// Side of the square that the networks see, in pixels.
-    pub size: usize,
-    /// How pictures become squares.
-    pub fit: Fit,
-    /// Share of the pictures that are drawn by the trainer, with the flat areas, lines, signs and
-    /// pure colours that photographs lack; 0 to 1.
-    #[serde(default)]
-    pub drawn: f64,
-    /// Passes over the training pictures, where `steps` is 0.
-    pub epochs: u64,
-    /// Steps in all; 0 leaves it to `epochs`.
-    pub steps: u64,
-    /// What turns gradients into steps.
-    pub optimiser: OptimiserKind,
-    /// First learning rate.
-    pub learning_rate: f64,
-    /// How the rate changes.
-    pub schedule: Schedule,
-    /// Steps over which the rate rises at the start.
-    pub warmup_steps: u64,
-    /// Validations without progress before a plateau lowers the hiding network's rate.
-    pub hiding_patience: u32,
-    /// The same for the reveal network.
-    pub reveal_patience: u32,
-    /// Adam's first beta.
-    pub beta_1: f64,
-    /// Adam's second beta.
-    pub beta_2: f64,
-    /// Decoupled weight decay.
-    pub weight_decay: f64,
-    /// Half of the secrets are hidden with their contrast times a number between this and its
-    /// inverse, so that one model serves every balance; 1 is all as they are.
-    pub strengths: f64,
-    /// Longest gradient; longer ones are scaled down to it. 0 switches it off.
-    pub clip_norm: f64,
-    /// What is minimised.
-    pub loss: LossKind,
-    /// Weight of the revealed picture's error (the 2018 system's beta).
-    pub reveal_weight: f64,
-    /// Weight of the mean square of what hiding does to the means of squares of 8x8 pixels: the eye
-    /// takes it for a tint or a ghost of the secret, where finer grain is not seen. Figures,
-    /// plateaus and the choice of the best model leave it out.
-    #[serde(default)]
-    pub ghost_weight: f64,
-    /// Train through the rounding and clamping that a written file brings.
-    pub simulate_file: bool,
-    /// Deviation of Gaussian noise between hiding and revealing, in [0, 1] (the 2017 system's).
-    pub noise: f64,
-    /// Steps between validations; 0 is once an epoch.
-    pub validate_every: u64,
-    /// Most validation pairs; 0 is all.
-    pub validate_pairs: usize,
-    /// Steps between result sheets; 0 is never.
-    pub sheet_every: u64,
-    /// Steps between checkpoints besides those at validations; 0 is none.
-    pub checkpoint_every: u64,
-    /// Decoded training pictures kept in memory, in MiB.
-    pub cache_mib: usize,
-    /// Where everything random comes from.
-    pub seed: u64,
-}
-
-impl Preset {
-    /// Its settings.
-    #[must_use]
-    pub fn config(self) -> TrainConfig {
-        match self {
-            Self::Default => TrainConfig {
-                network: NetworkKind::Lifting,
-                width: 32,
-                reveal_width: 64,
-                depth: 6,
-                batch_size: 12,
-                size: 96,
-                fit: Fit::Crop,
-                drawn: 0.125,
-                epochs: 0,
-                steps: 27_000,
-                optimiser: OptimiserKind::Muon,
-                learning_rate: 1e-3,
-                schedule: Schedule::Cosine,
-                warmup_steps: 100,
-                hiding_patience: 5,
-                reveal_patience: 8,
-                beta_1: 0.9,
-                beta_2: 0.99,
-                weight_decay: 1e-5,
-                clip_norm: 1.0,
-                loss: LossKind::Log,
-                reveal_weight: 1.0,
-                ghost_weight: 8.0,
-                simulate_file: true,
-                strengths: 2.0,
-                noise: 0.0,
-                validate_every: 1000,
-                validate_pairs: 12,
-                sheet_every: 5000,
-                checkpoint_every: 250,
-                cache_mib: 1024,
-                seed: 1,
-            },
-            Self::Recipe2018 => TrainConfig {
-                network: NetworkKind::Unet2018,
-                width: 64,
-                depth: 7,
-                batch_size: 32,
-                size: 256,
-                fit: Fit::Squeeze,
-                drawn: 0.0,
-                epochs: 100,
-                steps: 0,
-                optimiser: OptimiserKind::Adam,
-                learning_rate: 1e-3,
-                schedule: Schedule::Plateau,
-                warmup_steps: 0,
-                beta_1: 0.5,
-                beta_2: 0.999,
-                weight_decay: 0.0,
-                clip_norm: 0.0,
-                loss: LossKind::Sum,
-                reveal_weight: 0.75,
-                ghost_weight: 0.0,
-                simulate_file: false,
-                strengths: 1.0,
-                validate_every: 0,
-                validate_pairs: 0,
-                sheet_every: 100,
-                ..Self::Default.config()
-            },
+/// Makes the two types of settings and the presets from one list: `name: type = [default, 2018];`
+/// under the help's headings, with clap's attributes after it where a flag needs them. Attributes
+/// and documentation go to both types.
+macro_rules! settings {
+    ($($heading:literal { $(
+        $(#[$meta:meta])*
+        $name:ident: $type:ty = [$default:expr, $recipe_2018:expr] $(, $key:ident = $value:expr)*;
+    )* })*) => {
+        /// Every setting of a run, decided; saved as `config.toml` in the run folder and inside the
+        /// model.
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct TrainConfig {
+            $($( $(#[$meta])* pub $name: $type, )*)*
         }
+
+        /// What a user says, on the command line or in a TOML file: a preset, and whatever differs
+        /// from it. Field for field the settings of [`TrainConfig`], each optional.
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "clap", derive(clap::Args))]
+        #[serde(deny_unknown_fields, default)]
+        pub struct TrainSettings {
+            /// Named set of settings to start from [default: default]
+            #[cfg_attr(feature = "clap", arg(long, help_heading = "Recipe"))]
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub preset: Option<Preset>,
+            $($(
+                $(#[$meta])*
+                #[cfg_attr(
+                    feature = "clap",
+                    arg(long, help_heading = $heading $(, $key = $value)*)
+                )]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $name: Option<$type>,
+            )*)*
+        }
+
+        impl Preset {
+            /// Its settings.
+            #[must_use]
+            pub fn config(self) -> TrainConfig {
+                match self {
+                    Self::Default => TrainConfig { $($( $name: $default, )*)* },
+                    Self::Recipe2018 => TrainConfig { $($( $name: $recipe_2018, )*)* },
+                }
+            }
+        }
+
+        impl TrainSettings {
+            /// These settings, and `file`'s where these say nothing.
+            #[must_use]
+            pub fn over(self, file: Self) -> Self {
+                Self {
+                    preset: self.preset.or(file.preset),
+                    $($( $name: self.$name.or(file.$name), )*)*
+                }
+            }
+
+            fn over_preset(self, preset: TrainConfig) -> TrainConfig {
+                TrainConfig { $($( $name: self.$name.unwrap_or(preset.$name), )*)* }
+            }
+        }
+    };
+}
+
+settings! {
+    "Recipe" {
+        /// Seed of everything random
+        seed: u64 = [1, 1];
     }
-}
-
-/// What a user says, on the command line or in a TOML file: a preset, and whatever differs from it.
-/// Field for field the settings of [`TrainConfig`], each optional.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "clap", derive(clap::Args))]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainSettings {
-    /// Named set of settings to start from [default: default]
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Recipe"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preset: Option<Preset>,
-    /// Which networks to train
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Network"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<NetworkKind>,
-    /// Channels: of a lifting function, the U-Net's first level or a 2017 branch
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Network"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<usize>,
-    /// Channels of the 2018 reveal network's first layer
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Network"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reveal_width: Option<usize>,
-    /// Lifting blocks, or levels of the U-Net
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Network"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub depth: Option<usize>,
-    /// Pictures a step; half are covers, half secrets
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch_size: Option<usize>,
-    /// Side of the training squares in pixels
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<usize>,
-    /// How a picture becomes a square
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fit: Option<Fit>,
-    /// Share, 0 to 1, of the pictures that the program draws: flat areas, lines, signs, pure colours
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drawn: Option<f64>,
-    /// Passes over the training pictures
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Length"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<u64>,
-    /// Steps in all, instead of epochs
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Length"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub steps: Option<u64>,
-    /// What turns gradients into steps
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub optimiser: Option<OptimiserKind>,
-    /// First learning rate
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub learning_rate: Option<f64>,
-    /// How the learning rate changes
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Schedule>,
-    /// Steps over which the learning rate rises at the start
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warmup_steps: Option<u64>,
-    /// Validations without progress before the hiding network's rate is lowered
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hiding_patience: Option<u32>,
-    /// Validations without progress before the reveal network's rate is lowered
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reveal_patience: Option<u32>,
-    /// Adam's first beta
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub beta_1: Option<f64>,
-    /// Adam's second beta
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub beta_2: Option<f64>,
-    /// Decoupled weight decay
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weight_decay: Option<f64>,
-    /// Hide half of the secrets with their contrast times a number between this and its inverse
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strengths: Option<f64>,
-    /// Longest gradient; 0 switches clipping off
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Optimiser"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip_norm: Option<f64>,
-    /// What is minimised
-    #[cfg_attr(feature = "clap", arg(long, value_enum, help_heading = "Loss"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub loss: Option<LossKind>,
-    /// Weight of the revealed picture's error
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reveal_weight: Option<f64>,
-    /// Weight of the container's errors averaged over squares of 8x8, which show as ghosts
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ghost_weight: Option<f64>,
-    /// Train through the rounding and clamping of a written file
-    #[cfg_attr(
-        feature = "clap",
-        arg(long, num_args = 0..=1, default_missing_value = "true", help_heading = "Loss")
-    )]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub simulate_file: Option<bool>,
-    /// Deviation of Gaussian noise between hiding and revealing, in [0, 1]
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Loss"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub noise: Option<f64>,
-    /// Steps between validations; 0 is once an epoch
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Reports"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validate_every: Option<u64>,
-    /// Most validation pairs; 0 is all
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Reports"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validate_pairs: Option<usize>,
-    /// Steps between result sheets; 0 is never
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Reports"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sheet_every: Option<u64>,
-    /// Steps between checkpoints besides those at validations; 0 is none
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Reports"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checkpoint_every: Option<u64>,
-    /// Decoded training pictures kept in memory, in MiB
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Data"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cache_mib: Option<usize>,
-    /// Where everything random comes from
-    #[cfg_attr(feature = "clap", arg(long, help_heading = "Recipe"))]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seed: Option<u64>,
-}
-
-/// A `$type` of the fields that `$top` says, joined with those of `$base`: all that [`TrainConfig`]
-/// has, after any that are named.
-macro_rules! merged {
-    ($type:ident: $top:ident, $join:ident, $base:ident $(, $also:ident)*) => {
-        merged!(@ $type, $top, $join, $base, [
-            $($also)*
-            network width reveal_width depth batch_size size fit drawn epochs
-            steps optimiser learning_rate schedule warmup_steps hiding_patience
-            reveal_patience beta_1 beta_2 weight_decay strengths clip_norm loss
-            reveal_weight ghost_weight simulate_file noise validate_every validate_pairs
-            sheet_every checkpoint_every cache_mib seed
-        ])
-    };
-    (@ $type:ident, $top:ident, $join:ident, $base:ident, [$($field:ident)*]) => {
-        $type { $($field: $top.$field.$join($base.$field)),* }
-    };
+    "Network" {
+        /// Which networks to train
+        network: NetworkKind = [NetworkKind::Lifting, NetworkKind::Unet2018];
+        /// Channels of a lifting function, of the U-Net's first level or of a 2017 branch
+        width: usize = [32, 64];
+        /// Channels of the 2018 reveal network's first layer
+        reveal_width: usize = [64, 64];
+        /// Lifting blocks, or levels of the U-Net
+        depth: usize = [6, 7];
+    }
+    "Data" {
+        /// Pictures a step; the first half are covers, the second half secrets
+        batch_size: usize = [12, 32];
+        /// Side in pixels of the squares that the networks see
+        size: usize = [96, 256];
+        /// How a picture of any size becomes a square
+        fit: Fit = [Fit::Crop, Fit::Squeeze];
+        /// Share, 0 to 1, of the pictures that the trainer draws: flat areas, lines, signs and pure
+        /// colours, which photographs lack
+        #[serde(default)]
+        drawn: f64 = [0.125, 0.0];
+        /// Decoded training pictures kept in memory, in MiB
+        cache_mib: usize = [1024, 1024];
+    }
+    "Length" {
+        /// Passes over the training pictures, where `steps` is 0
+        epochs: u64 = [0, 100];
+        /// Steps in all; 0 leaves it to `epochs`
+        steps: u64 = [27_000, 0];
+    }
+    "Optimiser" {
+        /// What turns gradients into steps
+        optimiser: OptimiserKind = [OptimiserKind::Muon, OptimiserKind::Adam];
+        /// First learning rate
+        learning_rate: f64 = [1e-3, 1e-3];
+        /// How the learning rate changes
+        schedule: Schedule = [Schedule::Cosine, Schedule::Plateau];
+        /// Steps over which the learning rate rises at the start
+        warmup_steps: u64 = [100, 0];
+        /// Validations without progress before a plateau lowers the hiding network's rate
+        hiding_patience: u32 = [5, 5];
+        /// Validations without progress before a plateau lowers the reveal network's rate
+        reveal_patience: u32 = [8, 8];
+        /// Adam's first beta
+        beta_1: f64 = [0.9, 0.5];
+        /// Adam's second beta
+        beta_2: f64 = [0.99, 0.999];
+        /// Decoupled weight decay
+        weight_decay: f64 = [1e-5, 0.0];
+        /// Longest gradient; longer ones are scaled down to it. 0 switches this off
+        clip_norm: f64 = [1.0, 0.0];
+    }
+    "Loss" {
+        /// What is minimised
+        loss: LossKind = [LossKind::Log, LossKind::Sum];
+        /// Weight of the revealed picture's error (the 2018 system's beta)
+        reveal_weight: f64 = [1.0, 0.75];
+        /// Weight of the container's errors averaged over squares of 8x8 pixels, which the eye takes
+        /// for a tint or a ghost of the secret. Figures, plateaus and the choice of the best model
+        /// leave it out
+        #[serde(default)]
+        ghost_weight: f64 = [8.0, 0.0];
+        /// Train through the rounding and clamping of a written file
+        simulate_file: bool = [true, false], num_args = 0..=1, default_missing_value = "true";
+        /// Hide half of the secrets with their contrast times a number between this and its inverse,
+        /// so that one model serves every balance; 1 leaves all as they are
+        strengths: f64 = [2.0, 1.0];
+        /// Deviation of Gaussian noise between hiding and revealing, in [0, 1] (the 2017 system's)
+        noise: f64 = [0.0, 0.0];
+    }
+    "Reports" {
+        /// Steps between validations; 0 is once an epoch
+        validate_every: u64 = [1000, 0];
+        /// Most validation pairs; 0 is all
+        validate_pairs: usize = [12, 0];
+        /// Steps between result sheets; 0 is never
+        sheet_every: u64 = [5000, 100];
+        /// Steps between checkpoints besides those at validations; 0 is none
+        checkpoint_every: u64 = [250, 250];
+    }
 }
 
 impl TrainSettings {
-    /// These settings, and `file`'s where these say nothing.
-    #[must_use]
-    pub fn over(self, file: Self) -> Self {
-        merged!(Self: self, or, file, preset)
-    }
-
     /// The preset with everything said here on top.
     ///
     /// # Errors
     /// When a value makes no sense; the text names it and what was expected.
     pub fn resolve(&self) -> Result<TrainConfig, ConfigError> {
-        let preset = self.preset.unwrap_or(Preset::Default).config();
-        let mut said = self.clone();
-        // Whoever says epochs and no steps means epochs, whatever the preset counts in.
-        if said.epochs.is_some() && said.steps.is_none() {
-            said.steps = Some(0);
+        let mut settings = self.clone();
+        // `epochs` without `steps` overrides the preset's steps.
+        if settings.epochs.is_some() && settings.steps.is_none() {
+            settings.steps = Some(0);
         }
-        let config = merged!(TrainConfig: said, unwrap_or, preset);
+        let preset = self.preset.unwrap_or(Preset::Default);
+        let config = settings.over_preset(preset.config());
         config.check()?;
         Ok(config)
     }
