@@ -4,7 +4,9 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use underdrawing_conv::{Activation, Kernel, Layer, Path, Plan, PlanBuilder, force_path};
+use underdrawing_conv::{
+    Activation, Kernel, Layer, Path, Plan, PlanBuilder, Workspace, force_path,
+};
 
 fn main() {
     divan::main();
@@ -93,14 +95,15 @@ fn hiding(size: usize) -> Plan {
 }
 
 /// Runs a plan on a picture of `c_in` channels.
-fn bench(bencher: Bencher<'_, '_>, mut plan: Plan, size: usize, [c_in, c_out]: [usize; 2]) {
+fn bench(bencher: Bencher<'_, '_>, plan: Plan, size: usize, [c_in, c_out]: [usize; 2]) {
     let x: Vec<f32> = (0..c_in * size * size)
         .map(|i| (i % 255) as f32 / 255.0)
         .collect();
     let mut y = vec![0.0; c_out * size * size];
+    let workspace = &mut Workspace::default();
     bencher
         .counter(ItemsCount::new(size * size))
-        .bench_local(|| plan.run(1, [size; 2], &[&x], &mut [&mut y]));
+        .bench_local(|| plan.run(workspace, 1, [size; 2], &[&x], &mut [&mut y]));
 }
 
 #[divan::bench(args = [64, 128, 256, 512], sample_count = 10)]
@@ -115,14 +118,15 @@ fn hiding_by_size(bencher: Bencher<'_, '_>, size: usize) {
 
 #[divan::bench(args = [1, 2], sample_count = 10)]
 fn reveal_by_threads(bencher: Bencher<'_, '_>, threads: usize) {
-    let mut plan = reveal(256);
+    let plan = reveal(256);
+    let workspace = &mut Workspace::default();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.expect("a pool of threads");
     let x = vec![0.5; 3 * 256 * 256];
     let mut y = vec![0.0; 3 * 256 * 256];
     bencher
         .counter(ItemsCount::new(256_usize * 256))
-        .bench_local(|| pool.install(|| plan.run(1, [256; 2], &[&x], &mut [&mut y])));
+        .bench_local(|| pool.install(|| plan.run(workspace, 1, [256; 2], &[&x], &mut [&mut y])));
 }
 
 #[divan::bench(args = [Path::Avx512, Path::Avx2, Path::Portable], sample_count = 5)]

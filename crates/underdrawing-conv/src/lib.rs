@@ -41,6 +41,7 @@ mod scratch;
 mod shape;
 mod shared;
 mod simd;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod transform;
@@ -50,5 +51,6 @@ pub use activation::Activation;
 pub use conv_transpose::ConvTranspose;
 pub use matmul::MatMul;
 pub use path::{Path, force_path, vectorised};
-pub use plan::{Layer, Maps, Plan, PlanBuilder};
+pub use plan::{Layer, Maps, Plan, PlanBuilder, Workspace};
 pub use shape::{Conv, Kernel};
+pub use stretch::Stretch;

@@ -1,13 +1,13 @@
 //! Whole networks for inference, in the kernels' own layout from the first layer to the last.
 //!
 //! A [`Plan`] is built once: weights are converted to the form that the kernels read, and layers
-//! share buffers where possible. Between layers, maps keep the layout of the kernels: channels
+//! share buffers where possible, which are in a [`Workspace`]. Between layers, maps keep the layout of the kernels: channels
 //! last, padded to whole vectors, with a border of zeros that is written once. A layer therefore
 //! reads what the previous one wrote without a copy. Concatenated maps are written next to each
 //! other in the first place. Only inputs and outputs are NCHW.
 //!
 //! ```
-//! use underdrawing_conv::{Activation, Kernel, Layer, PlanBuilder};
+//! use underdrawing_conv::{Activation, Kernel, Layer, PlanBuilder, Workspace};
 //!
 //! let mut builder = PlanBuilder::default();
 //! let picture = builder.input(3);
@@ -22,9 +22,10 @@
 //!         activation: Activation::Relu,
 //!     },
 //! );
-//! let mut plan = builder.build(&[features], [16, 16]);
+//! let plan = builder.build(&[features], [16, 16]);
 //! let mut y = vec![0.0; 8 * 16 * 16];
-//! plan.run(1, [16, 16], &[&vec![0.0; 3 * 16 * 16]], &mut [&mut y]);
+//! let workspace = &mut Workspace::default();
+//! plan.run(workspace, 1, [16, 16], &[&vec![0.0; 3 * 16 * 16]], &mut [&mut y]);
 //! assert_eq!(y, vec![0.5; 8 * 16 * 16]);
 //! ```
 
@@ -38,9 +39,10 @@ mod sink;
 mod transfer;
 mod winograd;
 
+pub use buffers::Workspace;
 pub use builder::{Layer, Maps, PlanBuilder};
 
-use buffers::{Buffers, Place};
+use buffers::{Buffers, Layout, Place};
 use conv_step::ConvStep;
 use parts::{Part, parts};
 
@@ -53,9 +55,15 @@ pub struct Plan {
     /// Channels of the inputs.
     inputs: Vec<usize>,
     outputs: Vec<Place>,
-    buffers: Buffers,
+    layout: Layout,
     /// How many pixels away from its own position an output depends on inputs.
     radius: usize,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan").finish_non_exhaustive()
+    }
 }
 
 /// A step of a plan.
@@ -81,12 +89,14 @@ impl Step {
 impl Plan {
     /// Computes the outputs, `[n, channels, height, width]` each, from the inputs, given in the
     /// order in which they were added to the builder. `size` is the height and width of the inputs.
+    /// Large pictures are computed in parts that stay in the cache, to the same result.
     ///
     /// # Panics
     /// Panics if a slice has the wrong length, or if `size` cannot be halved as often as the plan
     /// does.
     pub fn run(
-        &mut self,
+        &self,
+        workspace: &mut Workspace,
         n: usize,
         size: [usize; 2],
         inputs: &[&[f32]],
@@ -103,49 +113,40 @@ impl Plan {
         if n * size[0] * size[1] == 0 {
             return;
         }
-        for part in parts(&self.buffers, self.radius, n, size) {
-            self.run_part(n, size, &part, inputs, outputs);
+        for part in parts(&self.layout, self.radius, n, size) {
+            self.run_part(workspace, n, size, &part, inputs, outputs);
         }
     }
 
     /// Number of steps, and of values per pixel in all buffers.
     #[cfg(test)]
     pub(crate) fn cost(&self) -> [usize; 2] {
-        [self.steps.len(), self.buffers.numbers_of_pixel()]
+        [self.steps.len(), self.layout.numbers_of_pixel()]
     }
 
     fn run_part(
-        &mut self,
+        &self,
+        workspace: &mut Workspace,
         n: usize,
         size: [usize; 2],
         part: &Part,
         inputs: &[&[f32]],
         outputs: &mut [&mut [f32]],
     ) {
-        self.buffers.resize(n, [part.to - part.from, size[1]]);
-        let buffers = &mut self.buffers;
+        let sides = [part.rows, part.cols].map(|side| side.len_with_margins());
+        let buffers = &mut Buffers::new(&self.layout, workspace, n, sides);
         for step in &self.steps {
             dispatch!(self.isa, simd => match step {
                 Step::Input { input, to } => {
-                    transfer::read_input(simd, buffers, inputs[*input], size[0], part, to);
+                    transfer::read_input(simd, buffers, inputs[*input], size, part, to);
                 }
                 Step::Conv(conv) => conv.run(simd, buffers),
-                Step::Copy { from, to } => transfer::copy(buffers, from, to),
+                Step::Copy { from, to } => transfer::copy(simd, buffers, from, to),
             });
         }
         for (from, output) in self.outputs.iter().zip(outputs) {
-            let whole = part.from == 0 && part.to == size[0];
-            let height = if whole {
-                size[0] >> from.level
-            } else {
-                size[0]
-            };
-            let part = &Part {
-                keep: if whole { 0..height } else { part.keep.clone() },
-                ..part.clone()
-            };
             dispatch!(self.isa, simd => {
-                transfer::write_output(simd, buffers, from, height, part, output);
+                transfer::write_output(simd, buffers, from, size, part, output);
             });
         }
     }

@@ -9,7 +9,6 @@ mod elementwise;
 mod haar;
 mod optimiser;
 mod planner;
-mod residual;
 mod runner;
 mod session;
 mod tensor;

@@ -31,7 +31,6 @@ mod param;
 mod reveal2018;
 mod rounding;
 mod shaping;
-mod stretch;
 mod tensor;
 
 pub use architecture::{Architecture, ArchitectureError};
@@ -47,6 +46,5 @@ pub use param::{Param, ParamId, Role};
 pub use reveal2018::{RevealNet, RevealNetConfig};
 pub use rounding::{Rounder, Rounding};
 pub use shaping::NoiseShaping;
-pub use stretch::Stretch;
 pub use tensor::{Change, Differentiable, Shape, Tensor};
-pub use underdrawing_conv::{Activation, Kernel};
+pub use underdrawing_conv::{Activation, Kernel, Stretch};

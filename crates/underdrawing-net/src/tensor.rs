@@ -83,18 +83,14 @@ pub trait Tensor: Clone {
         Self::concat(&[a.clone().plus(b), self.clone()])
     }
 
-    /// This tensor changed by the residual network of `source`.
-    fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
-        self.change_by_layers(net, source, change)
+    /// What the residual network makes of this tensor.
+    fn residual(&self, net: &ResidualNet) -> Self {
+        residual_by_layers(self, net)
     }
 
-    /// What [`Tensor::change`] means: layer by layer.
-    fn change_by_layers(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
-        let leaky = Activation::LeakyRelu(ResidualNet::SLOPE);
-        let features = source.conv(&net.first, leaky); // [n, width, h, w]
-        let more = features.conv(&net.middle, leaky);
-        let both = source.after_sum(&features, &more); // [n, width + c_in, h, w]
-        let update = both.conv(&net.last, Activation::None);
+    /// This tensor changed by the residual network of `source`.
+    fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
+        let update = source.residual(net);
         match change {
             Change::Replace => update,
             Change::Add => self.plus(&update),
@@ -103,6 +99,15 @@ pub trait Tensor: Clone {
             Change::Uncouple => self.uncouple(&update),
         }
     }
+}
+
+/// What [`Tensor::residual`] means.
+pub(crate) fn residual_by_layers<T: Tensor>(source: &T, net: &ResidualNet) -> T {
+    let leaky = Activation::LeakyRelu(ResidualNet::SLOPE);
+    let features = source.conv(&net.first, leaky); // [n, width, h, w]
+    let more = features.conv(&net.middle, leaky);
+    let both = source.after_sum(&features, &more); // [n, width + c_in, h, w]
+    both.conv(&net.last, Activation::None)
 }
 
 /// A tensor that carries gradients, and the operations of losses on it.

@@ -56,6 +56,12 @@ struct Frame {
     width: usize,
 }
 
+impl Frame {
+    fn area(&self) -> usize {
+        (self.before + self.height) * (self.before + self.width)
+    }
+}
+
 /// Level of a buffer, and its values per pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kind {
@@ -66,51 +72,21 @@ pub(super) struct Kind {
 /// What a convolution reads, for the size of the border.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Read {
+    pub(super) buffer: usize,
     pub(super) level: usize,
     /// For any size: only taps, steps and starts matter.
     pub(super) pass: Pass,
 }
 
-/// The memory of a plan.
-pub(super) struct Buffers {
+/// The buffers of a plan, for any size.
+pub(super) struct Layout {
     kinds: Vec<Kind>,
     reads: Vec<Read>,
-    n: usize,
-    size: [usize; 2],
-    frames: Vec<Frame>,
-    memory: Vec<Memory>,
 }
 
-impl Buffers {
+impl Layout {
     pub(super) fn new(kinds: Vec<Kind>, reads: Vec<Read>) -> Self {
-        Self {
-            memory: kinds.iter().map(|_| Memory::default()).collect(),
-            kinds,
-            reads,
-            n: 0,
-            size: [0; 2],
-            frames: Vec::new(),
-        }
-    }
-
-    /// Makes room for `n` pictures and zeros their borders, which are never written.
-    pub(super) fn resize(&mut self, n: usize, size: [usize; 2]) {
-        if (self.n, self.size) == (n, size) {
-            return;
-        }
-        (self.n, self.size) = (n, size);
-        let levels = self.kinds.iter().map(|kind| kind.level).max().unwrap_or(0);
-        assert!(
-            size.iter().all(|side| side % (1 << levels) == 0),
-            "sides of {size:?} must be multiples of {}",
-            1 << levels
-        );
-        self.frames = (0..=levels).map(|level| self.frame(level)).collect();
-        for (memory, kind) in self.memory.iter_mut().zip(&self.kinds) {
-            let frame = self.frames[kind.level];
-            let area = (frame.before + frame.height) * (frame.before + frame.width);
-            memory.reset(n * area * kind.pitch + SLACK);
-        }
+        Self { kinds, reads }
     }
 
     /// Values per pixel in all buffers together.
@@ -122,6 +98,85 @@ impl Buffers {
     pub(super) fn changes_size(&self) -> bool {
         self.kinds.iter().any(|kind| kind.level > 0)
     }
+}
+
+/// Memory that plans work in, one plan at a time. It grows as needed.
+#[derive(Default)]
+pub struct Workspace {
+    memory: Vec<Memory>,
+}
+
+impl std::fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Workspace").finish_non_exhaustive()
+    }
+}
+
+/// The buffers of a plan for one size, in a workspace.
+pub(super) struct Buffers<'a> {
+    layout: &'a Layout,
+    n: usize,
+    size: [usize; 2],
+    frames: Vec<Frame>,
+    memory: &'a mut [Memory],
+}
+
+impl<'a> Buffers<'a> {
+    /// Makes room for `n` pictures and zeros the borders that convolutions read, which are never
+    /// written.
+    pub(super) fn new(
+        layout: &'a Layout,
+        workspace: &'a mut Workspace,
+        n: usize,
+        size: [usize; 2],
+    ) -> Self {
+        let Layout { kinds, reads } = layout;
+        let levels = kinds.iter().map(|kind| kind.level).max().unwrap_or(0);
+        assert!(
+            size.iter().all(|side| side % (1 << levels) == 0),
+            "sides of {size:?} must be multiples of {}",
+            1 << levels
+        );
+        let memory = &mut workspace.memory;
+        memory.resize_with(kinds.len().max(memory.len()), Memory::default);
+        let mut buffers = Self {
+            layout,
+            n,
+            size,
+            frames: Vec::new(),
+            memory,
+        };
+        buffers.frames = (0..=levels).map(|level| buffers.frame(level)).collect();
+        for (i, kind) in kinds.iter().enumerate() {
+            let frame = buffers.frames[kind.level];
+            buffers.memory[i].make_room(n * frame.area() * kind.pitch + SLACK);
+            if reads.iter().any(|read| read.buffer == i) {
+                buffers.clear_border(i);
+            }
+        }
+        buffers
+    }
+
+    /// Zeros what is around the pictures in a buffer.
+    fn clear_border(&mut self, buffer: usize) {
+        let Kind { level, pitch } = self.layout.kinds[buffer];
+        let frame = self.frames[level];
+        let [height, width] = self.size.map(|side| side >> level);
+        let row = (frame.before + frame.width) * pitch;
+        let picture = (frame.before + frame.height) * row;
+        let (left, right) = (frame.before * pitch, (frame.before + width) * pitch);
+        let values = self.memory[buffer].values_mut();
+        for picture in values.chunks_exact_mut(picture).take(self.n) {
+            let (above, rest) = picture.split_at_mut(frame.before * row);
+            let (inside, below) = rest.split_at_mut(height * row);
+            above.fill(0.0);
+            below.fill(0.0);
+            for row in inside.chunks_exact_mut(row) {
+                row[..left].fill(0.0);
+                row[right..].fill(0.0);
+            }
+        }
+    }
 
     fn frame(&self, level: usize) -> Frame {
         let [height, width] = self.size.map(|side| side >> level);
@@ -130,7 +185,7 @@ impl Buffers {
             height,
             width,
         };
-        for Read { pass, .. } in self.reads.iter().filter(|read| read.level == level) {
+        for Read { pass, .. } in self.layout.reads.iter().filter(|read| read.level == level) {
             frame.before = frame.before.max((-pass.start()).max(0) as usize);
             let end = |size: usize| {
                 let grid = (size / pass.from.step).next_multiple_of(TILE);
@@ -144,7 +199,7 @@ impl Buffers {
 
     pub(super) fn view(&self, place: &Place) -> View {
         let frame = self.frames[place.level];
-        let pitch = self.kinds[place.buffer].pitch;
+        let pitch = self.layout.kinds[place.buffer].pitch;
         let row = (frame.before + frame.width) * pitch;
         View {
             start: frame.before * (row + pitch) + place.offset,
@@ -187,19 +242,27 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) fn copy_of(values: &[f32]) -> Self {
         let mut memory = Self::default();
-        memory.reset(values.len());
-        memory.values[memory.start..][..values.len()].copy_from_slice(values);
+        memory.make_room(values.len());
+        memory.values_mut().copy_from_slice(values);
         memory
     }
 
-    fn reset(&mut self, len: usize) {
+    /// Makes room for `len` values; what they are is left from before.
+    fn make_room(&mut self, len: usize) {
         const LINE: usize = 16;
+        self.len = len;
+        if self.start + len <= self.values.len() {
+            return;
+        }
         // Fresh zeros cost nothing until they are touched. The old memory is freed first.
         self.values = Vec::new();
         self.values = vec![0.0; len + LINE];
         let misfit = self.values.as_ptr().addr() / size_of::<f32>() % LINE;
         self.start = (LINE - misfit) % LINE;
-        self.len = len;
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values[self.start..][..self.len]
     }
 
     pub(super) fn values(&self) -> &[f32] {
@@ -207,6 +270,6 @@ impl Memory {
     }
 
     pub(super) fn shared(&mut self) -> Shared<'_> {
-        Shared::new(&mut self.values[self.start..][..self.len])
+        Shared::new(self.values_mut())
     }
 }

@@ -1,6 +1,6 @@
 //! What a plan is built from.
 
-use super::buffers::Buffers;
+use super::buffers::Layout;
 use super::conv_step::ConvStep;
 use super::graph::{ConvDraft, Draft, Graph};
 use super::{Plan, Step};
@@ -50,7 +50,16 @@ impl PlanBuilder {
     /// # Panics
     /// Panics if weights or bias have the wrong length.
     pub fn conv(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
-        self.conv_step(x, layer, /* transposed */ false)
+        self.conv_step(x, layer, /* transposed */ false, None)
+    }
+
+    /// Adds a convolution to whose activated result `term` is added.
+    ///
+    /// # Panics
+    /// Panics if weights or bias have the wrong length, or if `term` differs from the result in
+    /// channels or size or is a concatenation.
+    pub fn conv_plus(&mut self, x: Maps, layer: Layer<'_>, term: Maps) -> Maps {
+        self.conv_step(x, layer, /* transposed */ false, Some(term))
     }
 
     /// Adds a transposed convolution that doubles the size of the pictures: see
@@ -60,7 +69,7 @@ impl PlanBuilder {
     /// Panics if weights or bias have the wrong length, or if the size of `x` is that of the
     /// inputs.
     pub fn conv_transpose(&mut self, x: Maps, layer: Layer<'_>) -> Maps {
-        self.conv_step(x, layer, /* transposed */ true)
+        self.conv_step(x, layer, /* transposed */ true, None)
     }
 
     /// The result of an earlier convolution, with `activation` instead of the activation that
@@ -124,12 +133,18 @@ impl PlanBuilder {
             radius: steps.iter().map(Step::radius).sum(),
             inputs: self.inputs,
             outputs,
-            buffers: Buffers::new(kinds, reads.collect()),
+            layout: Layout::new(kinds, reads.collect()),
             steps,
         }
     }
 
-    fn conv_step(&mut self, x: Maps, layer: Layer<'_>, transposed: bool) -> Maps {
+    fn conv_step(
+        &mut self,
+        x: Maps,
+        layer: Layer<'_>,
+        transposed: bool,
+        term: Option<Maps>,
+    ) -> Maps {
         let Layer {
             c_out,
             kernel,
@@ -161,6 +176,12 @@ impl PlanBuilder {
                 .checked_sub(1)
                 .expect("a transposed convolution needs maps that were halved"),
         };
+        if let Some(term) = term {
+            let term = &self.graph.nodes[term.0];
+            assert!(term.parts.is_empty(), "a term that is a concatenation");
+            let found = (term.channels, term.level);
+            assert_eq!(found, (c_out, level), "channels and level of a term");
+        }
         let to = self.graph.node(c_out, level);
         self.graph.steps.push(Draft::Conv(ConvDraft {
             from: x.0,
@@ -170,6 +191,7 @@ impl PlanBuilder {
             c_out,
             weights: weights.into(),
             bias: bias.map_or_else(|| vec![0.0; c_out], <[f32]>::to_vec),
+            term: term.map(|term| term.0),
         }));
         Maps(to)
     }

@@ -19,6 +19,8 @@ const WINOGRAD_TILES: usize = 12;
 pub(super) struct ConvStep {
     from: Place,
     to: Vec<(Place, Activation)>,
+    /// What is added to the results.
+    term: Option<Place>,
     /// The convolution, or if `transposed`, the one that this is the transpose of, without sizes.
     conv: Conv,
     transposed: bool,
@@ -66,6 +68,7 @@ impl ConvStep {
                 .into_iter()
                 .map(|(node, activation)| (place(node), activation))
                 .collect(),
+            term: draft.term.map(place),
             transposed: draft.transposed,
             bias,
             method: StepMethod::Direct,
@@ -116,6 +119,7 @@ impl ConvStep {
     /// What the step reads, for the size of the border.
     pub(super) fn read(&self) -> Read {
         Read {
+            buffer: self.from.buffer,
             level: self.from.level,
             pass: self.pass(1, [0, 0]),
         }
@@ -127,7 +131,7 @@ impl ConvStep {
         kernel.before.max(kernel.after)
     }
 
-    pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers) {
+    pub(super) fn run<S: Simd>(&self, simd: S, buffers: &mut Buffers<'_>) {
         let from = buffers.view(&self.from);
         let views: Vec<View> = self
             .to
@@ -159,9 +163,14 @@ impl ConvStep {
                     activation: *activation,
                 }
             });
+        let term = self.term.as_ref().map(|place| Source {
+            values: buffers.get(place.buffer),
+            view: buffers.view(place),
+        });
         let sink = Sink {
             targets: targets.collect(),
             bias: &self.bias,
+            term,
         };
         let source = Source {
             values: buffers.get(self.from.buffer),

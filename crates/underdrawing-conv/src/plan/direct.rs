@@ -5,13 +5,13 @@
 //! many channels. For the latter, the threads divide the output channels, so that each weight is
 //! read once.
 
-use super::sink::{Pixel, Sink, Source};
+use super::sink::{Pixel, Pixels, Sink, Source};
 use crate::gemm::{ByRow, Size, VECS, even_parts, multiply};
 use crate::panel::PART_DEPTH;
 use crate::parallel;
 use crate::pass::{Pass, WeightIdx, Weights};
 use crate::scratch;
-use crate::simd::Simd;
+use crate::simd::{Simd, Vectors};
 
 /// Pixels for which a thread computes all output channels at a time.
 const PART_PIXELS: usize = 112;
@@ -199,11 +199,24 @@ impl Panel<'_> {
             if pixel.row >= height || pixel.col >= sink_width {
                 continue;
             }
+            let one = Pixels {
+                first: pixel,
+                rows: 1,
+                cols: 1,
+                step: 1,
+            };
             for lane in (0..width).step_by(S::LANES) {
-                let sums = &sums[lane..][..S::LANES];
-                // SAFETY: the slice has as many values as a vector, and these channels of this
-                // pixel are this thread's.
-                unsafe { sink.put(simd, pixel, self.start + lane, simd.load(sums.as_ptr())) };
+                let sums = Vectors::<S>::new(&sums[lane..], 1, [0, 0]);
+                // SAFETY: these channels of this pixel are this thread's.
+                unsafe {
+                    sink.put(
+                        simd,
+                        one,
+                        self.start + lane,
+                        #[inline(always)]
+                        |_, _| sums.get(simd, 0, 0),
+                    );
+                }
             }
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct ConvDraft {
     pub(super) c_out: usize,
     pub(super) weights: Vec<f32>,
     pub(super) bias: Vec<f32>,
+    /// What is added to its results, after the activation.
+    pub(super) term: Option<usize>,
 }
 
 impl Graph {
@@ -60,6 +62,7 @@ impl Graph {
         });
         let conv = convs.find(|conv| conv.to.iter().any(|(node, _)| *node == of));
         let conv = conv.expect("only the result of a convolution has another activation");
+        assert!(conv.term.is_none(), "another activation of a sum");
         if let Some((node, _)) = conv.to.iter().find(|(_, other)| *other == activation) {
             return *node;
         }
@@ -102,10 +105,9 @@ impl Graph {
             .steps
             .iter()
             .filter(|step| step.written().contains(&part));
-        let read = writers.find_map(Draft::read);
         self.nodes[part].home.is_some()
             || parts.iter().filter(|other| **other == part).count() > 1
-            || read.is_some_and(|read| parts.contains(&read))
+            || writers.any(|step| step.read().any(|read| parts.contains(&read)))
     }
 
     /// Drops results and concatenations that neither a step nor an output needs, and steps that are
@@ -125,10 +127,8 @@ impl Graph {
             if let Draft::Conv(conv) = step {
                 conv.to.retain(|(node, _)| used[*node]);
             }
-            if step.written().iter().any(|node| used[*node])
-                && let Some(node) = step.read()
-            {
-                mark(&mut used, node);
+            if step.written().iter().any(|node| used[*node]) {
+                step.read().for_each(|node| mark(&mut used, node));
             }
         }
         self.steps
@@ -148,7 +148,7 @@ impl Graph {
         let root = |node: usize| self.nodes[node].home.map_or(node, |(concat, _)| concat);
         let mut last_use = vec![0; self.nodes.len()];
         for (step, draft) in self.steps.iter().enumerate() {
-            for node in draft.read().into_iter().chain(draft.written()) {
+            for node in draft.read().chain(draft.written()) {
                 last_use[root(node)] = step;
             }
         }
@@ -214,13 +214,14 @@ impl Graph {
 }
 
 impl Draft {
-    /// The node that it reads.
-    pub(super) fn read(&self) -> Option<usize> {
-        match self {
-            Self::Input { .. } => None,
-            Self::Conv(conv) => Some(conv.from),
-            Self::Copy { from, .. } => Some(*from),
-        }
+    /// The nodes that it reads.
+    pub(super) fn read(&self) -> impl Iterator<Item = usize> {
+        let (from, term) = match self {
+            Self::Input { .. } => (None, None),
+            Self::Conv(conv) => (Some(conv.from), conv.term),
+            Self::Copy { from, .. } => (Some(*from), None),
+        };
+        from.into_iter().chain(term)
     }
 
     /// The nodes that it computes.

@@ -1,54 +1,59 @@
-//! Division of large pictures into strips.
+//! Division of large pictures into parts that are computed one after the other.
 
-use super::buffers::Buffers;
+use super::buffers::Layout;
+use crate::stretch::Stretch;
 use crate::transform::TILE;
 
-/// Maximum number of values in the buffers of a plan, if possible: 512 MiB. Small in tests, so that
-/// pictures are divided there.
-const MOST_NUMBERS: usize = if cfg!(test) { 1 << 17 } else { 1 << 27 };
-/// Minimum number of rows of a strip over those of the halo, which is computed twice and would
-/// otherwise take most of the time.
-const MIN_STRIP: usize = 8;
+/// Number of values in the buffers of a plan that a level-3 cache has room for: 8 MiB. Small in
+/// tests, so that pictures are divided there.
+const CACHE: usize = if cfg!(test) { 1 << 17 } else { 1 << 21 };
+/// Number of values that a computer has room for: 512 MiB.
+const MEMORY: usize = 1 << 27;
+/// Minimum height of a part for [`CACHE`], in halos. Otherwise what is computed twice, in the halos,
+/// takes more time than the cache saves.
+const LEAST_FOR_CACHE: usize = if cfg!(test) { 2 } else { 16 };
+/// Minimum height of any part, in halos.
+const LEAST: usize = 8;
 
-/// Rows of the pictures that are computed at a time.
-#[derive(Clone, Debug)]
+/// A part of the pictures.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
-    pub(super) from: usize,
-    pub(super) to: usize,
-    /// The rows with correct results.
-    pub(super) keep: std::ops::Range<usize>,
+    pub(super) rows: Stretch,
+    pub(super) cols: Stretch,
 }
 
-/// The parts that pictures are divided into: a single one, or strips if that would take too much
-/// memory. A strip includes a halo of as many rows as its result depends on. The halo consists of
-/// whole tiles, so the result is identical to that of undivided pictures.
+/// The parts that pictures are divided into. A part includes a halo of as many pixels as its result
+/// depends on. The halo consists of whole tiles, so the result is identical to that of undivided
+/// pictures.
 pub(super) fn parts(
-    buffers: &Buffers,
+    layout: &Layout,
     radius: usize,
     n: usize,
     [height, width]: [usize; 2],
 ) -> Vec<Part> {
-    let whole = Part {
-        from: 0,
-        to: height,
-        keep: 0..height,
-    };
     let halo = radius.next_multiple_of(TILE);
-    let numbers_of_row = n * width * buffers.numbers_of_pixel();
-    let rows = MOST_NUMBERS / numbers_of_row.max(1);
-    if buffers.changes_size() || height <= rows.max(MIN_STRIP * halo) {
-        return vec![whole];
-    }
-    let strip = (rows.max(MIN_STRIP * halo) - 2 * halo) / TILE * TILE;
-    let strips = (0..height).step_by(strip.max(TILE));
-    strips
-        .map(|top| {
-            let end = height.min(top + strip.max(TILE));
-            Part {
-                from: top.saturating_sub(halo),
-                to: height.min(end + halo),
-                keep: top..end,
-            }
-        })
+    let numbers_of_pixel = n * layout.numbers_of_pixel().max(1);
+    let most = if layout.changes_size() {
+        [height, width]
+    } else {
+        let [cache, memory] = [CACHE, MEMORY].map(|numbers| numbers / numbers_of_pixel);
+        let small = sides(cache, width);
+        if small[0] >= LEAST_FOR_CACHE * halo {
+            small
+        } else {
+            sides(memory, width).map(|side| side.max(LEAST * halo))
+        }
+    };
+    let split = |size, most| Stretch::split(size, most, radius, TILE).collect::<Vec<_>>();
+    let cols = split(width, most[1]);
+    let rows = split(height, most[0]);
+    rows.into_iter()
+        .flat_map(|rows| cols.iter().map(move |cols| Part { rows, cols: *cols }))
         .collect()
+}
+
+/// Height and width of a part of so many pixels: as wide as the pictures, or twice as wide as high.
+fn sides(pixels: usize, width: usize) -> [usize; 2] {
+    let width = width.min((2 * pixels).isqrt()).max(1);
+    [pixels / width, width]
 }

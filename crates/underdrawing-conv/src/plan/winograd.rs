@@ -4,7 +4,7 @@
 //! one thread. If there are few, as in the deep layers of a network, all threads work on one block
 //! and divide its output channels, so that each weight is read once.
 
-use super::sink::{Pixel, Sink, Source};
+use super::sink::{Pixel, Pixels, Sink, Source};
 use crate::block::{Block, Domain, Tiles, transform_input};
 use crate::parallel;
 use crate::pass::{Pass, Weights};
@@ -311,7 +311,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
         } = *self;
         let [height, width] = sink.size();
         let step = pass.to.step;
-        let mut pixels = Pixels([0.0; 256]);
+        let mut tile = Tile([0.0; 256]);
         for idx in 0..block.tiles() {
             let row = (block.top + idx / block.cols) * TILE * step + phase[0];
             let col = (block.left + idx % block.cols) * TILE * step + phase[1];
@@ -322,7 +322,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                 let steps = [T::PATCH * domain.plane, domain.plane];
                 let right = Vectors::<S>::new(right, T::PATCH, steps);
                 let steps = [TILE * S::LANES, S::LANES];
-                let mut results = VectorsMut::<S>::new(&mut pixels.0, TILE, steps);
+                let mut results = VectorsMut::<S>::new(&mut tile.0, TILE, steps);
                 T::output(
                     simd,
                     #[inline(always)]
@@ -330,18 +330,26 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                     #[inline(always)]
                     |row, col, sums| results.set(simd, row, col, sums),
                 );
-                let results = Vectors::<S>::new(&pixels.0, TILE, steps);
-                for r in 0..rows {
-                    for k in 0..cols {
-                        let pixel = Pixel {
-                            picture: block.picture,
-                            row: row + r * step,
-                            col: col + k * step,
-                        };
-                        let sums = results.get(simd, r, k);
-                        // SAFETY: these channels of this block are this thread's.
-                        unsafe { sink.put(simd, pixel, c + lane, sums) };
-                    }
+                let results = Vectors::<S>::new(&tile.0, TILE, steps);
+                let pixels = Pixels {
+                    first: Pixel {
+                        picture: block.picture,
+                        row,
+                        col,
+                    },
+                    rows,
+                    cols,
+                    step,
+                };
+                // SAFETY: these channels of this block are this thread's.
+                unsafe {
+                    sink.put(
+                        simd,
+                        pixels,
+                        c + lane,
+                        #[inline(always)]
+                        |row, col| results.get(simd, row, col),
+                    );
                 }
             }
         }
@@ -350,4 +358,4 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
 
 /// The pixels of a tile, one vector each.
 #[repr(align(64))]
-struct Pixels([f32; 256]);
+struct Tile([f32; 256]);

@@ -2,7 +2,7 @@
 
 use super::reference::{Reference, assert_close_to_scale, noise};
 use crate::path::Isa;
-use crate::{Activation, Conv, Kernel, Layer, Maps, Plan, PlanBuilder};
+use crate::{Activation, Conv, Kernel, Layer, Maps, Plan, PlanBuilder, Workspace};
 
 /// Maps `[n, channels, height, width]`.
 #[derive(Clone)]
@@ -66,6 +66,31 @@ impl Twin {
                 values,
             },
         )
+    }
+
+    /// A convolution to as many channels as `term` has, which is added.
+    fn conv_plus(&mut self, x: &Both, kernel: Kernel, activation: Activation, term: &Both) -> Both {
+        let c_out = term.1.channels;
+        let seed = self.seed;
+        let mut sum = Self {
+            builder: PlanBuilder::default(),
+            seed,
+        };
+        let alone = sum.builder.input(x.1.channels);
+        let (_, mut sum) = sum.conv(&(alone, x.1.clone()), c_out, kernel, activation);
+        for (y, term) in sum.values.iter_mut().zip(&term.1.values) {
+            *y += term;
+        }
+        let len = x.1.channels * c_out * kernel.side.pow(2);
+        let (weights, bias) = self.parameters(len, c_out);
+        let layer = Layer {
+            c_out,
+            kernel,
+            weights: &weights,
+            bias: Some(&bias),
+            activation,
+        };
+        (self.builder.conv_plus(x.0, layer, term.0), sum)
     }
 
     fn conv_transpose(&mut self, x: &Both, c_out: usize) -> Both {
@@ -163,6 +188,7 @@ fn floats(values: &[f64]) -> Vec<f32> {
 
 /// Builds a network with `build`, which returns inputs and outputs, and runs it twice.
 fn check(what: &str, size: [usize; 2], build: impl Fn(&mut Twin) -> (Vec<Both>, Vec<Both>)) {
+    let mut workspace = Workspace::default();
     for isa in Isa::all() {
         let mut twin = Twin {
             builder: PlanBuilder::default(),
@@ -170,11 +196,11 @@ fn check(what: &str, size: [usize; 2], build: impl Fn(&mut Twin) -> (Vec<Both>, 
         };
         let (inputs, outputs) = build(&mut twin);
         let maps: Vec<Maps> = outputs.iter().map(|output| output.0).collect();
-        let mut plan = twin.builder.build_with(isa, &maps, size);
+        let plan = twin.builder.build_with(isa, &maps, size);
         let inputs: Vec<&[f32]> = inputs.iter().map(|input| &*input.1.values).collect();
         for round in 0..2 {
-            // The second run overwrites what the first has left.
-            let found = run(&mut plan, size, &inputs, &outputs);
+            // Each run works in what the last one has left, also with other instructions.
+            let found = run_in(&mut workspace, &plan, size, &inputs, &outputs);
             for (found, (_, expected)) in found.iter().zip(&outputs) {
                 let expected: Vec<f64> = expected.values.iter().map(|x| f64::from(*x)).collect();
                 let what = format!("{what}, {isa:?}, round {round}");
@@ -185,13 +211,23 @@ fn check(what: &str, size: [usize; 2], build: impl Fn(&mut Twin) -> (Vec<Both>, 
     }
 }
 
-fn run(plan: &mut Plan, size: [usize; 2], inputs: &[&[f32]], outputs: &[Both]) -> Vec<Vec<f32>> {
+fn run(plan: &Plan, size: [usize; 2], inputs: &[&[f32]], outputs: &[Both]) -> Vec<Vec<f32>> {
+    run_in(&mut Workspace::default(), plan, size, inputs, outputs)
+}
+
+fn run_in(
+    workspace: &mut Workspace,
+    plan: &Plan,
+    size: [usize; 2],
+    inputs: &[&[f32]],
+    outputs: &[Both],
+) -> Vec<Vec<f32>> {
     let mut found: Vec<Vec<f32>> = outputs
         .iter()
         .map(|output| vec![f32::NAN; output.1.values.len()])
         .collect();
     let mut slices: Vec<&mut [f32]> = found.iter_mut().map(|found| &mut found[..]).collect();
-    plan.run(N, size, inputs, &mut slices);
+    plan.run(workspace, N, size, inputs, &mut slices);
     found
 }
 
@@ -299,8 +335,8 @@ fn what_nothing_uses_costs_nothing() {
         };
         assert!(twin.seed > seed);
         let y = twin.conv(&hidden, 5, Kernel::same(3), Activation::Relu);
-        let mut plan = twin.builder.build(&[y.0], size);
-        let found = run(&mut plan, size, &[&x.1.values], &[y]);
+        let plan = twin.builder.build(&[y.0], size);
+        let found = run(&plan, size, &[&x.1.values], &[y]);
         (found, plan.cost())
     };
     assert!(build(true) == build(false));
@@ -327,13 +363,12 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
         let small = twin.conv(&wide, 70, Kernel::HALVING, Activation::Relu);
         let smaller = twin.conv(&small, 70, Kernel::HALVING, Activation::Relu);
         let up = twin.conv_transpose(&smaller, 40);
-        let mut plan = twin.builder.build_with(isa, &[up.0], size);
-        let mut run_with = |threads: usize| {
+        let plan = twin.builder.build_with(isa, &[up.0], size);
+        let run_with = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let pool = pool.expect("a pool of threads");
             let inputs = [&x.1.values[..]];
-            let found =
-                pool.install(|| self::run(&mut plan, size, &inputs, std::slice::from_ref(&up)));
+            let found = pool.install(|| self::run(&plan, size, &inputs, std::slice::from_ref(&up)));
             found[0].iter().map(|y| y.to_bits()).collect::<Vec<_>>()
         };
         let one = run_with(1);
@@ -347,40 +382,93 @@ fn gives_the_same_bytes_for_any_number_of_threads() {
 }
 
 #[test]
-fn computes_large_pictures_in_strips_to_the_same_bytes() {
-    let [height, width] = [203, 30];
-    for isa in Isa::all() {
+fn computes_large_pictures_in_parts_to_the_same_bytes() {
+    // The smaller sizes are not divided; what is next to where they were cut off differs.
+    for (large, small) in [([203, 30], [32, 30]), ([70, 130], [24, 40])] {
+        for isa in Isa::all() {
+            let mut twin = Twin {
+                builder: PlanBuilder::default(),
+                seed: 0,
+            };
+            let x = twin.input(3, large);
+            let a = twin.conv(&x, 40, Kernel::same(3), Activation::Relu);
+            let y = twin.conv(&a, 5, Kernel::same(3), Activation::Relu);
+            let plan = twin.builder.build_with(isa, &[y.0], large);
+            let found = run(&plan, large, &[&x.1.values], std::slice::from_ref(&y));
+            let mut alone = vec![f32::NAN; N * 5 * small[0] * small[1]];
+            let inputs = cropped(&x.1.values, large, small);
+            plan.run(
+                &mut Workspace::default(),
+                N,
+                small,
+                &[&inputs],
+                &mut [&mut alone],
+            );
+            let sure = [
+                small[0] - if small[0] < large[0] { 4 } else { 0 },
+                small[1] - if small[1] < large[1] { 4 } else { 0 },
+            ];
+            let (found_there, alone) = (
+                cropped(&found[0], large, sure),
+                cropped(&alone, small, sure),
+            );
+            assert!(found_there == alone, "{large:?}, {isa:?}");
+            let expected: Vec<f64> = y.1.values.iter().map(|x| f64::from(*x)).collect();
+            let what = format!("parts of {large:?}, {isa:?}");
+            assert_close_to_scale(&what, &found[0], &expected, 1.0, 1e-5);
+        }
+    }
+}
+
+/// The upper left corner of each plane.
+fn cropped(values: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+    let planes = values.chunks_exact(from[0] * from[1]);
+    let rows = planes.flat_map(|plane| plane.chunks_exact(from[1]).take(to[0]));
+    rows.flat_map(|row| row[..to[1]].to_vec()).collect()
+}
+
+#[test]
+fn adds_an_earlier_result() {
+    for size in [[2, 3], [6, 9], [33, 70]] {
+        check(&format!("a sum at {size:?}"), size, |twin| {
+            let x = twin.input(12, size);
+            let leaky = Activation::LeakyRelu(0.2);
+            let a = twin.conv(&x, 20, Kernel::same(3), leaky);
+            let sum = twin.conv_plus(&a, Kernel::same(3), leaky, &a);
+            let other = twin.conv_plus(&sum, Kernel::same(1), Activation::None, &a);
+            let both = twin.concat(&[&sum, &x]);
+            let y = twin.conv(&both, 24, Kernel::same(3), Activation::None);
+            (vec![x], vec![y, other])
+        });
+    }
+}
+
+#[test]
+fn plans_take_turns_in_a_workspace() {
+    let isa = Isa::chosen();
+    let plans = [12, 24, 40].map(|c_out| {
         let mut twin = Twin {
             builder: PlanBuilder::default(),
             seed: 0,
         };
-        let x = twin.input(3, [height, width]);
-        let a = twin.conv(&x, 40, Kernel::same(3), Activation::Relu);
-        let y = twin.conv(&a, 5, Kernel::same(3), Activation::Relu);
-        let mut plan = twin.builder.build_with(isa, &[y.0], [height, width]);
-        let found = run(
-            &mut plan,
-            [height, width],
-            &[&x.1.values],
-            std::slice::from_ref(&y),
-        );
-        // Short enough not to be divided, and long enough to be correct in the upper rows.
-        let short = 32;
-        let rows = |values: &[f32], from: usize, count: usize| -> Vec<f32> {
-            let planes = values.chunks_exact(from * width);
-            planes
-                .flat_map(|plane| plane[..count * width].to_vec())
-                .collect()
-        };
-        let top = rows(&x.1.values, height, short);
-        let mut part = vec![f32::NAN; N * 5 * short * width];
-        plan.run(N, [short, width], &[&top], &mut [&mut part]);
-        assert_eq!(
-            rows(&found[0], height, short - 4),
-            rows(&part, short, short - 4),
-            "{isa:?}"
-        );
-        let expected: Vec<f64> = y.1.values.iter().map(|x| f64::from(*x)).collect();
-        assert_close_to_scale(&format!("strips, {isa:?}"), &found[0], &expected, 1.0, 1e-5);
+        let x = twin.input(12, [40, 40]);
+        let a = twin.conv(&x, 20, Kernel::same(3), Activation::Relu);
+        let b = twin.conv(&a, c_out, Kernel::same(3), Activation::None);
+        let y = twin.conv(&b, c_out, Kernel::same(c_out / 12), Activation::None);
+        (twin.builder.build_with(isa, &[y.0], [40, 40]), c_out)
+    });
+    let mut shared = Workspace::default();
+    for size in [[40, 40], [39, 40], [9, 13], [40, 40]] {
+        let area = N * size[0] * size[1];
+        let input = noise(12 * area, 1);
+        for (plan, c_out) in &plans {
+            let run = |workspace: &mut Workspace| {
+                let mut y = vec![f32::NAN; c_out * area];
+                plan.run(workspace, N, size, &[&input], &mut [&mut y]);
+                y
+            };
+            let alone = run(&mut Workspace::default());
+            assert!(run(&mut shared) == alone, "{c_out} channels at {size:?}");
+        }
     }
 }

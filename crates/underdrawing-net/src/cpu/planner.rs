@@ -1,6 +1,6 @@
 //! Networks as plans: their text, run once over tensors that are not there yet, says which kernels
 //! run in which order. Batch normalisation by running statistics goes into the convolution before
-//! it, and activations into the convolutions that made their input.
+//! it, and activations and sums into the convolutions that made their input.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,24 +9,26 @@ use underdrawing_conv::{Activation, Kernel, Layer, Maps, Plan, PlanBuilder};
 
 use super::batch_norm::Channel;
 use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer};
-use crate::param::{Param, ParamId};
+use crate::param::ParamId;
 use crate::tensor::{Shape, Tensor};
 
-/// The plan of a network of pictures of three channels: `network` gets its inputs.
-pub(super) fn plan(
-    params: &[Param],
-    n_inputs: usize,
+/// The plan of a network of inputs of so many channels each, which `network` gets. `weights` are the
+/// values of all parameters.
+pub(super) fn plan<'a>(
+    weights: impl Iterator<Item = &'a [f32]>,
+    channels: &[usize],
     size: [usize; 2],
-    network: impl FnOnce(&[Planned]) -> Planned,
+    network: impl FnOnce(&[Planned<'a>]) -> Planned<'a>,
 ) -> Plan {
     let planner = Rc::new(Planner {
-        weights: params.iter().map(|param| param.values.clone()).collect(),
+        weights: weights.collect(),
         draft: RefCell::default(),
     });
-    let inputs: Vec<Planned> = (0..n_inputs)
-        .map(|_| {
-            let maps = planner.draft.borrow_mut().builder.input(3);
-            planner.value(Value::Input(maps), [1, 3, size[0], size[1]])
+    let inputs: Vec<Planned<'a>> = channels
+        .iter()
+        .map(|&channels| {
+            let maps = planner.draft.borrow_mut().builder.input(channels);
+            planner.value(Value::Input(maps), [1, channels, size[0], size[1]])
         })
         .collect();
     let output = network(&inputs);
@@ -37,8 +39,8 @@ pub(super) fn plan(
 }
 
 /// What all values of a plan share.
-struct Planner {
-    weights: Vec<Vec<f32>>,
+struct Planner<'a> {
+    weights: Vec<&'a [f32]>,
     draft: RefCell<Draft>,
 }
 
@@ -68,18 +70,20 @@ struct Convolution {
     weights: Vec<f32>,
     bias: Vec<f32>,
     activation: Activation,
+    /// A value that is added to the result.
+    term: Option<usize>,
 }
 
 /// A tensor of a network that is planned.
 #[derive(Clone)]
-pub(super) struct Planned {
-    planner: Rc<Planner>,
+pub(super) struct Planned<'a> {
+    planner: Rc<Planner<'a>>,
     value: usize,
     shape: Shape,
 }
 
-impl Planner {
-    fn value(self: &Rc<Self>, value: Value, shape: Shape) -> Planned {
+impl<'a> Planner<'a> {
+    fn value(self: &Rc<Self>, value: Value, shape: Shape) -> Planned<'a> {
         let mut draft = self.draft.borrow_mut();
         draft.values.push(value);
         Planned {
@@ -90,7 +94,7 @@ impl Planner {
     }
 
     fn weights(&self, id: ParamId) -> &[f32] {
-        &self.weights[id.index()]
+        self.weights[id.index()]
     }
 }
 
@@ -108,9 +112,13 @@ impl Draft {
                     bias: Some(&conv.bias),
                     activation: conv.activation,
                 };
-                match conv.transposed {
-                    true => self.builder.conv_transpose(from, layer),
-                    false => self.builder.conv(from, layer),
+                match (conv.transposed, conv.term) {
+                    (true, _) => self.builder.conv_transpose(from, layer),
+                    (false, None) => self.builder.conv(from, layer),
+                    (false, Some(term)) => {
+                        let term = self.maps(term);
+                        self.builder.conv_plus(from, layer, term)
+                    }
                 }
             }
             Value::Concat(parts) => {
@@ -137,7 +145,7 @@ impl Draft {
     }
 }
 
-impl Planned {
+impl Planned<'_> {
     fn convolution(
         &self,
         weight: ParamId,
@@ -163,6 +171,7 @@ impl Planned {
             weights: self.planner.weights(weight).to_vec(),
             bias,
             activation,
+            term: None,
         };
         let shape = [n, c_out, size[0], size[1]];
         self.planner.value(Value::Convolution(conv), shape)
@@ -189,11 +198,10 @@ impl Convolution {
     }
 }
 
-/// Why the other operations are missing: networks that need them run in parts that stay in the
-/// cache, without a plan.
+/// Why the other operations are missing: they are between plans.
 const NOT_PLANNED: &str = "only networks of convolutions are planned";
 
-impl Tensor for Planned {
+impl Tensor for Planned<'_> {
     fn shape(&self) -> Shape {
         self.shape
     }
@@ -222,7 +230,7 @@ impl Tensor for Planned {
 
     fn batch_norm(&self, norm: &BatchNorm, activation: Activation) -> Self {
         let value = self.planner.draft.borrow().values[self.value].clone();
-        let Value::Convolution(conv) = value else {
+        let Value::Convolution(conv @ Convolution { term: None, .. }) = value else {
             unreachable!("a normalisation follows the convolution that takes it over");
         };
         let [weight, bias, mean, variance] =
@@ -259,8 +267,21 @@ impl Tensor for Planned {
         planner.value(Value::Concat(values), [n, channels, h, w])
     }
 
-    fn plus(self, _: &Self) -> Self {
-        unreachable!("{NOT_PLANNED}")
+    fn plus(self, other: &Self) -> Self {
+        let value = self.planner.draft.borrow().values[other.value].clone();
+        let Value::Convolution(
+            conv @ Convolution {
+                term: None,
+                transposed: false,
+                ..
+            },
+        ) = value
+        else {
+            unreachable!("only a convolution takes over that something is added to it");
+        };
+        let term = Some(self.value);
+        let sum = Value::Convolution(Convolution { term, ..conv });
+        self.planner.value(sum, self.shape)
     }
 
     fn minus(self, _: &Self) -> Self {

@@ -1,11 +1,16 @@
 //! What the tensors of one pass share: parameters, memory, and in training the tape.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use underdrawing_conv::{Plan, Workspace};
+
 use super::buffer::{Buffer, Pool};
-use crate::layers::BatchNorm;
+use super::planner::plan;
+use crate::layers::{BatchNorm, ResidualNet};
 use crate::param::{Param, ParamId};
+use crate::tensor::{Shape, Tensor};
 
 /// One pass through networks.
 #[derive(Debug)]
@@ -14,8 +19,23 @@ pub(super) struct Session {
     weights: Vec<Arc<Buffer>>,
     masks: Vec<Option<Vec<f32>>>,
     pub(super) pool: Arc<Pool>,
+    /// In training: what was done.
     tape: Option<RefCell<Tape>>,
+    /// In inference: how residual networks run.
+    plans: RefCell<Plans>,
 }
+
+/// Plans of residual networks, made when first used, and the memory that they take turns in.
+#[derive(Debug, Default)]
+pub(super) struct Plans {
+    /// By the number of the first parameter.
+    by_param: BTreeMap<usize, Plan>,
+    workspace: Workspace,
+}
+
+/// Size that plans are built for. They run at any; with a constant one, what was run before has no
+/// part in the result.
+const PLANNED_FOR: [usize; 2] = [128, 128];
 
 /// What was done, for the backward pass. Parameters are the first nodes.
 #[derive(Debug, Default)]
@@ -48,9 +68,10 @@ pub(super) struct Moments {
 pub(super) type Wanted = Option<usize>;
 
 impl Session {
-    /// For inference: nothing is kept.
-    pub(super) fn inference(weights: Vec<Arc<Buffer>>, pool: &Arc<Pool>) -> Self {
+    /// For inference: nothing is kept but plans.
+    pub(super) fn inference(weights: Vec<Arc<Buffer>>, pool: &Arc<Pool>, plans: Plans) -> Self {
         Self {
+            plans: RefCell::new(plans),
             masks: Vec::new(),
             weights,
             pool: pool.clone(),
@@ -70,7 +91,37 @@ impl Session {
             masks,
             pool: pool.clone(),
             tape: Some(RefCell::default()),
+            plans: RefCell::default(),
         }
+    }
+
+    /// The plans of a session that has ended.
+    pub(super) fn into_plans(self) -> Plans {
+        self.plans.into_inner()
+    }
+
+    /// Runs a residual network of `x` by its plan, in inference; whether it did.
+    pub(super) fn run_planned(
+        &self,
+        net: &ResidualNet,
+        shape: Shape,
+        x: &[f32],
+        y: &mut [f32],
+    ) -> bool {
+        if self.trains() {
+            return false;
+        }
+        let [n, c, h, w] = shape;
+        let Plans {
+            by_param,
+            workspace,
+        } = &mut *self.plans.borrow_mut();
+        let plan = by_param.entry(net.first.weight.index()).or_insert_with(|| {
+            let weights = self.weights.iter().map(|weights| &weights[..]);
+            plan(weights, &[c], PLANNED_FOR, |x| x[0].residual(net))
+        });
+        plan.run(workspace, n, [h, w], &[x], &mut [y]);
+        true
     }
 
     /// Whether operations are recorded.

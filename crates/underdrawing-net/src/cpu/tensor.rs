@@ -13,11 +13,10 @@ use super::convolution::Convolution;
 use super::coupling::{self, couple_backward, couple_value, uncouple_backward, uncouple_value};
 use super::elementwise::{self, CHUNK};
 use super::haar::{self, hadamard};
-use super::residual::Residual;
 use super::session::{Gradients, Moments, Session, Wanted};
 use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer, ResidualNet};
 use crate::param::ParamId;
-use crate::tensor::{Change, Differentiable, Shape, Tensor};
+use crate::tensor::{Differentiable, Shape, Tensor, residual_by_layers};
 
 /// A tensor on the processor.
 #[derive(Clone, Debug)]
@@ -514,26 +513,18 @@ impl Tensor for CpuTensor {
         })
     }
 
-    fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
-        if self.session.trains() {
-            return self.change_by_layers(net, source, change);
+    fn residual(&self, net: &ResidualNet) -> Self {
+        let [n, _, h, w] = self.shape;
+        let shape = [n, net.last.c_out, h, w];
+        let mut y = self.room(shape);
+        if self
+            .session
+            .run_planned(net, self.shape, &self.values, &mut y)
+        {
+            Self::new(&self.session, shape, y)
+        } else {
+            residual_by_layers(self, net)
         }
-        let session = self.session.clone();
-        let weights = |layer: &ConvLayer| {
-            let bias = layer.bias.expect("a residual network's layers have biases");
-            (&***session.weight(layer.weight), &***session.weight(bias))
-        };
-        let residual = Residual {
-            layers: [&net.first, &net.middle, &net.last].map(weights),
-            change,
-        };
-        let shape = self.shape;
-        let mut y = match change {
-            Change::Replace => self.room(shape),
-            _ => self.into_owned(),
-        };
-        residual.run(&mut y, &source.values, source.shape);
-        Self::new(&session, shape, y)
     }
 }
 

@@ -8,7 +8,7 @@ use underdrawing_conv::{Activation, Kernel};
 
 use super::buffer::Buffer;
 use super::runner::CpuRunner;
-use super::session::Session;
+use super::session::{Plans, Session};
 use super::tensor::CpuTensor;
 use crate::architecture::Architecture;
 use crate::dense2017::Triple2017Config;
@@ -343,7 +343,9 @@ fn inference_agrees_with_the_single_operations() {
         // Normalisation by running statistics is what a session for inference does; residual
         // networks run layer by layer in one for training.
         let session = Rc::new(match architecture {
-            Architecture::Unet2018(_) => Session::inference(weights, &Arc::default()),
+            Architecture::Unet2018(_) => {
+                Session::inference(weights, &Arc::default(), Plans::default())
+            }
             _ => Session::training(params, &weights, &Arc::default()),
         });
         let tensor = |values: &Vec<f32>| CpuTensor::new(&session, shape, values.clone().into());
