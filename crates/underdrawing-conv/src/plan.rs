@@ -89,7 +89,7 @@ impl Step {
 impl Plan {
     /// Computes the outputs, `[n, channels, height, width]` each, from the inputs, given in the
     /// order in which they were added to the builder. `size` is the height and width of the inputs.
-    /// Large pictures are computed in parts that stay in the cache, to the same result.
+    /// Large pictures are computed in parts that stay in the cache; the sizes alone decide on them.
     ///
     /// # Panics
     /// Panics if a slice has the wrong length, or if `size` cannot be halved as often as the plan
