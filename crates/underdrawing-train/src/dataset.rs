@@ -111,7 +111,7 @@ impl Dataset {
         self.paths.len()
     }
 
-    /// Damaged files met since the last call, sorted.
+    /// Files met since the last call that are damaged or cannot be used, sorted.
     pub(crate) fn take_damaged(&self) -> Vec<PathBuf> {
         let mut damaged = std::mem::take(
             &mut *self
@@ -124,7 +124,7 @@ impl Dataset {
     }
 
     /// The batch of a step: `batch_size` squares, `[n, 3, size, size]` in [0, 1].
-    /// `None` when every picture is damaged.
+    /// `None` when no picture can be used.
     pub(crate) fn batch(&self, step: u64, batch_size: usize) -> Option<Vec<f32>> {
         let mut values = Vec::with_capacity(batch_size * 3 * self.size * self.size);
         let n = self.len() as u64;
@@ -163,7 +163,8 @@ impl Dataset {
         if let Some(picture) = self.decoded[index].get() {
             return Some(picture.clone());
         }
-        let Some(picture) = read_picture(&self.paths[index]).map(Arc::new) else {
+        let picture = read_picture(&self.paths[index]).filter(|picture| self.can_use(picture));
+        let Some(picture) = picture.map(Arc::new) else {
             let mut damaged = self
                 .damaged
                 .lock()
@@ -183,6 +184,24 @@ impl Dataset {
             let _ = self.decoded[index].set(picture.clone());
         }
         Some(picture)
+    }
+
+    /// Whether squares can be cut from a picture: one that is too small is enlarged first, and a very
+    /// thin one would then be longer than pictures may be.
+    fn can_use(&self, picture: &Pixels) -> bool {
+        let (width, height) = self.enlarged(picture);
+        self.fit == Fit::Squeeze || Limits::default().check(width as u64, height as u64).is_ok()
+    }
+
+    /// The size in which a square fits into a picture.
+    fn enlarged(&self, picture: &Pixels) -> (usize, usize) {
+        let (width, height) = (picture.width(), picture.height());
+        let shortest = width.min(height);
+        if shortest >= self.size {
+            return (width, height);
+        }
+        let scale = |side: usize| (side * self.size).div_ceil(shortest);
+        (scale(width), scale(height))
     }
 
     fn square(&self, picture: &Pixels, random: &mut ChaCha8Rng) -> Pixels {
@@ -205,8 +224,8 @@ impl Dataset {
         let (source, side) = if shortest >= size {
             (picture, side.min(shortest))
         } else {
-            let scale = |n: usize| (n * size).div_ceil(shortest);
-            enlarged = resized(picture, scale(picture.width()), scale(picture.height()));
+            let (width, height) = self.enlarged(picture);
+            enlarged = resized(picture, width, height);
             (&enlarged, size)
         };
         let mut below = |n| below(random, n);
@@ -366,6 +385,27 @@ mod tests {
         assert!(one[0].iter().all(|v| (0.0..=1.0).contains(v)));
         assert_ne!(one[0], one[1]);
         assert_eq!(one, batches(3, 16));
+    }
+
+    #[test]
+    fn pictures_that_are_too_thin_are_left_out() {
+        let folder = folder_of_pictures(2);
+        let thin = Pixels::from_fn(5000, 2, |x, _| [x as u8; 3]).unwrap();
+        let png = Picture::from(thin).encode(FileFormat::Png).unwrap();
+        let path = folder.path().join("thin.png");
+        std::fs::write(&path, png).unwrap();
+        for (fit, left_out) in [(Fit::Crop, vec![path]), (Fit::Squeeze, vec![])] {
+            let config = TrainConfig {
+                size: 16,
+                drawn: 0.0,
+                fit,
+                ..Preset::Default.config()
+            };
+            let paths = list_pictures(folder.path(), 3).unwrap();
+            let dataset = Dataset::new(paths, &config);
+            assert_eq!(dataset.batch(0, 6).unwrap().len(), 6 * 3 * 16 * 16);
+            assert_eq!(dataset.take_damaged(), left_out);
+        }
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl<'a> Show<'a> {
                 for path in paths {
                     let path = path.display();
                     self.ui
-                        .note(format_args!("skipped {path}: it cannot be read"));
+                        .note(format_args!("skipped {path}: it is damaged, or too thin"));
                 }
             }
             Event::Finished { step, stopped } => self.finished(*step, *stopped),
