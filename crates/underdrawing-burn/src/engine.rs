@@ -30,8 +30,8 @@ impl BurnEngine {
     /// the one that wgpu takes for the fastest.
     ///
     /// # Errors
-    /// Where there is no card, none with its driver, or only a driver that does a card's work on the
-    /// processor.
+    /// Where there is no card, none with its driver, or only a driver that does a card's work on
+    /// the processor.
     #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
     pub fn gpu() -> Result<Self, GpuError> {
         device::card().map(|device| Self { device })

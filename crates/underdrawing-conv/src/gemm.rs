@@ -1,8 +1,9 @@
 //! The kernel of all methods and passes: a matrix product, computed in register tiles.
 //!
 //! `c[r][j] += sum over k of a[r][k] * b[k][j]`. A tile has up to [`Simd::ROWS`] rows `r` and one
-//! or two vectors of columns `j`. The values of `a` are broadcast, those of `b` are read as vectors.
-//! Where they are is up to the [`Operand`]s, so the same code serves a direct convolution (where
+//! or two vectors of columns `j`. The values of `a` are broadcast, those of `b` are read as
+//! vectors. Where they are is up to the [`Operand`]s, so the same code serves a direct convolution
+//! (where
 //! `k` runs over channels and taps), its weight gradient (where the rows do) and the products of a
 //! Winograd convolution.
 
@@ -64,8 +65,8 @@ pub(crate) struct Scattered<'a> {
     pub(crate) last_offset: usize,
 }
 
-/// A matrix in groups of rows, as many as a register tile has (see [`even_parts`]). The columns of a
-/// group are contiguous, one after the other.
+/// A matrix in groups of rows, as many as a register tile has (see [`even_parts`]). The columns of
+/// a group are contiguous, one after the other.
 #[derive(Clone, Copy)]
 pub(crate) struct Groups<'a> {
     pub(crate) values: &'a [f32],

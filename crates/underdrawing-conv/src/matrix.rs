@@ -369,7 +369,8 @@ fn channels_last(pictures: &[f32], [channels, area, pitch]: [usize; 3], to: &mut
     });
 }
 
-/// Rearranges `[n, channels, area]` as groups of channels, as many as a register tile has rows, each
+/// Rearranges `[n, channels, area]` as groups of channels, as many as a register tile has rows,
+/// each
 /// `[pixel of all pictures][channel]`.
 fn group_channels<S: Simd>(pictures: &[f32], channels: usize, area: usize, to: &mut [f32]) {
     let pixels = to.len() / channels;

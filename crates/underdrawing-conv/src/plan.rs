@@ -1,10 +1,10 @@
 //! Whole networks for inference, in the kernels' own layout from the first layer to the last.
 //!
 //! A [`Plan`] is built once: weights are converted to the form that the kernels read, and layers
-//! share buffers where possible, which are in a [`Workspace`]. Between layers, maps keep the layout of the kernels: channels
-//! last, padded to whole vectors, with a border of zeros that is written once. A layer therefore
-//! reads what the previous one wrote without a copy. Concatenated maps are written next to each
-//! other in the first place. Only inputs and outputs are NCHW.
+//! share buffers where possible, which are in a [`Workspace`]. Between layers, maps keep the layout
+//! of the kernels: channels last, padded to whole vectors, with a border of zeros that is written
+//! once. A layer therefore reads what the previous one wrote without a copy. Concatenated maps are
+//! written next to each other in the first place. Only inputs and outputs are NCHW.
 //!
 //! ```
 //! use underdrawing_conv::{Activation, Kernel, Layer, PlanBuilder, Workspace};

@@ -3,8 +3,8 @@
 //! A network is written once, over the operations of [`Tensor`], and runs in three ways: computed
 //! at once, by plans and fused passes where there are any ([`CpuRunner`]); recorded, with gradients
 //! ([`CpuEngine`]); or on a graphics card, for which another crate implements [`Runner`] and
-//! [`Engine`]. Layers hold numbers of parameters; the parameters are a flat list beside them, so that
-//! files, optimisers and cards need not know how a network is built.
+//! [`Engine`]. Layers hold numbers of parameters; the parameters are a flat list beside them, so
+//! that files, optimisers and cards need not know how a network is built.
 //!
 //! ```
 //! use underdrawing_net::{Architecture, CpuRunner, LiftingNetConfig, Networks, Runner};

@@ -27,8 +27,8 @@ const BANDS: usize = 12;
 /// up and down; what leaves 0 to 1 is cut off in a file, and lost.
 pub const HEADROOM: f32 = 4.0 / 255.0;
 
-/// Why a network has a first and a last block.
-const SOME_BLOCKS: &str = "init refuses networks without blocks";
+/// Why there is a first and a last block.
+const SOME_BLOCKS: &str = "a network without blocks cannot be made";
 
 /// Size of a [`LiftingNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,9 +96,9 @@ impl LiftingNetConfig {
         }
     }
 
-    /// Pixels on each side that a revealed or a container pixel depends on: each residual network looks 3
-    /// band samples far, that is 6 pixels. All those of the blocks follow one another, but for
-    /// the one that hiding or revealing has no use for.
+    /// Pixels on each side that a revealed or a container pixel depends on: each residual network
+    /// looks 3 band samples far, that is 6 pixels. All those of the blocks follow one another, but
+    /// for the one that hiding or revealing has no use for.
     #[must_use]
     pub fn receptive_radius(&self) -> usize {
         6 * (2 * self.blocks - 1)
@@ -124,8 +124,7 @@ impl LiftingNet {
     #[must_use]
     pub fn reveal<T: Tensor>(&self, container: &T) -> T {
         let mut cover = container.haar(GREY);
-        let prediction = cover.clone();
-        let mut secret = prediction.change(&self.predictor, &cover, Change::Replace);
+        let mut secret = cover.residual(&self.predictor);
         let (first, blocks) = self.blocks.split_first().expect(SOME_BLOCKS);
         for block in blocks.iter().rev() {
             secret = block.reveal(secret, &cover);

@@ -19,7 +19,8 @@ const LANES: usize = 16;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rounding {
     /// What a unit of error of sample `i` of neighbour `n` adds to the samples of a block; the
-    /// block's own come last, and are zero for samples that are not later. `None` is to the nearest.
+    /// block's own come last, and are zero for samples that are not later. `None` is to the
+    /// nearest.
     taps: Option<Vec<[[f32; LANES]; BLOCK]>>,
 }
 

@@ -1,9 +1,9 @@
 //! The operations that networks and losses are written in.
 //!
-//! A network is generic over [`Tensor`], a loss over [`Differentiable`]. What implements them decides
-//! how the same text runs: computed at once, recorded for gradients ([`CpuTensor`](crate::CpuTensor)),
-//! or turned into a plan of kernels. Layers hold numbers of parameters, and a tensor knows where the
-//! parameters' values are.
+//! A network is generic over [`Tensor`], a loss over [`Differentiable`]. What implements them
+//! decides how the same text runs: computed at once, recorded for gradients
+//! ([`CpuTensor`](crate::CpuTensor)), or turned into a plan of kernels. Layers hold numbers of
+//! parameters, and a tensor knows where the parameters' values are.
 
 use underdrawing_conv::Activation;
 
@@ -15,8 +15,6 @@ pub type Shape = [usize; 4];
 /// What the result of a [`ResidualNet`] does to another tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It takes its place.
-    Replace,
     /// It is added.
     Add,
     /// It is subtracted.
@@ -92,7 +90,6 @@ pub trait Tensor: Clone {
     fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
         let update = source.residual(net);
         match change {
-            Change::Replace => update,
             Change::Add => self.plus(&update),
             Change::Subtract => self.minus(&update),
             Change::Couple => self.couple(&update),
@@ -115,15 +112,15 @@ pub trait Differentiable: Tensor {
     /// A tensor beside this one that carries none.
     fn constant(&self, shape: Shape, values: Vec<f32>) -> Self;
 
-    /// Values held within 0 to 1; the gradient passes as if they were not, so that what lies outside
-    /// can still learn to come back.
+    /// Values held within 0 to 1; the gradient passes as if they were not, so that what lies
+    /// outside can still learn to come back.
     fn clamped_straight_through(self) -> Self;
 
     /// Mean square of each picture, `[n, 1, 1, 1]`.
     fn mean_square(&self) -> Self;
 
-    /// Means of squares of `side` x `side` values, `[n, c, h / side, w / side]`; what is left of the
-    /// sides does not count.
+    /// Means of squares of `side` x `side` values, `[n, c, h / side, w / side]`; what is left of
+    /// the sides does not count.
     fn square_means(&self, side: usize) -> Self;
 
     /// Each value times a number.

@@ -203,15 +203,15 @@ settings! {
         loss: LossKind = [LossKind::Log, LossKind::Sum];
         /// Weight of the revealed picture's error (the 2018 system's beta)
         reveal_weight: f64 = [1.0, 0.75];
-        /// Weight of the container's errors averaged over squares of 8x8 pixels, which the eye takes
-        /// for a tint or a ghost of the secret. Figures, plateaus and the choice of the best model
-        /// leave it out
+        /// Weight of the container's errors averaged over squares of 8x8 pixels, which the eye
+        /// takes for a tint or a ghost of the secret. Figures, plateaus and the choice of the best
+        /// model leave it out
         #[serde(default)]
         ghost_weight: f64 = [8.0, 0.0];
         /// Train through the rounding and clamping of a written file
         simulate_file: bool = [true, false], num_args = 0..=1, default_missing_value = "true";
-        /// Hide half of the secrets with their contrast times a number between this and its inverse,
-        /// so that one model serves every balance; 1 leaves all as they are
+        /// Hide half of the secrets with their contrast times a number between this and its
+        /// inverse, so that one model serves every balance; 1 leaves all as they are
         strengths: f64 = [2.0, 1.0];
         /// Deviation of Gaussian noise between hiding and revealing, in [0, 1] (the 2017 system's)
         noise: f64 = [0.0, 0.0];
@@ -253,7 +253,7 @@ pub struct ConfigError {
     /// Its name.
     pub setting: &'static str,
     /// What would do.
-    pub expected: &'static str,
+    pub expected: String,
     /// What was given.
     pub found: String,
 }
@@ -303,33 +303,18 @@ impl TrainConfig {
     /// # Errors
     /// The first setting that makes no sense.
     pub fn check(&self) -> Result<(), ConfigError> {
+        self.architecture().check().map_err(|error| ConfigError {
+            setting: setting_of(error.name),
+            expected: format!("{} to {}", error.least, error.most),
+            found: error.found.to_string(),
+        })?;
         let sizes_fit = match self.network {
-            NetworkKind::Unet2018 => {
-                self.depth <= 16 && self.size.is_multiple_of(1 << self.depth.min(16))
-            }
+            NetworkKind::Unet2018 => self.size.is_multiple_of(1 << self.depth),
             NetworkKind::Lifting => self.size.is_multiple_of(2),
             NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 13] = [
-            (
-                "width",
-                (1..=1024).contains(&self.width),
-                "1 to 1024",
-                self.width.to_string(),
-            ),
-            (
-                "reveal_width",
-                (1..=1024).contains(&self.reveal_width),
-                "1 to 1024",
-                self.reveal_width.to_string(),
-            ),
-            (
-                "depth",
-                (1..=64).contains(&self.depth),
-                "1 to 64",
-                self.depth.to_string(),
-            ),
+        let checks: [(&'static str, bool, &'static str, String); 10] = [
             (
                 "batch_size",
                 self.batch_size >= 2 && self.batch_size.is_multiple_of(2),
@@ -400,12 +385,22 @@ impl TrainConfig {
             if !holds {
                 return Err(ConfigError {
                     setting,
-                    expected,
+                    expected: expected.to_owned(),
                     found,
                 });
             }
         }
         Ok(())
+    }
+}
+
+/// The setting that a number of an architecture comes from.
+fn setting_of(number: &'static str) -> &'static str {
+    match number {
+        "blocks" | "hiding.depth" => "depth",
+        "hiding.width" => "width",
+        "reveal.width" => "reveal_width",
+        other => other,
     }
 }
 
@@ -468,6 +463,24 @@ mod tests {
             "batch_size: expected an even number from 2, found 7"
         );
         assert!(toml::from_str::<TrainSettings>("bach_size = 4").is_err());
+    }
+
+    #[test]
+    fn rejects_networks_that_a_model_file_could_not_hold() {
+        let with = |change: &dyn Fn(&mut TrainSettings)| {
+            let mut settings = TrainSettings::default();
+            change(&mut settings);
+            settings.resolve().unwrap_err().to_string()
+        };
+        assert_eq!(
+            with(&|s| s.width = Some(512)),
+            "width: expected 1 to 256, found 512"
+        );
+        let shallow = |s: &mut TrainSettings| {
+            s.preset = Some(Preset::Recipe2018);
+            s.depth = Some(1);
+        };
+        assert_eq!(with(&shallow), "depth: expected 2 to 10, found 1");
     }
 
     #[test]

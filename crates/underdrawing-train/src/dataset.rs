@@ -186,8 +186,8 @@ impl Dataset {
         Some(picture)
     }
 
-    /// Whether squares can be cut from a picture: one that is too small is enlarged first, and a very
-    /// thin one would then be longer than pictures may be.
+    /// Whether squares can be cut from a picture: one that is too small is enlarged first, and a
+    /// very thin one would then be longer than pictures may be.
     fn can_use(&self, picture: &Pixels) -> bool {
         let (width, height) = self.enlarged(picture);
         self.fit == Fit::Squeeze || Limits::default().check(width as u64, height as u64).is_ok()

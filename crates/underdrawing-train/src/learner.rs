@@ -29,7 +29,8 @@ pub(crate) struct Outcome<B> {
 }
 
 impl<E: Engine> Learner<E> {
-    /// Fresh networks. Only the networks' settings, the loss's, the optimiser's and the seed matter.
+    /// Fresh networks. Only the networks' settings, the loss's, the optimiser's and the seed
+    /// matter.
     #[must_use]
     pub fn new(config: &TrainConfig, engine: E) -> Self {
         let networks = Networks::new(config.architecture(), config.seed);

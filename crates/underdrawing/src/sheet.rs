@@ -38,9 +38,9 @@ pub struct Sheet<'a> {
 impl Sheet<'_> {
     /// Two rows with labels: cover, container and their difference; secret, revealed and theirs.
     ///
-    /// The differences are absolute and amplified 10 times: black where nothing changed. The PSNR of
-    /// container and revealed stands beside their labels. Pictures are scaled down to 512 pixels a
-    /// side, after the differences were taken. Where the sizes of a row differ, the difference is
+    /// The differences are absolute and amplified 10 times: black where nothing changed. The PSNR
+    /// of container and revealed stands beside their labels. Pictures are scaled down to 512 pixels
+    /// a side, after the differences were taken. Where the sizes of a row differ, the difference is
     /// omitted.
     #[must_use]
     pub fn contact(&self) -> Pixels {
@@ -75,8 +75,8 @@ impl Sheet<'_> {
         canvas.0
     }
 
-    /// Four labelled rows (cover, container, secret, revealed), one column a pair: a quick look at a
-    /// training run. Pictures are scaled down to 256 pixels a side; at most 64 pairs are shown.
+    /// Four labelled rows (cover, container, secret, revealed), one column a pair: a quick look at
+    /// a training run. Pictures are scaled down to 256 pixels a side; at most 64 pairs are shown.
     #[must_use]
     pub fn training(columns: &[Self]) -> Pixels {
         const LABELS: [&str; 4] = ["cover", "container", "secret", "revealed"];

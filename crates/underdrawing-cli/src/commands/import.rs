@@ -18,8 +18,11 @@ impl ImportArgs {
         };
         let hiding = read(&self.hiding, &hiding_name)?;
         let reveal = read(&self.reveal, &reveal_name)?;
-        let model = Model::from_pth(&hiding, &reveal)
+        let (model, ignored) = Model::from_pth(&hiding, &reveal)
             .with_context(|| format!("failed to import {hiding_name} and {reveal_name}"))?;
+        for name in ignored {
+            ui.note(format_args!("`{name}` was ignored: neither network has it"));
+        }
         let precision = if self.half {
             Precision::Half
         } else {

@@ -51,8 +51,9 @@ impl Sink<'_> {
         [self.targets[0].view.height, self.targets[0].view.width]
     }
 
-    /// Adds the bias to vectors of sums, those of the channels from `c` on, and writes the activated
-    /// results of some pixels, which must be inside the pictures. `sums` gets row and column.
+    /// Adds the bias to vectors of sums, those of the channels from `c` on, and writes the
+    /// activated results of some pixels, which must be inside the pictures. `sums` gets row and
+    /// column.
     ///
     /// # Safety
     /// No other thread may access these channels of these pixels meanwhile.

@@ -15,7 +15,8 @@ pub(super) fn uncouple_value(x: f32, t: f32, b: f32) -> f32 {
     (x - b) * exp(-tanh(t))
 }
 
-/// Each value `x` `[n, c, h, w]` becomes `f(x, t, b)`, with `update` `[n, 2c, h, w]` of `t` and then
+/// Each value `x` `[n, c, h, w]` becomes `f(x, t, b)`, with `update` `[n, 2c, h, w]` of `t` and
+/// then
 /// `b`.
 pub(super) fn each(
     x: &mut [f32],

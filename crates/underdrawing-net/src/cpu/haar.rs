@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-/// Half of the 4x4 Hadamard matrix times four numbers. It is its own inverse; applied to the corners
-/// of a block it gives the mean and the horizontal, vertical and diagonal differences of Haar's
-/// transform.
+/// Half of the 4x4 Hadamard matrix times four numbers. It is its own inverse; applied to the
+/// corners of a block it gives the mean and the horizontal, vertical and diagonal differences of
+/// Haar's transform.
 #[inline(always)]
 pub(super) fn hadamard([a, b, c, d]: [f32; 4]) -> [f32; 4] {
     let (top_sum, top_difference) = (a + b, a - b);

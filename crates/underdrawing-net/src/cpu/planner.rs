@@ -12,8 +12,8 @@ use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer};
 use crate::param::ParamId;
 use crate::tensor::{Shape, Tensor};
 
-/// The plan of a network of inputs of so many channels each, which `network` gets. `weights` are the
-/// values of all parameters.
+/// The plan of a network of inputs of so many channels each, which `network` gets. `weights` are
+/// the values of all parameters.
 pub(super) fn plan<'a>(
     weights: impl Iterator<Item = &'a [f32]>,
     channels: &[usize],

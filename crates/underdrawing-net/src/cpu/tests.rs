@@ -213,7 +213,6 @@ fn gradients_of_operations_of_several_tensors_are_slopes() {
 #[test]
 fn gradients_of_changes_are_slopes() {
     for (change, c_out) in [
-        (Change::Replace, 3),
         (Change::Add, 3),
         (Change::Subtract, 3),
         (Change::Couple, 6),

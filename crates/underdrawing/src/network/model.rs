@@ -129,19 +129,21 @@ impl Model {
     }
 
     /// A model of the 2018 system from `netH.pth` and `netR.pth` as PyTorch saves them: state dicts
-    /// of the hiding and the reveal network, in either container of `torch.save`, with and without
-    /// the prefix `module.`. Widths and depth follow from the shapes.
+    /// of the hiding and the reveal network, in either container of `torch.save` or in safetensors,
+    /// by themselves or inside a checkpoint, in any type of floats, with and without the prefixes
+    /// `module.` and `_orig_mod.`. Widths and depth follow from the shapes. Beside the model the
+    /// names of entries that it has no use for.
     ///
     /// # Errors
     /// Which of the two files was rejected, and why.
-    pub fn from_pth(hiding: &[u8], reveal: &[u8]) -> Result<Self, PthError> {
-        let networks = pth::import_2018(hiding, reveal)?;
-        Ok(Self::new(networks, TrainingRecord::default()))
+    pub fn from_pth(hiding: &[u8], reveal: &[u8]) -> Result<(Self, Vec<String>), PthError> {
+        let (networks, ignored) = pth::import_2018(hiding, reveal)?;
+        Ok((Self::new(networks, TrainingRecord::default()), ignored))
     }
 
-    /// A model of the 2018 system as the bytes of `netH.pth` and `netR.pth`, which `torch.load` reads
-    /// with `weights_only=True` and `load_state_dict` takes with `strict=True`. None for networks of
-    /// another design.
+    /// A model of the 2018 system as the bytes of `netH.pth` and `netR.pth`, which `torch.load`
+    /// reads with `weights_only=True` and `load_state_dict` takes with `strict=True`. None for
+    /// networks of another design.
     #[must_use]
     pub fn to_pth(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         pth::export_2018(&self.content.networks)

@@ -13,6 +13,8 @@ use thiserror::Error;
 
 use underdrawing_net::{ArchitectureError, Param};
 
+use super::pth;
+
 /// The newest format version that this code reads, and the one it writes.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -55,6 +57,9 @@ pub enum ModelError {
         /// Bytes there.
         found: u64,
     },
+    /// Weights as PyTorch saves them.
+    #[error("expected a model file, found weights of PyTorch: import them first")]
+    Pytorch,
     /// The header's length cannot be right.
     #[error("model file header of {found} bytes is too long: at most {MOST_HEADER_BYTES}")]
     HeaderTooLong {
@@ -165,6 +170,9 @@ impl<'a> ModelFile<'a> {
     /// Reads the header and checks it; no tensor is touched.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, ModelError> {
         let found = bytes.len() as u64;
+        if pth::is_pytorch(bytes) {
+            return Err(ModelError::Pytorch);
+        }
         let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
             return Err(ModelError::Truncated { needed: 8, found });
         };

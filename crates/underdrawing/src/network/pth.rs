@@ -1,9 +1,10 @@
 //! Weights of the 2018 system as PyTorch keeps them: `netH.pth` and `netR.pth`, state dicts of the
 //! hiding and the reveal network.
 //!
-//! Read are both containers of `torch.save` (zip archives, and the older row of pickles), with and
-//! without the prefix `module.` of data-parallel training, of any width and depth. Nothing in a
-//! file is ever run, and memory stays within a small multiple of its length.
+//! Read are both containers of `torch.save` (zip archives, and the older row of pickles) and
+//! safetensors, of any width and depth: a state dict or a checkpoint with one inside, floats of 16,
+//! 32 and 64 bits, with and without the prefixes of training wrappers. Nothing in a file is ever
+//! run, and memory stays within a small multiple of its length.
 
 mod pickle;
 mod state_dict;
@@ -50,9 +51,9 @@ impl PthError {
 /// Why a PyTorch state dict was rejected.
 #[derive(Debug, Error)]
 pub(crate) enum StateDictError {
-    /// Neither of the two containers.
-    #[error("expected a file of `torch.save`, found something else")]
-    NotAStateDict,
+    /// None of the containers that are read.
+    #[error("expected a file of `torch.save` or safetensors, found {0}")]
+    NotAStateDict(&'static str),
     /// The file ends early, or a tensor is larger than its storage.
     #[error("file is truncated")]
     Truncated,
@@ -78,11 +79,19 @@ pub(crate) enum StateDictError {
         most: usize,
     },
     /// A tensor is not there.
-    #[error("tensor `{0}` is missing")]
-    Missing(String),
-    /// A tensor too many.
-    #[error("tensor `{0}` is not one of this network")]
-    Unexpected(String),
+    #[error("tensor `{name}` is missing: found {found}")]
+    Missing {
+        /// Its name.
+        name: String,
+        /// Some of the names that are there.
+        found: String,
+    },
+    /// The file holds the other network.
+    #[error("expected the {expected} network, found the other one: are the files swapped?")]
+    Swapped {
+        /// The one that was asked for.
+        expected: &'static str,
+    },
     /// A tensor is misshapen.
     #[error("tensor `{name}`: expected shape {expected:?}, found {found:?}")]
     Shape {
@@ -94,7 +103,7 @@ pub(crate) enum StateDictError {
         found: Vec<usize>,
     },
     /// A tensor is of another type.
-    #[error("tensor `{name}`: expected torch FloatStorage, found {found}")]
+    #[error("tensor `{name}`: expected floats of 16, 32 or 64 bits, found {found}")]
     Class {
         /// Its name in the file.
         name: String,
@@ -106,23 +115,31 @@ pub(crate) enum StateDictError {
     NotFinite(String),
 }
 
-/// Reads both networks of the 2018 system; widths and depth follow from the shapes.
+/// Names of the first convolution's weights, which both networks have.
+const FIRST_OF_HIDING: &str = "model.model.0.weight";
+const FIRST_OF_REVEAL: &str = "main.0.weight";
+
+/// Reads both networks of the 2018 system; widths and depth follow from the shapes. Beside them the
+/// names of entries that were ignored.
 ///
 /// # Errors
 /// Which of the two files was rejected, and why.
-pub(crate) fn import_2018(hiding: &[u8], reveal: &[u8]) -> Result<Networks, PthError> {
-    let hiding = StateDict::read(hiding).map_err(PthError::hiding)?;
-    let reveal = StateDict::read(reveal).map_err(PthError::reveal)?;
+pub(crate) fn import_2018(
+    hiding: &[u8],
+    reveal: &[u8],
+) -> Result<(Networks, Vec<String>), PthError> {
+    let hiding = StateDict::read(hiding, FIRST_OF_HIDING).map_err(PthError::hiding)?;
+    let reveal = StateDict::read(reveal, FIRST_OF_REVEAL).map_err(PthError::reveal)?;
     let architecture = Architecture::Unet2018(Pair2018Config {
         hiding: hiding_config(&hiding).map_err(PthError::hiding)?,
         reveal: reveal_config(&reveal).map_err(PthError::reveal)?,
     });
     let keys: Vec<Key> = keys(&architecture, &Networks::shapes(architecture));
     let known = |side: Side| keys.iter().filter(move |key| key.side == side);
-    check_names(&hiding, known(Side::Hiding)).map_err(PthError::hiding)?;
-    check_names(&reveal, known(Side::Reveal)).map_err(PthError::reveal)?;
+    let mut ignored = ignored(&hiding, known(Side::Hiding)).map_err(PthError::hiding)?;
+    ignored.extend(self::ignored(&reveal, known(Side::Reveal)).map_err(PthError::reveal)?);
     let mut keys = keys.iter();
-    Networks::with_values(architecture, |param| {
+    let networks = Networks::with_values(architecture, |param| {
         let key = keys.next().expect("a key for each parameter");
         match key.side {
             Side::Hiding => hiding
@@ -132,7 +149,18 @@ pub(crate) fn import_2018(hiding: &[u8], reveal: &[u8]) -> Result<Networks, PthE
                 .values(&key.name, &param.shape)
                 .map_err(PthError::reveal),
         }
-    })
+    })?;
+    Ok((networks, ignored))
+}
+
+/// Whether a file is one of `torch.save`, by how it begins.
+pub(crate) fn is_pytorch(bytes: &[u8]) -> bool {
+    bytes.starts_with(state_dict::ZIP_MAGIC)
+        || (bytes.starts_with(&[0x80])
+            && bytes
+                .windows(10)
+                .take(8)
+                .any(|w| w == state_dict::LEGACY_MAGIC))
 }
 
 /// Both networks as the bytes of `netH.pth` and `netR.pth`, zip archives that `torch.load` reads
@@ -185,34 +213,39 @@ fn keys(architecture: &Architecture, params: &[Param]) -> Vec<Key> {
     params.iter().map(key).collect()
 }
 
-/// A state dict must hold the tensors of its network and no others.
-fn check_names<'a>(
+/// What a state dict holds beside the tensors of its network, which must be there.
+fn ignored<'a>(
     state: &StateDict<'_>,
     keys: impl Iterator<Item = &'a Key> + Clone,
-) -> Result<(), StateDictError> {
-    if let Some(missing) = keys.clone().find(|key| state.shape(&key.name).is_err()) {
-        return Err(StateDictError::Missing(missing.name.clone()));
+) -> Result<Vec<String>, StateDictError> {
+    for key in keys.clone() {
+        state.shape(&key.name)?;
     }
     let known: BTreeSet<&str> = keys.map(|key| key.name.as_str()).collect();
-    match state.names().find(|name| !known.contains(name)) {
-        Some(unexpected) => Err(StateDictError::Unexpected(unexpected.to_owned())),
-        None => Ok(()),
-    }
+    let unknown = state.names().filter(|name| !known.contains(name));
+    let others = state.others().iter().cloned();
+    Ok(unknown.map(str::to_owned).chain(others).collect())
 }
 
 fn hiding_config(state: &StateDict) -> Result<HidingNetConfig, StateDictError> {
+    if state.shape(FIRST_OF_REVEAL).is_ok() {
+        return Err(StateDictError::Swapped { expected: "hiding" });
+    }
     let nesting = |name: &str| name.split('.').filter(|&part| part == "model").count();
     let deepest = state.names().map(nesting).max().unwrap_or_default();
     Ok(HidingNetConfig {
-        width: width(state, "model.model.0.weight")?,
+        width: width(state, FIRST_OF_HIDING)?,
         // One part of a name is the whole network.
         depth: within("depth", deepest.saturating_sub(1), 2..=MOST_DEPTH)?,
     })
 }
 
 fn reveal_config(state: &StateDict) -> Result<RevealNetConfig, StateDictError> {
+    if state.shape(FIRST_OF_HIDING).is_ok() {
+        return Err(StateDictError::Swapped { expected: "reveal" });
+    }
     Ok(RevealNetConfig {
-        width: width(state, "main.0.weight")?,
+        width: width(state, FIRST_OF_REVEAL)?,
     })
 }
 

@@ -19,7 +19,8 @@ use crate::picture::{Limits, Pixels, PixelsError};
 pub struct Picture {
     /// The samples, 8-bit RGB, upright.
     pub pixels: Pixels,
-    /// Opacity, one byte a pixel, row by row: `width * height` bytes; `None` when the file has none.
+    /// Opacity, one byte a pixel, row by row: `width * height` bytes; `None` when the file has
+    /// none.
     pub alpha: Option<Vec<u8>>,
     /// The embedded ICC profile, when there is one for RGB.
     pub icc_profile: Option<Vec<u8>>,

@@ -121,7 +121,8 @@ fn a_sealed_header_of_another_version_is_newer() {
 }
 
 /// What a faulty or hostile program seals under a known key: parts of a real container with bytes
-/// changed, cut or invented. `UNDERDRAWING_HOSTILE=1000000` in the environment asks for more of them.
+/// changed, cut or invented. `UNDERDRAWING_HOSTILE=1000000` in the environment asks for more of
+/// them.
 #[test]
 // The library reads no environment; this test's count is its runner's.
 #[allow(clippy::disallowed_methods)]

@@ -1,73 +1,137 @@
-//! The two containers of PyTorch's state dicts: zip archives since 1.6, and before that a row of
-//! pickles with the storages behind them.
+//! Files of named tensors: the two containers of `torch.save`, zip archives since PyTorch 1.6 and
+//! before that a row of pickles with the storages behind them, and safetensors.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensors};
 use zip::{CompressionMethod, ZipArchive};
 
 use super::StateDictError;
 use super::pickle::{Id, Pickle, Value};
 
 /// What the first pickle of an old file holds, as Python's long integer.
-const LEGACY_MAGIC: [u8; 10] = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
+pub(super) const LEGACY_MAGIC: [u8; 10] =
+    [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 
 /// What every zip archive with an entry starts with.
-const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+pub(super) const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
+
+/// What training wrappers put before a network's own names, once or several times.
+const PREFIXES: [&str; 4] = ["module.", "_orig_mod.", "netH.", "netR."];
 
 /// Names of tensors, and their values where the file holds them.
 #[derive(Debug)]
 pub(super) struct StateDict<'a> {
     tensors: BTreeMap<String, StoredTensor>,
     storages: BTreeMap<String, Cow<'a, [u8]>>,
+    /// Names of entries that are no tensors.
+    others: Vec<String>,
 }
 
-/// A row of values inside a storage.
+/// Values inside a storage.
 #[derive(Debug)]
 struct StoredTensor {
     storage: String,
+    /// None if it is no type of floats.
+    float: Option<Float>,
+    /// What the file calls the type.
     class: String,
     /// In values, not bytes.
     offset: usize,
     shape: Vec<usize>,
+    /// Distances between neighbours along each axis, in values.
+    strides: Vec<usize>,
+}
+
+/// How floats are stored.
+#[derive(Clone, Copy, Debug)]
+enum Float {
+    Half,
+    Brain,
+    Single,
+    Double,
 }
 
 impl<'a> StateDict<'a> {
-    /// Reads a file as `torch.save` writes it. The prefix `module.` of data-parallel training and
-    /// the counters of batches, which nothing here uses, are dropped.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, StateDictError> {
+    /// Reads a file as `torch.save` or safetensors writes it. A checkpoint may hold the state dict
+    /// inside: it is the one with a tensor of the name `first`. Wrappers' prefixes and the counters
+    /// of batches, which nothing here uses, are dropped.
+    pub(super) fn read(bytes: &'a [u8], first: &str) -> Result<Self, StateDictError> {
+        if let Ok(file) = SafeTensors::deserialize(bytes) {
+            return Ok(Self::of_safetensors(&file));
+        }
         let (pickle, storages) = if bytes.starts_with(ZIP_MAGIC) {
             read_zip(bytes)?
         } else {
             read_legacy(bytes)?
         };
-        let Value::Dict(entries) = pickle.root() else {
-            return Err(StateDictError::Malformed("no dictionary of tensors"));
-        };
+        let entries = state_dict(&pickle, first)
+            .ok_or(StateDictError::Malformed("no dictionary of tensors"))?;
         let mut dict = Self {
             tensors: BTreeMap::new(),
             storages,
+            others: Vec::new(),
         };
         let mut budget = bytes.len();
         for &(name, tensor) in entries {
-            let name = pickle.text(name).ok_or(NO_TENSOR)?;
+            let name = bare(pickle.text(name).unwrap_or("(not a name)"));
             if name.ends_with("num_batches_tracked") {
                 continue;
             }
-            let name = name.strip_prefix("module.").unwrap_or(name);
-            let tensor = StoredTensor::of(&pickle, tensor)?;
-            let n = dict.bytes(&tensor).ok_or(StateDictError::Truncated)?.len();
-            if n == 0 {
-                return Err(StateDictError::Malformed("an empty tensor"));
+            let Some(tensor) = StoredTensor::of(&pickle, tensor) else {
+                dict.others.push(name.to_owned());
+                continue;
+            };
+            if !dict.holds(&tensor) {
+                return Err(StateDictError::Truncated);
             }
             // Tensors may share a storage: together they must not outgrow the file.
-            budget = budget
-                .checked_sub(n)
+            budget = n_values(&tensor.shape)
+                .and_then(|n| budget.checked_sub(n))
                 .ok_or(StateDictError::Malformed("tensors larger than the file"))?;
             dict.tensors.insert(name.to_owned(), tensor);
         }
         Ok(dict)
+    }
+
+    fn of_safetensors(file: &SafeTensors<'a>) -> Self {
+        let mut dict = Self {
+            tensors: BTreeMap::new(),
+            storages: BTreeMap::new(),
+            others: Vec::new(),
+        };
+        for (name, view) in file.iter() {
+            let float = match view.dtype() {
+                Dtype::F16 => Some(Float::Half),
+                Dtype::BF16 => Some(Float::Brain),
+                Dtype::F32 => Some(Float::Single),
+                Dtype::F64 => Some(Float::Double),
+                _ => None,
+            };
+            let tensor = StoredTensor {
+                storage: name.to_owned(),
+                float,
+                class: format!("{:?}", view.dtype()),
+                offset: 0,
+                shape: view.shape().to_vec(),
+                strides: contiguous(view.shape()),
+            };
+            let bare = bare(name);
+            if !bare.ends_with("num_batches_tracked") {
+                dict.storages
+                    .insert(name.to_owned(), Cow::Borrowed(view.data()));
+                dict.tensors.insert(bare.to_owned(), tensor);
+            }
+        }
+        dict
+    }
+
+    /// Entries that are no tensors.
+    pub(super) fn others(&self) -> &[String] {
+        &self.others
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
@@ -78,7 +142,27 @@ impl<'a> StateDict<'a> {
     pub(super) fn shape(&self, name: &str) -> Result<&[usize], StateDictError> {
         match self.tensors.get(name) {
             Some(tensor) => Ok(&tensor.shape),
-            None => Err(StateDictError::Missing(name.to_owned())),
+            None => Err(StateDictError::Missing {
+                name: name.to_owned(),
+                found: self.some_names(),
+            }),
+        }
+    }
+
+    /// Names for an error: the first few.
+    fn some_names(&self) -> String {
+        const SHOWN: usize = 4;
+        let others = self.others.iter().map(String::as_str);
+        let mut names = self.names().chain(others);
+        let shown: Vec<String> = names
+            .by_ref()
+            .take(SHOWN)
+            .map(|name| format!("`{}`", name.chars().take(60).collect::<String>()))
+            .collect();
+        match (shown.is_empty(), names.count()) {
+            (true, _) => "no entries".to_owned(),
+            (_, 0) => shown.join(", "),
+            (_, more) => format!("{} and {more} others", shown.join(", ")),
         }
     }
 
@@ -93,17 +177,14 @@ impl<'a> StateDict<'a> {
             });
         }
         let tensor = &self.tensors[name];
-        if tensor.class != FLOATS {
-            return Err(StateDictError::Class {
-                name: name.to_owned(),
-                found: tensor.class.clone(),
-            });
-        }
-        let values: Vec<f32> = self
-            .bytes(tensor)
-            .ok_or(StateDictError::Truncated)?
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        let float = tensor.float.ok_or_else(|| StateDictError::Class {
+            name: name.to_owned(),
+            found: tensor.class.clone(),
+        })?;
+        let storage = &self.storages[&tensor.storage];
+        let values: Vec<f32> = tensor
+            .indices()
+            .map(|index| float.read(&storage[index * float.size()..]))
             .collect();
         if values.iter().all(|value| value.is_finite()) {
             Ok(values)
@@ -112,12 +193,85 @@ impl<'a> StateDict<'a> {
         }
     }
 
-    fn bytes(&self, tensor: &StoredTensor) -> Option<&[u8]> {
-        let size = value_size(&tensor.class).ok()?;
-        let n = n_values(&tensor.shape)?.checked_mul(size)?;
-        let start = tensor.offset.checked_mul(size)?;
-        let storage = self.storages.get(&tensor.storage)?;
-        storage.get(start..)?.get(..n)
+    /// Whether all values of a tensor are in its storage. Of what is no type of floats, nothing is
+    /// ever read.
+    fn holds(&self, tensor: &StoredTensor) -> bool {
+        let Some(float) = tensor.float else {
+            return true;
+        };
+        let end = tensor.end().and_then(|end| end.checked_mul(float.size()));
+        let storage = self.storages.get(&tensor.storage);
+        end.is_some_and(|end| storage.is_some_and(|storage| end <= storage.len()))
+    }
+}
+
+/// A name without the prefixes of wrappers.
+fn bare(mut name: &str) -> &str {
+    while let Some(rest) = PREFIXES.iter().find_map(|p| name.strip_prefix(p)) {
+        name = rest;
+    }
+    name
+}
+
+/// Most dictionaries of a checkpoint that are looked into.
+const MAX_DICTS: usize = 1000;
+
+/// The dictionary that holds a tensor of this name: the whole file, or something in it; else the
+/// whole file.
+fn state_dict<'p>(pickle: &'p Pickle, first: &str) -> Option<&'p [(Id, Id)]> {
+    let Value::Dict(root) = pickle.root() else {
+        return None;
+    };
+    let mut dicts = vec![root];
+    let mut next = 0;
+    while let Some(&entries) = dicts.get(next) {
+        next += 1;
+        let is_first = |name: &Id| pickle.text(*name).is_some_and(|name| bare(name) == first);
+        if entries.iter().any(|(name, _)| is_first(name)) {
+            return Some(entries);
+        }
+        for (_, value) in entries {
+            if let Value::Dict(inner) = pickle.get(*value)
+                && dicts.len() < MAX_DICTS
+            {
+                dicts.push(inner);
+            }
+        }
+    }
+    Some(root)
+}
+
+impl Float {
+    fn of_class(class: &str) -> Option<Self> {
+        match class {
+            "torch HalfStorage" => Some(Self::Half),
+            "torch BFloat16Storage" => Some(Self::Brain),
+            "torch FloatStorage" => Some(Self::Single),
+            "torch DoubleStorage" => Some(Self::Double),
+            _ => None,
+        }
+    }
+
+    /// Bytes of a value.
+    fn size(self) -> usize {
+        match self {
+            Self::Half | Self::Brain => 2,
+            Self::Single => 4,
+            Self::Double => 8,
+        }
+    }
+
+    /// The value at the start of `bytes`.
+    fn read(self, bytes: &[u8]) -> f32 {
+        fn first<const N: usize>(bytes: &[u8]) -> [u8; N] {
+            std::array::from_fn(|i| bytes[i])
+        }
+        match self {
+            Self::Half => f16::from_le_bytes(first(bytes)).to_f32(),
+            Self::Brain => bf16::from_le_bytes(first(bytes)).to_f32(),
+            Self::Single => f32::from_le_bytes(first(bytes)),
+            Self::Double => f64::from_le_bytes(first(bytes)) as f32,
+        }
     }
 }
 
@@ -125,31 +279,18 @@ fn damaged_zip(error: impl std::error::Error + Send + Sync + 'static) -> StateDi
     StateDictError::Zip(Box::new(error))
 }
 
-const NO_TENSOR: StateDictError = StateDictError::Malformed("an entry that is not a tensor");
-
-const FLOATS: &str = "torch FloatStorage";
-
 impl StoredTensor {
-    fn of(pickle: &Pickle, id: Id) -> Result<Self, StateDictError> {
-        let tensor = Self::parse(pickle, id).ok_or(NO_TENSOR)?;
-        tensor.ok_or(StateDictError::Malformed("a tensor that is not contiguous"))
-    }
-
-    /// None if it is not a tensor, Some(None) if its values are not in their order.
-    #[allow(clippy::option_option)]
-    fn parse(pickle: &Pickle, id: Id) -> Option<Option<Self>> {
-        let Value::Call {
-            function,
-            arguments,
-        } = pickle.get(id)
-        else {
-            return None;
+    /// None if it is not a tensor.
+    fn of(pickle: &Pickle, id: Id) -> Option<Self> {
+        let (function, arguments) = call(pickle, id)?;
+        let (function, arguments) = match function {
+            "torch._utils _rebuild_parameter" => call(pickle, *arguments.first()?)?,
+            _ => (function, arguments),
         };
-        let function = pickle.text(*function)?;
         if !function.starts_with("torch._utils _rebuild_tensor") {
             return None;
         }
-        let [storage, offset, shape, strides, ..] = pickle.tuple(*arguments)? else {
+        let [storage, offset, shape, strides, ..] = arguments else {
             return None;
         };
         let Value::Persistent(storage) = pickle.get(*storage) else {
@@ -158,28 +299,62 @@ impl StoredTensor {
         let [_, class, key, ..] = pickle.tuple(*storage)? else {
             return None;
         };
-        let shape = pickle.sizes(*shape)?;
-        if !is_contiguous(&shape, &pickle.sizes(*strides)?) {
-            return Some(None);
-        }
-        Some(Some(Self {
+        let (shape, strides) = (pickle.sizes(*shape)?, pickle.sizes(*strides)?);
+        let class = pickle.text(*class)?;
+        (shape.len() == strides.len()).then_some(Self {
             storage: pickle.text(*key)?.to_owned(),
-            class: pickle.text(*class)?.to_owned(),
+            float: Float::of_class(class),
+            class: class.to_owned(),
             offset: pickle.size(*offset)?,
             shape,
-        }))
+            strides,
+        })
+    }
+
+    /// After the last value in the storage.
+    fn end(&self) -> Option<usize> {
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
+        let axes = self.shape.iter().zip(&self.strides);
+        axes.map(|(&extent, &stride)| (extent - 1).checked_mul(stride))
+            .try_fold(self.offset, |sum, far| sum.checked_add(far?))?
+            .checked_add(1)
+    }
+
+    /// Where the values are in the storage, in the order of their indices, the last fastest.
+    fn indices(&self) -> impl Iterator<Item = usize> {
+        let n = n_values(&self.shape).unwrap_or(0);
+        (0..n).map(|mut i| {
+            let axes = self.shape.iter().zip(&self.strides).rev();
+            axes.fold(self.offset, |at, (extent, stride)| {
+                let position = i % extent;
+                i /= extent;
+                at + position * stride
+            })
+        })
     }
 }
 
-/// Whether values lie in the order of their indices, the last fastest.
-fn is_contiguous(shape: &[usize], strides: &[usize]) -> bool {
-    let mut expected = 1usize;
-    shape.len() == strides.len()
-        && shape.iter().zip(strides).rev().all(|(&extent, &stride)| {
-            let fits = extent == 1 || stride == expected;
-            expected = expected.saturating_mul(extent);
-            fits
-        })
+/// Function and arguments of a call.
+fn call(pickle: &Pickle, id: Id) -> Option<(&str, &[Id])> {
+    let Value::Call {
+        function,
+        arguments,
+    } = pickle.get(id)
+    else {
+        return None;
+    };
+    Some((pickle.text(*function)?, pickle.tuple(*arguments)?))
+}
+
+/// Strides of values that lie in the order of their indices, the last fastest.
+fn contiguous(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1_usize; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis].saturating_mul(shape[axis]);
+    }
+    strides
 }
 
 fn n_values(shape: &[usize]) -> Option<usize> {
@@ -197,7 +372,7 @@ fn read_zip(bytes: &[u8]) -> Result<Parts<'_>, StateDictError> {
         .file_names()
         .filter_map(Result::ok)
         .find(|name| name.ends_with("/data.pkl"))
-        .ok_or(StateDictError::NotAStateDict)?
+        .ok_or(StateDictError::NotAStateDict("another zip archive"))?
         .into_owned();
     let folder = pickle_name.trim_end_matches("data.pkl").to_owned();
     // Entries of an archive may overlap: together they must not outgrow the file.
@@ -232,10 +407,10 @@ fn read_zip(bytes: &[u8]) -> Result<Parts<'_>, StateDictError> {
 /// Pickles of a magic number, a version, facts about the machine, the state dict and the storages'
 /// keys; then the storages, their length in values first.
 fn read_legacy(mut bytes: &[u8]) -> Result<Parts<'_>, StateDictError> {
-    let magic = Pickle::read(&mut bytes);
-    let magic = magic.map_err(|_| StateDictError::NotAStateDict)?;
-    if !matches!(magic.root(), Value::LongInt(bytes) if *bytes == LEGACY_MAGIC) {
-        return Err(StateDictError::NotAStateDict);
+    let other = StateDictError::NotAStateDict(kind(bytes));
+    match Pickle::read(&mut bytes).as_ref().map(Pickle::root) {
+        Ok(Value::LongInt(magic)) if *magic == LEGACY_MAGIC => {}
+        _ => return Err(other),
     }
     let version = Pickle::read(&mut bytes)?;
     if !matches!(version.root(), Value::Int(1001)) {
@@ -260,6 +435,22 @@ fn read_legacy(mut bytes: &[u8]) -> Result<Parts<'_>, StateDictError> {
         storages.insert(key.to_owned(), Cow::Borrowed(storage));
     }
     Ok((pickle, storages))
+}
+
+/// What a file is that holds no weights.
+fn kind(bytes: &[u8]) -> &'static str {
+    let start = &bytes[..bytes.len().min(64)];
+    let text = String::from_utf8_lossy(start).to_lowercase();
+    let text = text.trim_start();
+    if bytes.is_empty() {
+        "an empty file"
+    } else if text.starts_with("version https://git-lfs") {
+        "the pointer that Git LFS leaves where a file was not downloaded"
+    } else if text.starts_with("<!doctype html") || text.starts_with("<html") {
+        "a web page: was it downloaded by the address of its page?"
+    } else {
+        "something else"
+    }
 }
 
 fn is_big_endian(machine: &Pickle) -> bool {
@@ -311,19 +502,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_values_in_their_order() {
-        let cases: [(&[usize], &[usize], bool); 7] = [
-            (&[], &[], true),
-            (&[5], &[1], true),
-            (&[2, 3], &[3, 1], true),
-            (&[2, 3], &[1, 2], false),
-            (&[4, 1, 3], &[3, 77, 1], true),
-            (&[2, 3], &[0, 0], false),
-            (&[2, 3], &[1], false),
+    fn finds_values_in_any_order() {
+        let cases: [(&[usize], &[usize], &[usize]); 5] = [
+            (&[], &[], &[7]),
+            (&[3], &[1], &[7, 8, 9]),
+            (&[2, 3], &[3, 1], &[7, 8, 9, 10, 11, 12]),
+            (&[2, 3], &[1, 2], &[7, 9, 11, 8, 10, 12]),
+            (&[2, 1, 2], &[0, 77, 1], &[7, 8, 7, 8]),
         ];
         for (shape, strides, expected) in cases {
-            let found = is_contiguous(shape, strides);
+            let tensor = StoredTensor {
+                storage: String::new(),
+                float: None,
+                class: String::new(),
+                offset: 7,
+                shape: shape.to_vec(),
+                strides: strides.to_vec(),
+            };
+            let found: Vec<usize> = tensor.indices().collect();
             assert_eq!(found, expected, "{shape:?} by {strides:?}");
+            let last = found.iter().max().map(|last| last + 1);
+            assert_eq!(tensor.end(), last, "{shape:?} by {strides:?}");
+        }
+    }
+
+    #[test]
+    fn names_lose_every_prefix() {
+        for name in ["module.module.main.0", "_orig_mod.module.main.0", "main.0"] {
+            assert_eq!(bare(name), "main.0");
         }
     }
 }
