@@ -1,22 +1,23 @@
 //! Searches for the step that fills a budget or just meets an error.
 
-use super::{Attempt, EncodeError, Encoder, Quantised, guess, usual_ratio};
+use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
 use crate::quantise::Machine;
 
-/// The most full codings. The first one gives the ratio to the fast model's size, so the second is
-/// usually the last.
-const MAX_ROUNDS: usize = 5;
+/// The most full codings once one fits. The first one gives the ratio to the fast model's size, so
+/// the second is usually the last.
+const MAX_ROUNDS: usize = 4;
 
 /// The most steps tried in one search.
 const MAX_TRIES: usize = 14;
 
-/// One in this many bytes of the budget may stay unused. These pictures are small, so coding them
-/// again is quick.
-const SLACK: usize = 2048;
+/// Bytes of the budget that may stay unused: a few, and one in this many.
+const FEW: usize = 3;
+const SLACK: usize = 1024;
 
-/// Tolerance of a search, as a share of the fast model's bytes.
-const CLOSE: f64 = 0.0001;
+/// Tolerance of the search for a first step, as a share of the fast model's bytes. How they compare
+/// with another model's is not known better before the first coding.
+const CLOSE: f64 = 0.01;
 
 /// Bytes that each nonzero coefficient adds when the step shrinks by a factor of e, measured near
 /// 4.75 bits per pixel. It serves for the first guess only; after that, two sizes give the slope.
@@ -76,32 +77,47 @@ impl Encoder<'_> {
             which: self.all(),
             scale: 1.0,
         };
+        let allowance = FEW + budget / SLACK;
+        let mut aim = budget.saturating_sub(allowance / 2) as f64;
+        let coded = (aim - self.overhead() as f64).max(0.0);
+        let wanted = coded / usual_ratio(self.models);
+        let found = self.step_for_bytes(&all, wanted, self.first_step(coded), CLOSE);
+        let mut slope = found.slope * usual_ratio(self.models);
+        let mut quantised = self.machined(found.quantised);
+        let mut bracket = Bracket::new();
         let mut best: Option<Attempt> = None;
-        let mut ratio = usual_ratio(self.models);
-        let mut step = self.first_step(budget as f64);
-        let allowance = budget / SLACK;
-        let mut margin = allowance / 2;
-        for round in 0..MAX_ROUNDS {
-            let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let found = self.step_for_bytes(&all, aim, step, CLOSE);
-            if round > 0 && found.quantised.step == step {
-                break; // The result would be the same.
-            }
-            step = found.quantised.step;
-            let attempt = self.code(self.machined(found.quantised), &all.which);
+        let mut before: Option<(f64, f64)> = None;
+        for round in 1.. {
+            let step = quantised.step;
+            let attempt = self.code(quantised, &all.which);
             let length = attempt.len();
-            ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
-            if length > budget {
-                margin += allowance / 4;
+            if length <= budget {
+                let fills = length + allowance >= budget;
+                bracket.high = step;
+                if best.as_ref().is_none_or(|best| best.len() < length) {
+                    best = Some(attempt);
+                }
+                if fills || step == *STEPS.start() {
+                    break;
+                }
+            } else {
+                bracket.low = step;
+                aim -= allowance as f64 / 4.0;
             }
-            if length <= budget && length + allowance >= budget {
-                return Ok(attempt);
-            }
-            if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
-                best = Some(attempt);
-            }
-            if step == *STEPS.start() || step == *STEPS.end() {
+            if round >= MAX_ROUNDS && best.is_some() {
                 break;
+            }
+            let (x, bytes) = (f64::from(step), length as f64);
+            if let Some((x0, bytes0)) = before
+                && (bytes0 > bytes) == (x0 < x)
+            {
+                slope = (bytes - bytes0) / (x - x0);
+            }
+            before = Some((x, bytes));
+            let next = bracket.next((x + (aim - bytes) / slope).clamp(x * 0.4, x * 3.0));
+            match next {
+                Some(next) => quantised = self.quantise(&all.which, next, self.models.machine()),
+                None => break,
             }
         }
         best.map_or_else(|| self.coarsest(budget), Ok)
@@ -121,9 +137,14 @@ impl Encoder<'_> {
         }
     }
 
-    /// The last resort: the largest step.
+    /// The last resort: the largest step, and bits as dear as a search allows.
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        let attempt = self.attempt(&self.all(), *STEPS.end());
+        let (all, machine) = (self.all(), self.models.machine());
+        let price = (*STEPS.end(), 4 * LAMBDA);
+        let attempt = self.code(
+            Quantised::new(&self.parts, &self.cut, &all, price, machine),
+            &all,
+        );
         if attempt.len() <= budget {
             Ok(attempt)
         } else {
