@@ -18,8 +18,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) method: Option<Method>,
 
-    /// Coded: how much work goes into the code; by default best up to 2.5 megapixels, normal up to
-    /// 12.5, else fast
+    /// Coded: effort; the default is best up to 2.5 megapixels, normal up to 10, else fast
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) effort: Option<Effort>,
 

@@ -50,7 +50,8 @@ mod tests {
         let of = |size| CodedOptions::default().effort_for(size);
         assert_eq!(of((2000, 1250)), Effort::Best);
         assert_eq!(of((2001, 1250)), Effort::Normal);
-        assert_eq!(of((4000, 3000)), Effort::Normal);
+        assert_eq!(of((4000, 2500)), Effort::Normal);
+        assert_eq!(of((4000, 3000)), Effort::Fast);
         assert_eq!(of((8000, 6000)), Effort::Fast);
         let asked = CodedOptions {
             effort: Some(Effort::Best),
