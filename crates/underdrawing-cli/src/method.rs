@@ -86,12 +86,12 @@ impl MethodArgs {
         .find_map(|(given, flag)| given.then_some(flag))
     }
 
-    fn effort(&self) -> underdrawing::Effort {
-        match self.effort {
-            Some(Effort::Fast) => underdrawing::Effort::Fast,
-            Some(Effort::Normal) => underdrawing::Effort::Normal,
-            Some(Effort::Best) | None => underdrawing::Effort::Best,
-        }
+    fn effort(&self) -> Option<underdrawing::Effort> {
+        self.effort.map(|effort| match effort {
+            Effort::Fast => underdrawing::Effort::Fast,
+            Effort::Normal => underdrawing::Effort::Normal,
+            Effort::Best => underdrawing::Effort::Best,
+        })
     }
 
     fn network_balance(&self) -> anyhow::Result<underdrawing::Balance> {

@@ -84,7 +84,7 @@ fn code_with(
             }
         }
     }
-    let mut regressors = Vec::new();
+    let mut regressors = Regressors::default();
     let mut low_bands = low.to_vec();
     for (i, band) in coded.iter().enumerate() {
         let mut planes: Vec<Grid> = Vec::with_capacity(n_planes);
@@ -104,7 +104,7 @@ fn code_with(
                 with_simd(
                     #[inline(always)]
                     || {
-                        Regressors::fill(&mut regressors, &sources, &grid, y);
+                        regressors.fill(&sources, &grid, y);
                         model.code_row(
                             coder,
                             machine,

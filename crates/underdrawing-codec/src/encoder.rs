@@ -17,8 +17,16 @@ use quantised::Quantised;
 use thiserror::Error;
 
 /// Price of a bit (the Lagrange multiplier), times 65536, in squared widths of a quantiser, which
-/// is twice the step.
+/// is twice the step: for a step of up to four grey levels, and for one of twelve and more. With
+/// nearly all coefficients at zero, a lower one is better by 0.04 dB.
 const LAMBDA: u32 = 4260;
+const LAMBDA_COARSE: u32 = 3000;
+
+/// The usual price of a bit at a step.
+fn usual_price(step: u32) -> u32 {
+    let coarse = step.clamp(4 << 14, 12 << 14) - (4 << 14);
+    LAMBDA - (LAMBDA - LAMBDA_COARSE) * (coarse >> 8) / (8 << 6)
+}
 
 /// Typical length of a header.
 const HEADER_BYTES: usize = 22;
@@ -77,7 +85,8 @@ impl<'p> Encoder<'p> {
     pub fn new(picture: &'p Picture, effort: Effort) -> Self {
         let cut = Cut::new(picture.width(), picture.height());
         let colour = planes::colour_of(picture);
-        let parts = planes::transform(picture, colour.as_ref(), &cut);
+        let mut parts = planes::transform(picture, colour.as_ref(), &cut);
+        cut.copy_contexts(&mut parts);
         Self {
             picture,
             effort,
@@ -132,7 +141,8 @@ impl<'p> Encoder<'p> {
 
     /// Quantises some parts, the whole-picture part first among them.
     fn quantise(&self, which: &[usize], step: u32, machine: Machine) -> Quantised {
-        Quantised::new(&self.parts, &self.cut, which, (step, LAMBDA), machine)
+        let price = (step, usual_price(step));
+        Quantised::new(&self.parts, &self.cut, which, price, machine)
     }
 
     /// Quantises and codes some parts, the whole-picture part first among them.

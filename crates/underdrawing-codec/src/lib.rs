@@ -62,3 +62,21 @@ pub enum Effort {
     #[default]
     Best,
 }
+
+/// The most pixels that [`Effort::Best`] and [`Effort::Normal`] are worth the wait for: about six
+/// seconds on two cores.
+const MAX_BEST: usize = 2_500_000;
+const MAX_NORMAL: usize = 10_000_000;
+
+impl Effort {
+    /// The most effort for a picture of this size that nobody has to wait for: best up to 2.5
+    /// megapixels, normal up to 10, else fast.
+    #[must_use]
+    pub fn for_size(width: usize, height: usize) -> Self {
+        match width.saturating_mul(height) {
+            ..=MAX_BEST => Self::Best,
+            ..=MAX_NORMAL => Self::Normal,
+            _ => Self::Fast,
+        }
+    }
+}

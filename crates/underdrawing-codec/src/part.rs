@@ -210,6 +210,16 @@ impl Cut {
         plane
     }
 
+    /// Copies each stripe's rows of level 3 out of the whole-picture part, the first of `parts`.
+    pub(crate) fn copy_contexts(&self, parts: &mut [Part]) {
+        let (whole, stripes) = parts.split_at_mut(1);
+        for (i, stripe) in stripes.iter_mut().enumerate() {
+            for (plane, whole) in stripe.planes.iter_mut().zip(&whole[0].planes) {
+                self.copy_context(i, whole, plane);
+            }
+        }
+    }
+
     /// Copies stripe `i`'s rows of level 3 out of the whole-picture part's plane.
     pub(crate) fn copy_context(&self, i: usize, whole: &[i32], stripe: &mut [i32]) {
         let (whole_shape, shape) = (self.whole(), self.stripe(i));

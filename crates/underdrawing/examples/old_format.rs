@@ -46,7 +46,7 @@ fn coded(folder: &Path, effort: Effort) -> Result<(), Box<dyn Error>> {
         }
         let options = HideOptions::Coded(CodedOptions {
             password,
-            effort,
+            effort: Some(effort),
             ..CodedOptions::default()
         });
         let (container, revealed) = there_and_back(&cover, secret, &options)?;

@@ -14,7 +14,7 @@ use underdrawing::{
 fn coded(password: Option<&str>) -> HideOptions {
     HideOptions::Coded(CodedOptions {
         password: password.map(Password::new),
-        effort: Effort::Fast,
+        effort: Some(Effort::Fast),
         ..CodedOptions::default()
     })
 }
@@ -170,7 +170,7 @@ fn details_say_what_became_of_the_secret() {
     let (cover, secret) = (picture(60, 50, 1), picture(31, 40, 2));
     let options = HideOptions::Coded(CodedOptions {
         password: Some(Password::new("word")),
-        effort: Effort::Fast,
+        effort: Some(Effort::Fast),
         rate: CodedRate::RevealedDb(40.0),
     });
     let hidden = hide(&cover, &secret, &options, &mut Progress::ignore).unwrap();

@@ -18,7 +18,7 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) method: Option<Method>,
 
-    /// Coded: how much work goes into the code
+    /// Coded: effort; the default is best up to 2.5 megapixels, normal up to 10, else fast
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) effort: Option<Effort>,
 
@@ -61,7 +61,7 @@ pub(crate) enum Effort {
     Fast,
     /// In between
     Normal,
-    /// The best pictures; the default
+    /// The best pictures
     Best,
 }
 

@@ -5,7 +5,8 @@
 //! second coefficient. Regressors are divided by the expected size, so that strong edges nearby do
 //! not dominate.
 
-use super::regressors::Regressors;
+use super::regressors::N_LEFT;
+use crate::entropy::REGRESSORS;
 
 /// Number of regressors.
 const N: usize = 8;
@@ -14,11 +15,14 @@ const N: usize = 8;
 /// neighbours, the one above it, the low band's curvature, and the plane before.
 const CHOSEN: [usize; N] = [0, 1, 2, 3, 4, 5, 6, 12];
 
+/// The chosen regressors of a coefficient.
+pub(super) type Chosen = [i32; N];
+
 /// Largest magnitude of a normalised regressor or target; about 16 is expected.
 const LIMIT: i32 = 160;
 
 /// The ridge added to the sums' diagonal, which pulls weights towards zero like a few observations.
-const RIDGE: i64 = 2500;
+const RIDGE: i32 = 2500;
 
 /// Shifts by which sums decay across columns and down rows: to 7/8 at each. With 15/16 in either
 /// direction the rate is 0.1 % higher.
@@ -28,8 +32,8 @@ const DOWN: u32 = 3;
 /// Fraction bits of the triangular factor and the weights.
 const BITS: u32 = 16;
 
-/// Bound of the factor's entries, which keeps products within 64 bits.
-const FACTOR_LIMIT: i64 = 1 << 24;
+/// Bound of the factor's entries.
+const FACTOR_LIMIT: i32 = 1 << 24;
 
 /// Sums of products of the regressors, row by row; the last row holds those with the target.
 type Sums = [[i32; N]; N + 1];
@@ -49,14 +53,29 @@ pub(super) struct Local {
 /// Lets `to` decay and adds.
 #[inline(always)]
 fn fade(to: &mut Sums, add: &Sums, shift: u32) {
-    for (to, add) in to.iter_mut().zip(add) {
-        for i in 0..N {
-            to[i] += add[i] - (to[i] >> shift);
-        }
+    for (to, add) in to.as_flattened_mut().iter_mut().zip(add.as_flattened()) {
+        *to += add - (*to >> shift);
     }
 }
 
+/// A product without its [`BITS`] lowest bits.
+#[inline(always)]
+fn product(a: i32, b: i32) -> i32 {
+    ((i64::from(a) * i64::from(b)) >> BITS) as i32
+}
+
 impl Local {
+    /// The chosen regressors of column `x`; `near` are those that `row` lacks.
+    #[inline(always)]
+    pub(super) fn chosen(near: [i32; N_LEFT], row: &[Vec<i32>; REGRESSORS], x: usize) -> Chosen {
+        let mut chosen = [0; N];
+        chosen[..N_LEFT].copy_from_slice(&near);
+        for i in N_LEFT..N {
+            chosen[i] = row[CHOSEN[i]][x];
+        }
+        chosen
+    }
+
     pub(super) fn begin_band(&mut self, width: usize) {
         self.columns.clear();
         self.columns.resize(width, Sums::default());
@@ -76,10 +95,8 @@ impl Local {
         sum = Sums::default();
         for (above, column) in self.above.iter_mut().zip(&self.columns).rev() {
             // The column itself is in the first sum.
-            for i in 0..N + 1 {
-                for j in 0..N {
-                    above[i][j] += sum[i][j] - (sum[i][j] >> ACROSS);
-                }
+            for (above, sum) in above.as_flattened_mut().iter_mut().zip(sum.as_flattened()) {
+                *above += sum - (sum >> ACROSS);
             }
             fade(&mut sum, column, ACROSS);
         }
@@ -89,89 +106,86 @@ impl Local {
 
     /// The correction to the expected value, in the regressors' units with 8 more bits.
     #[inline(always)]
-    pub(super) fn predict(&mut self, regressors: &Regressors, x: usize) -> i32 {
+    pub(super) fn predict(&mut self, values: &Chosen, x: usize) -> i32 {
         if x.is_multiple_of(2) {
             self.solve(x);
         }
         let mut sum = 0;
         for i in 0..N {
-            sum += i64::from(self.weights[i]) * i64::from(regressors.values[CHOSEN[i]]);
+            sum += i64::from(self.weights[i]) * i64::from(values[i]);
         }
         (sum >> (BITS - 8)).clamp(-(1 << 24), 1 << 24) as i32
     }
 
     /// Learns from the expected value's error, in the regressors' units.
     #[inline(always)]
-    pub(super) fn learn(
-        &mut self,
-        regressors: &Regressors,
-        x: usize,
-        error: i32,
-        weight: i32,
-        shift: u32,
-    ) {
+    pub(super) fn learn(&mut self, values: &Chosen, x: usize, error: i32, weight: i32, shift: u32) {
         let scaled = |v: i32| ((v * weight) >> shift).clamp(-LIMIT, LIMIT);
         let mut chosen = [0; N];
         for i in 0..N {
-            chosen[i] = scaled(regressors.values[CHOSEN[i]]);
+            chosen[i] = scaled(values[i]);
         }
         let target = scaled(error);
-        let mut products = Sums::default();
+        let mut products = [chosen; N + 1];
         for i in 0..N {
-            for j in 0..N {
-                products[i][j] = chosen[i] * chosen[j];
+            for product in &mut products[i] {
+                *product *= chosen[i];
             }
-            products[N][i] = chosen[i] * target;
+        }
+        for product in &mut products[N] {
+            *product *= target;
         }
         fade(&mut self.left, &products, ACROSS);
         fade(&mut self.columns[x], &products, DOWN);
     }
 
+    /// Sums stay below 2^22: 160^2, times 128 for the decay in two directions. Sums of products are
+    /// positive semidefinite but for rounding, which the ridge exceeds, so elimination does not let
+    /// them grow, and 32 bits are enough for all but products.
     #[inline(always)]
     fn solve(&mut self, x: usize) {
         let above = &self.above[x];
-        let mut columns = [[0i64; N]; N];
-        let mut factor = [[0i64; N]; N];
+        let mut columns = [[0i32; N]; N];
+        let mut factor = [[0i32; N]; N];
         let mut inverses = [0i64; N];
-        let mut z = [0i64; N];
+        let mut z = [0i32; N];
         for i in 0..N {
-            z[i] = i64::from(above[N][i] + self.left[N][i]);
+            z[i] = above[N][i] + self.left[N][i];
         }
         for j in 0..N {
-            let mut column = [0i64; N];
+            let mut column = [0i32; N];
             for i in 0..N {
-                column[i] = i64::from(above[j][i] + self.left[j][i]);
+                column[i] = above[j][i] + self.left[j][i];
             }
             column[j] += RIDGE;
             for k in 0..j {
                 let by = factor[k][j];
                 for i in 0..N {
-                    column[i] -= (columns[k][i] * by) >> BITS;
+                    column[i] -= product(columns[k][i], by);
                 }
             }
             let pivot = column[j].max(RIDGE / 2);
-            let inverse = (1i64 << 40) / pivot;
+            let inverse = (1i64 << 40) / i64::from(pivot);
             for i in 0..N {
-                let entry = (column[i] * inverse) >> (40 - BITS);
+                // Below 2^31, since columns are below 2^24 and inverses below 2^30.
+                let entry = ((i64::from(column[i]) * inverse) >> (40 - BITS)) as i32;
                 factor[j][i] = entry.clamp(-FACTOR_LIMIT, FACTOR_LIMIT);
             }
             let zj = z[j];
             for i in j + 1..N {
-                z[i] -= (factor[j][i] * zj) >> BITS;
+                z[i] -= product(factor[j][i], zj);
             }
             columns[j] = column;
             inverses[j] = inverse;
         }
         for j in (0..N).rev() {
-            let mut value = (z[j] * inverses[j]) >> (40 - BITS);
+            let mut value = (i64::from(z[j]) * inverses[j]) >> (40 - BITS);
             for i in j + 1..N {
-                value -= (factor[j][i] * z[i]) >> BITS;
+                value -= i64::from(product(factor[j][i], z[i]));
             }
-            z[j] = value.clamp(-(2 << BITS), 2 << BITS);
+            z[j] = value.clamp(-(2 << BITS), 2 << BITS) as i32;
         }
-        for i in 0..N {
-            self.weights[i] = z[i] as i32;
-        }
+        self.weights = z;
     }
 }
 
@@ -190,8 +204,8 @@ mod tests {
         for y in 0..24 {
             local.begin_row();
             for x in 0..width {
-                let mut regressors = Regressors::default();
-                for value in &mut regressors.values {
+                let mut values = [0; N];
+                for value in &mut values {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     *value = (state >> 27) as i32 - 16;
                 }
@@ -199,8 +213,8 @@ mod tests {
                     local.solve(x);
                     found[x / 32] = local.weights[0];
                 }
-                let error = if x < 32 { regressors.values[0] / 2 } else { 0 };
-                local.learn(&regressors, x, error, 1 << 12, 12);
+                let error = if x < 32 { values[0] / 2 } else { 0 };
+                local.learn(&values, x, error, 1 << 12, 12);
             }
         }
         assert!((22_000..36_000).contains(&found[0]), "{found:?}");
@@ -216,12 +230,9 @@ mod tests {
             local.begin_row();
             for x in 0..40 {
                 let sign = if (x * 7 + y) % 3 == 0 { 1 } else { -1 };
-                let regressors = Regressors {
-                    values: [sign * (1 << 14); 16],
-                    ..Regressors::default()
-                };
-                local.predict(&regressors, x);
-                local.learn(&regressors, x, (1 << 14) * sign, 1 << 13, 12);
+                let values = [sign * (1 << 14); N];
+                local.predict(&values, x);
+                local.learn(&values, x, (1 << 14) * sign, 1 << 13, 12);
             }
         }
     }

@@ -7,17 +7,20 @@ use crate::entropy::REGRESSORS;
 /// Fraction bits of regressors.
 pub(super) const BITS: u32 = 4;
 
-/// Places of the two neighbours to the left, which are known only while the row is coded.
-pub(super) const LEFT: usize = 0;
-pub(super) const LEFT_2: usize = 1;
+/// The first regressors are the neighbours to the left, nearest first. They are known only while the
+/// row is coded.
+pub(super) const N_LEFT: usize = 2;
 
-/// The regressors of one coefficient.
-#[derive(Clone, Copy, Debug, Default)]
+/// One regressor for each coefficient of a row.
+type Columns = [Vec<i32>; REGRESSORS];
+
+/// The regressors of a row's coefficients.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Regressors {
-    /// Those that its magnitude is predicted from.
-    pub(super) sizes: [i32; REGRESSORS],
-    /// Those that its value is predicted from.
-    pub(super) values: [i32; REGRESSORS],
+    /// Those that magnitudes are predicted from.
+    pub(super) sizes: Columns,
+    /// Those that values are predicted from.
+    pub(super) values: Columns,
 }
 
 /// The grids that the regressors of one band and plane are taken from.
@@ -73,24 +76,28 @@ enum Kind {
 }
 
 impl Regressors {
-    /// Fills in row `y`.
+    /// Fills in row `y`, but for the neighbours to the left.
     #[inline(always)]
-    pub(super) fn fill(row: &mut Vec<Self>, sources: &Sources, own: &Grid, y: usize) {
-        row.clear();
-        row.resize(own.width, Self::default());
+    pub(super) fn fill(&mut self, sources: &Sources, own: &Grid, y: usize) {
+        for column in self.sizes.iter_mut().chain(&mut self.values) {
+            column.clear();
+            column.resize(own.width, 0);
+        }
         let y = y as i32;
         let (above, above_2) = (own.wide(y - 1), own.wide(y - 2));
-        for (x, to) in row.iter_mut().enumerate() {
-            let at = x + MARGIN;
-            let causal = [above[at], above[at - 1], above[at + 1], above_2[at]];
-            for (i, n) in causal.into_iter().enumerate() {
-                to.sizes[2 + i] = n.abs() << BITS;
-                to.values[2 + i] = n << BITS;
-            }
-            to.sizes[15] = 1 << BITS;
+        let causal = [
+            &above[MARGIN..],
+            &above[MARGIN - 1..],
+            &above[MARGIN + 1..],
+            &above_2[MARGIN..],
+        ];
+        for (i, row) in causal.into_iter().enumerate() {
+            scale(&mut self.values[2 + i], row);
+            scale_sizes(&mut self.sizes[2 + i], row);
         }
+        self.sizes[15].fill(1 << BITS);
         if let Some(parent) = sources.parent {
-            Self::fill_parent(row, parent, y);
+            self.fill_parent(parent, y);
         }
         for (i, sibling) in sources.siblings.into_iter().enumerate() {
             if let Some(sibling) = sibling.filter(|s| (y as usize) < s.height) {
@@ -99,32 +106,46 @@ impl Regressors {
                     (_, 0) => Kind::HlForHh,
                     _ => Kind::LhForHh,
                 };
-                Self::fill_sibling(row, sibling, y, i, kind);
+                self.fill_sibling(sibling, y, i, kind);
             }
         }
         if let Some(low) = &sources.low {
-            Self::fill_low(row, low, y, sources, sources.earlier.is_empty());
+            self.fill_low(low, y, sources.orientation, sources.earlier.is_empty());
         }
         for (i, earlier) in sources.earlier.iter().enumerate() {
-            Self::fill_earlier(row, earlier, y, i);
+            self.fill_earlier(earlier, y, i);
+        }
+    }
+
+    /// Fills in the neighbours to the left, once the row `seen` is coded.
+    #[inline(always)]
+    pub(super) fn fill_left(&mut self, seen: &[i32]) {
+        for i in 0..N_LEFT {
+            let n = seen.len().saturating_sub(i + 1);
+            let at = seen.len() - n;
+            scale(&mut self.values[i][at..], &seen[..n]);
+            scale_sizes(&mut self.sizes[i][at..], &seen[..n]);
         }
     }
 
     #[inline(always)]
-    fn fill_parent(row: &mut [Self], parent: &Grid, y: i32) {
+    fn fill_parent(&mut self, parent: &Grid, y: i32) {
         let py = (y / 2).min(parent.height as i32 - 1);
         let rows = [parent.wide(py - 1), parent.wide(py), parent.wide(py + 1)];
-        for (x, to) in row.iter_mut().enumerate() {
+        let (here, next) = self.sizes[6..8].split_at_mut(1);
+        for (x, (to, around)) in here[0].iter_mut().zip(&mut next[0]).enumerate() {
             let at = (x / 2).min(parent.width - 1) + MARGIN;
-            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
-            let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
-            to.sizes[6] = here.abs() << BITS;
-            to.sizes[7] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
+            *to = rows[1][at].abs() << BITS;
+            *around = (rows[0][at].abs()
+                + rows[2][at].abs()
+                + rows[1][at - 1].abs()
+                + rows[1][at + 1].abs())
+                << (BITS - 2);
         }
     }
 
     #[inline(always)]
-    fn fill_sibling(row: &mut [Self], sibling: &Grid, y: i32, i: usize, kind: Kind) {
+    fn fill_sibling(&mut self, sibling: &Grid, y: i32, i: usize, kind: Kind) {
         let y2 = (y + 2).min(sibling.height as i32 + 1);
         let rows = [
             sibling.wide(y - 1),
@@ -132,91 +153,204 @@ impl Regressors {
             sibling.wide(y + 1),
             sibling.wide(y2),
         ];
-        let width = sibling.width;
-        for (x, to) in row.iter_mut().enumerate().take(width) {
+        let n = self.values[0].len().min(sibling.width);
+        scale_sizes(&mut self.sizes[8 + 2 * i][..n], &rows[1][MARGIN..]);
+        add_around(
+            &mut self.sizes[9 + 2 * i][..n],
+            [rows[0], rows[1], rows[2]],
+            BITS - 2,
+        );
+        let to = &mut self.values[9 + i][..n];
+        let column = |at: usize| rows[1][at] + rows[2][at] - rows[0][at] - rows[3][at];
+        for (x, to) in to.iter_mut().enumerate() {
             let at = x + MARGIN;
-            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
-            let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
-            to.sizes[8 + 2 * i] = here.abs() << BITS;
-            to.sizes[9 + 2 * i] = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
-            let column = |at: usize| rows[1][at] + rows[2][at] - rows[0][at] - rows[3][at];
-            to.values[9 + i] = match kind {
+            *to = match kind {
                 Kind::HlForLh => (column(at) + column(at - 1)) << (BITS - 1),
                 Kind::HlForHh => column(at) << BITS,
-                Kind::LhForHh => (here + right - left - rows[1][at + 2]) << BITS,
+                Kind::LhForHh => across(rows[1], at) << BITS,
             };
         }
     }
 
     /// Gradients and curvatures of the low band around the detail.
     #[inline(always)]
-    fn fill_low(row: &mut [Self], low: &Grid, y: i32, sources: &Sources, first_plane: bool) {
-        let limit = |v: i32| v.clamp(-(MAX_SEEN << BITS), MAX_SEEN << BITS);
-        let (h, w) = (low.height as i32, low.width);
+    fn fill_low(&mut self, low: &Grid, y: i32, orientation: Orientation, first_plane: bool) {
+        let h = low.height as i32;
         let rows: [&[i32]; 6] = std::array::from_fn(|i| low.wide((y + i as i32 - 2).min(h + 2)));
-        for (x, to) in row.iter_mut().enumerate() {
-            let at = x.min(w - 1) + MARGIN;
-            // Second differences centred between two columns of a row, or two rows of a column.
-            let across = |r: &[i32]| r[at] + r[at + 1] - r[at - 1] - r[at + 2];
-            let across_2 = |r: &[i32]| r[at - 1] + r[at + 2] - r[at - 2] - r[at + 3];
-            let down = |x: usize| rows[2][x] + rows[3][x] - rows[1][x] - rows[4][x];
-            let down_2 = |x: usize| rows[1][x] + rows[4][x] - rows[0][x] - rows[5][x];
-            let [a, b, c] = match sources.orientation {
-                Orientation::Hl => [
-                    across(rows[2]),
-                    across_2(rows[2]),
-                    (across(rows[1]) + across(rows[3])) / 2,
-                ],
-                Orientation::Lh => [down(at), down_2(at), (down(at - 1) + down(at + 1)) / 2],
-                Orientation::Hh | Orientation::Ll => {
-                    let (a, b) = (
-                        across(rows[2]) + across(rows[3]),
-                        across(rows[1]) + across(rows[4]),
-                    );
-                    [(a - b) / 2, a / 2, (down(at) + down(at + 1)) / 2]
+        let [a, b, c] = [6, 7, 8];
+        let width = low.width;
+        let hl = orientation == Orientation::Hl;
+        let v = &mut self.values;
+        match orientation {
+            Orientation::Hl => {
+                let [_, above, row, below, ..] = rows;
+                each_inside(
+                    &mut v[a],
+                    width,
+                    #[inline(always)]
+                    |at| limit(across(row, at)),
+                );
+                each_inside(
+                    &mut v[b],
+                    width,
+                    #[inline(always)]
+                    |at| limit(row[at - 1] + row[at + 2] - row[at - 2] - row[at + 3]),
+                );
+                each_inside(
+                    &mut v[c],
+                    width,
+                    #[inline(always)]
+                    |at| limit((across(above, at) + across(below, at)) / 2),
+                );
+            }
+            Orientation::Lh => {
+                each_inside(
+                    &mut v[a],
+                    width,
+                    #[inline(always)]
+                    |at| limit(down(&rows, at)),
+                );
+                each_inside(
+                    &mut v[b],
+                    width,
+                    #[inline(always)]
+                    |at| limit(rows[1][at] + rows[4][at] - rows[0][at] - rows[5][at]),
+                );
+                each_inside(
+                    &mut v[c],
+                    width,
+                    #[inline(always)]
+                    |at| limit((down(&rows, at - 1) + down(&rows, at + 1)) / 2),
+                );
+            }
+            Orientation::Hh | Orientation::Ll => {
+                each_inside(
+                    &mut v[b],
+                    width,
+                    #[inline(always)]
+                    |at| across(rows[2], at) + across(rows[3], at),
+                );
+                each_inside(
+                    &mut v[a],
+                    width,
+                    #[inline(always)]
+                    |at| across(rows[1], at) + across(rows[4], at),
+                );
+                let [outer, inner] = &mut v[a..=b] else {
+                    unreachable!("two slots were asked for")
+                };
+                for (outer, inner) in outer.iter_mut().zip(inner) {
+                    *outer = limit((*inner - *outer) / 2);
+                    *inner = limit(*inner / 2);
                 }
-            };
-            to.values[6] = limit(a);
-            to.values[7] = limit(b);
-            to.values[8] = limit(c);
-            let here = rows[2][at];
-            let horizontal = limit(rows[2][at + 1] - here).abs();
-            let vertical = limit(rows[3][at] - here).abs();
-            let hl = sources.orientation == Orientation::Hl;
-            let n_free = if first_plane {
-                12
-            } else if hl {
-                8
-            } else if sources.orientation == Orientation::Lh {
-                10
+                each_inside(
+                    &mut v[c],
+                    width,
+                    #[inline(always)]
+                    |at| limit((down(&rows, at) + down(&rows, at + 1)) / 2),
+                );
+            }
+        }
+        // The slots of the magnitude's regressors that are free.
+        let free = match (first_plane, orientation) {
+            (true, _) => 12..15,
+            (false, Orientation::Hl) => 8..11,
+            (false, Orientation::Lh) => 10..12,
+            (false, _) => return,
+        };
+        for (i, to) in self.sizes[free].iter_mut().enumerate() {
+            if i == 0 {
+                for (to, &v) in to.iter_mut().zip(&self.values[a]) {
+                    *to = v.abs();
+                }
+            } else if (i == 1) == hl {
+                each_inside(
+                    to,
+                    width,
+                    #[inline(always)]
+                    |at| limit(rows[2][at + 1] - rows[2][at]).abs(),
+                );
             } else {
-                0
-            };
-            if n_free > 0 {
-                to.sizes[n_free] = limit(a).abs();
-                to.sizes[n_free + 1] = if hl { horizontal } else { vertical };
-                if n_free != 10 {
-                    to.sizes[n_free + 2] = if hl { vertical } else { horizontal };
-                }
+                each_inside(
+                    to,
+                    width,
+                    #[inline(always)]
+                    |at| limit(rows[3][at] - rows[2][at]).abs(),
+                );
             }
         }
     }
 
     #[inline(always)]
-    fn fill_earlier(row: &mut [Self], earlier: &Grid, y: i32, i: usize) {
+    fn fill_earlier(&mut self, earlier: &Grid, y: i32, i: usize) {
         let rows = [earlier.wide(y - 1), earlier.wide(y), earlier.wide(y + 1)];
-        for (x, to) in row.iter_mut().enumerate() {
-            let at = x + MARGIN;
-            let (up, here, down) = (rows[0][at], rows[1][at], rows[2][at]);
-            let (left, right) = (rows[1][at - 1], rows[1][at + 1]);
-            let around = (up.abs() + down.abs() + left.abs() + right.abs()) << (BITS - 2);
-            to.values[12 + i] = here << BITS;
-            if i == 0 {
-                to.sizes[12] = here.abs() << BITS;
-                to.sizes[13] = around;
-            } else {
-                to.sizes[14] = (here.abs() << (BITS - 1)) + (around >> 1);
+        scale(&mut self.values[12 + i], &rows[1][MARGIN..]);
+        if i == 0 {
+            scale_sizes(&mut self.sizes[12], &rows[1][MARGIN..]);
+            add_around(&mut self.sizes[13], rows, BITS - 2);
+        } else {
+            let to = &mut self.sizes[14];
+            add_around(to, rows, BITS - 3);
+            for (to, n) in to.iter_mut().zip(&rows[1][MARGIN..]) {
+                *to += n.abs() << (BITS - 1);
             }
         }
+    }
+}
+
+/// A gradient or curvature within its bounds.
+#[inline(always)]
+fn limit(v: i32) -> i32 {
+    v.clamp(-(MAX_SEEN << BITS), MAX_SEEN << BITS)
+}
+
+/// The second difference centred between two columns of a row.
+#[inline(always)]
+fn across(row: &[i32], at: usize) -> i32 {
+    row[at] + row[at + 1] - row[at - 1] - row[at + 2]
+}
+
+/// The second difference centred between the third and the fourth of six rows.
+#[inline(always)]
+fn down(rows: &[&[i32]; 6], at: usize) -> i32 {
+    rows[2][at] + rows[3][at] - rows[1][at] - rows[4][at]
+}
+
+/// Computes each number of a row from its place in the rows, with margins, of a grid of `width`
+/// columns, the last of which is repeated.
+#[inline(always)]
+fn each_inside(to: &mut [i32], width: usize, of: impl Fn(usize) -> i32) {
+    let (inside, outside) = to.split_at_mut(to.len().min(width));
+    for (x, to) in inside.iter_mut().enumerate() {
+        *to = of(x + MARGIN);
+    }
+    if !outside.is_empty() {
+        outside.fill(of(width - 1 + MARGIN));
+    }
+}
+
+/// A row with fraction bits.
+#[inline(always)]
+fn scale(to: &mut [i32], row: &[i32]) {
+    for (to, &n) in to.iter_mut().zip(row) {
+        *to = n << BITS;
+    }
+}
+
+/// A row's magnitudes with fraction bits.
+#[inline(always)]
+fn scale_sizes(to: &mut [i32], row: &[i32]) {
+    for (to, &n) in to.iter_mut().zip(row) {
+        *to = n.abs() << BITS;
+    }
+}
+
+/// Adds the magnitudes of the four neighbours in a grid's rows above, here and below.
+#[inline(always)]
+fn add_around(to: &mut [i32], [above, here, below]: [&[i32]; 3], bits: u32) {
+    let vertical = above[MARGIN..].iter().zip(&below[MARGIN..]);
+    let horizontal = here[MARGIN - 1..].iter().zip(&here[MARGIN + 1..]);
+    for ((to, (a, b)), (c, d)) in to.iter_mut().zip(vertical).zip(horizontal) {
+        *to += (a.abs() + b.abs() + c.abs() + d.abs()) << bits;
     }
 }

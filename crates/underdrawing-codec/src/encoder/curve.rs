@@ -1,6 +1,6 @@
 //! An estimate of quality against size, from a few small crops and without range coding.
 
-use super::{LAMBDA, Quantised};
+use super::{Quantised, usual_price};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::quantise::Machine;
@@ -49,7 +49,7 @@ impl RateCurve {
             let parts = planes::transform(crop, colour.as_ref(), &cut);
             let all: Vec<usize> = (0..parts.len()).collect();
             let measure = |step| {
-                let price = (step, LAMBDA);
+                let price = (step, usual_price(step));
                 let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
                 let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
                 let parts = &quantised.parts;

@@ -1,6 +1,7 @@
 //! A quantised picture: its multiples of one step, and the bytes that they take.
 
 use super::Encoder;
+use crate::bands::{Band, STRIPE_LEVELS};
 use crate::best::LowBand;
 use crate::entropy::RangeCoder;
 use crate::fast;
@@ -52,12 +53,7 @@ impl Quantised {
         for (&i, part) in which.iter().zip(found) {
             self.parts[i] = part;
         }
-        let (whole, stripes) = self.parts.split_at_mut(1);
-        for &i in which.iter().filter(|&&i| i > 0) {
-            for (plane, whole) in stripes[i - 1].planes.iter_mut().zip(&whole[0].planes) {
-                cut.copy_context(i - 1, whole, plane);
-            }
-        }
+        cut.copy_contexts(&mut self.parts);
     }
 
     /// Bytes that the fast model would take for the coefficients of some parts.
@@ -122,11 +118,18 @@ fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rate
     let contexts = BandContext::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
-    for context in &contexts {
-        let size = step::of_band(step, &context.band);
+    // A stripe's level 3, which its level 2 looks at, is rounded too.
+    let context_bands: Vec<Band> = if part.whole {
+        Vec::new()
+    } else {
+        let parents = contexts.iter().filter_map(|c| c.parent);
+        parents.filter(|band| band.level > STRIPE_LEVELS).collect()
+    };
+    for band in contexts.iter().map(|c| c.band).chain(context_bands) {
+        let size = step::of_band(step, &band);
         for (p, plane) in part.planes.iter().enumerate() {
-            for y in 0..context.band.height {
-                let row = context.band.row(y)..context.band.row(y) + context.band.width;
+            for y in 0..if band.width == 0 { 0 } else { band.height } {
+                let row = band.row(y)..band.row(y) + band.width;
                 let targets = &mut targets.planes[p][row.clone()];
                 let magnitudes = &mut magnitudes[p][row.clone()];
                 with_simd(

@@ -1,26 +1,30 @@
 //! Searches for the step that fills a budget or just meets an error.
 
-use super::{Attempt, EncodeError, Encoder, Quantised, guess, usual_ratio};
+use super::{Attempt, EncodeError, Encoder, LAMBDA, Quantised, guess, usual_ratio};
 use crate::header::STEPS;
+use crate::models::Models;
 use crate::quantise::Machine;
 
-/// The most full codings. The first one gives the ratio to the fast model's size, so the second is
-/// usually the last.
-const MAX_ROUNDS: usize = 5;
+/// The most full codings once one fits. The first one gives the ratio to the fast model's size, so
+/// the second is usually the last.
+const MAX_ROUNDS: usize = 4;
 
 /// The most steps tried in one search.
 const MAX_TRIES: usize = 14;
 
-/// One in this many bytes of the budget may stay unused. These pictures are small, so coding them
-/// again is quick.
-const SLACK: usize = 2048;
+/// Bytes of the budget that may stay unused: a few, and one in this many.
+const FEW: usize = 5;
+const SLACK: usize = 768;
 
-/// Tolerance of a search, as a share of the fast model's bytes.
-const CLOSE: f64 = 0.0001;
+/// Tolerance of the search for a first step, as a share of the fast model's bytes. How they compare
+/// with another model's is not known better before the first coding.
+const CLOSE: f64 = 0.02;
 
-/// Bytes that each nonzero coefficient adds when the step shrinks by a factor of e, measured near
-/// 4.75 bits per pixel. It serves for the first guess only; after that, two sizes give the slope.
-const BYTES_A_COEFFICIENT: f64 = 0.33;
+/// Bytes that each nonzero coefficient and each other one adds when the step shrinks by a factor of
+/// e: together 0.6 for each nonzero one at 0.15 bits a pixel, 0.3 at 4.75. They serve for the first
+/// guess only; after that, two sizes give the slope.
+const BYTES_A_NONZERO: f64 = 0.28;
+const BYTES_A_ZERO: f64 = 0.0043;
 
 /// The bracket of a search over a function that falls with the step.
 struct Bracket {
@@ -50,6 +54,21 @@ impl Bracket {
     }
 }
 
+/// The step at which bytes reach `aim`, given their slope. Their curve is nearly straight over the
+/// step's reciprocal, up to some distance.
+fn wanted_step((step, bytes): (f64, f64), aim: f64, slope: f64) -> f64 {
+    step / (1.0 - (aim - bytes) / (slope * step)).clamp(1.0 / 3.0, 2.5)
+}
+
+/// The slope of such a curve at the second of two steps; `otherwise` where it does not fall.
+fn slope_between((x0, bytes0): (f64, f64), (x, bytes): (f64, f64), otherwise: f64) -> f64 {
+    if (bytes0 > bytes) == (x0 < x) && bytes0 != bytes {
+        (bytes - bytes0) / (1.0 / x0 - 1.0 / x) / (x * x)
+    } else {
+        otherwise
+    }
+}
+
 /// Parts that stand for the whole picture in a search.
 pub(super) struct Subset {
     /// The whole-picture part, then stripes.
@@ -76,32 +95,47 @@ impl Encoder<'_> {
             which: self.all(),
             scale: 1.0,
         };
+        let allowance = FEW + budget / SLACK;
+        let mut aim = budget.saturating_sub(allowance / 2) as f64;
+        let coded = (aim - self.overhead() as f64).max(0.0);
+        let wanted = coded / usual_ratio(self.models);
+        let close = if self.models == Models::Fast {
+            allowance as f64 / 2.0 / wanted.max(1.0) // It is the size itself.
+        } else {
+            CLOSE
+        };
+        let found = self.step_for_bytes(&all, wanted, self.first_step(coded), close);
+        let mut slope = found.slope * usual_ratio(self.models);
+        let mut quantised = self.machined(found.quantised);
+        let mut bracket = Bracket::new();
         let mut best: Option<Attempt> = None;
-        let mut ratio = usual_ratio(self.models);
-        let mut step = self.first_step(budget as f64);
-        let allowance = budget / SLACK;
-        let mut margin = allowance / 2;
-        for round in 0..MAX_ROUNDS {
-            let aim = budget.saturating_sub(margin + self.overhead()) as f64 / ratio;
-            let found = self.step_for_bytes(&all, aim, step, CLOSE);
-            if round > 0 && found.quantised.step == step {
-                break; // The result would be the same.
-            }
-            step = found.quantised.step;
-            let attempt = self.code(self.machined(found.quantised), &all.which);
+        let mut before: Option<(f64, f64)> = None;
+        for round in 1.. {
+            let step = quantised.step;
+            let attempt = self.code(quantised, &all.which);
             let length = attempt.len();
-            ratio = length.saturating_sub(self.overhead()) as f64 / found.bytes.max(1.0);
-            if length > budget {
-                margin += allowance / 4;
+            if length <= budget {
+                let fills = length + allowance >= budget;
+                bracket.high = step;
+                if best.as_ref().is_none_or(|best| best.len() < length) {
+                    best = Some(attempt);
+                }
+                if fills || step == *STEPS.start() {
+                    break;
+                }
+            } else {
+                bracket.low = step;
+                aim -= allowance as f64 / 4.0;
             }
-            if length <= budget && length + allowance >= budget {
-                return Ok(attempt);
-            }
-            if length <= budget && best.as_ref().is_none_or(|best| best.len() < length) {
-                best = Some(attempt);
-            }
-            if step == *STEPS.start() || step == *STEPS.end() {
+            if round >= MAX_ROUNDS && best.is_some() {
                 break;
+            }
+            let (x, bytes) = (f64::from(step), length as f64);
+            slope = before.map_or(slope, |before| slope_between(before, (x, bytes), slope));
+            before = Some((x, bytes));
+            match bracket.next(wanted_step((x, bytes), aim, slope)) {
+                Some(next) => quantised = self.quantise(&all.which, next, self.models.machine()),
+                None => break,
             }
         }
         best.map_or_else(|| self.coarsest(budget), Ok)
@@ -121,9 +155,14 @@ impl Encoder<'_> {
         }
     }
 
-    /// The last resort: the largest step.
+    /// The last resort: the largest step, and bits as dear as a search allows.
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        let attempt = self.attempt(&self.all(), *STEPS.end());
+        let (all, machine) = (self.all(), self.models.machine());
+        let price = (*STEPS.end(), 4 * LAMBDA);
+        let attempt = self.code(
+            Quantised::new(&self.parts, &self.cut, &all, price, machine),
+            &all,
+        );
         if attempt.len() <= budget {
             Ok(attempt)
         } else {
@@ -141,10 +180,13 @@ impl Encoder<'_> {
         let counted: f64 = bytes.iter().sum();
         let all = bytes[0] + subset.scale * (counted - bytes[0]);
         let n_nonzero = quantised.n_nonzero() as f64 * all / counted.max(1.0);
+        let n_planes = self.parts[0].planes.len();
+        let n_all = (self.picture.width() * self.picture.height() * n_planes) as f64;
+        let gain = BYTES_A_NONZERO * n_nonzero + BYTES_A_ZERO * n_all + 1.0;
         Try {
             quantised,
             bytes: all,
-            slope: -BYTES_A_COEFFICIENT * (n_nonzero + 1.0) / f64::from(step),
+            slope: -gain / f64::from(step),
         }
     }
 
@@ -152,14 +194,12 @@ impl Encoder<'_> {
     pub(super) fn step_for_bytes(&self, subset: &Subset, aim: f64, first: u32, close: f64) -> Try {
         let mut bracket = Bracket::new();
         let mut step = first;
-        let mut before: Option<(u32, f64)> = None;
+        let mut before: Option<(f64, f64)> = None;
         for _ in 0..MAX_TRIES {
             let mut found = self.try_step(subset, step);
             let (x, bytes) = (f64::from(step), found.bytes);
-            if let Some((x0, bytes0)) = before
-                && (bytes0 > bytes) == (x0 < step)
-            {
-                found.slope = (bytes - bytes0) / (x - f64::from(x0));
+            if let Some(before) = before {
+                found.slope = slope_between(before, (x, bytes), found.slope);
             }
             if (bytes - aim).abs() <= aim * close {
                 return found;
@@ -169,10 +209,8 @@ impl Encoder<'_> {
             } else {
                 bracket.high = step;
             }
-            before = Some((step, bytes));
-            // Far from the aim the curve bends too much for its tangent to help.
-            let wanted = (x + (aim - bytes) / found.slope).clamp(x * 0.4, x * 3.0);
-            match bracket.next(wanted) {
+            before = Some((x, bytes));
+            match bracket.next(wanted_step((x, bytes), aim, found.slope)) {
                 Some(next) => step = next,
                 None => break,
             }

@@ -5,7 +5,7 @@
 //! are coded again at another price of a bit, to use up what is left.
 
 use super::rate::Subset;
-use super::{Attempt, Encoder, LAMBDA, guess, usual_ratio};
+use super::{Attempt, Encoder, guess, usual_price, usual_ratio};
 use crate::header::STEPS;
 use crate::models::Models;
 use crate::quantise::Machine;
@@ -75,7 +75,7 @@ impl Encoder<'_> {
             let step = (wanted as u32).clamp(*STEPS.start(), *STEPS.end());
             attempt = self.attempt(&rest, step);
         } else {
-            self.add(&mut attempt, &rest, LAMBDA);
+            self.add(&mut attempt, &rest, usual_price(step));
             if fills(&attempt, budget) {
                 return Some(attempt);
             }
@@ -125,12 +125,13 @@ impl Encoder<'_> {
     ) -> Option<Attempt> {
         let others = attempt.len() - attempt.len_of(pilots);
         let aim = budget.checked_sub(others + budget / SLACK / 2)? as f64;
-        let (mut price, mut bytes) = (f64::from(LAMBDA), before);
+        let usual = f64::from(usual_price(attempt.quantised.step));
+        let (mut price, mut bytes) = (usual, before);
         let mut slope = -GROWTH * bytes / price;
         for round in 0..MAX_ADJUSTMENTS {
             let wanted = price + (aim - bytes) / slope;
             let next = wanted.clamp(price * 0.5, price * 2.0);
-            let bounds = f64::from(LAMBDA) / 4.0..=f64::from(LAMBDA) * 4.0;
+            let bounds = usual / 4.0..=usual * 4.0;
             if !bounds.contains(&next) {
                 return None;
             }

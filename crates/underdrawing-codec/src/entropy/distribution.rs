@@ -14,7 +14,8 @@ const LN_2: i32 = 177;
 const EXP_STEP: u64 = 1_171_077_376_484_718_872;
 
 /// `softplus(-x)` in 1/256 for `x` in steps of 1/64 from 0 to 8, taken at the middle of the step.
-static SOFTPLUS: [i16; 512] = softplus_table();
+const SOFTPLUS_TABLE: [i16; 512] = softplus_table();
+static SOFTPLUS: [i16; 512] = SOFTPLUS_TABLE;
 
 /// `G(x) - x` in 1/256, at the place [`float_index`] of `x`.
 static LOG_EXP_M1: [i16; 32 * 24] = log_exp_m1_table();
@@ -55,54 +56,113 @@ pub(crate) struct Logistic {
     pub(crate) inverse: i32,
 }
 
-impl Logistic {
-    /// `x / scale` in 1/256 for `x` in 1/256 of a cell.
+/// Guesses side by side.
+///
+/// Each question is answered step by step for all of them, so that everything but the lookups in
+/// tables fills vectors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Guesses<const N: usize> {
+    means: [i32; N],
+    inverses: [i32; N],
+}
+
+impl<const N: usize> Guesses<N> {
+    /// Up to `N` guesses; others that mean nothing fill the rest.
     #[inline(always)]
-    fn scaled(self, x: i32) -> i32 {
-        ((i64::from(x) * i64::from(self.inverse)) >> 16).clamp(-(1 << 20), 1 << 20) as i32
+    pub(crate) fn of(guesses: &[Logistic]) -> Self {
+        let mut all = Self {
+            means: [0; N],
+            inverses: [1; N],
+        };
+        for (i, guess) in guesses.iter().enumerate() {
+            all.means[i] = guess.mean;
+            all.inverses[i] = guess.inverse;
+        }
+        all
     }
 
-    /// The same for `x > 0`, with 8 more fraction bits.
+    /// The guesses at a number's negative.
     #[inline(always)]
-    fn scaled_fine(self, x: i32) -> u32 {
-        ((i64::from(x) * i64::from(self.inverse)) >> 8).clamp(1, (1 << 28) - 1) as u32
+    pub(crate) fn negated(mut self) -> Self {
+        for mean in &mut self.means {
+            *mean = -*mean;
+        }
+        self
+    }
+
+    /// `x / scale` in 1/256 for `x` in 1/256 of a cell.
+    #[inline(always)]
+    fn scaled(&self, x: [i32; N]) -> [i32; N] {
+        each(|i| {
+            let product = i64::from(x[i]) * i64::from(self.inverses[i]);
+            (product >> 16).clamp(-(1 << 20), 1 << 20) as i32
+        })
+    }
+
+    /// The same for the distance from the mean.
+    #[inline(always)]
+    fn scaled_from_mean(&self, x: i32) -> [i32; N] {
+        self.scaled(each(|i| x - self.means[i]))
+    }
+
+    /// `G(x / scale)` for `x > 0`.
+    #[inline(always)]
+    fn log_exp_m1(&self, x: i32) -> [i32; N] {
+        let fine: [u32; N] = each(|i| {
+            let product = i64::from(x) * i64::from(self.inverses[i]);
+            (product >> 8).clamp(1, (1 << 28) - 1) as u32
+        });
+        each(|i| log_exp_m1(fine[i]))
     }
 
     /// Log odds of `v != 0`.
     #[inline(always)]
-    pub(crate) fn nonzero(self, cells: Cells) -> i32 {
-        let c = self.scaled(self.mean).abs();
-        let d = self.scaled(cells.first);
+    pub(crate) fn nonzero(&self, cells: Cells) -> [i32; N] {
+        let c = self.scaled(self.means).map(i32::abs);
+        let d = self.scaled([cells.first; N]);
         // ln((cosh c + e^-d) / sinh d)
-        let cosh = c + softplus_below(2 * c) - LN_2;
-        let upper = cosh.max(-d) + softplus_below((cosh + d).abs());
-        let sinh = log_exp_m1(self.scaled_fine(2 * cells.first)) - LN_2 - d;
-        limit(upper - sinh)
+        let near = softplus_below::<N>(each(|i| 2 * c[i]));
+        let cosh: [i32; N] = each(|i| c[i] + near[i] - LN_2);
+        let sum = softplus_below::<N>(each(|i| (cosh[i] + d[i]).abs()));
+        let sinh = self.log_exp_m1(2 * cells.first);
+        each(|i| limit(cosh[i].max(-d[i]) + sum[i] - (sinh[i] - LN_2 - d[i])))
     }
 
     /// Log odds of `v > 0` given `v != 0`.
     #[inline(always)]
-    pub(crate) fn positive(self, cells: Cells) -> i32 {
-        let above = self.scaled(cells.first - self.mean);
-        let below = self.scaled(-cells.first - self.mean);
-        limit(softplus(-below) - softplus(above))
+    pub(crate) fn positive(&self, cells: Cells) -> [i32; N] {
+        let above = softplus(self.scaled_from_mean(cells.first));
+        let below = softplus(self.scaled_from_mean(-cells.first).map(|x| -x));
+        each(|i| limit(below[i] - above[i]))
     }
 
     /// Log odds of `|v| >= end` given `|v| >= begin`. The mean's sign is relative to that of `v`.
     #[inline(always)]
-    pub(crate) fn beyond(self, begin: i32, end: i32) -> i32 {
-        let a = self.scaled(begin - self.mean);
-        limit(softplus(-a) - log_exp_m1(self.scaled_fine(end - begin)))
+    pub(crate) fn beyond(&self, begin: i32, end: i32) -> [i32; N] {
+        let above = softplus(self.scaled_from_mean(begin).map(|x| -x));
+        let width = self.log_exp_m1(end - begin);
+        each(|i| limit(above[i] - width[i]))
     }
 
     /// Log odds of lying above `middle` given `begin..end`, all in 1/256 of a cell.
     #[inline(always)]
-    pub(crate) fn upper(self, begin: i32, middle: i32, end: i32) -> i32 {
-        let low = self.scaled(begin - self.mean);
-        let high = self.scaled(end - self.mean);
+    pub(crate) fn upper(&self, begin: i32, middle: i32, end: i32) -> [i32; N] {
+        let low = softplus(self.scaled_from_mean(begin));
+        let high = softplus(self.scaled_from_mean(end));
         // Exact for equal halves; no others are used.
-        limit(self.scaled(middle - begin) + softplus(low) - softplus(high))
+        let half = self.scaled([middle - begin; N]);
+        each(|i| limit(half[i] + low[i] - high[i]))
     }
+}
+
+/// An array of what `of` gives for each place.
+#[inline(always)]
+fn each<const N: usize, T: Copy + Default>(of: impl Fn(usize) -> T) -> [T; N] {
+    let mut all = [T::default(); N];
+    for i in 0..N {
+        all[i] = of(i);
+    }
+    all
 }
 
 #[inline(always)]
@@ -112,18 +172,18 @@ fn limit(logit: i32) -> i32 {
 
 /// `softplus(-x)` for `x >= 0`.
 #[inline(always)]
-fn softplus_below(x: i32) -> i32 {
-    let step = x >> 2;
-    if step < 512 {
-        i32::from(SOFTPLUS[step as usize])
-    } else {
-        0
-    }
+fn softplus_below<const N: usize>(x: [i32; N]) -> [i32; N] {
+    let steps: [u32; N] = each(|i| (x[i] >> 2).min(SOFTPLUS.len() as i32 - 1) as u32);
+    each(|i| i32::from(SOFTPLUS[steps[i] as usize & (SOFTPLUS.len() - 1)]))
 }
 
+/// What lies beyond the table is zero.
+const _: () = assert!(SOFTPLUS_TABLE[SOFTPLUS_TABLE.len() - 1] == 0);
+
 #[inline(always)]
-fn softplus(x: i32) -> i32 {
-    x.max(0) + softplus_below(x.abs())
+fn softplus<const N: usize>(x: [i32; N]) -> [i32; N] {
+    let below = softplus_below(x.map(i32::abs));
+    each(|i| x[i].max(0) + below[i])
 }
 
 /// `G` of an argument in 1/65536, 1 to 2^28 - 1.
@@ -253,10 +313,11 @@ mod tests {
             for inverse in [2000, 20_000, 65_536, 150_000, 400_000] {
                 for mean in [-700, -130, -64, 0, 20, 128, 400] {
                     let guess = Logistic { mean, inverse };
+                    let all = Guesses::<1>::of(&[guess]);
                     let first = f64::from(cells.first) / 256.0;
                     let (up, down) = (above(guess, first), 1.0 - above(guess, -first));
-                    close(guess.nonzero(cells), up + down, 1.0 - up - down);
-                    close(guess.positive(cells), up, down);
+                    close(all.nonzero(cells)[0], up + down, 1.0 - up - down);
+                    close(all.positive(cells)[0], up, down);
                     for (m, n) in [(1, 1), (2, 1), (5, 4)] {
                         let (begin, end) = (cells.lower(m), cells.lower(m + n));
                         let low = above(guess, f64::from(begin) / 256.0);
@@ -264,10 +325,14 @@ mod tests {
                         if low - high < 1e-6 || high < 1e-6 {
                             continue;
                         }
-                        close(guess.beyond(begin, end), high, low - high);
+                        close(all.beyond(begin, end)[0], high, low - high);
                         let middle = begin + (end - begin) / 2;
                         let centre = above(guess, f64::from(middle) / 256.0);
-                        close(guess.upper(begin, middle, end), centre - high, low - centre);
+                        close(
+                            all.upper(begin, middle, end)[0],
+                            centre - high,
+                            low - centre,
+                        );
                     }
                 }
             }
@@ -278,8 +343,8 @@ mod tests {
     fn extremes_are_limited() {
         for mean in [-(1 << 24), 0, 1 << 24] {
             for inverse in [1, 1 << 22] {
-                let guess = Logistic { mean, inverse };
-                for logit in [
+                let guess = Guesses::<1>::of(&[Logistic { mean, inverse }]);
+                for [logit] in [
                     guess.nonzero(Cells::UNIFORM),
                     guess.positive(Cells::UNIFORM),
                     guess.beyond(1 << 23, (1 << 23) + 256),

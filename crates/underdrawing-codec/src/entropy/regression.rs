@@ -22,6 +22,8 @@ pub(crate) struct Regression {
     target: [i64; N],
     /// With 16 fraction bits.
     weights: [i32; N],
+    /// Normalised regressors and targets of a row, while it is learned from.
+    scaled: [Vec<i16>; N + 1],
 }
 
 /// Initial weights in 1/4096, and how much each is trusted: as the sum of its regressor's squares
@@ -44,6 +46,7 @@ impl Regression {
             sums,
             target,
             weights: weights.map(|w| w << 4),
+            scaled: Default::default(),
         }
     }
 
@@ -70,6 +73,64 @@ impl Regression {
             sum += i64::from(x[i]) * i64::from(self.weights[i]);
         }
         sum
+    }
+
+    /// The weighted sums of the regressors of each observation of a row, but for the `first` ones.
+    #[inline(always)]
+    pub(crate) fn predict_row(&self, x: &[Vec<i32>; N], first: usize, sums: &mut Vec<i64>) {
+        sums.clear();
+        sums.resize(x[0].len(), 0);
+        for i in first..N {
+            let weight = i64::from(self.weights[i]);
+            for (sum, &x) in sums.iter_mut().zip(&x[i]) {
+                *sum += i64::from(x) * weight;
+            }
+        }
+    }
+
+    /// The share of the first regressors in [`Self::predict`].
+    #[inline(always)]
+    pub(crate) fn predict_first<const FIRST: usize>(&self, x: [i32; FIRST]) -> i64 {
+        let mut sum = 0;
+        for i in 0..FIRST {
+            sum += i64::from(x[i]) * i64::from(self.weights[i]);
+        }
+        sum
+    }
+
+    /// Learns from every second observation of a row, from number `first` on; see [`Self::learn`].
+    #[inline(always)]
+    pub(crate) fn learn_row(
+        &mut self,
+        x: &[Vec<i32>; N],
+        targets: &[i32],
+        (weights, shift): (&[i32], u32),
+        first: usize,
+    ) {
+        let mut start = first;
+        while start < targets.len() {
+            let n = (targets.len() - start).div_ceil(2).min(MAX_RECENT as usize);
+            let columns = x.iter().map(Vec::as_slice).chain([targets]);
+            for (to, column) in self.scaled.iter_mut().zip(columns) {
+                to.resize(n, 0);
+                let from = column[start..].chunks(2).zip(weights[start..].chunks(2));
+                for (to, (x, weight)) in to.iter_mut().zip(from) {
+                    *to = ((x[0] * weight[0]) >> shift).clamp(-LIMIT, LIMIT) as i16;
+                }
+            }
+            let [columns @ .., target] = &self.scaled;
+            for i in 0..N {
+                for j in 0..=i {
+                    let sum = i64::from(dot(&columns[i], &columns[j]));
+                    self.sums[i][j] += sum;
+                    if j < i {
+                        self.sums[j][i] += sum;
+                    }
+                }
+                self.target[i] += i64::from(dot(&columns[i], target));
+            }
+            start += 2 * n;
+        }
     }
 
     /// Learns from an observation. Regressors and target are multiplied by `weight` / 2^`shift`,
@@ -124,6 +185,15 @@ impl Regression {
             },
         );
     }
+}
+
+/// Sum of products, of at most [`MAX_RECENT`] numbers up to [`LIMIT`].
+#[inline(always)]
+fn dot(a: &[i16], b: &[i16]) -> i32 {
+    a.iter()
+        .zip(b)
+        .map(|(&a, &b)| i32::from(a) * i32::from(b))
+        .sum()
 }
 
 #[cfg(test)]

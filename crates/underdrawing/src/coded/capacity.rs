@@ -38,7 +38,8 @@ pub(crate) fn capacity(
         n_samples: rate::payload_samples(cover),
         overhead: rate::overhead(1 + n_stripes(width, height)),
     };
-    let curve = secret.map(|secret| RateCurve::of(&rate::coding_picture(secret), options.effort));
+    let effort = options.effort_for((width, height));
+    let curve = secret.map(|secret| RateCurve::of(&rate::coding_picture(secret), effort));
     let mix = room.mix(options.rate, curve.as_ref(), &costs)?;
     let bytes = room.bytes(mix);
     let pixels = (cover.width() * cover.height()) as f64;

@@ -125,7 +125,7 @@ impl Job<'_> {
             steps.check()?;
             let smallest = size == (1, 1);
             let secret = self.picture(size);
-            let encoder = Encoder::new(&secret, self.options.effort);
+            let encoder = Encoder::new(&secret, self.options.effort_for(size));
             if !smallest && self.is_hopeless(&encoder, size, mix) {
                 size = reduced(size);
                 continue;
@@ -146,7 +146,7 @@ impl Job<'_> {
         let mse = mse_of_decibels(db)?;
         steps.check()?;
         let secret = coding_picture(self.secret);
-        let coded = Encoder::new(&secret, self.options.effort).encode_to_mse(mse);
+        let coded = Encoder::new(&secret, self.options.effort_for(size)).encode_to_mse(mse);
         let needed = needed(&coded);
         let Some(mix) = self.least_mix(needed) else {
             return Err(Error::RevealedDb {
@@ -166,7 +166,7 @@ impl Job<'_> {
             return Ok(best);
         }
         let secret = coding_picture(self.secret);
-        let encoder = Encoder::new(&secret, self.options.effort);
+        let encoder = Encoder::new(&secret, self.options.effort_for(best.size));
         let mut tried = best.mix;
         // What the last encoding gave, which the next mix is chosen by.
         let (mut bytes, mut mse) = (best.coded.len() as f64, best.coded.mse);

@@ -47,7 +47,7 @@ fn noise(width: usize, height: usize) -> Pixels {
 fn options(password: Option<&str>) -> CodedOptions {
     CodedOptions {
         password: password.map(Password::new),
-        effort: Effort::Fast,
+        effort: Some(Effort::Fast),
         rate: CodedRate::Ternary,
     }
 }
@@ -96,7 +96,7 @@ fn hides_and_reveals_at_every_effort() {
     let (cover, secret) = (picture(120, 90, 1), picture(97, 101, 2));
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
         let options = CodedOptions {
-            effort,
+            effort: Some(effort),
             ..options(Some("word"))
         };
         let hidden = hide(&cover, &secret, &options);
@@ -307,7 +307,7 @@ fn capacity_honours_the_options() {
     let of = |secret, effort, rate| {
         let options = CodedOptions {
             password: None,
-            effort,
+            effort: Some(effort),
             rate,
         };
         capacity(&cover, secret, &options)
