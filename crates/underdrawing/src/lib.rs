@@ -60,6 +60,7 @@ mod options;
 mod picture;
 mod progress;
 mod report;
+mod robust;
 mod secrecy;
 mod sheet;
 

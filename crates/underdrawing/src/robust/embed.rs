@@ -1,0 +1,177 @@
+//! A cover and bits to pixels that hold them, and what an encoder makes of those.
+
+use rayon::prelude::*;
+
+use crate::picture::Pixels;
+
+use super::block::{self, Rgb, Target};
+use super::grid::{Grid, Places, steps};
+use super::lattice::{self, Seen, digit_of_gray, nearest};
+use super::sites::{HEADER_BITS, Held, Sites};
+
+/// Bits to embed, each 0 or 1.
+pub(super) struct Bits<'a> {
+    /// [`HEADER_BITS`] of them.
+    pub(super) header: &'a [u8],
+    /// As many as the sites hold.
+    pub(super) payload: &'a [u8],
+}
+
+/// The block of this number.
+pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
+    let (left, top) = (number % sites.wide * 8, number / sites.wide * 8);
+    let width = pixels.width();
+    std::array::from_fn(|i| {
+        let at = 3 * ((top + i / 8) * width + left + i % 8);
+        let data = pixels.data();
+        [data[at], data[at + 1], data[at + 2]]
+    })
+}
+
+/// `cover` with the bits in it.
+pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, bits: &Bits<'_>) -> Pixels {
+    let places = grid.places();
+    let starts = sites.starts(grid);
+    let mut container = cover.clone();
+    let row_bytes = 3 * cover.width();
+    container
+        .data_mut()
+        .par_chunks_exact_mut(8 * row_bytes)
+        .take(sites.high)
+        .enumerate()
+        .for_each(|(y, rows)| {
+            for x in 0..sites.wide {
+                let number = y * sites.wide + x;
+                let from = block_of(cover, sites, number);
+                let payload = &bits.payload[starts[number]..];
+                let mut targets = targets(&from, sites, &places, number, bits.header, payload);
+                let pixels = mended(&from, &mut targets);
+                for (i, pixel) in pixels.iter().enumerate() {
+                    let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
+                    rows[at..at + 3].copy_from_slice(pixel);
+                }
+            }
+        });
+    container
+}
+
+/// What the coefficients of a block are to become.
+fn targets(
+    from: &Rgb,
+    sites: &Sites,
+    places: &Places,
+    number: usize,
+    header: &[u8],
+    payload: &[u8],
+) -> Vec<Target> {
+    let there = block::coefficients(from);
+    let mut payload = payload.iter();
+    let mut targets = Vec::new();
+    sites.each(places, number, |place, held| {
+        let (n, code) = match held {
+            Held::Header(bit) => (1, header[bit]),
+            Held::Payload(n) => {
+                let bits = payload.by_ref().take(n.into()).enumerate();
+                (n, bits.fold(0, |code, (i, &bit)| code | bit << i))
+            }
+        };
+        let step = places.steps[place];
+        targets.push(Target {
+            place,
+            value: nearest(there[place], step, n, digit_of_gray(code)),
+            tolerance: (step / 10).max(4),
+            limit: step / 3,
+            period: step << n,
+        });
+    });
+    targets
+}
+
+/// Moves of the mean brightness at most, by a digit's period each.
+const MOVES: i32 = 6;
+
+/// The pixels with those coefficients. Where black, white or a full colour is in the way, the whole
+/// block is moved away from it.
+fn mended(from: &Rgb, targets: &mut [Target]) -> Rgb {
+    let (mut best, mut missed) = block::settle(from, targets);
+    if missed == 0 || targets.first().is_none_or(|target| target.place != 0) {
+        return best;
+    }
+    let towards_middle = -targets[0].period * targets[0].value.signum();
+    for _ in 0..MOVES {
+        targets[0].value += towards_middle;
+        let (pixels, now) = block::settle(from, targets);
+        if now < missed {
+            (best, missed) = (pixels, now);
+        }
+        if missed == 0 {
+            break;
+        }
+    }
+    best
+}
+
+/// How sure each bit of header and payload is.
+pub(super) struct Soft {
+    pub(super) header: Vec<i16>,
+    pub(super) payload: Vec<i16>,
+}
+
+/// What is seen of the bits where each coefficient is known by `seen(block, place)`.
+pub(super) fn read(
+    sites: &Sites,
+    grid: Grid,
+    seen: impl Fn(usize, usize) -> Seen,
+) -> Soft {
+    let places = grid.places();
+    let mut header = vec![0_i32; HEADER_BITS];
+    let mut payload = Vec::new();
+    for number in 0..sites.n_blocks() {
+        sites.each(&places, number, |place, held| {
+            let n = match held {
+                Held::Header(_) => 1,
+                Held::Payload(n) => n,
+            };
+            let mut soft = [0; 8];
+            lattice::soft_bits(seen(number, place), places.steps[place], n, &mut soft);
+            match held {
+                Held::Header(bit) => header[bit] += i32::from(soft[0]),
+                Held::Payload(n) => payload.extend(&soft[..n.into()]),
+            }
+        });
+    }
+    Soft {
+        header: header.into_iter().map(|soft| soft.clamp(-500, 500) as i16).collect(),
+        payload,
+    }
+}
+
+/// The coefficients of all blocks, in eighths.
+pub(super) fn coefficients(pixels: &Pixels, sites: &Sites) -> Vec<[i32; 64]> {
+    (0..sites.n_blocks())
+        .into_par_iter()
+        .map(|number| block::coefficients(&block_of(pixels, sites, number)))
+        .collect()
+}
+
+/// What an encoder of this quality makes of a coefficient.
+pub(super) fn rounded(value: i32, step: i32) -> Seen {
+    let magnitude = (value.abs() + step / 2) / step * step;
+    Seen {
+        value: magnitude * value.signum(),
+        step,
+    }
+}
+
+/// What is seen of the bits after recompression at a quality.
+pub(super) fn after_jpeg(
+    coefficients: &[[i32; 64]],
+    sites: &Sites,
+    grid: Grid,
+    quality: u8,
+) -> Soft {
+    let steps = steps(quality);
+    read(sites, grid, |number, place| {
+        rounded(coefficients[number][place], steps[place])
+    })
+}

@@ -1,0 +1,147 @@
+//! Which bit stands where: header and payload in the blocks of a picture (`docs/format.md`, section
+//! 5.3).
+
+use super::grid::{Grid, Places};
+
+/// Bits of a coded header.
+pub(super) const HEADER_BITS: usize = 432;
+
+/// Sides of tiles in blocks, each with a whole header, from the largest.
+pub(super) const TILES: [usize; 4] = [64, 32, 16, 8];
+
+/// Coefficients that hold a header: the first in large tiles, two or all in smaller ones.
+const HEADER_PLACES: [usize; 8] = [18, 3, 17, 10, 24, 9, 2, 16];
+
+/// A picture's blocks and what is in them.
+pub(super) struct Sites {
+    /// Whole blocks across.
+    pub(super) wide: usize,
+    /// Whole blocks down.
+    pub(super) high: usize,
+    tile: Tile,
+}
+
+/// A square of blocks, after which the header begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// Blocks a side, one of [`TILES`].
+    pub(super) side: usize,
+}
+
+/// What a coefficient holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The header's bit of this number.
+    Header(usize),
+    /// So many bits of the payload.
+    Payload(u8),
+}
+
+impl Tile {
+    /// The tile of a picture of so many blocks; none where it is too small for one.
+    pub(super) fn of(wide: usize, high: usize) -> Option<Self> {
+        let side = TILES.into_iter().find(|&side| side <= wide.min(high))?;
+        Some(Self { side })
+    }
+
+    /// Coefficients of a block that may hold a bit of the header.
+    pub(super) fn places(self) -> &'static [usize] {
+        match self.side {
+            32.. => &HEADER_PLACES[..1],
+            16 => &HEADER_PLACES[..2],
+            _ => &HEADER_PLACES,
+        }
+    }
+
+    /// The bit of the header in place `i` of [`Tile::places`] of the block at this column and row.
+    pub(super) fn header_bit(self, x: usize, y: usize, i: usize) -> Option<usize> {
+        /// Spreads the bits over the tile; odd, so that each slot gets another number.
+        const SPREAD: usize = 0x9E3B;
+        let n_places = self.places().len();
+        let block = y % self.side * self.side + x % self.side;
+        let slot = (block * n_places + i) * SPREAD % (self.side * self.side * n_places);
+        (slot < HEADER_BITS).then_some(slot)
+    }
+}
+
+impl Sites {
+    /// None where a picture has too few blocks for a header.
+    pub(super) fn new(width: usize, height: usize) -> Option<Self> {
+        let (wide, high) = (width / 8, height / 8);
+        Some(Self {
+            wide,
+            high,
+            tile: Tile::of(wide, high)?,
+        })
+    }
+
+    pub(super) fn tile(&self) -> Tile {
+        self.tile
+    }
+
+    pub(super) fn n_blocks(&self) -> usize {
+        self.wide * self.high
+    }
+
+    /// Calls `visit` with each place of a block that holds something, and what.
+    pub(super) fn each(&self, places: &Places, number: usize, mut visit: impl FnMut(usize, Held)) {
+        let (x, y) = (number % self.wide, number / self.wide);
+        let header = self.tile.places();
+        for (place, &bits) in places.bits.iter().enumerate() {
+            let bit = header
+                .iter()
+                .position(|&at| at == place)
+                .and_then(|i| self.tile.header_bit(x, y, i));
+            match bit {
+                Some(bit) => visit(place, Held::Header(bit)),
+                None if bits > 0 => visit(place, Held::Payload(bits)),
+                None => {}
+            }
+        }
+    }
+
+    /// Where each block's payload bits begin, and where the last one's end.
+    pub(super) fn starts(&self, grid: Grid) -> Vec<usize> {
+        let places = grid.places();
+        let mut starts = Vec::with_capacity(self.n_blocks() + 1);
+        let mut end = 0;
+        starts.push(0);
+        for number in 0..self.n_blocks() {
+            self.each(&places, number, |_, held| {
+                if let Held::Payload(bits) = held {
+                    end += usize::from(bits);
+                }
+            });
+            starts.push(end);
+        }
+        starts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tile_holds_each_bit_of_the_header_once() {
+        for side in TILES {
+            let tile = Tile { side };
+            let mut found = [0; HEADER_BITS];
+            for block in 0..side * side {
+                for i in 0..tile.places().len() {
+                    if let Some(bit) = tile.header_bit(block % side, block / side, i) {
+                        found[bit] += 1;
+                    }
+                }
+            }
+            assert_eq!(found, [1; HEADER_BITS], "{side}");
+        }
+    }
+
+    #[test]
+    fn small_pictures_have_no_room() {
+        assert!(Sites::new(63, 400).is_none());
+        let sites = Sites::new(64, 71).expect("eight blocks a side are enough");
+        assert_eq!((sites.wide, sites.high, sites.tile().side), (8, 8, 8));
+    }
+}
