@@ -2,8 +2,8 @@
 //! that it survives recompression. Normative: `docs/format.md`, section 5.
 
 mod block;
+mod embed;
 mod grid;
 mod lattice;
 mod ldpc;
-#[cfg(test)]
-mod measure;
+mod sites;

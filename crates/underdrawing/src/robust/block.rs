@@ -114,7 +114,13 @@ pub(super) fn settle(cover: &Rgb, targets: &[Target]) -> (Rgb, usize) {
 /// Changes a pixel's brightness; what a channel cannot change any more, the others do.
 fn brighten(pixel: &mut [f32; 3], change: f32) {
     *pixel = pixel.map(|sample| sample.clamp(0.0, 255.0));
-    let can = |sample: f32| if change > 0.0 { sample < 255.0 } else { sample > 0.0 };
+    let can = |sample: f32| {
+        if change > 0.0 {
+            sample < 255.0
+        } else {
+            sample > 0.0
+        }
+    };
     let free: f32 = pixel
         .iter()
         .zip(SHARES)

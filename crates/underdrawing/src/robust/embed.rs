@@ -118,11 +118,7 @@ pub(super) struct Soft {
 }
 
 /// What is seen of the bits where each coefficient is known by `seen(block, place)`.
-pub(super) fn read(
-    sites: &Sites,
-    grid: Grid,
-    seen: impl Fn(usize, usize) -> Seen,
-) -> Soft {
+pub(super) fn read(sites: &Sites, grid: Grid, seen: impl Fn(usize, usize) -> Seen) -> Soft {
     let places = grid.places();
     let mut header = vec![0_i32; HEADER_BITS];
     let mut payload = Vec::new();
@@ -141,7 +137,10 @@ pub(super) fn read(
         });
     }
     Soft {
-        header: header.into_iter().map(|soft| soft.clamp(-500, 500) as i16).collect(),
+        header: header
+            .into_iter()
+            .map(|soft| soft.clamp(-500, 500) as i16)
+            .collect(),
         payload,
     }
 }
