@@ -52,6 +52,7 @@
 #![warn(clippy::disallowed_methods)]
 
 mod coded;
+mod coding;
 mod door;
 mod error;
 mod metric;

@@ -2,8 +2,23 @@
 //! that it survives recompression. Normative: `docs/format.md`, section 5.
 
 mod block;
+mod container;
 mod embed;
 mod grid;
+mod header;
+mod hide;
+mod keys;
 mod lattice;
 mod ldpc;
+mod message;
+mod payload;
+mod rate;
+mod reveal;
+mod secret;
 mod sites;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use hide::{Request, hide};
+pub(crate) use reveal::find;

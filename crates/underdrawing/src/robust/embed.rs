@@ -1,17 +1,17 @@
-//! A cover and bits to pixels that hold them, and what an encoder makes of those.
+//! A cover and bits to pixels that hold them.
 
 use rayon::prelude::*;
 
 use crate::picture::Pixels;
 
 use super::block::{self, Rgb, Target};
-use super::grid::{Grid, Places, steps};
-use super::lattice::{self, Seen, digit_of_gray, nearest};
-use super::sites::{HEADER_BITS, Held, Sites};
+use super::grid::{Grid, Places};
+use super::lattice::{digit_of_gray, nearest};
+use super::sites::{Held, Sites};
 
 /// Bits to embed, each 0 or 1.
 pub(super) struct Bits<'a> {
-    /// [`HEADER_BITS`] of them.
+    /// Those of a coded header.
     pub(super) header: &'a [u8],
     /// As many as the sites hold.
     pub(super) payload: &'a [u8],
@@ -111,66 +111,10 @@ fn mended(from: &Rgb, targets: &mut [Target]) -> Rgb {
     best
 }
 
-/// How sure each bit of header and payload is.
-pub(super) struct Soft {
-    pub(super) header: Vec<i16>,
-    pub(super) payload: Vec<i16>,
-}
-
-/// What is seen of the bits where each coefficient is known by `seen(block, place)`.
-pub(super) fn read(sites: &Sites, grid: Grid, seen: impl Fn(usize, usize) -> Seen) -> Soft {
-    let places = grid.places();
-    let mut header = vec![0_i32; HEADER_BITS];
-    let mut payload = Vec::new();
-    for number in 0..sites.n_blocks() {
-        sites.each(&places, number, |place, held| {
-            let n = match held {
-                Held::Header(_) => 1,
-                Held::Payload(n) => n,
-            };
-            let mut soft = [0; 8];
-            lattice::soft_bits(seen(number, place), places.steps[place], n, &mut soft);
-            match held {
-                Held::Header(bit) => header[bit] += i32::from(soft[0]),
-                Held::Payload(n) => payload.extend(&soft[..n.into()]),
-            }
-        });
-    }
-    Soft {
-        header: header
-            .into_iter()
-            .map(|soft| soft.clamp(-500, 500) as i16)
-            .collect(),
-        payload,
-    }
-}
-
 /// The coefficients of all blocks, in eighths.
 pub(super) fn coefficients(pixels: &Pixels, sites: &Sites) -> Vec<[i32; 64]> {
     (0..sites.n_blocks())
         .into_par_iter()
         .map(|number| block::coefficients(&block_of(pixels, sites, number)))
         .collect()
-}
-
-/// What an encoder of this quality makes of a coefficient.
-pub(super) fn rounded(value: i32, step: i32) -> Seen {
-    let magnitude = (value.abs() + step / 2) / step * step;
-    Seen {
-        value: magnitude * value.signum(),
-        step,
-    }
-}
-
-/// What is seen of the bits after recompression at a quality.
-pub(super) fn after_jpeg(
-    coefficients: &[[i32; 64]],
-    sites: &Sites,
-    grid: Grid,
-    quality: u8,
-) -> Soft {
-    let steps = steps(quality);
-    read(sites, grid, |number, place| {
-        rounded(coefficients[number][place], steps[place])
-    })
 }

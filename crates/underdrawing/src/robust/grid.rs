@@ -11,9 +11,6 @@ pub(super) const PRICES: u8 = 64;
 /// Bits in one coefficient at most.
 const MOST_BITS: u8 = 3;
 
-/// The coefficient that holds the header in some blocks: column 2, row 2.
-pub(super) const HEADER_PLACE: usize = 18;
-
 /// Quality to survive and price of a bit: what coefficients hold follows from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Grid {
@@ -38,6 +35,16 @@ impl Grid {
     fn squared(self) -> u64 {
         const OCTAVE: [u64; 6] = [32, 36, 40, 45, 51, 57];
         OCTAVE[usize::from(self.price % 6)] << (self.price / 6)
+    }
+
+    /// Mean squared error of a container that is expected from the steps alone.
+    pub(super) fn mse(self) -> f64 {
+        let places = self.places();
+        let of = |place: usize| match places.bits[place] {
+            0 => 0,
+            bits => (places.steps[place] / 8).pow(2) << (2 * bits),
+        };
+        f64::from((0..64).map(of).sum::<i32>()) / 12.0 / 64.0
     }
 
     pub(super) fn places(self) -> Places {
