@@ -27,7 +27,7 @@ comes out of it is the REVEALED picture.
 
 Without a password anybody with this program can reveal. The container must stay in a lossless \
 format: saving it as JPEG, resizing it or sending it through a messenger that does either \
-destroys what is hidden.
+destroys what is hidden. What is hidden with --survive 75 survives JPEG.
 
 Exit status: 0 done; 1 ran, and the answer is no (below the wanted quality, nothing hidden found); \
 2 wrong usage or an error.";
@@ -119,6 +119,8 @@ Examples:
 
   underdrawing hide beach.jpg portrait.jpg -o postcard.png --method network
       With the built-in networks instead of the codec.
+  underdrawing hide beach.jpg portrait.jpg -o postcard.jpg --survive 75
+      To be sent: it survives JPEG of quality 75 and above.
 
 The secret may have any size and comes back in it. The larger the cover, the less is lost; \
 `underdrawing capacity` says how much.
@@ -140,8 +142,8 @@ pub(crate) struct HideArgs {
 
     /// Where the container goes; a folder when a folder was given; `-` writes standard output
     ///
-    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp. In a folder, files
-    /// are named after the cover, with the extension .png.
+    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp; with --survive .jpg,
+    /// too. In a folder, files are named after the cover, with the extension .png.
     #[arg(short, long, value_name = "CONTAINER", help_heading = OUTPUT)]
     pub(crate) output: PathBuf,
 
@@ -188,7 +190,7 @@ the coded method opens with its password, or without one. When nothing opens, re
 pub(crate) struct RevealArgs {
     /// Container to reveal from, or a folder of them; `-` reads standard input
     ///
-    /// In the lossless format that it was written in. JPEG is refused: it destroys what is hidden.
+    /// As hide wrote it; what was hidden with --survive is found in a recompressed JPEG, too.
     pub(crate) container: PathBuf,
 
     /// Where the revealed picture goes; a folder when a folder was given; `-` writes standard
