@@ -16,6 +16,7 @@ mod rate;
 mod reveal;
 mod secret;
 mod sites;
+mod ternary;
 #[cfg(test)]
 mod tests;
 mod view;

@@ -1,7 +1,7 @@
 //! `reveal`: containers in, secrets out.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, reveal};

@@ -6,8 +6,9 @@ use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::picture::Pixels;
 
-use super::embed::{Bits, embed};
+use super::embed::{Digits, embed};
 use super::grid::Grid;
+use super::lattice::Soft;
 use super::sites::Sites;
 use super::view::View;
 
@@ -23,15 +24,15 @@ pub(super) enum Form {
 /// Quality of the coefficients of a JPEG that hold nothing.
 const FINE: u8 = 95;
 
-/// `cover` with the bits in it.
+/// `cover` with the digits in it.
 pub(super) fn contain(
     cover: &Pixels,
     sites: &Sites,
     grid: Grid,
-    bits: &Bits<'_>,
+    digits: &Digits<'_>,
     form: Form,
 ) -> Pixels {
-    let pixels = embed(cover, sites, grid, bits);
+    let pixels = embed(cover, sites, grid, digits);
     match form {
         Form::Pixels => pixels,
         Form::Jpeg => as_jpeg(&pixels, sites, grid),
@@ -44,7 +45,7 @@ fn as_jpeg(pixels: &Pixels, sites: &Sites, grid: Grid) -> Pixels {
     let steps = quality::tables(grid.survive)[0];
     let places = grid.places();
     for place in 0..64 {
-        if places.bits[place] > 0 || sites.tile().places().contains(&place) {
+        if places.used[place] > 0 || sites.tile().places().contains(&place) {
             tables[0][place] = steps[place];
         }
     }
@@ -63,9 +64,9 @@ pub(super) fn view(container: &Pixels) -> Option<View> {
     }
 }
 
-/// How sure the payload's bits are where the container arrives untouched, and after encoders of
+/// How likely the payload's digits are where the container arrives untouched, and after encoders of
 /// qualities from the one to survive up to 95, once and after one of 90.
-pub(super) fn arrivals(container: &Pixels, grid: Grid) -> Vec<Vec<i16>> {
+pub(super) fn arrivals(container: &Pixels, grid: Grid) -> Vec<Vec<Soft>> {
     let (Some(untouched), Some(pixels)) = (view(container), View::of_pixels(container)) else {
         return Vec::new();
     };

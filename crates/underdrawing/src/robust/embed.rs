@@ -1,4 +1,4 @@
-//! A cover and bits to pixels that hold them.
+//! A cover and digits to pixels that hold them.
 
 use rayon::prelude::*;
 
@@ -6,11 +6,11 @@ use crate::picture::Pixels;
 
 use super::block::{self, Rgb, Target};
 use super::grid::{Grid, Places};
-use super::lattice::{digit_of_gray, nearest};
+use super::lattice::nearest;
 use super::sites::{Held, Sites};
 
-/// Bits to embed, each 0 or 1.
-pub(super) struct Bits<'a> {
+/// Digits to embed, each 0, 1 or 2.
+pub(super) struct Digits<'a> {
     /// Those of a coded header.
     pub(super) header: &'a [u8],
     /// As many as the sites hold.
@@ -28,10 +28,10 @@ pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
     })
 }
 
-/// `cover` with the bits in it.
-pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, bits: &Bits<'_>) -> Pixels {
+/// `cover` with the digits in it.
+pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'_>) -> Pixels {
     let places = grid.places();
-    let starts = sites.starts(grid);
+    let starts = sites.starts(&places);
     let mut container = cover.clone();
     let row_bytes = 3 * cover.width();
     container
@@ -43,8 +43,8 @@ pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, bits: &Bits<'_>) 
             for x in 0..sites.wide {
                 let number = y * sites.wide + x;
                 let from = block_of(cover, sites, number);
-                let payload = &bits.payload[starts[number]..];
-                let mut targets = targets(&from, sites, &places, number, bits.header, payload);
+                let payload = &digits.payload[starts[number]..];
+                let mut targets = targets(&from, sites, &places, number, digits.header, payload);
                 let pixels = mended(&from, &mut targets);
                 for (i, pixel) in pixels.iter().enumerate() {
                     let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
@@ -68,20 +68,17 @@ fn targets(
     let mut payload = payload.iter();
     let mut targets = Vec::new();
     sites.each(places, number, |place, held| {
-        let (n, code) = match held {
-            Held::Header(bit) => (1, header[bit]),
-            Held::Payload(n) => {
-                let bits = payload.by_ref().take(n.into()).enumerate();
-                (n, bits.fold(0, |code, (i, &bit)| code | bit << i))
-            }
+        let digit = match held {
+            Held::Header(digit) => header[digit],
+            Held::Payload => payload.next().copied().unwrap_or(0),
         };
         let step = places.steps[place];
         targets.push(Target {
             place,
-            value: nearest(there[place], step, n, digit_of_gray(code)),
+            value: nearest(there[place], step, digit),
             tolerance: (step / 10).max(4),
             limit: step / 3,
-            period: step << n,
+            period: 3 * step,
         });
     });
     targets

@@ -2,10 +2,13 @@
 
 use crate::secrecy::{Cost, Password};
 
-use super::grid::{Grid, PRICES, SURVIVED};
+use super::grid::{Grid, SURVIVED};
 use super::keys::{Keys, SALT_BYTES, Salt};
+use super::lattice::Soft;
 use super::ldpc::{Code, Random};
-use super::sites::{HEADER_BITS, Sites};
+use super::payload::turned_back;
+use super::sites::{HEADER_DIGITS, Sites};
+use super::ternary::{bytes_of, capacity, digits_of};
 
 /// The newest version that this code reads, and the one it writes.
 pub(super) const VERSION: u8 = 1;
@@ -14,11 +17,15 @@ pub(super) const FIELD_BYTES: usize = 6;
 pub(super) const TAG_BYTES: usize = 4;
 const BYTES: usize = SALT_BYTES + FIELD_BYTES + TAG_BYTES;
 
+/// Digits of those bytes.
+const INFORMATION: usize = 95;
+const _: () = assert!(capacity(INFORMATION) == BYTES);
+
 /// What a header says of the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fields {
     pub(super) grid: Grid,
-    /// Share of parity in the payload's code, in 1/256, at least 1.
+    /// Share of parity in the payload's code, in 1/256, 1 to 127.
     pub(super) parity: u8,
     /// Whole blocks across of the picture that was written.
     pub(super) wide: usize,
@@ -40,15 +47,15 @@ impl Fields {
         }
     }
 
-    /// 4 bits of version, 6 and 6 of the grid, 8 of parity, 12 and 12 of blocks, lowest first.
+    /// 3 bits of version, 6 and 8 of the grid, 7 of parity, 12 and 12 of blocks, lowest first.
     pub(super) fn to_bytes(self) -> [u8; FIELD_BYTES] {
         let mut word = 0_u64;
         let mut at = 0;
         for (value, bits) in [
-            (u64::from(VERSION), 4),
+            (u64::from(VERSION), 3),
             (u64::from(self.grid.survive - SURVIVED.start()), 6),
-            (self.grid.price.into(), 6),
-            (self.parity.into(), 8),
+            (self.grid.quarters.into(), 8),
+            (self.parity.into(), 7),
             (self.wide as u64 - 1, 12),
             (self.high as u64 - 1, 12),
         ] {
@@ -69,21 +76,19 @@ impl Fields {
             word >>= bits;
             value
         };
-        if take(4) != u64::from(VERSION) {
+        if take(3) != u64::from(VERSION) {
             return Err(Newer);
         }
         let fields = Self {
             grid: Grid {
                 survive: SURVIVED.start() + take(6) as u8,
-                price: take(6) as u8,
+                quarters: take(8) as u8,
             },
-            parity: take(8) as u8,
+            parity: take(7) as u8,
             wide: take(12) as usize + 1,
             high: take(12) as usize + 1,
         };
-        let known = SURVIVED.contains(&fields.grid.survive)
-            && fields.grid.price < PRICES
-            && fields.parity > 0;
+        let known = SURVIVED.contains(&fields.grid.survive) && fields.parity > 0;
         if known { Ok(fields) } else { Err(Newer) }
     }
 }
@@ -113,25 +118,26 @@ impl Header {
         Some((keys, Fields::from_bytes(fields)))
     }
 
-    /// [`HEADER_BITS`] bits, each 0 or 1.
-    pub(super) fn to_bits(self) -> Vec<u8> {
+    /// [`HEADER_DIGITS`] digits, each 0, 1 or 2.
+    pub(super) fn to_digits(self) -> Vec<u8> {
         let bytes = [&self.salt[..], &self.sealed, &self.tag].concat();
-        let mut bits = bits_of(&bytes);
-        code().encode(&mut bits);
-        bits.iter()
-            .zip(turned())
-            .map(|(bit, turned)| bit ^ turned)
+        let mut digits = digits_of(&bytes, INFORMATION);
+        code().encode(&mut digits);
+        digits
+            .iter()
+            .zip(mask())
+            .map(|(digit, mask)| (digit + mask) % 3)
             .collect()
     }
 
     /// The header nearest to what is seen; none where nothing near is one.
-    pub(super) fn from_soft(soft: &[i16]) -> Option<Self> {
-        let soft: Vec<i16> = soft
+    pub(super) fn from_soft(soft: &[Soft]) -> Option<Self> {
+        let soft: Vec<Soft> = soft
             .iter()
-            .zip(turned())
-            .map(|(&soft, turned)| if turned == 1 { -soft } else { soft })
+            .zip(mask())
+            .map(|(&soft, mask)| turned_back(soft, mask))
             .collect();
-        let bytes = bytes_of(&code().decode(&soft)?);
+        let bytes = bytes_of(&code().decode(&soft)?, BYTES);
         let (salt, rest) = bytes.split_first_chunk()?;
         let (sealed, rest) = rest.split_first_chunk()?;
         Some(Self {
@@ -143,30 +149,13 @@ impl Header {
 }
 
 fn code() -> Code {
-    Code::new(HEADER_BITS, HEADER_BITS - 8 * BYTES)
+    Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION)
 }
 
-/// Bits of the code that are turned, so that a flat picture holds no codeword.
-fn turned() -> impl Iterator<Item = u8> {
+/// What is added to the code's digits, so that a flat picture holds no codeword.
+fn mask() -> impl Iterator<Item = u8> {
     let mut random = Random::new(0x5EED);
-    std::iter::repeat_with(move || (random.next() >> 63) as u8).take(HEADER_BITS)
-}
-
-/// The bits of bytes, lowest first.
-pub(super) fn bits_of(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .flat_map(|byte| (0..8).map(move |i| byte >> i & 1))
-        .collect()
-}
-
-/// The whole bytes of bits.
-pub(super) fn bytes_of(bits: &[u8]) -> Vec<u8> {
-    let (bytes, _) = bits.as_chunks::<8>();
-    bytes
-        .iter()
-        .map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | bit))
-        .collect()
+    std::iter::repeat_with(move || (random.next() % 3) as u8).take(HEADER_DIGITS)
 }
 
 #[cfg(test)]
@@ -177,7 +166,7 @@ mod tests {
         Fields {
             grid: Grid {
                 survive: 75,
-                price: 26,
+                quarters: 47,
             },
             parity: 19,
             wide: 4096,
@@ -193,23 +182,29 @@ mod tests {
         newer[0] ^= 3;
         assert_eq!(Fields::from_bytes(newer), Err(Newer));
         let mut beyond = bytes;
-        beyond[0] |= 0xf0;
-        beyond[1] |= 3;
+        beyond[0] |= 0xf8;
+        beyond[1] |= 1;
         assert_eq!(Fields::from_bytes(beyond), Err(Newer));
-        let mut no_parity = bytes;
-        no_parity[2] = 0;
-        assert_eq!(Fields::from_bytes(no_parity), Err(Newer));
+        let no_parity = Fields {
+            parity: 0,
+            ..fields()
+        };
+        assert_eq!(Fields::from_bytes(no_parity.to_bytes()), Err(Newer));
     }
 
     #[test]
-    fn a_header_survives_wrong_bits() {
+    fn a_header_survives_wrong_digits() {
         let keys = Keys::derive(None, &[9; SALT_BYTES], Cost::TEST);
         let header = Header::new([9; SALT_BYTES], fields(), &keys);
-        let bits = header.to_bits();
-        let soft: Vec<i16> = bits
+        let soft: Vec<Soft> = header
+            .to_digits()
             .iter()
             .enumerate()
-            .map(|(i, &bit)| if (i % 11 == 3) ^ (bit == 1) { -20 } else { 20 })
+            .map(|(i, &digit)| {
+                let mut soft = [-20; 3];
+                soft[(usize::from(digit) + usize::from(i % 9 == 3)) % 3] = 0;
+                soft
+            })
             .collect();
         let found = Header::from_soft(&soft).expect("a header");
         assert_eq!(found, header);
@@ -221,7 +216,8 @@ mod tests {
 
     #[test]
     fn flat_pictures_hold_none() {
-        assert_eq!(Header::from_soft(&[100; HEADER_BITS]), None);
-        assert_eq!(Header::from_soft(&[0; HEADER_BITS]), None);
+        for soft in [[0, -60, -60], [-60, 0, -60], [0; 3]] {
+            assert_eq!(Header::from_soft(&[soft; HEADER_DIGITS]), None);
+        }
     }
 }

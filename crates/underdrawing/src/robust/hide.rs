@@ -11,7 +11,7 @@ use crate::report::{Hidden, HiddenDetails};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Form, contain};
-use super::embed::Bits;
+use super::embed::Digits;
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
@@ -107,8 +107,8 @@ impl<'a> Job<'a> {
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {
-        let n_bits = self.sites.starts(self.grid).last().copied().unwrap_or(0);
-        Coding::new(n_bits, parity).ok_or_else(|| self.no_room())
+        let n_digits = self.sites.n_digits(&self.grid.places());
+        Coding::new(n_digits, parity).ok_or_else(|| self.no_room())
     }
 
     fn fitted(&self, coding: &Coding, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
@@ -143,12 +143,12 @@ impl<'a> Job<'a> {
         );
         let keys = Keys::derive(password, &salt, self.cost);
         let sealed = keys.payload.seal(0, message);
-        let mask = keys.mask(coding.n_bits());
-        let bits = Bits {
-            header: &Header::new(salt, fields, &keys).to_bits(),
+        let mask = keys.mask(coding.n_digits());
+        let digits = Digits {
+            header: &Header::new(salt, fields, &keys).to_digits(),
             payload: &coding.encode(&sealed, &mask),
         };
-        let container = contain(cover, &self.sites, self.grid, &bits, self.form);
+        let container = contain(cover, &self.sites, self.grid, &digits, self.form);
         rate::survives(&container, self.grid, coding, &mask, &sealed).then_some(container)
     }
 
@@ -175,7 +175,7 @@ impl<'a> Job<'a> {
         Error::NoRoom {
             width: cover.width(),
             height: cover.height(),
-            bytes: rate::bytes(&self.sites, self.grid, rate::USUAL_PARITY),
+            bytes: rate::bytes(&self.sites, self.grid),
         }
     }
 }

@@ -72,11 +72,26 @@ impl Keys {
         std::array::from_fn(|i| digest[i])
     }
 
-    /// What the payload's bits are turned by, one bit a value.
-    pub(super) fn mask(&self, n_bits: usize) -> Vec<u8> {
-        let mut bytes = vec![0; n_bits.div_ceil(8)];
-        Uniform::new(&self.mask).fill(&mut bytes);
-        (0..n_bits).map(|i| bytes[i / 8] >> (i % 8) & 1).collect()
+    /// What is added to the payload's digits, so that they look like noise.
+    pub(super) fn mask(&self, n_digits: usize) -> Vec<u8> {
+        const FIVE_DIGITS: u8 = 243;
+        let mut stream = Uniform::new(&self.mask);
+        let mut digits = Vec::with_capacity(n_digits + 4);
+        while digits.len() < n_digits {
+            let mut bytes = [0; 64];
+            stream.fill(&mut bytes);
+            for mut byte in bytes {
+                // Rejection keeps each of the five digits uniform.
+                if byte < FIVE_DIGITS {
+                    for _ in 0..5 {
+                        digits.push(byte % 3);
+                        byte /= 3;
+                    }
+                }
+            }
+        }
+        digits.truncate(n_digits);
+        digits
     }
 }
 

@@ -1,4 +1,4 @@
-//! Digits in coefficients: the nearest multiple of a step whose number has a given remainder.
+//! Ternary digits in coefficients: the nearest multiple of a step whose number has a given remainder.
 
 /// What a coefficient can be known by.
 #[derive(Clone, Copy, Debug)]
@@ -9,69 +9,41 @@ pub(super) struct Seen {
     pub(super) step: i32,
 }
 
-/// The multiple of `step` nearest to `value` that holds a digit of so many bits.
-pub(super) fn nearest(value: i32, step: i32, bits: u8, digit: u8) -> i32 {
-    let radix = 1 << bits;
-    let period = step * radix;
+/// How likely each value of a digit is: natural logarithms, times 8.
+pub(super) type Soft = [i16; 3];
+
+/// The multiple of `step` nearest to `value` whose number leaves `digit` modulo 3.
+pub(super) fn nearest(value: i32, step: i32, digit: u8) -> i32 {
+    let period = 3 * step;
     let offset = step * i32::from(digit);
     // Rounds to the nearest period, halves up.
     let number = (2 * (value - offset) + period).div_euclid(2 * period);
     number * period + offset
 }
 
-/// The digit of the nearest multiple.
-pub(super) fn digit(value: i32, step: i32, bits: u8) -> u8 {
-    let number = (2 * value + step).div_euclid(2 * step);
-    (number & ((1 << bits) - 1)) as u8
-}
-
-/// A digit's bits, such that neighbours differ in one.
-pub(super) fn gray(digit: u8) -> u8 {
-    digit ^ digit >> 1
-}
-
-/// Undoes [`gray`].
-pub(super) fn digit_of_gray(code: u8) -> u8 {
-    let code = code ^ code >> 2;
-    code ^ code >> 1
+/// How likely each digit is where a coefficient is seen like this, after noise of so large a
+/// deviation, in eighths.
+pub(super) fn soft(seen: Seen, step: i32, noise: i32) -> Soft {
+    std::array::from_fn(|digit| {
+        let point = nearest(seen.value, step, digit as u8);
+        likelihood((seen.value - point).abs(), seen.step, noise)
+    })
 }
 
 /// Rounding of pixels and of an encoder's brightness, as a deviation of a coefficient, in eighths.
-const NOISE: i32 = 3;
-
-/// How sure each bit of a digit is: above 0 for a 0, in 1/8 of a natural logarithm. The lowest bit
-/// first.
-pub(super) fn soft_bits(seen: Seen, step: i32, bits: u8, out: &mut [i16]) {
-    let likelihoods: [i32; 8] = std::array::from_fn(|digit| {
-        if digit >> bits != 0 {
-            return 0;
-        }
-        let point = nearest(seen.value, step, bits, digit as u8);
-        likelihood((seen.value - point).abs(), seen.step)
-    });
-    for (bit, out) in out.iter_mut().enumerate().take(bits.into()) {
-        let best = |wanted: u8| {
-            (0..1_u8 << bits)
-                .filter(|&digit| gray(digit) >> bit & 1 == wanted)
-                .map(|digit| likelihoods[usize::from(digit)])
-                .max()
-                .unwrap_or(0)
-        };
-        *out = (best(0) - best(1)) as i16;
-    }
-}
+pub(super) const ROUNDING: i32 = 3;
 
 /// Logarithm of how likely a coefficient is seen so far from where it was put, in 1/8: that of the
 /// normal distribution up to the edge of what rounds to what is seen, but never below what clipping
 /// does anyway.
-fn likelihood(distance: i32, rounded_to: i32) -> i32 {
+fn likelihood(distance: i32, rounded_to: i32, noise: i32) -> i16 {
     /// `8 ln(normal(x / 4))` for x from -16 to 8, rounded.
     const LOG_NORMAL: [i16; 25] = [
         -83, -75, -67, -60, -53, -47, -41, -35, -30, -26, -22, -18, -15, -12, -9, -7, -6, -4, -3,
         -2, -1, -1, -1, 0, 0,
     ];
-    let inside = 4 * (rounded_to / 2 - distance) / NOISE;
-    i32::from(LOG_NORMAL[(inside.clamp(-16, 8) + 16) as usize])
+    let inside = 4 * (rounded_to / 2 - distance) / noise;
+    LOG_NORMAL[(inside.clamp(-16, 8) + 16) as usize]
 }
 
 #[cfg(test)]
@@ -79,37 +51,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_come_back() {
+    fn the_nearest_multiple_holds_the_digit() {
         for value in -500..500 {
-            for (step, bits) in [(8, 1), (40, 2), (24, 3)] {
-                for d in 0..1 << bits {
-                    let point = nearest(value, step, bits, d);
-                    assert_eq!(digit(point, step, bits), d);
-                    assert!((point - value).abs() <= step << bits >> 1);
+            for step in [8, 40, 24] {
+                for digit in 0..3 {
+                    let point = nearest(value, step, digit);
+                    assert_eq!(point % step, 0);
+                    assert_eq!((point / step).rem_euclid(3), i32::from(digit));
+                    assert!(2 * (point - value).abs() <= 3 * step);
                 }
             }
         }
     }
 
     #[test]
-    fn gray_codes_differ_in_one_bit_and_come_back() {
-        for digit in 0..8 {
-            assert_eq!(digit_of_gray(gray(digit)), digit);
-            assert_eq!((gray(digit) ^ gray((digit + 1) % 8)).count_ones(), 1);
-        }
-    }
-
-    #[test]
     fn points_are_sure_and_the_middle_is_not() {
-        let mut soft = [0; 2];
-        let mut of = |value, step| {
-            soft_bits(Seen { value, step }, 40, 2, &mut soft);
-            soft
-        };
-        let exact = of(0, 0);
-        assert!(exact[0] > 60 && exact[1] > 60, "{exact:?}");
-        assert!(of(40, 0)[0] < -60);
-        assert_eq!(of(20, 0)[0], 0);
-        assert!(of(22, 20)[0] < 0);
+        let of = |value, step| soft(Seen { value, step }, 16, ROUNDING);
+        let [zero, one, two] = of(0, 0);
+        assert!(zero > one + 60 && zero > two + 60);
+        let [zero, one, two] = of(8, 0);
+        assert_eq!(zero, one);
+        assert!(two < zero);
+        assert!(of(9, 8)[1] > of(9, 8)[0]);
     }
 }

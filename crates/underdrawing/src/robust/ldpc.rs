@@ -1,8 +1,8 @@
-//! Error correction: a low-density parity-check code, decoded by how sure each bit is
+//! Error correction: a ternary low-density parity-check code, decoded by how likely each digit is
 //! (`docs/format.md`, section 5.4).
 //!
-//! Repeat-accumulate codes: each parity bit is the one before it plus the sum of some information
-//! bits, so that encoding is one pass. Which bits follows from the code's two lengths alone.
+//! Repeat-accumulate codes: each parity digit is the one before it less the sum of some information
+//! digits, so that encoding is one pass. Which digits follows from the code's two lengths alone.
 
 mod construct;
 
@@ -10,28 +10,31 @@ use construct::rows;
 
 pub(super) use construct::Random;
 
+use super::lattice::Soft;
+
 /// Passes over all checks at most.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 50;
 
-/// A bit is no surer than this at first, in 1/8 of a natural logarithm.
-const MOST_SURE: i16 = 511;
-
-/// Beliefs are kept in 1/32 of a natural logarithm.
-const FINE: i32 = 4;
-
-/// A code of so many bits.
+/// A code of so many ternary digits.
 pub(super) struct Code {
-    /// Information bits; the parity bits follow them.
+    /// Information digits; the parity digits follow them.
     n_information: usize,
     n_parity: usize,
-    /// Where each check's information bits begin in `members`, and where the last one's end.
+    /// Where each check's information digits begin in `members`, and where the last one's end.
     starts: Vec<u32>,
-    /// Information bits of the checks.
+    /// Information digits of the checks: twice the number, and 1 more where the digit counts
+    /// negative.
     members: Vec<u32>,
 }
 
+/// How likely a digit is to be 0, 1, 2; the sum is 1.
+type Belief = [f32; 3];
+
+/// No message is surer than that.
+const LEAST: f32 = 1e-6;
+
 impl Code {
-    /// The code of `n` bits, of which `n_parity` (at least 3) are parity.
+    /// The code of `n` digits, of which `n_parity` (at least 3) are parity.
     pub(super) fn new(n: usize, n_parity: usize) -> Self {
         let n_information = n - n_parity;
         let (starts, members) = rows(n_information, n_parity);
@@ -47,94 +50,101 @@ impl Code {
         self.n_information
     }
 
-    fn check(&self, number: usize) -> std::ops::Range<usize> {
-        self.starts[number] as usize..self.starts[number + 1] as usize
+    /// Information digits of a check, and whether each counts negative.
+    fn check(&self, number: usize) -> impl ExactSizeIterator<Item = (usize, bool)> {
+        let range = self.starts[number] as usize..self.starts[number + 1] as usize;
+        let members = self.members[range].iter();
+        members.map(|&member| ((member >> 1) as usize, member & 1 == 1))
     }
 
-    /// Appends the parity bits to the information bits, each 0 or 1.
-    pub(super) fn encode(&self, bits: &mut Vec<u8>) {
-        debug_assert_eq!(bits.len(), self.n_information);
+    /// Appends the parity digits to the information digits, each 0, 1 or 2.
+    pub(super) fn encode(&self, digits: &mut Vec<u8>) {
+        debug_assert_eq!(digits.len(), self.n_information);
         let mut parity = 0;
         for check in 0..self.n_parity {
-            for &member in &self.members[self.check(check)] {
-                parity ^= bits[member as usize];
-            }
-            bits.push(parity);
+            let sum = self
+                .check(check)
+                .map(|(i, negative)| signed(digits[i], negative));
+            parity = (parity + 2 * (sum.map(u32::from).sum::<u32>() % 3) as u8) % 3;
+            digits.push(parity);
         }
     }
 
-    /// The information bits of the nearest codeword, if one is found; `soft` says for each bit how
-    /// sure it is to be 0 (below 0: to be 1), in 1/8 of a natural logarithm.
+    /// The information digits of the nearest codeword, if one is found.
     ///
-    /// Belief propagation, check by check.
-    pub(super) fn decode(&self, soft: &[i16]) -> Option<Vec<u8>> {
+    /// Belief propagation, check by check, in additions, products and quotients: no machine rounds
+    /// them otherwise.
+    pub(super) fn decode(&self, soft: &[Soft]) -> Option<Vec<u8>> {
         debug_assert_eq!(soft.len(), self.n_information + self.n_parity);
-        let fine = |&soft: &i16| i32::from(soft.clamp(-MOST_SURE, MOST_SURE)) * FINE;
-        let mut beliefs: Vec<i32> = soft.iter().map(fine).collect();
-        let mut messages = vec![0; self.members.len() + 2 * self.n_parity];
+        let mut beliefs: Vec<Belief> = soft.iter().map(belief).collect();
+        let mut messages = vec![[1.0; 3]; self.members.len() + 2 * self.n_parity];
         let mut scratch = Scratch::default();
         for _ in 0..ROUNDS {
-            if self.holds(&beliefs) {
-                let bits = beliefs[..self.n_information].iter();
-                return Some(bits.map(|&belief| u8::from(belief < 0)).collect());
+            let digits: Option<Vec<u8>> = beliefs.iter().map(likeliest).collect();
+            if let Some(mut digits) = digits
+                && self.holds(&digits)
+            {
+                digits.truncate(self.n_information);
+                return Some(digits);
             }
             self.round(&mut beliefs, &mut messages, &mut scratch);
         }
         None
     }
 
-    fn round(&self, beliefs: &mut [i32], messages: &mut [i32], scratch: &mut Scratch) {
+    fn round(&self, beliefs: &mut [Belief], messages: &mut [Belief], scratch: &mut Scratch) {
         let Scratch {
-            bits,
-            from_bits,
+            members,
+            heard,
             after,
         } = scratch;
+        let mut start = 0;
         for check in 0..self.n_parity {
-            let members = self.check(check);
-            bits.clear();
-            bits.extend(&self.members[members.clone()]);
-            bits.push((self.n_information + check) as u32);
+            members.clear();
+            members.extend(self.check(check));
+            members.push((self.n_information + check, false));
             if check > 0 {
-                bits.push((self.n_information + check - 1) as u32);
+                members.push((self.n_information + check - 1, true));
             }
-            let n = bits.len();
-            let messages = &mut messages[members.start + 2 * check..][..n];
-            from_bits.clear();
-            from_bits.extend(
-                bits.iter()
-                    .zip(&*messages)
-                    .map(|(&bit, message)| beliefs[bit as usize] - message),
-            );
-            // Each bit hears the sum of all others: of those before it and those after it.
+            let n = members.len();
+            let messages = &mut messages[start..start + n];
+            start += n;
+            heard.clear();
+            for (&(digit, negative), message) in members.iter().zip(&*messages) {
+                let [a, b, c] = beliefs[digit];
+                let heard_of = scaled([a / message[0], b / message[1], c / message[2]]);
+                heard.push(turned(heard_of, negative));
+            }
+            // Each digit hears the sum of all others: of those before it and those after it.
             after.clear();
-            after.resize(n, CERTAIN);
+            after.resize(n, ZERO);
             for i in (1..n).rev() {
-                after[i - 1] = sum(after[i], from_bits[i]);
+                after[i - 1] = sum(after[i], heard[i]);
             }
-            let mut before = CERTAIN;
-            for i in 0..n {
-                let message = sum(before, after[i]);
-                before = sum(before, from_bits[i]);
+            let mut before = ZERO;
+            for (i, &(digit, negative)) in members.iter().enumerate() {
+                let others = sum(before, after[i]);
+                before = sum(before, heard[i]);
+                let message = turned(others, !negative).map(|p| p.max(LEAST));
+                let own = turned(heard[i], negative);
                 messages[i] = message;
-                beliefs[bits[i] as usize] = from_bits[i] + message;
+                beliefs[digit] = scaled(std::array::from_fn(|k| own[k] * message[k]));
             }
         }
     }
 
-    /// Whether all checks hold, and nothing is left undecided.
-    fn holds(&self, beliefs: &[i32]) -> bool {
-        if beliefs.contains(&0) {
-            return false;
-        }
-        let bit = |i: usize| beliefs[i] < 0;
-        let mut before = false;
+    /// Whether all checks hold.
+    fn holds(&self, digits: &[u8]) -> bool {
+        let mut before = 0;
         (0..self.n_parity).all(|check| {
-            let members = &self.members[self.check(check)];
-            let sum = members
-                .iter()
-                .fold(before, |sum, &member| sum ^ bit(member as usize));
-            before = bit(self.n_information + check);
-            sum == before
+            let sum: u32 = self
+                .check(check)
+                .map(|(i, negative)| u32::from(signed(digits[i], negative)))
+                .sum();
+            let parity = u32::from(digits[self.n_information + check]);
+            let holds = (sum + parity + 2 * before) % 3 == 0;
+            before = parity;
+            holds
         })
     }
 }
@@ -142,76 +152,120 @@ impl Code {
 /// Vectors of [`Code::round`].
 #[derive(Default)]
 struct Scratch {
-    bits: Vec<u32>,
-    from_bits: Vec<i32>,
-    after: Vec<i32>,
+    members: Vec<(usize, bool)>,
+    heard: Vec<Belief>,
+    after: Vec<Belief>,
 }
 
-/// What is believed of the sum of no bits: that it is 0.
-const CERTAIN: i32 = 1 << 20;
+/// The sum of no digits.
+const ZERO: Belief = [1.0, 0.0, 0.0];
 
-/// What is believed of the sum of two bits: the less sure of both, and a correction.
-fn sum(a: i32, b: i32) -> i32 {
-    let magnitude = a.abs().min(b.abs()) + softening((a.abs() + b.abs()) / 4)
-        - softening((a.abs() - b.abs()).abs() / 4);
-    if a ^ b < 0 { -magnitude } else { magnitude }
+/// What is believed of a sum.
+fn sum(a: Belief, b: Belief) -> Belief {
+    [
+        a[0] * b[0] + a[1] * b[2] + a[2] * b[1],
+        a[0] * b[1] + a[1] * b[0] + a[2] * b[2],
+        a[0] * b[2] + a[1] * b[1] + a[2] * b[0],
+    ]
 }
 
-/// `ln(1 + exp(-x / 8))` in 1/32.
-fn softening(x: i32) -> i32 {
-    /// At the middle of each step.
-    const TABLE: [u8; 34] = [
-        21, 20, 18, 16, 15, 13, 12, 11, 10, 9, 8, 7, 6, 6, 5, 4, 4, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1,
-        1, 1, 1, 1, 1, 1, 0,
-    ];
-    TABLE.get(x as usize).map_or(0, |&y| y.into())
+/// What is believed of a digit's negative, if it counts negative.
+fn turned([zero, one, two]: Belief, negative: bool) -> Belief {
+    if negative {
+        [zero, two, one]
+    } else {
+        [zero, one, two]
+    }
+}
+
+fn signed(digit: u8, negative: bool) -> u8 {
+    if negative { (3 - digit) % 3 } else { digit }
+}
+
+fn scaled(belief: Belief) -> Belief {
+    let scale = 1.0 / (belief[0] + belief[1] + belief[2]);
+    belief.map(|p| p * scale)
+}
+
+fn belief(soft: &Soft) -> Belief {
+    /// e^(-1/8).
+    const EIGHTH: f32 = 0.882_496_9;
+    let most = soft.iter().copied().max().unwrap_or(0);
+    scaled(soft.map(|soft| {
+        let mut p = 1.0;
+        for _ in 0..(most - soft).min(100) {
+            p *= EIGHTH;
+        }
+        p
+    }))
+}
+
+/// The likeliest digit; none where two are equally likely.
+fn likeliest(belief: &Belief) -> Option<u8> {
+    let [zero, one, two] = *belief;
+    if zero > one && zero > two {
+        Some(0)
+    } else if one > zero && one > two {
+        Some(1)
+    } else if two > zero && two > one {
+        Some(2)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn noise(seed: u64) -> impl FnMut() -> u64 {
-        let mut random = Random::new(seed);
-        move || random.next()
+    fn message(n: usize) -> Vec<u8> {
+        let mut random = Random::new(7);
+        (0..n).map(|_| (random.next() % 3) as u8).collect()
     }
 
-    fn message(n: usize) -> Vec<u8> {
-        let mut draw = noise(7);
-        (0..n).map(|_| (draw() & 1) as u8).collect()
+    /// Digits as they are seen, of which `wrong` in a thousand are others.
+    fn seen(digits: &[u8], wrong: u64) -> Vec<Soft> {
+        let mut random = Random::new(digits.len() as u64);
+        digits
+            .iter()
+            .map(|&digit| {
+                let shift = if random.next() % 1000 < wrong {
+                    1 + random.next() % 2
+                } else {
+                    0
+                };
+                let mut soft = [-36; 3];
+                soft[(usize::from(digit) + shift as usize) % 3] = 0;
+                soft
+            })
+            .collect()
     }
 
     #[test]
-    fn corrects_flipped_bits() {
-        // Length, parity, flips in a thousand.
-        for (n, n_parity, flips) in [(432, 288, 90), (3000, 1500, 75), (20_000, 2600, 7)] {
+    fn corrects_wrong_digits() {
+        // Length, parity, wrong ones in a thousand.
+        for (n, n_parity, wrong) in [(288, 193, 120), (3000, 1500, 100), (20_000, 2600, 8)] {
             let code = Code::new(n, n_parity);
             let information = message(n - n_parity);
-            let mut bits = information.clone();
-            code.encode(&mut bits);
-            let mut draw = noise(n as u64);
-            let soft: Vec<i16> = bits
-                .iter()
-                .map(|&bit| {
-                    if (draw() % 1000 < flips) ^ (bit == 1) {
-                        -24
-                    } else {
-                        24
-                    }
-                })
-                .collect();
-            assert!(code.decode(&soft) == Some(information), "{n}");
+            let mut digits = information.clone();
+            code.encode(&mut digits);
+            assert!(
+                code.decode(&seen(&digits, wrong)) == Some(information),
+                "{n}"
+            );
         }
     }
 
     #[test]
     fn noise_is_no_codeword() {
-        let code = Code::new(432, 288);
-        let mut draw = noise(3);
+        let code = Code::new(288, 193);
+        let mut random = Random::new(3);
         for _ in 0..200 {
-            let soft: Vec<i16> = (0..432).map(|_| (draw() % 101) as i16 - 50).collect();
+            let mut draw = || -((random.next() % 60) as i16);
+            let soft: Vec<Soft> = (0..288).map(|_| [draw(), draw(), draw()]).collect();
             assert_eq!(code.decode(&soft), None);
         }
+        assert_eq!(code.decode(&[[0; 3]; 288]), None);
     }
 
     #[test]
@@ -219,10 +273,9 @@ mod tests {
         for (n, n_parity) in [(4, 3), (10, 3), (100, 3), (100, 97), (1000, 8)] {
             let code = Code::new(n, n_parity);
             let information = message(n - n_parity);
-            let mut bits = information.clone();
-            code.encode(&mut bits);
-            let soft: Vec<i16> = bits.iter().map(|&bit| 40 - 80 * i16::from(bit)).collect();
-            assert_eq!(code.decode(&soft), Some(information));
+            let mut digits = information.clone();
+            code.encode(&mut digits);
+            assert_eq!(code.decode(&seen(&digits, 0)), Some(information));
         }
     }
 }

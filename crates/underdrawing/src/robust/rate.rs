@@ -1,4 +1,4 @@
-//! How much the coefficients of a cover hold: the price of a bit, and the share of parity.
+//! How much the coefficients of a cover hold: how many coefficients hold digits, and the share of parity.
 
 use rayon::prelude::*;
 use underdrawing_codec::{Encoder, RateCurve};
@@ -9,31 +9,31 @@ use crate::error::Error;
 use crate::picture::Pixels;
 
 use super::container::{Form, arrivals, contain};
-use super::embed::Bits;
-use super::grid::{Grid, PRICES, SURVIVED};
-use super::header::bits_of;
+use super::embed::Digits;
+use super::grid::{Grid, SURVIVED};
+use super::lattice::Soft;
 use super::ldpc::Random;
-use super::payload::Coding;
-use super::sites::{HEADER_BITS, Sites};
+use super::payload::{Coding, turned_back};
+use super::sites::{HEADER_DIGITS, Sites};
+use super::ternary;
 
 /// Shares of parity in 1/256 that are tried, each the next where the one before does not do.
-const PARITIES: [u8; 26] = [
-    2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 19, 22, 26, 30, 36, 43, 51, 61, 73, 87, 104, 125, 150,
-    180, 210,
+const PARITIES: [u8; 30] = [
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 26, 30, 34, 39, 45, 52, 60, 69,
+    80, 93, 109, 127,
 ];
 
 /// Share of parity that is expected before a cover was looked at.
-pub(super) const USUAL_PARITY: u8 = 10;
+const USUAL_PARITY: usize = 10;
 
-/// The price of a bit that the qualities were measured with: containers of about 40 dB at 75.
-fn usual_price(survive: u8) -> u8 {
-    let above = |quality| u32::from(survive.saturating_sub(quality));
-    let price = if survive <= 75 {
-        38 - above(50) * 12 / 25
-    } else {
-        26 - above(75) * 9 / 15
-    };
-    price as u8
+/// How many coefficients hold digits by default, in quarters: containers of about 39.5 dB at 75, 34
+/// at 50.
+fn usual_quarters(survive: u8) -> u8 {
+    match survive {
+        ..=75 => 47,
+        76..=85 => 60,
+        _ => 92,
+    }
 }
 
 /// The grid for a rate. What it costs and holds is taken from the steps alone here.
@@ -46,64 +46,58 @@ pub(super) fn grid(
     if !SURVIVED.contains(&survive) {
         return Err(Error::Survive { found: survive });
     }
-    let grid = |price| Grid { survive, price };
+    let grid = |quarters| Grid { survive, quarters };
     let least = |enough: &dyn Fn(Grid) -> bool| {
-        let first = (0..PRICES).map(grid).find(|&grid| enough(grid));
-        first.unwrap_or(grid(PRICES - 1))
+        let first = (4..=u8::MAX).map(grid).find(|&grid| enough(grid));
+        first.unwrap_or(grid(u8::MAX))
     };
     Ok(match rate {
-        CodedRate::Ternary => grid(usual_price(survive)),
+        CodedRate::Ternary => grid(usual_quarters(survive)),
         CodedRate::ContainerDb(db) => {
             let mse = mse_of_decibels(db)?;
-            let too_much = |grid: Grid| grid.mse() > mse;
-            let first = (0..PRICES).map(grid).find(|&grid| too_much(grid));
-            grid(first.map_or(PRICES, |grid| grid.price).saturating_sub(1))
+            let too_much = (4..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
+            grid(too_much.map_or(u8::MAX, |quarters| (quarters - 1).max(4)))
         }
         CodedRate::RevealedDb(db) => {
             let (mse, curve) = (mse_of_decibels(db)?, curve());
-            least(&|grid| curve.mse_at(bytes(sites, grid, USUAL_PARITY)) <= mse)
+            least(&|grid| curve.mse_at(bytes(sites, grid)) <= mse)
         }
         CodedRate::Equal => {
             let curve = curve();
-            least(&|grid| curve.mse_at(bytes(sites, grid, USUAL_PARITY)) <= grid.mse())
+            least(&|grid| curve.mse_at(bytes(sites, grid)) <= grid.mse())
         }
     })
 }
 
-/// Bytes that a grid holds.
-pub(super) fn bytes(sites: &Sites, grid: Grid, parity: u8) -> usize {
-    let n_bits = sites.starts(grid).last().copied().unwrap_or(0);
-    n_bits * (256 - usize::from(parity)) / 256 / 8
+/// Bytes that a grid is expected to hold.
+pub(super) fn bytes(sites: &Sites, grid: Grid) -> usize {
+    let n_digits = sites.n_digits(&grid.places());
+    ternary::capacity(n_digits * (256 - USUAL_PARITY) / 256)
 }
 
-/// The least share of parity, with one step to spare, that brings random bits back from all that
+/// The least share of parity, with one step to spare, that brings random digits back from all that
 /// may happen to a container; none where no share does.
 pub(super) fn parity(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> Option<u8> {
-    let n_bits = sites.starts(grid).last().copied()?;
-    let random = |seed, n: usize| {
+    let n_digits = sites.n_digits(&grid.places());
+    let random = |seed, n: usize| -> Vec<u8> {
         let mut random = Random::new(seed);
-        let words = (0..n.div_ceil(64)).flat_map(|_| random.next().to_le_bytes());
-        let mut bits = bits_of(&words.collect::<Vec<u8>>());
-        bits.truncate(n);
-        bits
+        (0..n).map(|_| (random.next() % 3) as u8).collect()
     };
-    let (header, payload) = (random(1, HEADER_BITS), random(2, n_bits));
-    let bits = Bits {
+    let (header, payload) = (random(1, HEADER_DIGITS), random(2, n_digits));
+    let digits = Digits {
         header: &header,
         payload: &payload,
     };
-    let container = contain(cover, sites, grid, &bits, form);
+    let container = contain(cover, sites, grid, &digits, form);
     let mut arrivals = arrivals(&container, grid);
     for soft in &mut arrivals {
-        for (soft, &bit) in soft.iter_mut().zip(&payload) {
-            if bit == 1 {
-                *soft = -*soft;
-            }
+        for (soft, &digit) in soft.iter_mut().zip(&payload) {
+            *soft = turned_back(*soft, digit);
         }
     }
     arrivals.sort_by_cached_key(|soft| std::cmp::Reverse(doubts(soft)));
     let corrects = |&parity: &u8| {
-        Coding::new(n_bits, parity).is_some_and(|coding| {
+        Coding::new(n_digits, parity).is_some_and(|coding| {
             arrivals
                 .iter()
                 .take(WORST)
@@ -118,13 +112,12 @@ pub(super) fn parity(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> O
 /// Arrivals that decide: the others are better.
 const WORST: usize = 3;
 
-/// How far bits are from being right and sure.
-fn doubts(soft: &[i16]) -> i64 {
-    /// A bit as sure as that counts as right.
+/// How far digits are from being 0 and sure.
+fn doubts(soft: &[Soft]) -> i64 {
+    /// A digit as sure as that counts as right.
     const SURE: i16 = 24;
-    soft.iter()
-        .map(|&soft| i64::from((SURE - soft).max(0)))
-        .sum()
+    let of = |[right, one, two]: &Soft| i64::from((SURE - right + one.max(two)).max(0));
+    soft.iter().map(of).sum()
 }
 
 /// The next larger share.

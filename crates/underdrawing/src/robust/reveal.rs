@@ -125,7 +125,7 @@ impl Found {
         };
         let soft = self.view.payload(self.fields.grid);
         let coding = Coding::new(soft.len(), self.fields.parity).ok_or_else(lost)?;
-        let mask = self.keys.mask(coding.n_bits());
+        let mask = self.keys.mask(coding.n_digits());
         let sealed = coding.decode(&soft, &mask).ok_or_else(lost)?;
         let message = self.keys.payload.open(0, &sealed).ok_or_else(lost)?;
         Message::from_bytes(&message).map_err(|_| Error::Newer { supported: VERSION })

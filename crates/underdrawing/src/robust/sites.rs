@@ -1,10 +1,10 @@
-//! Which bit stands where: header and payload in the blocks of a picture (`docs/format.md`, section
+//! Which digit stands where: header and payload in the blocks of a picture (`docs/format.md`, section
 //! 5.3).
 
-use super::grid::{Grid, Places};
+use super::grid::Places;
 
-/// Bits of a coded header.
-pub(super) const HEADER_BITS: usize = 432;
+/// Digits of a coded header.
+pub(super) const HEADER_DIGITS: usize = 288;
 
 /// Sides of tiles in blocks, each with a whole header, from the largest.
 pub(super) const TILES: [usize; 4] = [64, 32, 16, 8];
@@ -31,10 +31,10 @@ pub(super) struct Tile {
 /// What a coefficient holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
-    /// The header's bit of this number.
+    /// The header's digit of this number.
     Header(usize),
-    /// So many bits of the payload.
-    Payload(u8),
+    /// The payload's next digit.
+    Payload,
 }
 
 impl Tile {
@@ -44,7 +44,7 @@ impl Tile {
         Some(Self { side })
     }
 
-    /// Coefficients of a block that may hold a bit of the header.
+    /// Coefficients of a block that may hold a digit of the header.
     pub(super) fn places(self) -> &'static [usize] {
         match self.side {
             32.. => &HEADER_PLACES[..1],
@@ -53,14 +53,14 @@ impl Tile {
         }
     }
 
-    /// The bit of the header in place `i` of [`Tile::places`] of the block at this column and row.
-    pub(super) fn header_bit(self, x: usize, y: usize, i: usize) -> Option<usize> {
-        /// Spreads the bits over the tile; odd, so that each slot gets another number.
+    /// The digit of the header in place `i` of [`Tile::places`] of the block at this column and row.
+    pub(super) fn header_digit(self, x: usize, y: usize, i: usize) -> Option<usize> {
+        /// Spreads the digits over the tile; odd, so that each slot gets another number.
         const SPREAD: usize = 0x9E3B;
         let n_places = self.places().len();
         let block = y % self.side * self.side + x % self.side;
         let slot = (block * n_places + i) * SPREAD % (self.side * self.side * n_places);
-        (slot < HEADER_BITS).then_some(slot)
+        (slot < HEADER_DIGITS).then_some(slot)
     }
 }
 
@@ -87,34 +87,44 @@ impl Sites {
     pub(super) fn each(&self, places: &Places, number: usize, mut visit: impl FnMut(usize, Held)) {
         let (x, y) = (number % self.wide, number / self.wide);
         let header = self.tile.places();
-        for (place, &bits) in places.bits.iter().enumerate() {
-            let bit = header
+        // Each row of blocks begins elsewhere, so that no pattern shows.
+        let turn = ((x + 2 * (y % 2) + y / 2) % 4) as u8;
+        for (place, &used) in places.used.iter().enumerate() {
+            let digit = header
                 .iter()
                 .position(|&at| at == place)
-                .and_then(|i| self.tile.header_bit(x, y, i));
-            match bit {
-                Some(bit) => visit(place, Held::Header(bit)),
-                None if bits > 0 => visit(place, Held::Payload(bits)),
+                .and_then(|i| self.tile.header_digit(x, y, i));
+            match digit {
+                Some(digit) => visit(place, Held::Header(digit)),
+                None if turn < used => visit(place, Held::Payload),
                 None => {}
             }
         }
     }
 
-    /// Where each block's payload bits begin, and where the last one's end.
-    pub(super) fn starts(&self, grid: Grid) -> Vec<usize> {
-        let places = grid.places();
+    /// Where each block's payload digits begin, and where the last one's end.
+    pub(super) fn starts(&self, places: &Places) -> Vec<usize> {
         let mut starts = Vec::with_capacity(self.n_blocks() + 1);
         let mut end = 0;
         starts.push(0);
         for number in 0..self.n_blocks() {
-            self.each(&places, number, |_, held| {
-                if let Held::Payload(bits) = held {
-                    end += usize::from(bits);
-                }
+            self.each(places, number, |_, held| {
+                end += usize::from(held == Held::Payload)
             });
             starts.push(end);
         }
         starts
+    }
+
+    /// Digits of the payload.
+    pub(super) fn n_digits(&self, places: &Places) -> usize {
+        let mut n = 0;
+        for number in 0..self.n_blocks() {
+            self.each(places, number, |_, held| {
+                n += usize::from(held == Held::Payload)
+            });
+        }
+        n
     }
 }
 
@@ -123,18 +133,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_tile_holds_each_bit_of_the_header_once() {
+    fn each_tile_holds_each_digit_of_the_header_once() {
         for side in TILES {
             let tile = Tile { side };
-            let mut found = [0; HEADER_BITS];
+            let mut found = [0; HEADER_DIGITS];
             for block in 0..side * side {
                 for i in 0..tile.places().len() {
-                    if let Some(bit) = tile.header_bit(block % side, block / side, i) {
+                    if let Some(bit) = tile.header_digit(block % side, block / side, i) {
                         found[bit] += 1;
                     }
                 }
             }
-            assert_eq!(found, [1; HEADER_BITS], "{side}");
+            assert_eq!(found, [1; HEADER_DIGITS], "{side}");
         }
     }
 

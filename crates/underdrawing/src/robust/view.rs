@@ -1,4 +1,4 @@
-//! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the bits in them.
+//! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the digits in them.
 
 use rayon::prelude::*;
 use underdrawing_jpeg::{Colours, Component, Jpeg};
@@ -8,8 +8,8 @@ use crate::picture::Pixels;
 use super::embed;
 use super::grid::{Grid, SURVIVED, steps};
 use super::header::Header;
-use super::lattice::{self, Seen};
-use super::sites::{HEADER_BITS, Held, Sites};
+use super::lattice::{ROUNDING, Seen, Soft, soft};
+use super::sites::{HEADER_DIGITS, Held, Sites};
 
 /// A picture's coefficients.
 pub(super) struct View {
@@ -59,9 +59,16 @@ impl View {
         }
     }
 
-    /// How sure the payload's bits are.
-    pub(super) fn payload(&self, grid: Grid) -> Vec<i16> {
-        payload(&self.sites, grid, |number, place| self.seen(number, place))
+    /// How likely the payload's digits are.
+    pub(super) fn payload(&self, grid: Grid) -> Vec<Soft> {
+        self.noisy_payload(grid, ROUNDING)
+    }
+
+    /// The same after noise of so large a deviation, in eighths.
+    pub(super) fn noisy_payload(&self, grid: Grid, noise: i32) -> Vec<Soft> {
+        payload(&self.sites, grid, noise, |number, place| {
+            self.seen(number, place)
+        })
     }
 
     fn seen(&self, number: usize, place: usize) -> Seen {
@@ -87,26 +94,29 @@ impl View {
                 return None;
             }
             tried.push(key);
-            Header::from_soft(&self.header(&steps))
+            Header::from_soft(&self.header(&steps, ROUNDING))
         })
     }
 
-    fn header(&self, steps: &[i32; 64]) -> Vec<i16> {
+    fn header(&self, steps: &[i32; 64], noise: i32) -> Vec<Soft> {
         let tile = self.sites.tile();
-        let mut sum = vec![0_i32; HEADER_BITS];
+        let mut sum = vec![[0_i32; 3]; HEADER_DIGITS];
         for number in 0..self.sites.n_blocks() {
             let (x, y) = (number % self.sites.wide, number / self.sites.wide);
             for (i, &place) in tile.places().iter().enumerate() {
-                if let Some(bit) = tile.header_bit(x, y, i) {
-                    let mut soft = [0];
-                    lattice::soft_bits(self.seen(number, place), steps[place], 1, &mut soft);
-                    sum[bit] += i32::from(soft[0]);
+                if let Some(digit) = tile.header_digit(x, y, i) {
+                    let soft = soft(self.seen(number, place), steps[place], noise);
+                    for (sum, soft) in sum[digit].iter_mut().zip(soft) {
+                        *sum += i32::from(soft);
+                    }
                 }
             }
         }
-        sum.into_iter()
-            .map(|soft| soft.clamp(-500, 500) as i16)
-            .collect()
+        let relative = |sum: [i32; 3]| {
+            let most = sum.into_iter().max().unwrap_or(0);
+            sum.map(|sum| (sum - most).max(-500) as i16)
+        };
+        sum.into_iter().map(relative).collect()
     }
 }
 
@@ -129,9 +139,9 @@ pub(super) struct Rounded<'a> {
 }
 
 impl Rounded<'_> {
-    /// How sure the payload's bits are.
-    pub(super) fn payload(&self, grid: Grid) -> Vec<i16> {
-        payload(&self.view.sites, grid, |number, place| {
+    /// How likely the payload's digits are.
+    pub(super) fn payload(&self, grid: Grid) -> Vec<Soft> {
+        payload(&self.view.sites, grid, ROUNDING, |number, place| {
             let (value, step) = (self.view.blocks[number][place], self.steps[place]);
             let magnitude = (value.abs() + step / 2) / step * step;
             Seen {
@@ -142,17 +152,20 @@ impl Rounded<'_> {
     }
 }
 
-fn payload(sites: &Sites, grid: Grid, seen: impl Fn(usize, usize) -> Seen + Sync) -> Vec<i16> {
+fn payload(
+    sites: &Sites,
+    grid: Grid,
+    noise: i32,
+    seen: impl Fn(usize, usize) -> Seen + Sync,
+) -> Vec<Soft> {
     let places = grid.places();
     (0..sites.n_blocks())
         .into_par_iter()
         .flat_map_iter(|number| {
-            let mut block = Vec::with_capacity(places.n_bits);
+            let mut block = Vec::new();
             sites.each(&places, number, |place, held| {
-                if let Held::Payload(n) = held {
-                    let mut soft = [0; 8];
-                    lattice::soft_bits(seen(number, place), places.steps[place], n, &mut soft);
-                    block.extend_from_slice(&soft[..n.into()]);
+                if held == Held::Payload {
+                    block.push(soft(seen(number, place), places.steps[place], noise));
                 }
             });
             block

@@ -1,4 +1,4 @@
-//! Which information bits each check sums.
+//! Which information digits each check sums, and with which sign.
 
 /// Tries to find a check that closes no short cycle.
 const TRIES: usize = 40;
@@ -13,8 +13,8 @@ pub(super) fn rows(n_information: usize, n_parity: usize) -> (Vec<u32>, Vec<u32>
     edges.into_rows(n_parity)
 }
 
-/// Checks that an information bit takes part in. The shares are close to those of DVB-S2's codes of
-/// the same rates (ETSI EN 302 307, tables 5a and B): a few bits of high weight begin the decoding.
+/// Checks that an information digit takes part in. The shares are close to those of DVB-S2's codes of
+/// the same rates (ETSI EN 302 307, tables 5a and B): a few digits of high weight begin the decoding.
 fn weight(bit: usize, n_information: usize, n_parity: usize) -> usize {
     let n = n_information + n_parity;
     // Of the code's rate: the share of heavy bits, and their weight.
@@ -32,13 +32,13 @@ fn weight(bit: usize, n_information: usize, n_parity: usize) -> usize {
     }
 }
 
-/// Bits and the checks they were connected to so far.
+/// Digits and the checks they were connected to so far.
 struct Edges {
     random: Random,
     n_checks: usize,
-    /// Checks that are to get one more bit before any gets two.
+    /// Checks that are to get one more digit before any gets two.
     pool: Vec<u32>,
-    /// For each bit, in turn: the checks, and where they end.
+    /// For each digit, in turn: the checks, and where they end.
     checks: Vec<u32>,
     ends: Vec<u32>,
     pairs: Pairs,
@@ -60,7 +60,7 @@ impl Edges {
         }
     }
 
-    /// Connects the next bit to so many checks.
+    /// Connects the next digit to so many checks.
     fn connect(&mut self, weight: usize) {
         let mut chosen: Vec<u32> = Vec::with_capacity(weight);
         while chosen.len() < weight {
@@ -75,7 +75,7 @@ impl Edges {
     }
 
     /// A check that is not among those chosen, and if one is found soon neither their neighbour,
-    /// which the parity bits connect, nor connected to them by another bit.
+    /// which the parity digits connect, nor connected to them by another digit.
     fn draw(&mut self, chosen: &[u32]) -> u32 {
         if self.pool.is_empty() {
             self.pool.extend(0..self.n_checks as u32);
@@ -118,7 +118,8 @@ impl Edges {
         for (bit, &end) in self.ends.iter().enumerate() {
             for &check in &self.checks[start as usize..end as usize] {
                 let at = &mut next[check as usize];
-                members[*at as usize] = bit as u32;
+                // Half of them count negative.
+                members[*at as usize] = 2 * bit as u32 + (check ^ bit as u32) % 2;
                 *at += 1;
             }
             start = end;
@@ -127,7 +128,7 @@ impl Edges {
     }
 }
 
-/// A set of pairs of checks that a bit connects.
+/// A set of pairs of checks that a digit connects.
 struct Pairs {
     /// Zero where a slot is free.
     slots: Vec<u64>,
