@@ -14,6 +14,7 @@ mod message;
 mod payload;
 mod rate;
 mod reveal;
+mod search;
 mod secret;
 mod sites;
 mod ternary;

@@ -148,7 +148,23 @@ impl Header {
     }
 }
 
-fn code() -> Code {
+/// How many of a header's checks hold for the likeliest digits: a third in noise.
+pub(super) fn plausibility(code: &Code, soft: &[Soft]) -> usize {
+    let likeliest = |soft: Soft| {
+        let most = soft.into_iter().max();
+        soft.into_iter()
+            .position(|soft| Some(soft) == most)
+            .unwrap_or(0) as u8
+    };
+    let digits: Vec<u8> = soft
+        .iter()
+        .zip(mask())
+        .map(|(&soft, mask)| likeliest(turned_back(soft, mask)))
+        .collect();
+    code.n_holding(&digits)
+}
+
+pub(super) fn code() -> Code {
     Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION)
 }
 

@@ -135,16 +135,26 @@ impl Code {
 
     /// Whether all checks hold.
     fn holds(&self, digits: &[u8]) -> bool {
+        self.sums(digits).all(|sum| sum == 0)
+    }
+
+    /// How many checks hold.
+    pub(super) fn n_holding(&self, digits: &[u8]) -> usize {
+        self.sums(digits).filter(|&sum| sum == 0).count()
+    }
+
+    /// The sum of each check.
+    fn sums(&self, digits: &[u8]) -> impl Iterator<Item = u32> {
         let mut before = 0;
-        (0..self.n_parity).all(|check| {
-            let sum: u32 = self
-                .check(check)
+        (0..self.n_parity).map(move |check| {
+            let members = self.check(check);
+            let sum: u32 = members
                 .map(|(i, negative)| u32::from(signed(digits[i], negative)))
                 .sum();
             let parity = u32::from(digits[self.n_information + check]);
-            let holds = (sum + parity + 2 * before) % 3 == 0;
+            let sum = (sum + parity + 2 * before) % 3;
             before = parity;
-            holds
+            sum
         })
     }
 }

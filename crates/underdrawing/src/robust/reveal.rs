@@ -11,10 +11,13 @@ use crate::report::{Inspection, Revealed};
 use crate::secrecy::{Cost, Password};
 
 use super::container::view;
-use super::header::{Fields, VERSION};
+use super::header::{Fields, Header, VERSION};
 use super::keys::{COST, Keys};
+use super::lattice::ROUNDING;
 use super::message::Message;
 use super::payload::Coding;
+use super::search::{Cropped, OTHER_GRID, search};
+use super::sites::Sites;
 use super::view::View;
 
 /// Opening, decoding.
@@ -22,10 +25,9 @@ const STEPS: usize = 2;
 
 /// What a picture holds.
 pub(crate) struct Found {
-    view: View,
-    fields: Fields,
-    keys: Keys,
-    password: bool,
+    /// Its coefficients; for a part of a container, in each place that it may have.
+    views: Vec<View>,
+    opened: Opened,
     /// Quality of the JPEG that it came as.
     quality: Option<u8>,
 }
@@ -50,31 +52,76 @@ pub(super) fn find_at_cost(
     let Some(view) = view(container) else {
         return Ok(None);
     };
-    let headers: Vec<_> = view.headers().collect();
-    for header in &headers {
-        let opened = header.open(None, cost).map(|opened| (opened, false));
-        let opened = opened.or_else(|| {
-            let password = password?;
-            Some((header.open(Some(password), cost)?, true))
-        });
-        if let Some(((keys, fields), password)) = opened {
-            let fields = fields.map_err(|_| Error::Newer { supported: VERSION })?;
-            let quality = container
-                .jpeg()
-                .map(|jpeg| quality::nearest(&jpeg.components[0].steps));
+    let quality = container
+        .jpeg()
+        .map(|jpeg| quality::nearest(&jpeg.components[0].steps));
+    let mut closed = false;
+    for header in view.headers().collect::<Vec<_>>() {
+        if let Some(opened) = Opened::new(&header, password, cost)? {
             return Ok(Some(Found {
-                view,
-                fields,
-                keys,
-                password,
+                views: vec![view],
+                opened,
                 quality,
             }));
         }
+        closed = true;
     }
-    match (headers.is_empty(), password) {
-        (true, _) => Ok(None),
-        (false, Some(_)) => Err(Error::WrongPassword),
-        (false, None) => Err(Error::PasswordNeeded),
+    for cropped in search(container) {
+        let Some(opened) = Opened::new(&cropped.header, password, cost)? else {
+            closed = true;
+            continue;
+        };
+        return Ok(Some(Found {
+            views: placed(&cropped, &opened.fields),
+            opened,
+            quality,
+        }));
+    }
+    match (closed, password) {
+        (false, _) => Ok(None),
+        (true, Some(_)) => Err(Error::WrongPassword),
+        (true, None) => Err(Error::PasswordNeeded),
+    }
+}
+
+/// A part of a container in each place that it may have there.
+fn placed(cropped: &Cropped, fields: &Fields) -> Vec<View> {
+    /// More take too long, and are of pictures far larger than what is left of them.
+    const PLACES: usize = 16;
+    let places = cropped.places(fields.wide, fields.high);
+    let views = places.into_iter().take(PLACES).filter_map(|origin| {
+        let sites = Sites::of_blocks(fields.wide, fields.high)?;
+        Some(cropped.view.clone().within(sites, origin))
+    });
+    views.collect()
+}
+
+/// A header that opened.
+struct Opened {
+    fields: Fields,
+    keys: Keys,
+    password: bool,
+}
+
+impl Opened {
+    /// None where neither no password nor the one given opens it.
+    fn new(
+        header: &Header,
+        password: Option<&Password>,
+        cost: Cost,
+    ) -> Result<Option<Self>, Error> {
+        let passwords = std::iter::once(None).chain(password.map(Some));
+        for password in passwords {
+            if let Some((keys, fields)) = header.open(password, cost) {
+                let fields = fields.map_err(|_| Error::Newer { supported: VERSION })?;
+                return Ok(Some(Self {
+                    fields,
+                    keys,
+                    password: password.is_some(),
+                }));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -88,8 +135,8 @@ impl Found {
         Inspection::Robust {
             secret_width: message.own.0,
             secret_height: message.own.1,
-            password: self.password,
-            survives: self.fields.grid.survive,
+            password: self.opened.password,
+            survives: self.opened.fields.grid.survive,
             bytes: message.segments.iter().map(Vec::len).sum(),
         }
     }
@@ -119,15 +166,23 @@ impl Found {
     }
 
     fn message(&self) -> Result<Message, Error> {
+        let Opened { fields, keys, .. } = &self.opened;
         let lost = || Error::Worn {
-            survives: self.fields.grid.survive,
+            survives: fields.grid.survive,
             quality: self.quality,
         };
-        let soft = self.view.payload(self.fields.grid);
-        let coding = Coding::new(soft.len(), self.fields.parity).ok_or_else(lost)?;
-        let mask = self.keys.mask(coding.n_digits());
-        let sealed = coding.decode(&soft, &mask).ok_or_else(lost)?;
-        let message = self.keys.payload.open(0, &sealed).ok_or_else(lost)?;
-        Message::from_bytes(&message).map_err(|_| Error::Newer { supported: VERSION })
+        for view in &self.views {
+            for noise in [ROUNDING, OTHER_GRID] {
+                let soft = view.noisy_payload(fields.grid, noise);
+                let coding = Coding::new(soft.len(), fields.parity).ok_or_else(lost)?;
+                let mask = keys.mask(coding.n_digits());
+                let sealed = coding.decode(&soft, &mask);
+                if let Some(message) = sealed.and_then(|sealed| keys.payload.open(0, &sealed)) {
+                    let newer = |_| Error::Newer { supported: VERSION };
+                    return Message::from_bytes(&message).map_err(newer);
+                }
+            }
+        }
+        Err(lost())
     }
 }

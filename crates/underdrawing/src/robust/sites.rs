@@ -13,6 +13,7 @@ pub(super) const TILES: [usize; 4] = [64, 32, 16, 8];
 const HEADER_PLACES: [usize; 8] = [18, 3, 17, 10, 24, 9, 2, 16];
 
 /// A picture's blocks and what is in them.
+#[derive(Clone, Copy)]
 pub(super) struct Sites {
     /// Whole blocks across.
     pub(super) wide: usize,
@@ -73,6 +74,11 @@ impl Sites {
             high,
             tile: Tile::of(wide, high)?,
         })
+    }
+
+    /// Of so many blocks; none where they are too few.
+    pub(super) fn of_blocks(wide: usize, high: usize) -> Option<Self> {
+        Self::new(8 * wide, 8 * high)
     }
 
     pub(super) fn tile(&self) -> Tile {

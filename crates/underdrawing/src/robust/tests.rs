@@ -163,6 +163,32 @@ fn a_jpeg_container_keeps_its_coefficients_in_a_file() {
 }
 
 #[test]
+fn a_cropped_container_is_found() {
+    let request = Request {
+        cover: &picture(330, 280, 1),
+        secret: &picture(50, 40, 5),
+        survive: 50,
+        jpeg: false,
+        options: &options(None),
+    };
+    let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
+    let raster = hidden.container.raster();
+    for (left, top) in [(0, 8), (3, 5)] {
+        let (width, height) = (330 - left, 280 - top);
+        let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
+        let revealed = reveal(&Pixels::from_raster(part), None);
+        match revealed {
+            Ok(Some(revealed)) => assert_eq!(revealed.picture.width(), 50),
+            other => assert_eq!(
+                other.unwrap_err().kind(),
+                ErrorKind::Damaged,
+                "{left} {top}"
+            ),
+        }
+    }
+}
+
+#[test]
 fn covers_without_room_are_refused() {
     let request = |cover: &Pixels, survive| {
         let request = Request {

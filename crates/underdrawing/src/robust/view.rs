@@ -9,11 +9,16 @@ use super::embed;
 use super::grid::{Grid, SURVIVED, steps};
 use super::header::Header;
 use super::lattice::{ROUNDING, Seen, Soft, soft};
-use super::sites::{HEADER_DIGITS, Held, Sites};
+use super::sites::{HEADER_DIGITS, Held, Sites, Tile};
 
 /// A picture's coefficients.
+#[derive(Clone)]
 pub(super) struct View {
     pub(super) sites: Sites,
+    /// Blocks across and down that are seen.
+    pub(super) own: (usize, usize),
+    /// Where the first of them lies among the sites.
+    pub(super) origin: (usize, usize),
     /// What they were rounded to, in eighths; 0 where they were not.
     steps: [i32; 64],
     /// In eighths.
@@ -26,6 +31,8 @@ impl View {
         let sites = Sites::new(pixels.width(), pixels.height())?;
         let blocks = embed::coefficients(pixels, &sites);
         Some(Self {
+            own: (sites.wide, sites.high),
+            origin: (0, 0),
             sites,
             steps: [0; 64],
             blocks,
@@ -45,10 +52,21 @@ impl View {
             })
             .collect();
         Some(Self {
+            own: (sites.wide, sites.high),
+            origin: (0, 0),
             sites,
             steps,
             blocks,
         })
+    }
+
+    /// The same blocks as a part of a larger picture.
+    pub(super) fn within(self, sites: Sites, origin: (usize, usize)) -> Self {
+        Self {
+            sites,
+            origin,
+            ..self
+        }
     }
 
     /// The same after an encoder of this quality.
@@ -67,11 +85,15 @@ impl View {
     /// The same after noise of so large a deviation, in eighths.
     pub(super) fn noisy_payload(&self, grid: Grid, noise: i32) -> Vec<Soft> {
         payload(&self.sites, grid, noise, |number, place| {
-            self.seen(number, place)
+            let x = (number % self.sites.wide).checked_sub(self.origin.0)?;
+            let y = (number / self.sites.wide).checked_sub(self.origin.1)?;
+            let inside = x < self.own.0 && y < self.own.1;
+            inside.then(|| self.seen(y * self.own.0 + x, place))
         })
     }
 
-    fn seen(&self, number: usize, place: usize) -> Seen {
+    /// What is seen of a coefficient of one of its own blocks.
+    pub(super) fn seen(&self, number: usize, place: usize) -> Seen {
         Seen {
             value: self.blocks[number][place],
             step: self.steps[place],
@@ -99,25 +121,43 @@ impl View {
     }
 
     fn header(&self, steps: &[i32; 64], noise: i32) -> Vec<Soft> {
-        let tile = self.sites.tile();
-        let mut sum = vec![[0_i32; 3]; HEADER_DIGITS];
-        for number in 0..self.sites.n_blocks() {
-            let (x, y) = (number % self.sites.wide, number / self.sites.wide);
-            for (i, &place) in tile.places().iter().enumerate() {
-                if let Some(digit) = tile.header_digit(x, y, i) {
-                    let soft = soft(self.seen(number, place), steps[place], noise);
-                    for (sum, soft) in sum[digit].iter_mut().zip(soft) {
-                        *sum += i32::from(soft);
-                    }
+        let slots = self.slots(self.sites.tile(), steps, noise);
+        header_of(self.sites.tile(), (0, 0), &slots)
+    }
+
+    /// What all tiles together say of each place that may hold a header's digit, if the first block
+    /// is a tile's first.
+    pub(super) fn slots(&self, tile: Tile, steps: &[i32; 64], noise: i32) -> Vec<[i32; 3]> {
+        let places = tile.places();
+        let mut slots = vec![[0; 3]; tile.side * tile.side * places.len()];
+        for number in 0..self.own.0 * self.own.1 {
+            let (x, y) = (number % self.own.0, number / self.own.0);
+            let block = y % tile.side * tile.side + x % tile.side;
+            for (i, &place) in places.iter().enumerate() {
+                let soft = soft(self.seen(number, place), steps[place], noise);
+                for (sum, soft) in slots[block * places.len() + i].iter_mut().zip(soft) {
+                    *sum += i32::from(soft);
                 }
             }
         }
-        let relative = |sum: [i32; 3]| {
-            let most = sum.into_iter().max().unwrap_or(0);
-            sum.map(|sum| (sum - most).max(-500) as i16)
-        };
-        sum.into_iter().map(relative).collect()
+        slots
     }
+}
+
+/// What slots say of a header's digits, if the first block is the one in this column and row of a
+/// tile.
+pub(super) fn header_of(tile: Tile, (left, top): (usize, usize), slots: &[[i32; 3]]) -> Vec<Soft> {
+    let n_places = tile.places().len();
+    let mut digits = vec![[0; 3]; HEADER_DIGITS];
+    for (slot, sum) in slots.iter().enumerate() {
+        let (block, i) = (slot / n_places, slot % n_places);
+        let (x, y) = (block % tile.side + left, block / tile.side + top);
+        if let Some(digit) = tile.header_digit(x, y, i) {
+            let most = sum.iter().copied().max().unwrap_or(0);
+            digits[digit] = sum.map(|sum| (sum - most).max(-500) as i16);
+        }
+    }
+    digits
 }
 
 /// The brightness of a JPEG, if it has as many samples as the picture has pixels.
@@ -144,10 +184,10 @@ impl Rounded<'_> {
         payload(&self.view.sites, grid, ROUNDING, |number, place| {
             let (value, step) = (self.view.blocks[number][place], self.steps[place]);
             let magnitude = (value.abs() + step / 2) / step * step;
-            Seen {
+            Some(Seen {
                 value: magnitude * value.signum(),
                 step,
-            }
+            })
         })
     }
 }
@@ -156,7 +196,7 @@ fn payload(
     sites: &Sites,
     grid: Grid,
     noise: i32,
-    seen: impl Fn(usize, usize) -> Seen + Sync,
+    seen: impl Fn(usize, usize) -> Option<Seen> + Sync,
 ) -> Vec<Soft> {
     let places = grid.places();
     (0..sites.n_blocks())
@@ -165,7 +205,8 @@ fn payload(
             let mut block = Vec::new();
             sites.each(&places, number, |place, held| {
                 if held == Held::Payload {
-                    block.push(soft(seen(number, place), places.steps[place], noise));
+                    let seen = seen(number, place);
+                    block.push(seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)));
                 }
             });
             block
