@@ -33,7 +33,7 @@ impl MethodArgs {
             })),
             Method::Coded => Ok(HideOptions::Coded(self.coded_options(password()?)?)),
             Method::Robust => Ok(HideOptions::Robust {
-                survive: self.survive.unwrap_or(USUAL_QUALITY),
+                survive: self.quality().unwrap_or(USUAL_QUALITY),
                 jpeg,
                 coded: self.coded_options(password()?)?,
             }),
@@ -50,7 +50,12 @@ impl MethodArgs {
 
     /// Whether containers may be JPEG files.
     pub(crate) fn survives(&self) -> bool {
-        self.survive.is_some() || self.method == Some(Method::Robust)
+        self.quality().is_some() || self.method == Some(Method::Robust)
+    }
+
+    /// The quality to survive that was asked for.
+    fn quality(&self) -> Option<u8> {
+        self.survive.or(self.channel.map(|channel| channel.survive))
     }
 
     /// As [`MethodArgs::options`], without a password.
@@ -64,7 +69,7 @@ impl MethodArgs {
     }
 
     fn chosen(&self, model: &ModelArgs, password_source: Option<&str>) -> anyhow::Result<Method> {
-        let default = if self.survive.is_some() {
+        let default = if self.quality().is_some() {
             Method::Robust
         } else if model.model.is_some() {
             Method::Network
@@ -76,8 +81,8 @@ impl MethodArgs {
             Method::Coded | Method::Robust if model.model.is_some() => {
                 bail!("--model goes with the network method: the others have no model")
             }
-            Method::Coded if self.survive.is_some() => {
-                bail!("--survive goes with the robust method, and this is the coded method")
+            Method::Coded if self.quality().is_some() => {
+                bail!("--survive and --for go with the robust method, and this is the coded method")
             }
             Method::Network => {
                 if let Some(flag) = self.coded_flag() {
@@ -104,6 +109,7 @@ impl MethodArgs {
     fn coded_flag(&self) -> Option<&'static str> {
         [
             (self.survive.is_some(), "--survive"),
+            (self.channel.is_some(), "--for"),
             (self.effort.is_some(), "--effort"),
             (self.container_db.is_some(), "--container-db"),
             (self.revealed_db.is_some(), "--revealed-db"),

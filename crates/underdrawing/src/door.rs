@@ -104,8 +104,9 @@ pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspec
     coded::inspect(container, password)
 }
 
-/// What to expect when `secret` is hidden in `cover` by the coded method, without doing it: room,
-/// and both qualities. Nothing but `effort` and `rate` of the options counts.
+/// What to expect when `secret` is hidden in `cover`, without doing it: room, and both qualities. By
+/// the coded method, or where a quality to `survive` is given by the robust one, whose figures are
+/// estimates. Nothing but `effort` and `rate` of the options counts.
 ///
 /// # Errors
 /// When a quality asked for is out of its range.
@@ -113,11 +114,15 @@ pub fn capacity(
     cover: &Pixels,
     secret: Option<&Pixels>,
     options: &CodedOptions,
+    survive: Option<u8>,
 ) -> Result<Capacity, Error> {
     if let Some(secret) = secret {
         Limits::OF_FORMATS
             .check(secret.width() as u64, secret.height() as u64)
             .map_err(Error::SecretTooLarge)?;
     }
-    coded::capacity(cover, secret, options)
+    match survive {
+        Some(survive) => robust::capacity(cover, secret, options, survive),
+        None => coded::capacity(cover, secret, options),
+    }
 }

@@ -2,6 +2,7 @@
 //! that it survives recompression. Normative: `docs/format.md`, section 5.
 
 mod block;
+mod capacity;
 mod container;
 mod embed;
 mod grid;
@@ -22,5 +23,6 @@ mod ternary;
 mod tests;
 mod view;
 
+pub(crate) use capacity::capacity;
 pub(crate) use hide::{Request, hide};
 pub(crate) use reveal::find;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::channels::Channel;
+
 const METHOD: &str = "Method";
 const PASSWORD: &str = "Password";
 
@@ -26,6 +28,14 @@ pub(crate) struct MethodArgs {
     /// both pictures. Default with `--method robust`: 75.
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
     pub(crate) survive: Option<u8>,
+
+    /// Hide for a messenger or page: its size and its quality
+    ///
+    /// Reduces the cover to the longest side that it keeps, and survives the JPEG that it makes, as
+    /// far as public sources tell; `underdrawing channels` lists them. --survive goes before its
+    /// quality.
+    #[arg(long = "for", value_name = "CHANNEL", value_parser = crate::channels::find, help_heading = METHOD)]
+    pub(crate) channel: Option<&'static Channel>,
 
     /// Coded, robust: how much work goes into the code
     #[arg(long, value_enum, help_heading = METHOD)]

@@ -82,6 +82,35 @@ impl HideArgs {
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
+    /// The cover, reduced to what the channel keeps.
+    fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
+        let cover = picture::read(&job.cover, Role::Cover, ui)?;
+        let (width, height) = (cover.pixels.width(), cover.pixels.height());
+        let Some(channel) = self.method.channel else {
+            return Ok(cover);
+        };
+        let Some((width, height)) = channel.reduced(width, height) else {
+            return Ok(cover);
+        };
+        ui.note(format_args!(
+            "cover {}: reduced to {width}x{height}, which {} keeps",
+            display_name(&job.cover),
+            channel.name
+        ));
+        let icc_profile = cover.icc_profile.clone();
+        let (pixels, had_alpha) = cover.on_white();
+        if had_alpha {
+            ui.note(format_args!(
+                "cover {}: transparency laid on white",
+                display_name(&job.cover)
+            ));
+        }
+        Ok(Picture {
+            icc_profile,
+            ..Picture::from(pixels.resized(width, height)?)
+        })
+    }
+
     /// Reads, hides and writes.
     fn hide(
         &self,
@@ -90,7 +119,7 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
-        let cover = picture::read(&job.cover, Role::Cover, ui)?;
+        let cover = self.cover(job, ui)?;
         let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();

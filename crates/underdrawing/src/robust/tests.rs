@@ -122,7 +122,7 @@ fn passwords_open_and_others_are_refused() {
 
 #[test]
 fn plain_pictures_hold_nothing() {
-    for seed in 1..20 {
+    for seed in 1..6 {
         let plain = picture(130 + seed, 100, seed);
         assert_eq!(reveal(&plain, None), Ok(None));
         assert_eq!(
