@@ -12,7 +12,7 @@ use codes::Codes;
 use scan::{Part, Process, Scan};
 
 /// Scans at most: a file may hold any number of scans of next to no bytes, each over all blocks.
-const MAX_SCANS: usize = 500;
+const MAX_SCANS: usize = 100;
 
 /// Samples a side at most.
 const MAX_SIDE: usize = 65_500;

@@ -30,7 +30,8 @@ const PHASES: usize = 3;
 
 /// A position of the grid that shows in the picture.
 struct Candidate {
-    view: View,
+    /// Columns and rows off the picture's own.
+    position: (usize, usize),
     /// The quality whose table fits best.
     survive: u8,
     strength: f32,
@@ -38,37 +39,49 @@ struct Candidate {
 
 /// The headers that can be read in any position and phase.
 pub(super) fn search(container: &Pixels) -> Vec<Cropped> {
+    let sample = middle(container);
     let mut candidates: Vec<Candidate> = (0..64)
-        .filter_map(|position| candidate(container, position % 8, position / 8))
+        .filter_map(|position| candidate(&sample, (position % 8, position / 8)))
         .collect();
     candidates.sort_by(|a, b| b.strength.total_cmp(&a.strength));
     candidates.truncate(POSITIONS);
     let code = code();
-    candidates
-        .into_iter()
-        .filter_map(|candidate| cropped(candidate, &code))
-        .collect()
+    let cropped = |candidate: Candidate| {
+        let view = match candidate.position {
+            (0, 0) => view(container),
+            position => View::of_pixels(&without(container, position)?),
+        };
+        cropped(view?, candidate.survive, &code)
+    };
+    candidates.into_iter().filter_map(cropped).collect()
 }
 
-fn candidate(container: &Pixels, left: usize, top: usize) -> Option<Candidate> {
-    let view = if (left, top) == (0, 0) {
-        view(container)?
-    } else {
-        let (width, height) = (container.width(), container.height());
-        let (width, height) = (width.checked_sub(left)?, height.checked_sub(top)?);
-        if width == 0 || height == 0 {
-            return None;
-        }
-        let part = container
-            .raster()
-            .rearranged(width, height, |x, y| (x + left, y + top));
-        View::of_pixels(&Pixels::from_raster(part))?
-    };
+/// The middle of a picture, on its grid: enough to see which grid it has.
+fn middle(container: &Pixels) -> Pixels {
+    const SIDE: usize = 408;
+    let start = |all: usize| all.saturating_sub(SIDE) / 16 * 8;
+    let (left, top) = (start(container.width()), start(container.height()));
+    let (width, height) = (container.width().min(SIDE), container.height().min(SIDE));
+    let raster = container.raster();
+    Pixels::from_raster(raster.rearranged(width, height, |x, y| (x + left, y + top)))
+}
+
+/// A picture without its first columns and rows; none where nothing is left.
+fn without(picture: &Pixels, (left, top): (usize, usize)) -> Option<Pixels> {
+    let width = picture.width().checked_sub(left).filter(|&n| n > 0)?;
+    let height = picture.height().checked_sub(top).filter(|&n| n > 0)?;
+    let raster = picture.raster();
+    let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
+    Some(Pixels::from_raster(part))
+}
+
+fn candidate(sample: &Pixels, position: (usize, usize)) -> Option<Candidate> {
+    let view = View::of_pixels(&without(sample, position)?)?;
     let (survive, strength) = SURVIVED
         .map(|survive| (survive, strength(&view, survive)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     Some(Candidate {
-        view,
+        position,
         survive,
         strength,
     })
@@ -97,8 +110,7 @@ fn strength(view: &View, survive: u8) -> f32 {
     sum
 }
 
-fn cropped(candidate: Candidate, code: &Code) -> Option<Cropped> {
-    let Candidate { view, survive, .. } = candidate;
+fn cropped(view: View, survive: u8, code: &Code) -> Option<Cropped> {
     let shortest = view.own.0.min(view.own.1);
     for side in TILES {
         // Half a tile or less holds too little of a header.

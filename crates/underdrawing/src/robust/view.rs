@@ -48,7 +48,10 @@ impl View {
             .map(|number| {
                 let (x, y) = (number % sites.wide, number / sites.wide);
                 let block = &luma.blocks[y * luma.blocks_wide + x];
-                std::array::from_fn(|place| i32::from(block[place]) * steps[place])
+                std::array::from_fn(|place| {
+                    let value = i32::from(block[place]).saturating_mul(steps[place]);
+                    value.clamp(-MOST, MOST)
+                })
             })
             .collect();
         Some(Self {
@@ -159,6 +162,9 @@ pub(super) fn header_of(tile: Tile, (left, top): (usize, usize), slots: &[[i32; 
     }
     digits
 }
+
+/// Far beyond all coefficients of pictures; damaged files have larger ones.
+const MOST: i32 = 1 << 20;
 
 /// The brightness of a JPEG, if it has as many samples as the picture has pixels.
 fn luma(jpeg: &Jpeg) -> Option<&Component> {
