@@ -1,6 +1,7 @@
 //! The command line's grammar and its help texts.
 
 mod method;
+mod through;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::output::Verbosity;
 
 pub(crate) use method::{Balance, Effort, Method, MethodArgs, PasswordArgs};
+pub(crate) use through::Way;
 
 const CLI_EXAMPLES: &str = "\
 Examples:
@@ -27,7 +29,7 @@ comes out of it is the REVEALED picture.
 
 Without a password anybody with this program can reveal. The container must stay in a lossless \
 format: saving it as JPEG, resizing it or sending it through a messenger that does either \
-destroys what is hidden.
+destroys what is hidden. What is hidden with --survive 75 survives JPEG.
 
 Exit status: 0 done; 1 ran, and the answer is no (below the wanted quality, nothing hidden found); \
 2 wrong usage or an error.";
@@ -95,6 +97,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// List the built-in models
     Models(ModelsArgs),
+    /// List the messengers and pages that hide --for knows
+    Channels(ChannelsArgs),
     /// Show what a picture or model file is
     Inspect(InspectArgs),
     /// Make a model file from PyTorch weights of the 2018 system
@@ -119,6 +123,8 @@ Examples:
 
   underdrawing hide beach.jpg portrait.jpg -o postcard.png --method network
       With the built-in networks instead of the codec.
+  underdrawing hide beach.jpg portrait.jpg -o postcard.jpg --survive 75
+      To be sent: it survives JPEG of quality 75 and above.
 
 The secret may have any size and comes back in it. The larger the cover, the less is lost; \
 `underdrawing capacity` says how much.
@@ -140,8 +146,8 @@ pub(crate) struct HideArgs {
 
     /// Where the container goes; a folder when a folder was given; `-` writes standard output
     ///
-    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp. In a folder, files
-    /// are named after the cover, with the extension .png.
+    /// A lossless format by its extension: .png, .tiff, .bmp, .qoi or .webp; with --survive .jpg,
+    /// too. In a folder, files are named after the cover, with the extension .png.
     #[arg(short, long, value_name = "CONTAINER", help_heading = OUTPUT)]
     pub(crate) output: PathBuf,
 
@@ -188,7 +194,7 @@ the coded method opens with its password, or without one. When nothing opens, re
 pub(crate) struct RevealArgs {
     /// Container to reveal from, or a folder of them; `-` reads standard input
     ///
-    /// In the lossless format that it was written in. JPEG is refused: it destroys what is hidden.
+    /// As hide wrote it; what was hidden with --survive is found in a recompressed JPEG, too.
     pub(crate) container: PathBuf,
 
     /// Where the revealed picture goes; a folder when a folder was given; `-` writes standard
@@ -230,8 +236,9 @@ pub(crate) struct RevealArgs {
 Examples:
   underdrawing capacity beach.jpg
   underdrawing capacity beach.jpg portrait.jpg
+  underdrawing capacity beach.jpg portrait.jpg --survive 75
 
-For the coded method at its default rate. The figures are estimates from a part of the secret, \
+For the coded method, or with --survive the robust one, at its default rate. The figures are estimates from a part of the secret, \
 made in a fraction of the time that hiding takes.")]
 pub(crate) struct CapacityArgs {
     /// Picture to hide in; `-` reads standard input
@@ -240,6 +247,22 @@ pub(crate) struct CapacityArgs {
     /// Picture to hide
     pub(crate) secret: Option<PathBuf>,
 
+    /// As for `hide`: the quality of JPEG to survive, 50 to 95
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95))]
+    pub(crate) survive: Option<u8>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+}
+
+/// `channels`
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  underdrawing hide beach.jpg portrait.jpg -o postcard.jpg --for telegram
+
+From public sources, simulated and not sent; services change. docs/channels.md says what is known.")]
+pub(crate) struct ChannelsArgs {
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 }
@@ -295,6 +318,14 @@ pub(crate) struct EvalArgs {
     /// Folder of secrets, paired with the covers by sorted name
     #[arg(long, value_name = "DIR", requires = "covers")]
     pub(crate) secrets: Option<PathBuf>,
+
+    /// Send the containers through JPEG encoders, and say how many secrets come back
+    ///
+    /// Ways, separated by commas: `jpeg:QUALITY`, with `:444`, `:422` or `:420` (the default) for
+    /// the sampling of colours; steps one after the other are joined by `+`. The encoder is a
+    /// libjpeg-turbo to the bit.
+    #[arg(long, value_name = "WAYS", value_delimiter = ',')]
+    pub(crate) through: Vec<Way>,
 
     /// Measure the first N pairs only
     #[arg(long, value_name = "N", value_parser = at_least_one)]

@@ -1,6 +1,7 @@
 //! The commands, one a file: each an `impl` of `run` for its arguments.
 
 mod capacity;
+mod channels;
 mod compare;
 mod demo;
 mod eval;

@@ -1,6 +1,7 @@
 //! The command line of underdrawing: hides a picture in a picture and reveals it again.
 
 mod args;
+mod channels;
 mod commands;
 mod compute;
 mod files;
@@ -44,6 +45,7 @@ fn run(command: Command, ui: &Ui) -> anyhow::Result<ExitStatus> {
         Command::Train(args) => args.run(ui),
         Command::Demo(args) => args.run(ui),
         Command::Models(args) => args.run(ui),
+        Command::Channels(args) => args.run(ui),
         Command::Inspect(args) => args.run(ui),
         Command::Import(args) => args.run(ui),
         Command::Export(args) => args.run(ui),

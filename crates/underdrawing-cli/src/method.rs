@@ -9,6 +9,9 @@ use underdrawing::{
 use crate::args::{Balance, ComputeArgs, Effort, Method, MethodArgs, ModelArgs, RevealArgs};
 use crate::output::{Ui, error_with_hint};
 
+/// The quality to survive without --survive.
+const USUAL_QUALITY: u8 = 75;
+
 impl MethodArgs {
     /// The method asked for and its options; `password_source` names the flag that gave a
     /// password.
@@ -18,6 +21,7 @@ impl MethodArgs {
         compute: &ComputeArgs,
         password_source: Option<&str>,
         password: impl FnOnce() -> anyhow::Result<Option<Password>>,
+        jpeg: bool,
         ui: &Ui,
     ) -> anyhow::Result<HideOptions> {
         let device = compute.start()?;
@@ -27,12 +31,31 @@ impl MethodArgs {
                 balance: self.network_balance()?,
                 tile_size: compute.tile_size(),
             })),
-            Method::Coded => Ok(HideOptions::Coded(CodedOptions {
-                password: password()?,
-                effort: self.effort(),
-                rate: self.rate()?,
-            })),
+            Method::Coded => Ok(HideOptions::Coded(self.coded_options(password()?)?)),
+            Method::Robust => Ok(HideOptions::Robust {
+                survive: self.quality().unwrap_or(USUAL_QUALITY),
+                jpeg,
+                coded: self.coded_options(password()?)?,
+            }),
         }
+    }
+
+    fn coded_options(&self, password: Option<Password>) -> anyhow::Result<CodedOptions> {
+        Ok(CodedOptions {
+            password,
+            effort: self.effort(),
+            rate: self.rate()?,
+        })
+    }
+
+    /// Whether containers may be JPEG files.
+    pub(crate) fn survives(&self) -> bool {
+        self.quality().is_some() || self.method == Some(Method::Robust)
+    }
+
+    /// The quality to survive that was asked for.
+    fn quality(&self) -> Option<u8> {
+        self.survive.or(self.channel.map(|channel| channel.survive))
     }
 
     /// As [`MethodArgs::options`], without a password.
@@ -42,23 +65,30 @@ impl MethodArgs {
         compute: &ComputeArgs,
         ui: &Ui,
     ) -> anyhow::Result<HideOptions> {
-        self.options(model, compute, None, || Ok(None), ui)
+        self.options(model, compute, None, || Ok(None), false, ui)
     }
 
     fn chosen(&self, model: &ModelArgs, password_source: Option<&str>) -> anyhow::Result<Method> {
-        let default = if model.model.is_some() {
+        let default = if self.quality().is_some() {
+            Method::Robust
+        } else if model.model.is_some() {
             Method::Network
         } else {
             Method::Coded
         };
         let method = self.method.unwrap_or(default);
         match method {
-            Method::Coded if model.model.is_some() => {
-                bail!("--model goes with the network method: the coded one has no model")
+            Method::Coded | Method::Robust if model.model.is_some() => {
+                bail!("--model goes with the network method: the others have no model")
+            }
+            Method::Coded if self.quality().is_some() => {
+                bail!("--survive and --for go with the robust method, and this is the coded method")
             }
             Method::Network => {
                 if let Some(flag) = self.coded_flag() {
-                    bail!("{flag} goes with the coded method, and this is the network method");
+                    bail!(
+                        "{flag} goes with the coded or the robust method, and this is the network method"
+                    );
                 }
                 if let Some(source) = password_source {
                     return Err(error_with_hint(
@@ -70,14 +100,16 @@ impl MethodArgs {
                     ));
                 }
             }
-            Method::Coded => {}
+            Method::Coded | Method::Robust => {}
         }
         Ok(method)
     }
 
-    /// The first flag given that only the coded method has.
+    /// The first flag given that the network method has not.
     fn coded_flag(&self) -> Option<&'static str> {
         [
+            (self.survive.is_some(), "--survive"),
+            (self.channel.is_some(), "--for"),
             (self.effort.is_some(), "--effort"),
             (self.container_db.is_some(), "--container-db"),
             (self.revealed_db.is_some(), "--revealed-db"),
@@ -144,6 +176,15 @@ pub(crate) enum DetailsReport {
         secret_turned: bool,
         model: String,
     },
+    Robust {
+        password: bool,
+        survives: u8,
+        coded_width: usize,
+        coded_height: usize,
+        coded_bytes: usize,
+        /// Of what is revealed, in the secret's own size; null where nothing is lost.
+        revealed_psnr_db: Option<f64>,
+    },
     Coded {
         password: bool,
         coded_width: usize,
@@ -161,6 +202,21 @@ impl DetailsReport {
             HiddenDetails::Network { model, turned, .. } => Some(Self::Network {
                 secret_turned: turned,
                 model: model.to_string(),
+            }),
+            HiddenDetails::Robust {
+                password,
+                survives,
+                width,
+                height,
+                bytes,
+                psnr_db,
+            } => Some(Self::Robust {
+                password,
+                survives,
+                coded_width: width,
+                coded_height: height,
+                coded_bytes: bytes,
+                revealed_psnr_db: psnr_db,
             }),
             HiddenDetails::Coded {
                 password,

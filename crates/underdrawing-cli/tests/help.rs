@@ -8,9 +8,9 @@ use std::path::Path;
 
 use common::Folder;
 
-const COMMANDS: [&str; 11] = [
-    "hide", "reveal", "capacity", "compare", "eval", "train", "demo", "models", "inspect",
-    "import", "export",
+const COMMANDS: [&str; 12] = [
+    "hide", "reveal", "capacity", "channels", "compare", "eval", "train", "demo", "models",
+    "inspect", "import", "export",
 ];
 
 #[test]

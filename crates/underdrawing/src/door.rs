@@ -9,6 +9,7 @@ use crate::options::{HideOptions, RevealOptions};
 use crate::picture::{Limits, Pixels};
 use crate::progress::Progress;
 use crate::report::{Hidden, Inspection, Revealed};
+use crate::robust;
 use crate::secrecy::Password;
 
 /// Hides `secret` in `cover`: a container of the cover's size, in 8 bits.
@@ -34,6 +35,20 @@ pub fn hide(
         .map_err(Error::SecretTooLarge)?;
     match options {
         HideOptions::Coded(options) => coded::hide(cover, secret, options, progress),
+        HideOptions::Robust {
+            survive,
+            jpeg,
+            coded,
+        } => {
+            let request = robust::Request {
+                cover,
+                secret,
+                survive: *survive,
+                jpeg: *jpeg,
+                options: coded,
+            };
+            robust::hide(&request, progress)
+        }
         HideOptions::Network(options) => network::hide(cover, secret, options, progress),
     }
 }
@@ -62,6 +77,9 @@ pub fn reveal(
     if let Some(mark) = network::read_mark(container)? {
         return network::reveal_marked(container, &mark, &by_network, progress);
     }
+    if let Some(found) = robust::find(container, options.password.as_ref())? {
+        return found.reveal(&options.limits, progress);
+    }
     let by_code = coded::Request {
         password: options.password.as_ref(),
         salvage: options.salvage,
@@ -77,14 +95,18 @@ pub fn reveal(
 /// When nothing is found, the container is of a newer version, or so damaged that it cannot be
 /// told; damaged parts of the secret are no error here.
 pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspection, Error> {
-    match network::read_mark(container)? {
-        Some(mark) => Ok(mark.inspection()),
-        None => coded::inspect(container, password),
+    if let Some(mark) = network::read_mark(container)? {
+        return Ok(mark.inspection());
     }
+    if let Some(found) = robust::find(container, password)? {
+        return found.inspection();
+    }
+    coded::inspect(container, password)
 }
 
-/// What to expect when `secret` is hidden in `cover` by the coded method, without doing it: room,
-/// and both qualities. Nothing but `effort` and `rate` of the options counts.
+/// What to expect when `secret` is hidden in `cover`, without doing it: room, and both qualities. By
+/// the coded method, or where a quality to `survive` is given by the robust one, whose figures are
+/// estimates. Nothing but `effort` and `rate` of the options counts.
 ///
 /// # Errors
 /// When a quality asked for is out of its range.
@@ -92,11 +114,15 @@ pub fn capacity(
     cover: &Pixels,
     secret: Option<&Pixels>,
     options: &CodedOptions,
+    survive: Option<u8>,
 ) -> Result<Capacity, Error> {
     if let Some(secret) = secret {
         Limits::OF_FORMATS
             .check(secret.width() as u64, secret.height() as u64)
             .map_err(Error::SecretTooLarge)?;
     }
-    coded::capacity(cover, secret, options)
+    match survive {
+        Some(survive) => robust::capacity(cover, secret, options, survive),
+        None => coded::capacity(cover, secret, options),
+    }
 }

@@ -45,7 +45,28 @@ pub enum Error {
     /// The container opens, and what it holds is no picture: a faulty program made it.
     #[error("the secret's code is wrong")]
     Code(#[source] DecodeError),
-    /// A newer underdrawing made it, by the coded method.
+    /// A container of the robust method that takes a password.
+    #[error("something is hidden to survive JPEG, and it takes a password to open it")]
+    PasswordNeeded,
+    /// A container of the robust method that was changed by more than it survives.
+    #[error(
+        "something is hidden, and was changed by more than it survives: it was made for JPEG of \
+         quality {survives} or above{}",
+        .quality.map_or_else(String::new, |quality| format!(", and came as one of about {quality}"))
+    )]
+    Worn {
+        /// The quality that it survives.
+        survives: u8,
+        /// About the quality of the JPEG that it came as; none where it came as pixels.
+        quality: Option<u8>,
+    },
+    /// A quality to survive that there is no grid for.
+    #[error("cannot survive JPEG of quality {found}: expected 50 to 95")]
+    Survive {
+        /// The quality asked for.
+        found: u8,
+    },
+    /// A newer underdrawing made it, by the coded or the robust method.
     #[error("the container's format is newer than the newest supported, {supported}")]
     Newer {
         /// The newest version that is read here.
@@ -163,19 +184,24 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::NothingFound => ErrorKind::NothingFound,
+            Self::NothingFound | Self::PasswordNeeded => ErrorKind::NothingFound,
             Self::WrongPassword => ErrorKind::WrongPassword,
             Self::Code(DecodeError::Limit { .. })
             | Self::Size(PixelsError::TooLarge { .. })
             | Self::SecretTooLarge(_) => ErrorKind::Limit,
-            Self::Damaged { .. } | Self::DirectoryLost | Self::Code(_) => ErrorKind::Damaged,
+            Self::Damaged { .. } | Self::DirectoryLost | Self::Code(_) | Self::Worn { .. } => {
+                ErrorKind::Damaged
+            }
             Self::Newer { .. } | Self::NewerMark { .. } => ErrorKind::Newer,
             Self::UnknownModel { .. } => ErrorKind::UnknownModel,
             Self::CoverTooSmall { .. }
             | Self::ContainerTooSmall { .. }
             | Self::NoRoom { .. }
             | Self::RevealedDb { .. } => ErrorKind::TooSmall,
-            Self::Decibels { .. } | Self::TileSize { .. } | Self::Size(_) => ErrorKind::Invalid,
+            Self::Decibels { .. }
+            | Self::Survive { .. }
+            | Self::TileSize { .. }
+            | Self::Size(_) => ErrorKind::Invalid,
             Self::Cancelled => ErrorKind::Cancelled,
         }
     }

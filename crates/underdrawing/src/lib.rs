@@ -34,24 +34,27 @@
 //! - **revealed**: what comes back out of the container.
 //!
 //! # How it works
-//! [`hide`] takes one of two methods, [`reveal`] and [`inspect`] find out which one a container was
-//! made by. The coded method ([`CodedOptions`]) compresses the secret, seals it under a password or
-//! a key that everybody has, and gives each sample of the cover the nearest value whose remainder
-//! is the next digit. The network method ([`NetworkOptions`]) brings the secret to the cover's
-//! size, runs the hiding network of a [`Model`] over overlapping tiles, rounds to 8 bits and writes
-//! a mark of 18 bytes into the least significant bits: the secret's own size, whether it was
+//! [`hide`] takes one of three methods, [`reveal`] and [`inspect`] find out which one a container
+//! was made by. The coded method ([`CodedOptions`]) compresses the secret, seals it under a password
+//! or a key that everybody has, and gives each sample of the cover the nearest value whose
+//! remainder is the next digit. The robust method ([`HideOptions::Robust`]) puts the same into the
+//! coefficients of JPEG's blocks, with error correction, so that it survives recompression. The
+//! network method ([`NetworkOptions`]) brings the secret to the cover's size, runs the hiding
+//! network of a [`Model`] over overlapping tiles, rounds to 8 bits and writes a mark of 18 bytes
+//! into the least significant bits: the secret's own size, whether it was
 //! turned, and the model's id. Revealing reads the mark, runs the reveal network, and undoes turn
 //! and size. [`capacity`] says beforehand what to expect; [`Picture`] decodes files and encodes
 //! lossless ones, [`Comparison`] measures, [`Sheet`] shows.
 //!
 //! # Limits
 //! Without a password anybody can reveal, and with a model anybody who has it. A container must
-//! stay as it is; JPEG, resizing and filters destroy what is hidden. The crate does no I/O: it
-//! takes and gives bytes and pixels.
+//! stay as it is; JPEG, resizing and filters destroy what is hidden, but for JPEG what the robust
+//! method hid. The crate does no I/O: it takes and gives bytes and pixels.
 
 #![warn(clippy::disallowed_methods)]
 
 mod coded;
+mod coding;
 mod door;
 mod error;
 mod metric;
@@ -60,6 +63,7 @@ mod options;
 mod picture;
 mod progress;
 mod report;
+mod robust;
 mod secrecy;
 mod sheet;
 

@@ -12,7 +12,8 @@ use crate::error::Error;
 /// - by the network method after each tile;
 /// - by the coded method before each attempt to code the secret (one to five; the same `done`
 ///   again), once the secret is coded, once the keys are derived, and once it is embedded; when
-///   revealing, before and after each key that is tried, and once the secret is decoded.
+///   revealing, before and after each key that is tried, and once the secret is decoded;
+/// - by the robust method alike, after the cover was tried and before each attempt to code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Steps done.

@@ -34,6 +34,22 @@ pub enum HiddenDetails {
         /// reduced it is that of the reduced picture.
         psnr_db: Option<f64>,
     },
+    /// By the robust method.
+    Robust {
+        /// Whether a password is needed to reveal it.
+        password: bool,
+        /// The quality of JPEG that it survives.
+        survives: u8,
+        /// Width of the picture that was coded: the secret's own, or smaller where that gives a
+        /// better picture in its own size.
+        width: usize,
+        /// Height of the picture that was coded.
+        height: usize,
+        /// Bytes of the coded picture.
+        bytes: usize,
+        /// PSNR of what is revealed in dB, in the secret's own size; none where nothing is lost.
+        psnr_db: Option<f64>,
+    },
     /// By networks.
     Network {
         /// The model that hid it.
@@ -75,6 +91,19 @@ pub enum Inspection {
         parts: usize,
         /// Parts that were not changed since.
         intact: usize,
+    },
+    /// A secret of the robust method.
+    Robust {
+        /// The secret's own width in pixels.
+        secret_width: usize,
+        /// The secret's own height in pixels.
+        secret_height: usize,
+        /// Whether it took the password to open it.
+        password: bool,
+        /// The quality of JPEG that it survives.
+        survives: u8,
+        /// Bytes of the coded secret.
+        bytes: usize,
     },
     /// A secret of the network method.
     Network {

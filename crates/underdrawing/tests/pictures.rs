@@ -302,7 +302,7 @@ fn a_thumbnail_does_not_hide_a_truncated_jpeg() {
     let error = decode(&jpeg[..jpeg.len() - 200]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "JPEG file is truncated: its end marker is missing"
+        "JPEG file is truncated: its picture is incomplete"
     );
 }
 

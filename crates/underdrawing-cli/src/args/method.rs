@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::channels::Channel;
+
 const METHOD: &str = "Method";
 const PASSWORD: &str = "Password";
 
@@ -12,20 +14,37 @@ const PASSWORD: &str = "Password";
 pub(crate) struct MethodArgs {
     /// How to hide
     ///
-    /// Default: coded, or network when --model is given. Coded leaves both pictures about ten
-    /// decibels better and can ask for a password; network is the method of the published systems,
-    /// with models of your own. `reveal` finds out by itself.
+    /// Default: coded, robust when --survive or --for is given, or network when --model is. Coded
+    /// leaves both pictures about ten decibels better than the others and can ask for a password;
+    /// robust does too, and survives JPEG; network is the method of the published systems, with
+    /// models of your own. `reveal` finds out by itself.
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) method: Option<Method>,
 
-    /// Coded: effort; the default is best up to 2.5 megapixels, normal up to 10, else fast
+    /// Survive JPEG of this quality and above, 50 to 95
+    ///
+    /// What is hidden is then read from the file after a messenger or a page has saved it as JPEG,
+    /// at this quality or a better one, in any sampling of colours. The lower, the less is left of
+    /// both pictures. Default with `--method robust`: 75.
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
+    pub(crate) survive: Option<u8>,
+
+    /// Hide for a messenger or page: its size and its quality
+    ///
+    /// Reduces the cover to the longest side that it keeps, and survives the JPEG that it makes, as
+    /// far as public sources tell; `underdrawing channels` lists them. --survive goes before its
+    /// quality.
+    #[arg(long = "for", value_name = "CHANNEL", value_parser = crate::channels::find, help_heading = METHOD)]
+    pub(crate) channel: Option<&'static Channel>,
+
+    /// Coded, robust: effort; the default is best up to 2.5 megapixels, normal up to 10, else fast
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) effort: Option<Effort>,
 
     /// Which picture comes out better: container, equal, or -2 to 2
     ///
     /// Coded: `container`, the default, holds the container at 49.9 dB, and `equal` makes both
-    /// pictures alike. Network: a number, from -2 for the best container to 2 for the best revealed
+    /// pictures alike. Robust: the container at about 40 dB for a quality of 75, or `equal`. Network: a number, from -2 for the best container to 2 for the best revealed
     /// picture; 0, or `equal`, is the default.
     #[arg(
         long,
@@ -36,11 +55,11 @@ pub(crate) struct MethodArgs {
     )]
     pub(crate) balance: Option<Balance>,
 
-    /// Coded: quality of the container in dB; the rest goes to the revealed picture
+    /// Coded, robust: quality of the container in dB; the rest goes to the revealed picture
     #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
     pub(crate) container_db: Option<f64>,
 
-    /// Coded: quality of the revealed picture in dB; the rest goes to the container
+    /// Coded, robust: quality of the revealed picture in dB; the rest goes to the container
     #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
     pub(crate) revealed_db: Option<f64>,
 }
@@ -50,6 +69,8 @@ pub(crate) struct MethodArgs {
 pub(crate) enum Method {
     /// A compressed secret in the cover's samples
     Coded,
+    /// A compressed secret that survives JPEG
+    Robust,
     /// Trained networks
     Network,
 }
@@ -93,7 +114,7 @@ impl Balance {
     }
 }
 
-/// Where the password comes from, for the coded method.
+/// Where the password comes from, for the coded and the robust method.
 #[derive(Debug, Args)]
 #[allow(clippy::doc_markdown)] // The variable's name is shown to the user as it is.
 pub(crate) struct PasswordArgs {

@@ -34,7 +34,12 @@ impl CapacityArgs {
         let secret = secret_path
             .map(|path| picture::read_opaque(path, Role::Secret, ui))
             .transpose()?;
-        let expected = capacity(&cover, secret.as_ref(), &CodedOptions::default())?;
+        let expected = capacity(
+            &cover,
+            secret.as_ref(),
+            &CodedOptions::default(),
+            self.survive,
+        )?;
         if self.report.json {
             ui.json(&Report {
                 cover: display_name(&self.cover),

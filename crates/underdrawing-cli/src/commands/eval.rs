@@ -17,8 +17,10 @@ use crate::picture::{self, Role};
 
 mod figures;
 mod table;
+mod through;
 
 use figures::{Figures, FlatFigures, IDENTICAL_DB, Quality, Sum};
+use through::Arrivals;
 
 /// The line of `--json` for a pair.
 #[derive(Serialize)]
@@ -57,16 +59,18 @@ impl EvalArgs {
             ui.data(table::header())?;
         }
         let mut sum = Sum::default();
+        let mut arrivals = Arrivals::new(&self.through);
         let bar = ui.bar(pairs.len() as u64, "pairs");
         for (cover, secret) in &pairs {
             bar.message(table::pair_name(cover, secret));
-            let figures = judge.figures(cover, secret, ui)?;
+            let figures = judge.figures(cover, secret, &mut arrivals, ui)?;
             self.print_pair(cover, secret, &figures, ui)?;
             sum.add(&figures);
             bar.step();
         }
         drop(bar);
         self.print_mean(&sum, ui)?;
+        arrivals.print(self.report.json, ui)?;
         Ok(ExitStatus::Done)
     }
 
@@ -136,12 +140,21 @@ struct Judge {
 }
 
 impl Judge {
-    fn figures(&self, cover: &Path, secret: &Path, ui: &Ui) -> anyhow::Result<Figures> {
+    fn figures(
+        &self,
+        cover: &Path,
+        secret: &Path,
+        arrivals: &mut Arrivals<'_>,
+        ui: &Ui,
+    ) -> anyhow::Result<Figures> {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
         // The cover's transparency takes no part: hide passes it on untouched.
         let cover = picture::read(cover, Role::Cover, ui)?.pixels;
         let secret = picture::read_opaque(secret, Role::Secret, ui)?;
         let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
+        arrivals
+            .add(&cover, &secret, &container, &self.options)
+            .with_context(failed)?;
         Ok(Figures {
             container: Comparison::of(&cover, &container)?.into(),
             revealed: Comparison::of(&secret, &revealed)?.into(),

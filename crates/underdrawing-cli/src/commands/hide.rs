@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    CodedOptions, Comparison, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
+    Comparison, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
     reveal,
 };
 
@@ -50,9 +50,12 @@ struct Done {
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let jobs = self.jobs(ui)?;
-        let options = self.options(ui)?;
+        let jpeg = jobs.iter().any(|job| job.format == FileFormat::Jpeg);
+        let options = self.options(jpeg, ui)?;
         interrupt::watch()?;
-        if let HideOptions::Coded(CodedOptions { password: None, .. }) = options {
+        if let HideOptions::Coded(coded) | HideOptions::Robust { coded, .. } = &options
+            && coded.password.is_none()
+        {
             ui.note(
                 "without a password anybody with this program can reveal; --password asks for one",
             );
@@ -72,11 +75,40 @@ impl HideArgs {
         )
     }
 
-    fn options(&self, ui: &Ui) -> anyhow::Result<HideOptions> {
+    fn options(&self, jpeg: bool, ui: &Ui) -> anyhow::Result<HideOptions> {
         let password = || self.password.read(Confirm::Yes);
         let source = self.password.source();
         self.method
-            .options(&self.model, &self.compute, source, password, ui)
+            .options(&self.model, &self.compute, source, password, jpeg, ui)
+    }
+
+    /// The cover, reduced to what the channel keeps.
+    fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
+        let cover = picture::read(&job.cover, Role::Cover, ui)?;
+        let (width, height) = (cover.pixels.width(), cover.pixels.height());
+        let Some(channel) = self.method.channel else {
+            return Ok(cover);
+        };
+        let Some((width, height)) = channel.reduced(width, height) else {
+            return Ok(cover);
+        };
+        ui.note(format_args!(
+            "cover {}: reduced to {width}x{height}, which {} keeps",
+            display_name(&job.cover),
+            channel.name
+        ));
+        let icc_profile = cover.icc_profile.clone();
+        let (pixels, had_alpha) = cover.on_white();
+        if had_alpha {
+            ui.note(format_args!(
+                "cover {}: transparency laid on white",
+                display_name(&job.cover)
+            ));
+        }
+        Ok(Picture {
+            icc_profile,
+            ..Picture::from(pixels.resized(width, height)?)
+        })
     }
 
     /// Reads, hides and writes.
@@ -87,7 +119,7 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
-        let cover = picture::read(&job.cover, Role::Cover, ui)?;
+        let cover = self.cover(job, ui)?;
         let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();
@@ -98,6 +130,11 @@ impl HideArgs {
             let format = job.format;
             ui.note(format_args!(
                 "cover {cover_name}: {format} has no place for its colour profile"
+            ));
+        }
+        if job.format == FileFormat::Jpeg && cover.alpha.is_some() {
+            ui.note(format_args!(
+                "cover {cover_name}: JPEG has no place for its transparency"
             ));
         }
         let container = Picture {
@@ -137,8 +174,13 @@ impl HideArgs {
         let expected = match &done.details {
             HiddenDetails::Coded {
                 psnr_db: Some(db), ..
+            }
+            | HiddenDetails::Robust {
+                psnr_db: Some(db), ..
             } => format!(", the secret at {db:.2} dB"),
-            HiddenDetails::Coded { .. } => ", the secret without loss".to_owned(),
+            HiddenDetails::Coded { .. } | HiddenDetails::Robust { .. } => {
+                ", the secret without loss".to_owned()
+            }
             _ => String::new(),
         };
         ui.say(format_args!(
@@ -202,6 +244,13 @@ fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
             ..
         } if (coded_width, coded_height) != (width, height) => {
             format!("too large for this cover, reduced to {coded_width}x{coded_height}")
+        }
+        HiddenDetails::Robust {
+            width: coded_width,
+            height: coded_height,
+            ..
+        } if (coded_width, coded_height) != (width, height) => {
+            format!("reduced to {coded_width}x{coded_height}, where more is left of it,")
         }
         _ => return,
     };

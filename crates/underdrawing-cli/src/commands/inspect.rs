@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    ErrorKind, FileFormat, Inspection, Limits, Model, Picture, TrainingRecord, inspect,
+    Error, ErrorKind, FileFormat, Inspection, Limits, Model, Picture, TrainingRecord, inspect,
 };
 
 use crate::args::InspectArgs;
@@ -32,6 +32,9 @@ struct PictureReport {
     mark: Option<MarkReport>,
     /// What the coded method hid without a password.
     coded: Option<CodedReport>,
+    /// What the robust method hid without a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    robust: Option<RobustReport>,
     /// A container that cannot be looked into, and why; left out for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed: Option<String>,
@@ -45,6 +48,15 @@ struct CodedReport {
     parts: usize,
     /// Parts that were not changed since hiding.
     intact: usize,
+}
+
+#[derive(Serialize)]
+struct RobustReport {
+    secret_width: usize,
+    secret_height: usize,
+    bytes: usize,
+    /// The quality of JPEG that it survives.
+    survives: u8,
 }
 
 #[derive(Serialize)]
@@ -103,6 +115,7 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
             .collect(),
         mark: None,
         coded: None,
+        robust: None,
         closed: None,
     };
     match inspect(&picture.pixels, None) {
@@ -137,6 +150,21 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
                 intact,
             });
         }
+        Ok(Inspection::Robust {
+            secret_width,
+            secret_height,
+            bytes,
+            survives,
+            ..
+        }) => {
+            report.robust = Some(RobustReport {
+                secret_width,
+                secret_height,
+                bytes,
+                survives,
+            });
+        }
+        Err(error @ Error::PasswordNeeded) => report.closed = Some(error.to_string()),
         Err(error) if error.kind() != ErrorKind::NothingFound => {
             report.closed = Some(error.to_string());
         }
@@ -177,7 +205,10 @@ impl PictureReport {
         for (there, what) in [
             (self.alpha, "has transparency"),
             (self.icc_profile, "has a colour profile"),
-            (self.lossy, "lossy: cannot be a container"),
+            (
+                self.lossy,
+                "lossy: holds at most what was hidden with --survive",
+            ),
         ] {
             if there {
                 lines.push(format!("  {what}"));
@@ -218,6 +249,13 @@ impl PictureReport {
                 "  hidden in it: a picture of {}x{}, coded in {} bytes without a password, {} of \
                  {} parts intact",
                 coded.secret_width, coded.secret_height, coded.bytes, coded.intact, coded.parts
+            );
+        }
+        if let Some(robust) = &self.robust {
+            return format!(
+                "  hidden in it: a picture of {}x{}, coded in {} bytes without a password, to \
+                 survive JPEG of quality {} and above",
+                robust.secret_width, robust.secret_height, robust.bytes, robust.survives
             );
         }
         if let Some(reason) = &self.closed {

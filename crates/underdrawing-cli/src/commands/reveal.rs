@@ -1,12 +1,10 @@
 //! `reveal`: containers in, secrets out.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
-use underdrawing::{
-    Error, ErrorKind, FileFormat, Inspection, Picture, Pixels, RevealOptions, reveal,
-};
+use underdrawing::{Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, reveal};
 
 use super::{OnProgress, for_each};
 use crate::args::RevealArgs;
@@ -72,12 +70,12 @@ impl RevealArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<ExitStatus> {
-        let container = read_container(&job.container, ui)?;
+        let container = picture::read(&job.container, Role::Container, ui)?;
         let name = display_name(&job.container);
         let at_work = AtWork::begin();
-        let revealed = match reveal(&container, options, on_progress) {
+        let revealed = match reveal(&container.pixels, options, on_progress) {
             Ok(revealed) => revealed,
-            Err(error) => return self.nothing_revealed(&name, error, ui),
+            Err(error) => return self.nothing_revealed(&name, error, &container, ui),
         };
         drop(at_work);
         let (method, model) = match revealed.found {
@@ -90,6 +88,12 @@ impl RevealArgs {
                 (Some("network"), Some(model.to_string()))
             }
             Inspection::Coded { .. } => (Some("coded"), None),
+            Inspection::Robust { survives, .. } => {
+                ui.detail(format_args!(
+                    "{name}: hidden to survive JPEG of quality {survives}"
+                ));
+                (Some("robust"), None)
+            }
             _ => (None, None),
         };
         for rows in &revealed.blurred_rows {
@@ -122,8 +126,21 @@ impl RevealArgs {
 
     /// Says why, and what can be tried; nothing was written. What was found out about the picture
     /// is an answer, everything else an error.
-    fn nothing_revealed(&self, name: &str, error: Error, ui: &Ui) -> anyhow::Result<ExitStatus> {
+    fn nothing_revealed(
+        &self,
+        name: &str,
+        error: Error,
+        container: &Picture,
+        ui: &Ui,
+    ) -> anyhow::Result<ExitStatus> {
         let hint = match error.kind() {
+            ErrorKind::NothingFound if error == Error::PasswordNeeded => {
+                Some("--password asks for one")
+            }
+            ErrorKind::NothingFound | ErrorKind::WrongPassword if container.lossy => Some(
+                "a lossy file: what was hidden without --survive is gone; use the file that hide \
+                 wrote, or hide with --survive",
+            ),
             ErrorKind::NothingFound => Some(
                 "--password asks for one; --size WxH [--model M] reveals by the network method \
                  regardless",
@@ -181,19 +198,4 @@ impl RevealArgs {
         }
         Ok(jobs)
     }
-}
-
-fn read_container(path: &Path, ui: &Ui) -> anyhow::Result<Pixels> {
-    let container = picture::read(path, Role::Container, ui)?;
-    if container.lossy {
-        return Err(error_with_hint(
-            format!(
-                "cannot reveal from {}: {} changes pixels, and what was hidden in them is gone",
-                display_name(path),
-                container.format.name()
-            ),
-            "use the file that hide wrote, before anything converted it",
-        ));
-    }
-    Ok(container.pixels)
 }

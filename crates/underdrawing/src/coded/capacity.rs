@@ -2,6 +2,7 @@
 
 use underdrawing_codec::{RateCurve, n_stripes};
 
+use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
 
@@ -39,15 +40,15 @@ pub(crate) fn capacity(
         overhead: rate::overhead(1 + n_stripes(width, height)),
     };
     let effort = options.effort_for((width, height));
-    let curve = secret.map(|secret| RateCurve::of(&rate::coding_picture(secret), effort));
+    let curve = secret.map(|secret| RateCurve::of(&coding_picture(secret), effort));
     let mix = room.mix(options.rate, curve.as_ref(), &costs)?;
     let bytes = room.bytes(mix);
     let pixels = (cover.width() * cover.height()) as f64;
     Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / pixels,
-        container_psnr_db: rate::decibels_of_mse(costs.mse(mix)),
-        revealed_psnr_db: curve.map(|curve| rate::decibels_of_mse(curve.mse_at(bytes))),
+        container_psnr_db: decibels_of_mse(costs.mse(mix)),
+        revealed_psnr_db: curve.map(|curve| decibels_of_mse(curve.mse_at(bytes))),
     })
 }
 
@@ -69,9 +70,9 @@ impl Room {
     fn mix(&self, rate: CodedRate, curve: Option<&RateCurve>, costs: &Costs) -> Result<Mix, Error> {
         let mix = match (rate, curve) {
             (CodedRate::Ternary, _) | (CodedRate::Equal, None) => Mix::TERNARY,
-            (CodedRate::ContainerDb(db), _) => Mix::within_error(rate::mse_of_decibels(db)?, costs),
+            (CodedRate::ContainerDb(db), _) => Mix::within_error(mse_of_decibels(db)?, costs),
             (CodedRate::RevealedDb(db), curve) => {
-                let mse = rate::mse_of_decibels(db)?;
+                let mse = mse_of_decibels(db)?;
                 let enough = curve.and_then(|curve| {
                     let needed = curve.bytes_at(mse);
                     Mix::least(|mix| self.bytes(mix) >= needed)

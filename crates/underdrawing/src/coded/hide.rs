@@ -1,5 +1,6 @@
 //! Hiding: a cover and a secret to a container.
 
+use crate::coding::decibels_of_mse;
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::{OnProgress, Steps};
@@ -57,7 +58,7 @@ pub(super) fn hide_at_cost(
             width: fitted.size.0,
             height: fitted.size.1,
             bytes: segments.iter().map(Vec::len).sum(),
-            psnr_db: (mse > 0.0).then(|| rate::decibels_of_mse(mse)),
+            psnr_db: (mse > 0.0).then(|| decibels_of_mse(mse)),
         },
     })
 }

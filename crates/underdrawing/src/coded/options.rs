@@ -18,7 +18,7 @@ pub struct CodedOptions {
 
 impl CodedOptions {
     /// The effort for a secret of this size.
-    pub(super) fn effort_for(&self, (width, height): (usize, usize)) -> Effort {
+    pub(crate) fn effort_for(&self, (width, height): (usize, usize)) -> Effort {
         self.effort
             .unwrap_or_else(|| Effort::for_size(width, height))
     }

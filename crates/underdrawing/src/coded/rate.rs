@@ -1,9 +1,10 @@
 //! How many bytes the secret gets, and what the cover pays for them.
 
-use underdrawing_codec::{Coded, Encoder, MAX_PIXELS, MAX_SIDE, Picture, n_stripes};
+use underdrawing_codec::{Coded, Encoder, Picture, n_stripes};
 
+use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
-use crate::picture::{Limits, Pixels};
+use crate::picture::Pixels;
 use crate::progress::Steps;
 use crate::secrecy::TAG_BYTES;
 
@@ -67,38 +68,6 @@ pub(super) fn fit(
         CodedRate::Equal => job.equal(steps),
     }
 }
-
-/// PSNR in dB of a mean square error in grey levels.
-pub(super) fn decibels_of_mse(mse: f64) -> f64 {
-    10.0 * (255.0 * 255.0 / mse).log10()
-}
-
-pub(super) fn mse_of_decibels(db: f64) -> Result<f64, Error> {
-    if db.is_finite() && db > 0.0 {
-        Ok(255.0 * 255.0 / 10.0_f64.powf(db / 10.0))
-    } else {
-        Err(Error::Decibels { found: db })
-    }
-}
-
-/// The secret for the codec: one plane if it is grey throughout.
-pub(super) fn coding_picture(secret: &Pixels) -> Picture {
-    let (width, height) = (secret.width(), secret.height());
-    let (pixels, _) = secret.data().as_chunks::<3>();
-    let grey = pixels.iter().all(|[r, g, b]| r == g && g == b);
-    let (channels, samples) = if grey {
-        (1, pixels.iter().map(|[grey, _, _]| *grey).collect())
-    } else {
-        (3, secret.data().to_vec())
-    };
-    Picture::new(width, height, channels, samples)
-        .expect("secrets are within the formats' limits, which are the codec's")
-}
-
-const _: () = {
-    assert!(MAX_PIXELS == Limits::OF_FORMATS.max_pixels);
-    assert!(MAX_SIDE == Limits::OF_FORMATS.max_side as usize);
-};
 
 /// Samples of a cover that hold the payload.
 pub(super) fn payload_samples(cover: &Pixels) -> usize {

@@ -1,9 +1,10 @@
 //! Revealing: a container back to the secret.
 
-use underdrawing_codec::{Decoded, Picture, decode};
+use underdrawing_codec::{Decoded, decode};
 
+use crate::coding::rgb;
 use crate::error::Error;
-use crate::picture::{Limits, Pixels, Raster};
+use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Progress, Steps};
 use crate::report::{Inspection, Revealed};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
@@ -180,20 +181,5 @@ fn restore(decoded: Decoded, payload: &Payload) -> Revealed {
         picture: Pixels::from_raster(picture),
         found: payload.inspection(),
         blurred_rows,
-    }
-}
-
-fn rgb(picture: Picture) -> Raster<u8> {
-    let (width, height) = (picture.width(), picture.height());
-    let samples = if picture.channels() == 3 {
-        picture.into_samples()
-    } else {
-        let grey = picture.into_samples();
-        grey.iter().flat_map(|&sample| [sample; 3]).collect()
-    };
-    Raster {
-        width,
-        height,
-        samples,
     }
 }

@@ -1,11 +1,12 @@
 //! Picture files: bytes in, pixels out, and back.
 //!
-//! The decoders and encoders are the `image` crate's. What is added here: sizes are checked before
+//! The decoders and encoders are the `image` crate's, but for JPEG's. What is added here: sizes are checked before
 //! anything is allocated, a file that ends early is an error, whatever a decoder changes on the
 //! way is reported as a [`Conversion`], and a lossy file is never written.
 
 mod decode;
 mod encode;
+mod jpeg;
 mod structure;
 
 use std::fmt;
@@ -47,11 +48,15 @@ impl Picture {
 
     /// Writes a picture file: lossless, 8 bit, RGB or RGBA (when there is alpha).
     ///
-    /// The ICC profile is kept in PNG, TIFF and WebP; BMP and QOI have no place for it. Decoding
+    /// JPEG is written for pixels that came as one: those of a JPEG file, and containers hidden as
+    /// JPEG ([`HideOptions::Robust`](crate::HideOptions)). It holds the same coefficients, without
+    /// alpha.
+    ///
+    /// The ICC profile is kept in PNG, TIFF, WebP and JPEG; BMP and QOI have no place for it. Decoding
     /// gives back the same pixels and alpha.
     ///
     /// # Errors
-    /// When the format is lossy, is not written here, or cannot hold a picture of this size.
+    /// When the format is JPEG and the pixels did not come as one, is not written here, or cannot hold a picture of this size.
     pub fn encode(&self, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
         encode::encode(self, format)
     }
@@ -184,7 +189,7 @@ impl FileFormat {
     /// Whether files of this format are written with their colour profile.
     #[must_use]
     pub fn keeps_profile(self) -> bool {
-        matches!(self, Self::Png | Self::WebP | Self::Tiff)
+        matches!(self, Self::Png | Self::WebP | Self::Tiff | Self::Jpeg)
     }
 }
 

@@ -1,5 +1,9 @@
 //! Pictures in memory: 8-bit RGB, checked once at the door.
 
+use std::sync::Arc;
+
+use underdrawing_jpeg::Jpeg;
+
 use crate::picture::raster::Raster;
 use crate::picture::{Limits, PixelsError};
 
@@ -7,8 +11,20 @@ use crate::picture::{Limits, PixelsError};
 ///
 /// The buffer always holds exactly `3 * width * height` bytes and neither side is zero, so nothing
 /// behind this type has to check shapes again.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pixels(Raster<u8>);
+#[derive(Clone)]
+pub struct Pixels {
+    raster: Raster<u8>,
+    /// The JPEG whose pixels these are, before it was turned upright.
+    jpeg: Option<Arc<Jpeg>>,
+}
+
+impl PartialEq for Pixels {
+    fn eq(&self, other: &Self) -> bool {
+        self.raster == other.raster
+    }
+}
+
+impl Eq for Pixels {}
 
 impl Pixels {
     /// Takes a buffer of `3 * width * height` bytes, RGB interleaved.
@@ -39,7 +55,7 @@ impl Pixels {
                 found: data.len(),
             });
         }
-        Ok(Self(Raster {
+        Ok(Self::from_raster(Raster {
             width,
             height,
             samples: data,
@@ -62,7 +78,7 @@ impl Pixels {
                 samples.extend(rgb(x, y));
             }
         }
-        Ok(Self(Raster {
+        Ok(Self::from_raster(Raster {
             width,
             height,
             samples,
@@ -72,41 +88,55 @@ impl Pixels {
     /// A picture of a raster whose size was checked when it was made.
     pub(crate) fn from_raster(raster: Raster<u8>) -> Self {
         debug_assert_eq!(raster.samples.len(), 3 * raster.width * raster.height);
-        Self(raster)
+        Self { raster, jpeg: None }
+    }
+
+    /// The same pixels, known to be those of a JPEG.
+    pub(crate) fn with_jpeg(self, jpeg: Arc<Jpeg>) -> Self {
+        Self {
+            jpeg: Some(jpeg),
+            ..self
+        }
+    }
+
+    /// The JPEG whose pixels these are, before it was turned upright.
+    pub(crate) fn jpeg(&self) -> Option<&Jpeg> {
+        self.jpeg.as_deref()
     }
 
     /// The samples and their size.
     pub(crate) fn raster(&self) -> &Raster<u8> {
-        &self.0
+        &self.raster
     }
 
     /// Columns.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.0.width
+        self.raster.width
     }
 
     /// Rows.
     #[must_use]
     pub fn height(&self) -> usize {
-        self.0.height
+        self.raster.height
     }
 
     /// The samples: `3 * width * height` bytes, RGB interleaved.
     #[must_use]
     pub fn data(&self) -> &[u8] {
-        &self.0.samples
+        &self.raster.samples
     }
 
     /// The samples, for changing in place.
     pub fn data_mut(&mut self) -> &mut [u8] {
-        &mut self.0.samples
+        self.jpeg = None;
+        &mut self.raster.samples
     }
 
     /// The buffer itself.
     #[must_use]
     pub fn into_data(self) -> Vec<u8> {
-        self.0.samples
+        self.raster.samples
     }
 
     /// The pixel at column `x` and row `y`.
@@ -127,13 +157,13 @@ impl Pixels {
     /// Turned by 90 degrees clockwise.
     #[must_use]
     pub fn turned_clockwise(&self) -> Self {
-        Self(self.0.turned_clockwise())
+        Self::from_raster(self.raster.turned_clockwise())
     }
 
     /// Turned by 90 degrees counter-clockwise: undoes [`Pixels::turned_clockwise`].
     #[must_use]
     pub fn turned_counter_clockwise(&self) -> Self {
-        Self(self.0.turned_counter_clockwise())
+        Self::from_raster(self.raster.turned_counter_clockwise())
     }
 
     /// Resampled to another size with a Lanczos filter (3 lobes, widened when shrinking); the same
@@ -143,7 +173,7 @@ impl Pixels {
     /// When the new size is zero or over the default [`Limits`].
     pub fn resized(&self, width: usize, height: usize) -> Result<Self, PixelsError> {
         Limits::default().check(width as u64, height as u64)?;
-        Ok(Self(self.0.resized(width, height)))
+        Ok(Self::from_raster(self.raster.resized(width, height)))
     }
 
     /// Absolute differences from `other`, times 10, up to 255: black where nothing differs. `None`

@@ -8,7 +8,7 @@ use underdrawing::FileFormat;
 use crate::args::HideArgs;
 use crate::commands::at_most_one_stream;
 use crate::files::{Inputs, OutputFile, create_folder};
-use crate::folder::{Reuse, pairs, pictures_at, png_names};
+use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
 use crate::output::Ui;
 use crate::picture;
 
@@ -85,6 +85,15 @@ impl HideArgs {
         Ok(jobs)
     }
 
+    /// The container's format: lossless, or JPEG if it survives that.
+    fn format(&self, container: &Path) -> anyhow::Result<FileFormat> {
+        let jpeg = FileFormat::of_extension(&extension_of(container)) == Some(FileFormat::Jpeg);
+        if jpeg && self.method.survives() {
+            return Ok(FileFormat::Jpeg);
+        }
+        picture::lossless_format(container, "container")
+    }
+
     fn job(&self, paths: &Paths<'_>, inputs: &Inputs) -> anyhow::Result<Job> {
         let force = self.write.force;
         if paths.sheet == Some(paths.container) {
@@ -103,7 +112,7 @@ impl HideArgs {
         Ok(Job {
             cover: paths.cover.to_owned(),
             secret: paths.secret.to_owned(),
-            format: picture::lossless_format(paths.container, "container")?,
+            format: self.format(paths.container)?,
             container: OutputFile::new(paths.container, force, inputs)?,
             sheet,
         })

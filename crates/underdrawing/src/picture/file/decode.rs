@@ -2,11 +2,11 @@
 
 use std::io::Cursor;
 
-use image::codecs::{bmp, gif, jpeg, png, pnm, qoi, tiff, webp};
+use image::codecs::{bmp, gif, png, pnm, qoi, tiff, webp};
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, RgbImage};
 
-use super::{Conversion, FileFormat, ImageFileError, Picture, structure};
+use super::{Conversion, FileFormat, ImageFileError, Picture, jpeg, structure};
 use crate::picture::{Limits, Pixels};
 
 /// Most memory a decoder may take beside the pixels, for profiles, tables and single rows.
@@ -14,6 +14,9 @@ const DECODER_BYTES: u64 = 64 << 20;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFileError> {
     let format = structure::format_of(bytes)?;
+    if format == FileFormat::Jpeg {
+        return jpeg::decode(bytes, limits);
+    }
     let failed = |error| classify(error, format);
     let mut decoder = open(bytes, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
@@ -43,25 +46,24 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
         alpha: alpha.map(|alpha| upright.alpha(alpha)),
         icc_profile,
         format,
-        lossy: format.is_lossy() || structure::is_lossy_webp(bytes, format),
+        lossy: structure::is_lossy_webp(bytes, format),
         conversions,
     })
 }
 
-/// The format's decoder, with the header read and no pixels allocated.
+/// The decoder of a format but JPEG, with the header read and no pixels allocated.
 fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     let reader = Cursor::new(bytes);
     let mut limits = image::Limits::no_limits();
     limits.max_alloc = Some(DECODER_BYTES);
     Ok(match format {
         FileFormat::Png => Box::new(png::PngDecoder::with_limits(reader, limits)?),
-        FileFormat::Jpeg => Box::new(jpeg::JpegDecoder::new(reader)?),
         FileFormat::WebP => Box::new(webp::WebPDecoder::new(reader)?),
         FileFormat::Bmp => Box::new(bmp::BmpDecoder::new(reader)?),
         FileFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         FileFormat::Gif => Box::new(gif::GifDecoder::new(reader)?),
         FileFormat::Qoi => Box::new(qoi::QoiDecoder::new(reader)?),
-        FileFormat::Pnm => Box::new(pnm::PnmDecoder::new(reader)?),
+        FileFormat::Pnm | FileFormat::Jpeg => Box::new(pnm::PnmDecoder::new(reader)?),
     })
 }
 
@@ -180,7 +182,10 @@ fn take_alpha(samples: &mut Vec<u8>, color_channels: usize) -> Vec<u8> {
 }
 
 /// The profile, if the colour space that its header states (bytes 16 to 20) is RGB.
-fn rgb_profile(profile: Option<Vec<u8>>, conversions: &mut Vec<Conversion>) -> Option<Vec<u8>> {
+pub(super) fn rgb_profile(
+    profile: Option<Vec<u8>>,
+    conversions: &mut Vec<Conversion>,
+) -> Option<Vec<u8>> {
     let profile = profile.filter(|profile| !profile.is_empty())?;
     if profile.get(16..20) == Some(b"RGB ") {
         return Some(profile);
@@ -190,14 +195,14 @@ fn rgb_profile(profile: Option<Vec<u8>>, conversions: &mut Vec<Conversion>) -> O
 }
 
 /// Turns samples as the file's orientation tag asks.
-struct Upright {
+pub(super) struct Upright {
     width: u32,
     height: u32,
     orientation: Orientation,
 }
 
 impl Upright {
-    fn new(
+    pub(super) fn new(
         width: u32,
         height: u32,
         orientation: Orientation,
@@ -213,7 +218,7 @@ impl Upright {
         }
     }
 
-    fn rgb(&self, samples: Vec<u8>) -> (Vec<u8>, usize, usize) {
+    pub(super) fn rgb(&self, samples: Vec<u8>) -> (Vec<u8>, usize, usize) {
         let image = RgbImage::from_raw(self.width, self.height, samples)
             .expect("three samples a pixel by the layout");
         let image = self.turned(image.into());

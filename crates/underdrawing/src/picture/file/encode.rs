@@ -1,11 +1,11 @@
-//! Encoding: lossless files only.
+//! Encoding: lossless files only, but for JPEG whose coefficients are what is meant.
 
 use std::io::Cursor;
 
 use image::codecs::{bmp, png, qoi, tiff, webp};
 use image::{ExtendedColorType, ImageEncoder, ImageError};
 
-use super::{FileFormat, ImageFileError, Picture};
+use super::{FileFormat, ImageFileError, Picture, jpeg};
 
 /// For photographs and containers: thirty times as quick as the slow level, 5 milliseconds a
 /// megapixel instead of 170, for files that are 4 % larger.
@@ -19,7 +19,7 @@ const FILTER: png::FilterType = png::FilterType::Adaptive;
 
 pub(super) fn encode(picture: &Picture, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
     if format.is_lossy() {
-        return Err(ImageFileError::Lossy { format });
+        return jpeg::encode(picture).ok_or(ImageFileError::Lossy { format });
     }
     if !format.is_written() {
         return Err(ImageFileError::NotWritten { format });

@@ -81,7 +81,6 @@ fn first_bytes(bytes: &[u8]) -> String {
 /// Refuses a file that ends early where the decoder would not: it would fill the missing part.
 pub(super) fn check_end(bytes: &[u8], format: FileFormat) -> Result<(), ImageFileError> {
     let missing = match format {
-        FileFormat::Jpeg if !jpeg_has_end(bytes) => "its end marker is missing",
         FileFormat::WebP if !riff_is_complete(bytes) => "it is shorter than its header says",
         _ => return Ok(()),
     };
@@ -94,32 +93,6 @@ fn riff_is_complete(bytes: &[u8]) -> bool {
         u64::from(u32::from_le_bytes([field[0], field[1], field[2], field[3]]))
     });
     bytes.len() as u64 >= 8 + length
-}
-
-/// Walks a JPEG's segments, so that the end marker of a thumbnail inside one does not count.
-fn jpeg_has_end(bytes: &[u8]) -> bool {
-    let mut position = 2;
-    while let Some(found) = find(bytes, position, |byte| byte == 0xff) {
-        let Some(marker) = find(bytes, found, |byte| byte != 0xff) else {
-            return false;
-        };
-        position = marker + 1;
-        match bytes[marker] {
-            0xd9 => return true,
-            // A stuffed zero, restarts and other markers without content.
-            0x00 | 0x01 | 0xd0..=0xd8 => {}
-            _ => match bytes.get(position..position + 2) {
-                Some(length) => position += usize::from(u16::from_be_bytes([length[0], length[1]])),
-                None => return false,
-            },
-        }
-    }
-    false
-}
-
-fn find(bytes: &[u8], start: usize, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    let rest = bytes.get(start..)?;
-    Some(start + rest.iter().position(|&byte| wanted(byte))?)
 }
 
 /// Whether the file holds a second frame or page.

@@ -1,0 +1,41 @@
+//! `channels`: what hide --for knows.
+
+use serde::Serialize;
+
+use crate::args::ChannelsArgs;
+use crate::channels::CHANNELS;
+use crate::output::{ExitStatus, Ui};
+
+/// The line of `--json` for a channel.
+#[derive(Serialize)]
+struct Report {
+    name: &'static str,
+    /// Null where pictures keep their size.
+    longest_side: Option<usize>,
+    survive: u8,
+    sure: &'static str,
+}
+
+impl ChannelsArgs {
+    pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        for channel in &CHANNELS {
+            if self.report.json {
+                ui.json(&Report {
+                    name: channel.name,
+                    longest_side: channel.longest_side,
+                    survive: channel.survive,
+                    sure: channel.sure,
+                })?;
+                continue;
+            }
+            let side = channel
+                .longest_side
+                .map_or_else(|| "any size".to_owned(), |side| format!("{side} pixels"));
+            ui.data(format_args!(
+                "{:10}  {side:12}  --survive {}  (sure: {})",
+                channel.name, channel.survive, channel.sure
+            ))?;
+        }
+        Ok(ExitStatus::Done)
+    }
+}

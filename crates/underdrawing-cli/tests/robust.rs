@@ -1,0 +1,135 @@
+//! The robust method on real files: `--survive`, `--for`, JPEG in and out.
+
+mod common;
+
+use common::Folder;
+use image::ImageEncoder;
+use underdrawing::FileFormat;
+
+/// A folder with a cover of 200x180 and a secret of 50x60.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.picture("cover.png", 200, 180, 1);
+    folder.picture("secret.png", 50, 60, 2);
+    folder
+}
+
+/// Saves a picture of the folder as JPEG by an encoder that is not the program's.
+fn recompress(folder: &Folder, from: &str, to: &str, quality: u8) {
+    let pixels = folder.decoded(from).pixels;
+    let mut bytes = Vec::new();
+    let (width, height) = (pixels.width() as u32, pixels.height() as u32);
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
+        .write_image(pixels.data(), width, height, image::ExtendedColorType::Rgb8)
+        .expect("a JPEG");
+    folder.write(to, bytes);
+}
+
+#[test]
+fn what_is_hidden_to_survive_comes_back_from_a_recompressed_file() {
+    let folder = folder();
+    for container in ["c.png", "c.jpg"] {
+        let ran = folder
+            .run(&format!(
+                "hide cover.png secret.png -o {container} --survive 70 --effort fast --json"
+            ))
+            .done();
+        let report = &ran.json()[0];
+        assert_eq!(report["method"], "robust");
+        assert_eq!(report["survives"], 70);
+        folder
+            .run(&format!("reveal {container} -o untouched.png --force"))
+            .done();
+        for quality in [70, 80, 92] {
+            recompress(&folder, container, "sent.jpg", quality);
+            let ran = folder.run("reveal sent.jpg -o r.png --force --json").done();
+            assert_eq!(ran.json()[0]["method"], "robust");
+            assert!(folder.decoded("r.png").pixels == folder.decoded("untouched.png").pixels);
+        }
+    }
+    assert_eq!(folder.decoded("c.jpg").format, FileFormat::Jpeg);
+    let inspected = folder.run("inspect c.jpg").done();
+    assert!(
+        inspected.stdout.contains("to survive JPEG of quality 70"),
+        "{inspected:?}"
+    );
+}
+
+#[test]
+fn too_much_damage_and_passwords_are_told() {
+    let folder = folder();
+    folder.write("password.txt", "open");
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 85 --effort fast --password-file password.txt")
+        .done();
+    recompress(&folder, "c.png", "sent.jpg", 90);
+    let ran = folder.run("reveal sent.jpg -o r.png");
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("it takes a password"), "{ran:?}");
+    folder
+        .run("reveal sent.jpg -o r.png --password-file password.txt")
+        .done();
+    recompress(&folder, "c.png", "worn.jpg", 80);
+    let ran = folder.run("reveal worn.jpg -o w.png --password-file password.txt");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("made for JPEG of quality 85"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_channel_sets_size_and_quality() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 2560, 160, 1);
+    folder.picture("secret.png", 30, 20, 2);
+    let ran = folder
+        .run("hide cover.png secret.png -o c.jpg --for telegram --effort fast --json")
+        .done();
+    assert!(ran.stderr.contains("reduced to 1280x80"), "{ran:?}");
+    assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let folder = folder();
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 75 --method network")
+        .failed("--survive goes with");
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 75 --method coded")
+        .failed("go with the robust method");
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 30")
+        .failed("50..=95");
+    folder
+        .run("hide cover.png secret.png -o c.png --for pigeon")
+        .failed("telegram");
+    folder
+        .run("hide cover.png secret.png -o c.jpg")
+        .failed("cannot write a container as JPEG");
+}
+
+#[test]
+fn capacity_channels_and_eval_know_the_method() {
+    let folder = folder();
+    let ran = folder
+        .run("capacity cover.png secret.png --survive 75 --json")
+        .done();
+    let lossless = folder.run("capacity cover.png secret.png --json").done();
+    let bytes = |ran: &common::Ran| ran.json()[0]["bytes"].as_u64().expect("a number");
+    assert!(bytes(&ran) > 100 && 4 * bytes(&ran) < bytes(&lossless));
+    let channels = folder.run("channels --json").done().json();
+    assert!(channels.iter().any(|channel| channel["name"] == "signal"));
+    folder.write("pairs/a.png", folder.read("cover.png"));
+    folder.write("pairs/b.png", folder.read("secret.png"));
+    let ran = folder
+        .run("eval pairs --survive 75 --effort fast --through jpeg:75,jpeg:90+jpeg:80:444,jpeg:30 --json")
+        .done();
+    let back: Vec<_> = ran
+        .json()
+        .iter()
+        .filter_map(|line| line["back"].as_u64())
+        .collect();
+    assert_eq!(back, [1, 1, 0]);
+}

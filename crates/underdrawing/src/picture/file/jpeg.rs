@@ -1,0 +1,108 @@
+//! JPEG files: coefficients and pixels by `underdrawing-jpeg`, orientation and profile here.
+
+use std::sync::Arc;
+
+use image::metadata::Orientation;
+use underdrawing_jpeg::{Colours, Jpeg, JpegError};
+
+use super::decode::{Upright, rgb_profile};
+use super::{Conversion, FileFormat, ImageFileError, Picture};
+use crate::picture::{Limits, Pixels, PixelsError};
+
+const FORMAT: FileFormat = FileFormat::Jpeg;
+
+/// Application segments that hold a colour profile: how they begin, before two bytes of numbers.
+const PROFILE: &[u8] = b"ICC_PROFILE\0";
+
+/// Bytes of a profile in one segment at most.
+const PROFILE_PART: usize = 65_519;
+
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFileError> {
+    let jpeg = Jpeg::read(bytes, limits.max_pixels).map_err(|error| classify(error, limits))?;
+    limits.check(jpeg.width as u64, jpeg.height as u64)?;
+    let mut conversions = Vec::new();
+    if jpeg.colours == Colours::Grey {
+        conversions.push(Conversion::GreyToRgb);
+    }
+    let icc_profile = rgb_profile(profile(&jpeg), &mut conversions);
+    let upright = Upright::new(
+        jpeg.width as u32,
+        jpeg.height as u32,
+        orientation(&jpeg),
+        &mut conversions,
+    );
+    let (rgb, width, height) = upright.rgb(jpeg.to_rgb());
+    Ok(Picture {
+        pixels: Pixels::rgb8_within(rgb, width, height, limits)?.with_jpeg(Arc::new(jpeg)),
+        alpha: None,
+        icc_profile,
+        format: FORMAT,
+        lossy: true,
+        conversions,
+    })
+}
+
+/// The file that pixels of the robust method stand for; none for any other pixels.
+pub(super) fn encode(picture: &Picture) -> Option<Vec<u8>> {
+    let mut jpeg = Jpeg::clone(picture.pixels.jpeg()?);
+    jpeg.application.clear();
+    if let Some(profile) = &picture.icc_profile {
+        let parts = profile.chunks(PROFILE_PART);
+        let n = u8::try_from(parts.len()).ok()?;
+        for (number, part) in (1..).zip(parts) {
+            let segment = [PROFILE, &[number, n], part].concat();
+            jpeg.application.push((2, segment));
+        }
+    }
+    Some(jpeg.write())
+}
+
+fn classify(error: JpegError, limits: &Limits) -> ImageFileError {
+    match error {
+        JpegError::Truncated => ImageFileError::Truncated {
+            format: FORMAT,
+            missing: "its picture is incomplete",
+        },
+        JpegError::Unsupported(_) => ImageFileError::Unsupported {
+            format: FORMAT,
+            found: error.to_string(),
+        },
+        JpegError::TooLarge {
+            width,
+            height,
+            max_pixels,
+        } => ImageFileError::TooLarge(PixelsError::TooLarge {
+            width: width as u64,
+            height: height as u64,
+            max_pixels,
+            max_side: limits.max_side,
+        }),
+        _ => ImageFileError::Corrupt {
+            format: FORMAT,
+            source: error.into(),
+        },
+    }
+}
+
+fn orientation(jpeg: &Jpeg) -> Orientation {
+    jpeg.application
+        .iter()
+        .filter(|(number, _)| *number == 1)
+        .find_map(|(_, content)| content.strip_prefix(b"Exif\0\0"))
+        .and_then(Orientation::from_exif_chunk)
+        .unwrap_or(Orientation::NoTransforms)
+}
+
+/// The profile's parts in the order of their numbers.
+fn profile(jpeg: &Jpeg) -> Option<Vec<u8>> {
+    let mut parts: Vec<&[u8]> = jpeg
+        .application
+        .iter()
+        .filter(|(number, _)| *number == 2)
+        .filter_map(|(_, content)| content.strip_prefix(PROFILE))
+        .filter(|part| part.len() > 2)
+        .collect();
+    parts.sort_by_key(|part| part[0]);
+    let whole: Vec<u8> = parts.iter().flat_map(|part| &part[2..]).copied().collect();
+    (!whole.is_empty()).then_some(whole)
+}

@@ -1,0 +1,28 @@
+//! The robust method: the secret, compressed and sealed, in the coefficients of JPEG's blocks, so
+//! that it survives recompression. Normative: `docs/format.md`, section 5.
+
+mod block;
+mod capacity;
+mod container;
+mod embed;
+mod grid;
+mod header;
+mod hide;
+mod keys;
+mod lattice;
+mod ldpc;
+mod message;
+mod payload;
+mod rate;
+mod reveal;
+mod search;
+mod secret;
+mod sites;
+mod ternary;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub(crate) use capacity::capacity;
+pub(crate) use hide::{Request, hide};
+pub(crate) use reveal::find;

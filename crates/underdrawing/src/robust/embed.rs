@@ -1,0 +1,117 @@
+//! A cover and digits to pixels that hold them.
+
+use rayon::prelude::*;
+
+use crate::picture::Pixels;
+
+use super::block::{self, Rgb, Target};
+use super::grid::{Grid, Places};
+use super::lattice::nearest;
+use super::sites::{Held, Sites};
+
+/// Digits to embed, each 0, 1 or 2.
+pub(super) struct Digits<'a> {
+    /// Those of a coded header.
+    pub(super) header: &'a [u8],
+    /// As many as the sites hold.
+    pub(super) payload: &'a [u8],
+}
+
+/// The block of this number.
+pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
+    let (left, top) = (number % sites.wide * 8, number / sites.wide * 8);
+    let width = pixels.width();
+    std::array::from_fn(|i| {
+        let at = 3 * ((top + i / 8) * width + left + i % 8);
+        let data = pixels.data();
+        [data[at], data[at + 1], data[at + 2]]
+    })
+}
+
+/// `cover` with the digits in it.
+pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'_>) -> Pixels {
+    let places = grid.places();
+    let starts = sites.starts(&places);
+    let mut container = cover.clone();
+    let row_bytes = 3 * cover.width();
+    container
+        .data_mut()
+        .par_chunks_exact_mut(8 * row_bytes)
+        .take(sites.high)
+        .enumerate()
+        .for_each(|(y, rows)| {
+            for x in 0..sites.wide {
+                let number = y * sites.wide + x;
+                let from = block_of(cover, sites, number);
+                let payload = &digits.payload[starts[number]..];
+                let mut targets = targets(&from, sites, &places, number, digits.header, payload);
+                let pixels = mended(&from, &mut targets);
+                for (i, pixel) in pixels.iter().enumerate() {
+                    let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
+                    rows[at..at + 3].copy_from_slice(pixel);
+                }
+            }
+        });
+    container
+}
+
+/// What the coefficients of a block are to become.
+fn targets(
+    from: &Rgb,
+    sites: &Sites,
+    places: &Places,
+    number: usize,
+    header: &[u8],
+    payload: &[u8],
+) -> Vec<Target> {
+    let there = block::coefficients(from);
+    let mut payload = payload.iter();
+    let mut targets = Vec::new();
+    sites.each(places, number, |place, held| {
+        let digit = match held {
+            Held::Header(digit) => header[digit],
+            Held::Payload => payload.next().copied().unwrap_or(0),
+        };
+        let step = places.steps[place];
+        targets.push(Target {
+            place,
+            value: nearest(there[place], step, digit),
+            tolerance: (step / 10).max(4),
+            limit: step / 3,
+            period: 3 * step,
+        });
+    });
+    targets
+}
+
+/// Moves of the mean brightness at most, by a digit's period each.
+const MOVES: i32 = 6;
+
+/// The pixels with those coefficients. Where black, white or a full colour is in the way, the whole
+/// block is moved away from it.
+fn mended(from: &Rgb, targets: &mut [Target]) -> Rgb {
+    let (mut best, mut missed) = block::settle(from, targets);
+    if missed == 0 || targets.first().is_none_or(|target| target.place != 0) {
+        return best;
+    }
+    let towards_middle = -targets[0].period * targets[0].value.signum();
+    for _ in 0..MOVES {
+        targets[0].value += towards_middle;
+        let (pixels, now) = block::settle(from, targets);
+        if now < missed {
+            (best, missed) = (pixels, now);
+        }
+        if missed == 0 {
+            break;
+        }
+    }
+    best
+}
+
+/// The coefficients of all blocks, in eighths.
+pub(super) fn coefficients(pixels: &Pixels, sites: &Sites) -> Vec<[i32; 64]> {
+    (0..sites.n_blocks())
+        .into_par_iter()
+        .map(|number| block::coefficients(&block_of(pixels, sites, number)))
+        .collect()
+}

@@ -1,0 +1,80 @@
+//! Which coefficients of a block hold a digit (`docs/format.md`, section 5.2).
+
+use underdrawing_jpeg::quality;
+
+/// The lowest and highest qualities to survive.
+pub(super) const SURVIVED: std::ops::RangeInclusive<u8> = 50..=95;
+
+/// Quality to survive, and how many coefficients of a block hold digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grid {
+    /// From [`SURVIVED`].
+    pub(super) survive: u8,
+    /// In quarters: a coefficient of which not all are left is used in a part of the blocks. 4 to
+    /// 255.
+    pub(super) quarters: u8,
+}
+
+/// Coefficients in the order in which they are used: by their steps in the standard table, those
+/// alike along the diagonals. So digits cost least.
+#[rustfmt::skip]
+const ORDER: [u8; 64] = [
+    2, 1, 8, 9, 17, 16, 10, 24, 0, 3, 18, 25, 32, 11, 26, 33,
+    4, 19, 40, 12, 27, 41, 34, 5, 20, 48, 6, 28, 42, 15, 35, 23,
+    21, 13, 14, 7, 31, 49, 43, 36, 22, 56, 39, 50, 30, 44, 29, 51,
+    57, 47, 58, 59, 63, 61, 55, 52, 38, 62, 45, 37, 60, 46, 54, 53,
+];
+
+/// What each coefficient of a block holds.
+pub(super) struct Places {
+    /// Steps in eighths: the scale of integer transforms.
+    pub(super) steps: [i32; 64],
+    /// In how many of four blocks they hold a digit.
+    pub(super) used: [u8; 64],
+}
+
+impl Grid {
+    pub(super) fn places(self) -> Places {
+        let mut used = [0; 64];
+        let mut left = self.quarters;
+        for &place in &ORDER {
+            used[usize::from(place)] = left.min(4);
+            left = left.saturating_sub(4);
+        }
+        Places {
+            steps: steps(self.survive),
+            used,
+        }
+    }
+
+    /// Mean squared error of a container that is expected from the steps alone: a ternary digit
+    /// costs (3 step)^2 / 12.
+    pub(super) fn mse(self) -> f64 {
+        let places = self.places();
+        let of = |place: usize| (places.steps[place] / 8).pow(2) * i32::from(places.used[place]);
+        0.75 * f64::from((0..64).map(of).sum::<i32>()) / 4.0 / 64.0
+    }
+}
+
+/// The steps of a quality's luma table, in eighths.
+pub(super) fn steps(quality: u8) -> [i32; 64] {
+    quality::tables(quality)[0].map(|step| 8 * i32::from(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_grow_along_the_order() {
+        let steps = steps(50);
+        let ordered: Vec<i32> = ORDER
+            .iter()
+            .map(|&place| steps[usize::from(place)])
+            .collect();
+        assert!(ordered.is_sorted());
+        let mut places = ORDER;
+        places.sort_unstable();
+        assert!(places.into_iter().eq(0..64));
+    }
+}

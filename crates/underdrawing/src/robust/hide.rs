@@ -1,0 +1,188 @@
+//! Hiding: a cover and a secret to a container that survives JPEG.
+
+use underdrawing_codec::{Effort, Encoder};
+
+use crate::coded::CodedOptions;
+use crate::coding::{coding_picture, decibels_of_mse};
+use crate::error::Error;
+use crate::picture::Pixels;
+use crate::progress::{OnProgress, Steps};
+use crate::report::{Hidden, HiddenDetails};
+use crate::secrecy::{Cost, Password, TAG_BYTES};
+
+use super::container::{Form, contain};
+use super::embed::Digits;
+use super::grid::Grid;
+use super::header::{Fields, Header};
+use super::keys::{COST, Keys, salt};
+use super::message::Message;
+use super::payload::Coding;
+use super::rate;
+use super::secret::{self, Fitted};
+use super::sites::Sites;
+
+/// The channel, coding, embedding.
+const STEPS: usize = 3;
+
+/// What to hide and how.
+pub(crate) struct Request<'a> {
+    pub(crate) cover: &'a Pixels,
+    pub(crate) secret: &'a Pixels,
+    /// The quality to survive.
+    pub(crate) survive: u8,
+    /// Whether the container is written as a JPEG.
+    pub(crate) jpeg: bool,
+    pub(crate) options: &'a CodedOptions,
+}
+
+impl Request<'_> {
+    fn effort(&self) -> Effort {
+        let secret = self.secret;
+        self.options.effort_for((secret.width(), secret.height()))
+    }
+}
+
+/// Hides the secret in the cover.
+pub(crate) fn hide(
+    request: &Request<'_>,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Hidden, Error> {
+    hide_at_cost(request, COST, on_progress)
+}
+
+pub(super) fn hide_at_cost(
+    request: &Request<'_>,
+    cost: Cost,
+    on_progress: &mut OnProgress<'_>,
+) -> Result<Hidden, Error> {
+    let mut steps = Steps::new(on_progress, STEPS);
+    let job = Job::new(request, cost)?;
+    steps.check()?;
+    let mut parity = job.parity()?;
+    steps.step()?;
+    loop {
+        let coding = job.coding(parity)?;
+        let fitted = job.fitted(&coding, &mut steps)?;
+        let bytes = job.message(&coding, &fitted);
+        if let Some(container) = job.contained(&coding, parity, &bytes) {
+            steps.step()?;
+            steps.step()?;
+            return Ok(job.hidden(container, &fitted));
+        }
+        parity = rate::more(parity).ok_or_else(|| job.no_room())?;
+    }
+}
+
+struct Job<'a> {
+    request: &'a Request<'a>,
+    sites: Sites,
+    grid: Grid,
+    form: Form,
+    cost: Cost,
+}
+
+impl<'a> Job<'a> {
+    fn new(request: &'a Request<'a>, cost: Cost) -> Result<Self, Error> {
+        let cover = request.cover;
+        let sites = Sites::new(cover.width(), cover.height()).ok_or(Error::NoRoom {
+            width: cover.width(),
+            height: cover.height(),
+            bytes: 0,
+        })?;
+        let curve = || {
+            let secret = coding_picture(request.secret);
+            rate::curve(&Encoder::new(&secret, request.effort()))
+        };
+        let grid = rate::grid(request.survive, &sites, request.options.rate, curve)?;
+        let form = if request.jpeg {
+            Form::Jpeg
+        } else {
+            Form::Pixels
+        };
+        Ok(Self {
+            request,
+            sites,
+            grid,
+            form,
+            cost,
+        })
+    }
+
+    fn parity(&self) -> Result<u8, Error> {
+        rate::parity(self.request.cover, &self.sites, self.grid, self.form)
+            .ok_or_else(|| self.no_room())
+    }
+
+    fn coding(&self, parity: u8) -> Result<Coding, Error> {
+        let n_digits = self.sites.n_digits(&self.grid.places());
+        Coding::new(n_digits, parity).ok_or_else(|| self.no_room())
+    }
+
+    fn fitted(&self, coding: &Coding, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
+        let budget = coding.n_bytes().saturating_sub(TAG_BYTES);
+        let (secret, effort) = (self.request.secret, self.request.effort());
+        secret::fit(secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
+    }
+
+    /// All bytes that are sealed.
+    fn message(&self, coding: &Coding, fitted: &Fitted) -> Vec<u8> {
+        let secret = self.request.secret;
+        let message = Message {
+            own: (secret.width(), secret.height()),
+            segments: fitted.coded.segments.clone(),
+        };
+        let mut bytes = message.to_bytes();
+        bytes.resize(coding.n_bytes() - TAG_BYTES, 0);
+        bytes
+    }
+
+    /// The container, if it survives what it should.
+    fn contained(&self, coding: &Coding, parity: u8, message: &[u8]) -> Option<Pixels> {
+        let cover = self.request.cover;
+        let password = self.password();
+        let fields = Fields::of(self.grid, parity, &self.sites);
+        let salt = salt(
+            password,
+            cover.data(),
+            &fields.to_bytes(),
+            message,
+            self.cost,
+        );
+        let keys = Keys::derive(password, &salt, self.cost);
+        let sealed = keys.payload.seal(0, message);
+        let mask = keys.mask(coding.n_digits());
+        let digits = Digits {
+            header: &Header::new(salt, fields, &keys).to_digits(),
+            payload: &coding.encode(&sealed, &mask),
+        };
+        let container = contain(cover, &self.sites, self.grid, &digits, self.form);
+        rate::survives(&container, self.grid, coding, &mask, &sealed).then_some(container)
+    }
+
+    fn password(&self) -> Option<&Password> {
+        self.request.options.password.as_ref()
+    }
+
+    fn hidden(&self, container: Pixels, fitted: &Fitted) -> Hidden {
+        Hidden {
+            container,
+            details: HiddenDetails::Robust {
+                password: self.password().is_some(),
+                survives: self.grid.survive,
+                width: fitted.size.0,
+                height: fitted.size.1,
+                bytes: fitted.coded.len(),
+                psnr_db: (fitted.mse > 0.0).then(|| decibels_of_mse(fitted.mse)),
+            },
+        }
+    }
+
+    fn no_room(&self) -> Error {
+        let cover = self.request.cover;
+        Error::NoRoom {
+            width: cover.width(),
+            height: cover.height(),
+            bytes: rate::bytes(&self.sites, self.grid),
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Which digit stands where: header and payload in the blocks of a picture (`docs/format.md`, section
+//! 5.3).
+
+use super::grid::Places;
+
+/// Digits of a coded header.
+pub(super) const HEADER_DIGITS: usize = 288;
+
+/// Sides of tiles in blocks, each with a whole header, from the largest.
+pub(super) const TILES: [usize; 4] = [64, 32, 16, 8];
+
+/// Coefficients that hold a header: the first in large tiles, two or all in smaller ones.
+const HEADER_PLACES: [usize; 8] = [18, 3, 17, 10, 24, 9, 2, 16];
+
+/// A picture's blocks and what is in them.
+#[derive(Clone, Copy)]
+pub(super) struct Sites {
+    /// Whole blocks across.
+    pub(super) wide: usize,
+    /// Whole blocks down.
+    pub(super) high: usize,
+    tile: Tile,
+}
+
+/// A square of blocks, after which the header begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tile {
+    /// Blocks a side, one of [`TILES`].
+    pub(super) side: usize,
+}
+
+/// What a coefficient holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// The header's digit of this number.
+    Header(usize),
+    /// The payload's next digit.
+    Payload,
+}
+
+impl Tile {
+    /// The tile of a picture of so many blocks; none where it is too small for one.
+    pub(super) fn of(wide: usize, high: usize) -> Option<Self> {
+        let side = TILES.into_iter().find(|&side| side <= wide.min(high))?;
+        Some(Self { side })
+    }
+
+    /// Coefficients of a block that may hold a digit of the header.
+    pub(super) fn places(self) -> &'static [usize] {
+        match self.side {
+            32.. => &HEADER_PLACES[..1],
+            16 => &HEADER_PLACES[..2],
+            _ => &HEADER_PLACES,
+        }
+    }
+
+    /// The digit of the header in place `i` of [`Tile::places`] of the block at this column and row.
+    pub(super) fn header_digit(self, x: usize, y: usize, i: usize) -> Option<usize> {
+        /// Spreads the digits over the tile; odd, so that each slot gets another number.
+        const SPREAD: usize = 0x9E3B;
+        let n_places = self.places().len();
+        let block = y % self.side * self.side + x % self.side;
+        let slot = (block * n_places + i) * SPREAD % (self.side * self.side * n_places);
+        (slot < HEADER_DIGITS).then_some(slot)
+    }
+}
+
+impl Sites {
+    /// None where a picture has too few blocks for a header.
+    pub(super) fn new(width: usize, height: usize) -> Option<Self> {
+        let (wide, high) = (width / 8, height / 8);
+        Some(Self {
+            wide,
+            high,
+            tile: Tile::of(wide, high)?,
+        })
+    }
+
+    /// Of so many blocks; none where they are too few.
+    pub(super) fn of_blocks(wide: usize, high: usize) -> Option<Self> {
+        Self::new(8 * wide, 8 * high)
+    }
+
+    pub(super) fn tile(&self) -> Tile {
+        self.tile
+    }
+
+    pub(super) fn n_blocks(&self) -> usize {
+        self.wide * self.high
+    }
+
+    /// Calls `visit` with each place of a block that holds something, and what.
+    pub(super) fn each(&self, places: &Places, number: usize, mut visit: impl FnMut(usize, Held)) {
+        let (x, y) = (number % self.wide, number / self.wide);
+        let header = self.tile.places();
+        // Each row of blocks begins elsewhere, so that no pattern shows.
+        let turn = ((x + 2 * (y % 2) + y / 2) % 4) as u8;
+        for (place, &used) in places.used.iter().enumerate() {
+            let digit = header
+                .iter()
+                .position(|&at| at == place)
+                .and_then(|i| self.tile.header_digit(x, y, i));
+            match digit {
+                Some(digit) => visit(place, Held::Header(digit)),
+                None if turn < used => visit(place, Held::Payload),
+                None => {}
+            }
+        }
+    }
+
+    /// Where each block's payload digits begin, and where the last one's end.
+    pub(super) fn starts(&self, places: &Places) -> Vec<usize> {
+        let mut starts = Vec::with_capacity(self.n_blocks() + 1);
+        let mut end = 0;
+        starts.push(0);
+        for number in 0..self.n_blocks() {
+            self.each(places, number, |_, held| {
+                end += usize::from(held == Held::Payload)
+            });
+            starts.push(end);
+        }
+        starts
+    }
+
+    /// Digits of the payload.
+    pub(super) fn n_digits(&self, places: &Places) -> usize {
+        let mut n = 0;
+        for number in 0..self.n_blocks() {
+            self.each(places, number, |_, held| {
+                n += usize::from(held == Held::Payload)
+            });
+        }
+        n
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tile_holds_each_digit_of_the_header_once() {
+        for side in TILES {
+            let tile = Tile { side };
+            let mut found = [0; HEADER_DIGITS];
+            for block in 0..side * side {
+                for i in 0..tile.places().len() {
+                    if let Some(bit) = tile.header_digit(block % side, block / side, i) {
+                        found[bit] += 1;
+                    }
+                }
+            }
+            assert_eq!(found, [1; HEADER_DIGITS], "{side}");
+        }
+    }
+
+    #[test]
+    fn small_pictures_have_no_room() {
+        assert!(Sites::new(63, 400).is_none());
+        let sites = Sites::new(64, 71).expect("eight blocks a side are enough");
+        assert_eq!((sites.wide, sites.high, sites.tile().side), (8, 8, 8));
+    }
+}

@@ -1,0 +1,209 @@
+//! The whole way: hidden, recompressed, revealed.
+
+use underdrawing_codec::Effort;
+use underdrawing_jpeg::{Jpeg, Sampling, quality};
+
+use crate::coded::CodedOptions;
+use crate::error::{Error, ErrorKind};
+use crate::picture::{FileFormat, Limits, Picture, Pixels};
+use crate::progress::Progress;
+use crate::report::{Hidden, Inspection, Revealed};
+use crate::secrecy::{Cost, Password};
+
+use super::hide::{Request, hide_at_cost};
+use super::reveal::find_at_cost;
+
+/// Shades, a bright corner that clips, and a saturated one.
+fn picture(width: usize, height: usize, seed: usize) -> Pixels {
+    Pixels::from_fn(width, height, |x, y| {
+        let wave = (x * (seed + 2) / 3 + y * 2) % 200;
+        let grain = (x * 31 + y * 17 + x * y * seed) % 13;
+        if x + y < width / 4 {
+            return [255, 255, 255];
+        }
+        if x > width * 7 / 8 && y < height / 8 {
+            return [255, 0, 0];
+        }
+        [40 + wave + grain, 30 + wave, 200 - wave + grain].map(|sample| sample as u8)
+    })
+    .expect("within the limits")
+}
+
+fn options(password: Option<&str>) -> CodedOptions {
+    CodedOptions {
+        password: password.map(Password::new),
+        effort: Some(Effort::Fast),
+        ..CodedOptions::default()
+    }
+}
+
+fn hidden(survive: u8, jpeg: bool, password: Option<&str>) -> Hidden {
+    let request = Request {
+        cover: &picture(200, 150, 1),
+        secret: &picture(90, 120, 5),
+        survive,
+        jpeg,
+        options: &options(password),
+    };
+    hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room")
+}
+
+fn reveal(container: &Pixels, password: Option<&str>) -> Result<Option<Revealed>, Error> {
+    let password = password.map(Password::new);
+    let found = find_at_cost(container, password.as_ref(), Cost::TEST)?;
+    found
+        .map(|found| found.reveal(&Limits::default(), &mut Progress::ignore))
+        .transpose()
+}
+
+/// What arrives as a JPEG file of this quality.
+fn recompressed(container: &Pixels, quality: u8, sampling: Sampling) -> Pixels {
+    let (width, height) = (container.width(), container.height());
+    let tables = quality::tables(quality);
+    let file = Jpeg::from_rgb(container.data(), width, height, sampling, &tables).write();
+    Picture::decode(&file, &Limits::default())
+        .expect("a JPEG")
+        .pixels
+}
+
+#[test]
+fn survives_what_it_was_made_for() {
+    for (survive, jpeg) in [(75, false), (60, true), (90, false)] {
+        let hidden = hidden(survive, jpeg, None);
+        let untouched = reveal(&hidden.container, None)
+            .expect("untouched")
+            .expect("something");
+        assert_eq!(
+            (untouched.picture.width(), untouched.picture.height()),
+            (90, 120)
+        );
+        for quality in [survive, (survive + 7).min(95), 95] {
+            for sampling in [Sampling::Half, Sampling::Full] {
+                let sent = recompressed(&hidden.container, quality, sampling);
+                let revealed = reveal(&sent, None)
+                    .expect("it survives")
+                    .expect("something");
+                assert!(revealed.picture == untouched.picture, "{survive} {quality}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_same_command_gives_the_same_bytes() {
+    assert!(hidden(75, false, Some("a")).container == hidden(75, false, Some("a")).container);
+    assert!(hidden(75, false, Some("a")).container != hidden(75, false, Some("b")).container);
+}
+
+#[test]
+fn passwords_open_and_others_are_refused() {
+    let sent = recompressed(
+        &hidden(75, false, Some("right")).container,
+        80,
+        Sampling::Half,
+    );
+    let revealed = reveal(&sent, Some("right"))
+        .expect("it opens")
+        .expect("something");
+    assert!(matches!(
+        revealed.found,
+        Inspection::Robust {
+            password: true,
+            survives: 75,
+            ..
+        }
+    ));
+    assert_eq!(
+        reveal(&sent, Some("wrong")).unwrap_err().kind(),
+        ErrorKind::WrongPassword
+    );
+    assert_eq!(reveal(&sent, None).unwrap_err(), Error::PasswordNeeded);
+}
+
+#[test]
+fn plain_pictures_hold_nothing() {
+    for seed in 1..6 {
+        let plain = picture(130 + seed, 100, seed);
+        assert_eq!(reveal(&plain, None), Ok(None));
+        assert_eq!(
+            reveal(&recompressed(&plain, 75, Sampling::Half), None),
+            Ok(None)
+        );
+    }
+    let flat = Pixels::from_fn(200, 200, |_, _| [128; 3]).expect("within the limits");
+    assert_eq!(reveal(&flat, None), Ok(None));
+}
+
+#[test]
+fn too_much_damage_is_told_from_nothing() {
+    let sent = recompressed(&hidden(75, false, None).container, 68, Sampling::Half);
+    let error = reveal(&sent, None).unwrap_err();
+    assert_eq!(
+        error,
+        Error::Worn {
+            survives: 75,
+            quality: Some(68)
+        }
+    );
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+}
+
+#[test]
+fn a_jpeg_container_keeps_its_coefficients_in_a_file() {
+    let hidden = hidden(75, true, None);
+    let container = Picture::from(hidden.container);
+    let file = container
+        .encode(FileFormat::Jpeg)
+        .expect("it came as a JPEG");
+    let read = Picture::decode(&file, &Limits::default())
+        .expect("a JPEG")
+        .pixels;
+    assert!(read == container.pixels);
+    assert!(reveal(&read, None).expect("untouched").is_some());
+}
+
+#[test]
+fn a_cropped_container_is_found() {
+    let request = Request {
+        cover: &picture(330, 280, 1),
+        secret: &picture(50, 40, 5),
+        survive: 50,
+        jpeg: false,
+        options: &options(None),
+    };
+    let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
+    let raster = hidden.container.raster();
+    for (left, top) in [(0, 8), (3, 5)] {
+        let (width, height) = (330 - left, 280 - top);
+        let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
+        let revealed = reveal(&Pixels::from_raster(part), None);
+        match revealed {
+            Ok(Some(revealed)) => assert_eq!(revealed.picture.width(), 50),
+            other => assert_eq!(
+                other.unwrap_err().kind(),
+                ErrorKind::Damaged,
+                "{left} {top}"
+            ),
+        }
+    }
+}
+
+#[test]
+fn covers_without_room_are_refused() {
+    let request = |cover: &Pixels, survive| {
+        let request = Request {
+            cover,
+            secret: &picture(90, 120, 5),
+            survive,
+            jpeg: false,
+            options: &options(None),
+        };
+        hide_at_cost(&request, Cost::TEST, &mut Progress::ignore)
+    };
+    let small = request(&picture(63, 300, 1), 75).unwrap_err();
+    assert_eq!(small.kind(), ErrorKind::TooSmall);
+    for survive in [0, 49, 96] {
+        let error = request(&picture(100, 100, 1), survive).unwrap_err();
+        assert_eq!(error, Error::Survive { found: survive });
+    }
+}

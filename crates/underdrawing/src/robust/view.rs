@@ -1,0 +1,221 @@
+//! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the digits in them.
+
+use rayon::prelude::*;
+use underdrawing_jpeg::{Colours, Component, Jpeg};
+
+use crate::picture::Pixels;
+
+use super::embed;
+use super::grid::{Grid, SURVIVED, steps};
+use super::header::Header;
+use super::lattice::{ROUNDING, Seen, Soft, soft};
+use super::sites::{HEADER_DIGITS, Held, Sites, Tile};
+
+/// A picture's coefficients.
+#[derive(Clone)]
+pub(super) struct View {
+    pub(super) sites: Sites,
+    /// Blocks across and down that are seen.
+    pub(super) own: (usize, usize),
+    /// Where the first of them lies among the sites.
+    pub(super) origin: (usize, usize),
+    /// What they were rounded to, in eighths; 0 where they were not.
+    steps: [i32; 64],
+    /// In eighths.
+    blocks: Vec<[i32; 64]>,
+}
+
+impl View {
+    /// Of pixels; none where they are too few.
+    pub(super) fn of_pixels(pixels: &Pixels) -> Option<Self> {
+        let sites = Sites::new(pixels.width(), pixels.height())?;
+        let blocks = embed::coefficients(pixels, &sites);
+        Some(Self {
+            own: (sites.wide, sites.high),
+            origin: (0, 0),
+            sites,
+            steps: [0; 64],
+            blocks,
+        })
+    }
+
+    /// Of a JPEG's own coefficients; none where it has no brightness at full size.
+    pub(super) fn of_jpeg(jpeg: &Jpeg) -> Option<Self> {
+        let luma = luma(jpeg)?;
+        let sites = Sites::new(jpeg.width, jpeg.height)?;
+        let steps = luma.steps.map(|step| 8 * i32::from(step));
+        let blocks = (0..sites.n_blocks())
+            .map(|number| {
+                let (x, y) = (number % sites.wide, number / sites.wide);
+                let block = &luma.blocks[y * luma.blocks_wide + x];
+                std::array::from_fn(|place| {
+                    let value = i32::from(block[place]).saturating_mul(steps[place]);
+                    value.clamp(-MOST, MOST)
+                })
+            })
+            .collect();
+        Some(Self {
+            own: (sites.wide, sites.high),
+            origin: (0, 0),
+            sites,
+            steps,
+            blocks,
+        })
+    }
+
+    /// The same blocks as a part of a larger picture.
+    pub(super) fn within(self, sites: Sites, origin: (usize, usize)) -> Self {
+        Self {
+            sites,
+            origin,
+            ..self
+        }
+    }
+
+    /// The same after an encoder of this quality.
+    pub(super) fn recompressed(&self, quality: u8) -> Rounded<'_> {
+        Rounded {
+            view: self,
+            steps: steps(quality),
+        }
+    }
+
+    /// How likely the payload's digits are.
+    pub(super) fn payload(&self, grid: Grid) -> Vec<Soft> {
+        self.noisy_payload(grid, ROUNDING)
+    }
+
+    /// The same after noise of so large a deviation, in eighths.
+    pub(super) fn noisy_payload(&self, grid: Grid, noise: i32) -> Vec<Soft> {
+        payload(&self.sites, grid, noise, |number, place| {
+            let x = (number % self.sites.wide).checked_sub(self.origin.0)?;
+            let y = (number / self.sites.wide).checked_sub(self.origin.1)?;
+            let inside = x < self.own.0 && y < self.own.1;
+            inside.then(|| self.seen(y * self.own.0 + x, place))
+        })
+    }
+
+    /// What is seen of a coefficient of one of its own blocks.
+    pub(super) fn seen(&self, number: usize, place: usize) -> Seen {
+        Seen {
+            value: self.blocks[number][place],
+            step: self.steps[place],
+        }
+    }
+
+    /// All headers that can be read, one for each grid that differs where headers are.
+    pub(super) fn headers(&self) -> impl Iterator<Item = Header> {
+        let mut tried: Vec<Vec<i32>> = Vec::new();
+        SURVIVED.filter_map(move |survive| {
+            let steps = steps(survive);
+            let key: Vec<i32> = self
+                .sites
+                .tile()
+                .places()
+                .iter()
+                .map(|&p| steps[p])
+                .collect();
+            if tried.contains(&key) {
+                return None;
+            }
+            tried.push(key);
+            Header::from_soft(&self.header(&steps, ROUNDING))
+        })
+    }
+
+    fn header(&self, steps: &[i32; 64], noise: i32) -> Vec<Soft> {
+        let slots = self.slots(self.sites.tile(), steps, noise);
+        header_of(self.sites.tile(), (0, 0), &slots)
+    }
+
+    /// What all tiles together say of each place that may hold a header's digit, if the first block
+    /// is a tile's first.
+    pub(super) fn slots(&self, tile: Tile, steps: &[i32; 64], noise: i32) -> Vec<[i32; 3]> {
+        let places = tile.places();
+        let mut slots = vec![[0; 3]; tile.side * tile.side * places.len()];
+        for number in 0..self.own.0 * self.own.1 {
+            let (x, y) = (number % self.own.0, number / self.own.0);
+            let block = y % tile.side * tile.side + x % tile.side;
+            for (i, &place) in places.iter().enumerate() {
+                let soft = soft(self.seen(number, place), steps[place], noise);
+                for (sum, soft) in slots[block * places.len() + i].iter_mut().zip(soft) {
+                    *sum += i32::from(soft);
+                }
+            }
+        }
+        slots
+    }
+}
+
+/// What slots say of a header's digits, if the first block is the one in this column and row of a
+/// tile.
+pub(super) fn header_of(tile: Tile, (left, top): (usize, usize), slots: &[[i32; 3]]) -> Vec<Soft> {
+    let n_places = tile.places().len();
+    let mut digits = vec![[0; 3]; HEADER_DIGITS];
+    for (slot, sum) in slots.iter().enumerate() {
+        let (block, i) = (slot / n_places, slot % n_places);
+        let (x, y) = (block % tile.side + left, block / tile.side + top);
+        if let Some(digit) = tile.header_digit(x, y, i) {
+            let most = sum.iter().copied().max().unwrap_or(0);
+            digits[digit] = sum.map(|sum| (sum - most).max(-500) as i16);
+        }
+    }
+    digits
+}
+
+/// Far beyond all coefficients of pictures; damaged files have larger ones.
+const MOST: i32 = 1 << 20;
+
+/// The brightness of a JPEG, if it has as many samples as the picture has pixels.
+fn luma(jpeg: &Jpeg) -> Option<&Component> {
+    if !matches!(jpeg.colours, Colours::Grey | Colours::YCbCr) {
+        return None;
+    }
+    let (luma, others) = jpeg.components.split_first()?;
+    let full = others
+        .iter()
+        .all(|c| c.horizontal <= luma.horizontal && c.vertical <= luma.vertical);
+    full.then_some(luma)
+}
+
+/// A picture that an encoder rounded again.
+pub(super) struct Rounded<'a> {
+    view: &'a View,
+    steps: [i32; 64],
+}
+
+impl Rounded<'_> {
+    /// How likely the payload's digits are.
+    pub(super) fn payload(&self, grid: Grid) -> Vec<Soft> {
+        payload(&self.view.sites, grid, ROUNDING, |number, place| {
+            let (value, step) = (self.view.blocks[number][place], self.steps[place]);
+            let magnitude = (value.abs() + step / 2) / step * step;
+            Some(Seen {
+                value: magnitude * value.signum(),
+                step,
+            })
+        })
+    }
+}
+
+fn payload(
+    sites: &Sites,
+    grid: Grid,
+    noise: i32,
+    seen: impl Fn(usize, usize) -> Option<Seen> + Sync,
+) -> Vec<Soft> {
+    let places = grid.places();
+    (0..sites.n_blocks())
+        .into_par_iter()
+        .flat_map_iter(|number| {
+            let mut block = Vec::new();
+            sites.each(&places, number, |place, held| {
+                if held == Held::Payload {
+                    let seen = seen(number, place);
+                    block.push(seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)));
+                }
+            });
+            block
+        })
+        .collect()
+}
