@@ -73,10 +73,13 @@ impl Effort {
     /// megapixels, normal up to 10, else fast.
     #[must_use]
     pub fn for_size(width: usize, height: usize) -> Self {
-        match width.saturating_mul(height) {
-            ..=MAX_BEST => Self::Best,
-            ..=MAX_NORMAL => Self::Normal,
-            _ => Self::Fast,
+        let pixels = width.saturating_mul(height);
+        if pixels <= MAX_BEST {
+            Self::Best
+        } else if pixels <= MAX_NORMAL {
+            Self::Normal
+        } else {
+            Self::Fast
         }
     }
 }
