@@ -87,7 +87,7 @@ impl MethodArgs {
             Method::Network => {
                 if let Some(flag) = self.coded_flag() {
                     bail!(
-                        "{flag} goes with the coded or the robust method, and this is the network method"
+                        "{flag} goes with the coded method or the robust one, and this is the network method"
                     );
                 }
                 if let Some(source) = password_source {

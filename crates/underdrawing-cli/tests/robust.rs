@@ -124,7 +124,7 @@ fn capacity_channels_and_eval_know_the_method() {
     folder.write("pairs/a.png", folder.read("cover.png"));
     folder.write("pairs/b.png", folder.read("secret.png"));
     let ran = folder
-        .run("eval pairs --survive 75 --effort fast --through jpeg:75,jpeg:90+jpeg:80:444,jpeg:30 --json")
+        .run("eval pairs --survive 75 --effort fast --through jpeg:75,jpeg:90+jpeg:75,jpeg:30 --json")
         .done();
     let back: Vec<_> = ran
         .json()

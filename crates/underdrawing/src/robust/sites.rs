@@ -115,7 +115,7 @@ impl Sites {
         starts.push(0);
         for number in 0..self.n_blocks() {
             self.each(places, number, |_, held| {
-                end += usize::from(held == Held::Payload)
+                end += usize::from(held == Held::Payload);
             });
             starts.push(end);
         }
@@ -127,7 +127,7 @@ impl Sites {
         let mut n = 0;
         for number in 0..self.n_blocks() {
             self.each(places, number, |_, held| {
-                n += usize::from(held == Held::Payload)
+                n += usize::from(held == Held::Payload);
             });
         }
         n

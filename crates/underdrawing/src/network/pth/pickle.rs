@@ -410,7 +410,7 @@ mod tests {
     #[test]
     fn a_mountain_of_nested_tuples_costs_little() {
         let mut bytes = vec![b')'];
-        bytes.extend([0x85; MAX_STEPS - 2]);
+        bytes.extend(std::iter::repeat_n(0x85, MAX_STEPS - 2));
         bytes.push(b'.');
         assert!(Pickle::read(&mut bytes.as_slice()).is_ok());
         bytes.insert(0, b')');
