@@ -42,11 +42,13 @@ mod winograd;
 pub use buffers::Workspace;
 pub use builder::{Layer, Maps, PlanBuilder};
 
-use buffers::{Buffers, Layout, Place};
+use buffers::{Buffers, Layout, Memory, Place};
 use conv_step::ConvStep;
 use parts::{Part, parts};
 
+use crate::parallel;
 use crate::path::{Isa, dispatch};
+use crate::shared::Shared;
 
 /// A network, ready to run. [`PlanBuilder`] makes it.
 pub struct Plan {
@@ -102,6 +104,7 @@ impl Plan {
         inputs: &[&[f32]],
         outputs: &mut [&mut [f32]],
     ) {
+        let workspace = &*workspace;
         assert!(inputs.len() == self.inputs.len() && outputs.len() == self.outputs.len());
         for (input, channels) in inputs.iter().zip(&self.inputs) {
             assert_eq!(
@@ -113,9 +116,19 @@ impl Plan {
         if n * size[0] * size[1] == 0 {
             return;
         }
-        for part in parts(&self.layout, self.radius, n, size) {
-            self.run_part(workspace, n, size, &part, inputs, outputs);
+        for (output, place) in outputs.iter().zip(&self.outputs) {
+            let [height, width] = size.map(|side| side >> place.level);
+            let len = n * place.channels() * height * width;
+            assert_eq!(output.len(), len, "length of an output");
         }
+        let outputs: Vec<Shared<'_>> = outputs.iter_mut().map(|y| Shared::new(y)).collect();
+        let parts = parts(&self.layout, self.radius, n, size);
+        parallel::each(parts.len(), &|item| {
+            workspace.with(|memory| {
+                // SAFETY: the parts keep different pixels.
+                unsafe { self.run_part(memory, n, size, &parts[item], inputs, &outputs) };
+            });
+        });
     }
 
     /// Number of steps, and of values per pixel in all buffers.
@@ -124,17 +137,21 @@ impl Plan {
         [self.steps.len(), self.layout.numbers_of_pixel()]
     }
 
-    fn run_part(
+    /// Computes a part.
+    ///
+    /// # Safety
+    /// No other thread may access what the part keeps of the outputs meanwhile.
+    unsafe fn run_part(
         &self,
-        workspace: &mut Workspace,
+        memory: &mut Vec<Memory>,
         n: usize,
         size: [usize; 2],
         part: &Part,
         inputs: &[&[f32]],
-        outputs: &mut [&mut [f32]],
+        outputs: &[Shared<'_>],
     ) {
         let sides = [part.rows, part.cols].map(|side| side.len_with_margins());
-        let buffers = &mut Buffers::new(&self.layout, workspace, n, sides);
+        let buffers = &mut Buffers::new(&self.layout, memory, n, sides);
         for step in &self.steps {
             dispatch!(self.isa, simd => match step {
                 Step::Input { input, to } => {
@@ -146,7 +163,8 @@ impl Plan {
         }
         for (from, output) in self.outputs.iter().zip(outputs) {
             dispatch!(self.isa, simd => {
-                transfer::write_output(simd, buffers, from, size, part, output);
+                // SAFETY: the caller vouches for the part.
+                unsafe { transfer::write_output(simd, buffers, from, size, part, *output) };
             });
         }
     }

@@ -1,5 +1,7 @@
 //! The memory of a plan, and where its maps are in it.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::pass::Pass;
 use crate::shared::Shared;
 use crate::transform::TILE;
@@ -103,7 +105,19 @@ impl Layout {
 /// Memory that plans work in, one plan at a time. It grows as needed.
 #[derive(Default)]
 pub struct Workspace {
-    memory: Vec<Memory>,
+    /// Of parts that are computed at the same time.
+    free: Mutex<Vec<Vec<Memory>>>,
+}
+
+impl Workspace {
+    /// Calls `f` with the memory of a part.
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Vec<Memory>) -> R) -> R {
+        let free = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = free().pop().unwrap_or_default();
+        let result = f(&mut memory);
+        free().push(memory);
+        result
+    }
 }
 
 impl std::fmt::Debug for Workspace {
@@ -112,7 +126,7 @@ impl std::fmt::Debug for Workspace {
     }
 }
 
-/// The buffers of a plan for one size, in a workspace.
+/// The buffers of a plan for one size, in the memory of a workspace.
 pub(super) struct Buffers<'a> {
     layout: &'a Layout,
     n: usize,
@@ -126,7 +140,7 @@ impl<'a> Buffers<'a> {
     /// written.
     pub(super) fn new(
         layout: &'a Layout,
-        workspace: &'a mut Workspace,
+        memory: &'a mut Vec<Memory>,
         n: usize,
         size: [usize; 2],
     ) -> Self {
@@ -137,7 +151,6 @@ impl<'a> Buffers<'a> {
             "sides of {size:?} must be multiples of {}",
             1 << levels
         );
-        let memory = &mut workspace.memory;
         memory.resize_with(kinds.len().max(memory.len()), Memory::default);
         let mut buffers = Self {
             layout,

@@ -49,25 +49,22 @@ pub(super) fn copy<S: Simd>(_: S, buffers: &mut Buffers<'_>, from: &Place, to: &
 }
 
 /// Converts what is kept of a part to NCHW, in pictures of `size` at the level of the inputs.
-pub(super) fn write_output<S: Simd>(
+///
+/// # Safety
+/// No other thread may access what the part keeps of the output meanwhile.
+pub(super) unsafe fn write_output<S: Simd>(
     simd: S,
     buffers: &Buffers<'_>,
     from: &Place,
     size: [usize; 2],
     part: &Part,
-    output: &mut [f32],
+    output: Shared<'_>,
 ) {
     let view = buffers.view(from);
     let [height, width] = size.map(|side| side >> from.level);
     let [rows, cols] = [part.rows, part.cols].map(|side| at_level(side, from.level));
     let area = height * width;
     let channels = from.channels();
-    assert_eq!(
-        output.len(),
-        view.n * channels * area,
-        "length of an output"
-    );
-    let output = Shared::new(output);
     parallel::each(view.n * rows.len(), &|item| {
         let (picture, row) = (item / rows.len(), rows.from + item % rows.len());
         let [above, before] = [row - rows.start, cols.from - cols.start];
