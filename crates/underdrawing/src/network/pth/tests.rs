@@ -90,8 +90,11 @@ fn weights_are_the_same_however_a_script_saved_them() {
 
     let half = |v: f32| half::f16::from_f32(v).to_f32();
     let bfloat16 = |v: f32| half::bf16::from_f32(v).to_f32();
-    let cases: [(&[u8], &dyn Fn(f32) -> f32); 2] =
-        [(REVEAL_HALF, &half), (REVEAL_BFLOAT16, &bfloat16)];
+    type Rounding = fn(f32) -> f32;
+    let cases = [
+        (REVEAL_HALF, half as Rounding),
+        (REVEAL_BFLOAT16, bfloat16 as Rounding),
+    ];
     for (file, rounded) in cases {
         let (found, _) = import_2018(HIDING_ZIP, file).expect("both files are right");
         let reveal = expected.params().iter().zip(found.params());
