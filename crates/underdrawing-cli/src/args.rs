@@ -573,7 +573,7 @@ pub(crate) struct DeviceArgs {
     pub(crate) device: Device,
 
     /// Threads to compute with; 0 is one for each core
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = COMPUTE)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads, help_heading = COMPUTE)]
     pub(crate) threads: usize,
 }
 
@@ -614,6 +614,15 @@ fn finite(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|value: &f64| value.is_finite())
         .ok_or_else(|| "expected a number".to_owned())
+}
+
+/// Threads: more than this only cost time to start.
+fn threads(text: &str) -> Result<usize, String> {
+    const MOST: usize = 1024;
+    text.parse()
+        .ok()
+        .filter(|&value: &usize| value <= MOST)
+        .ok_or_else(|| format!("expected a whole number from 0 to {MOST}"))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

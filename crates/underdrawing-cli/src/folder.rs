@@ -53,6 +53,8 @@ pub(crate) fn pictures_at(path: &Path, ui: &Ui) -> anyhow::Result<Vec<PathBuf>> 
 pub(crate) enum Reuse {
     /// As many secrets as covers.
     No,
+    /// The same, but the user could ask for the other.
+    NotAsked,
     /// Secrets start again from the first when they run out.
     Cycle,
 }
@@ -65,13 +67,19 @@ pub(crate) fn pairs(
 ) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
     let (n_covers, n_secrets) = (covers.len(), secrets.len());
     if n_secrets > n_covers {
-        bail!("{n_secrets} secrets do not fit {n_covers} covers: expected one cover a secret");
+        bail!(
+            "{n_covers} covers and {n_secrets} secrets: expected at most as many secrets as covers"
+        );
     }
-    if n_secrets < n_covers && reuse == Reuse::No {
-        return Err(error_with_hint(
-            format!("{n_covers} covers and {n_secrets} secrets: expected as many of both"),
-            "--cycle uses the secrets again from the first when they run out",
-        ));
+    if n_secrets < n_covers && reuse != Reuse::Cycle {
+        let error = format!("{n_covers} covers and {n_secrets} secrets: expected as many of both");
+        return Err(match reuse {
+            Reuse::NotAsked => error_with_hint(
+                error,
+                "--cycle uses the secrets again from the first when they run out",
+            ),
+            _ => anyhow::anyhow!(error),
+        });
     }
     let secrets = secrets.iter().cycle().cloned();
     Ok(covers.into_iter().zip(secrets).collect())
@@ -151,8 +159,8 @@ mod tests {
             ("a b", "x y", Reuse::No, Ok("ax by")),
             ("a b c", "x y", Reuse::Cycle, Ok("ax by cx")),
             ("a b", "x", Reuse::No, Err("2 covers and 1 secrets")),
-            ("a", "x y", Reuse::No, Err("2 secrets do not fit 1")),
-            ("a", "x y", Reuse::Cycle, Err("2 secrets do not fit 1")),
+            ("a", "x y", Reuse::No, Err("1 covers and 2 secrets")),
+            ("a", "x y", Reuse::Cycle, Err("1 covers and 2 secrets")),
         ];
         for (covers, secrets, reuse, expected) in cases {
             let split = |names: &str| names.split(' ').map(PathBuf::from).collect::<Vec<_>>();

@@ -114,7 +114,7 @@ fn refuses_folders_that_do_not_pair() {
         ("eval nosuch", "nosuch is not a folder"),
         (
             "eval --covers odd --secrets pairs",
-            "4 secrets do not fit 1 covers",
+            "1 covers and 4 secrets",
         ),
         (
             "eval --covers pairs --secrets odd",

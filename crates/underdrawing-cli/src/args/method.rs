@@ -15,8 +15,8 @@ pub(crate) struct MethodArgs {
     /// How to hide
     ///
     /// Default: coded, robust when --survive or --for is given, or network when --model is. Coded
-    /// leaves both pictures about ten decibels better than the others and can ask for a password;
-    /// robust does too, and survives JPEG; network is the method of the published systems, with
+    /// leaves the best pictures, four to eight decibels above networks, and can ask for a password;
+    /// robust can too, and survives JPEG; network is the method of the published systems, with
     /// models of your own. `reveal` finds out by itself.
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) method: Option<Method>,

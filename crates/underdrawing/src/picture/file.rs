@@ -8,6 +8,7 @@ mod decode;
 mod encode;
 mod jpeg;
 mod structure;
+mod upright;
 
 use std::fmt;
 

@@ -3,7 +3,7 @@
 use crate::secrecy::{Cost, Password};
 
 use super::grid::{Grid, SURVIVED};
-use super::keys::{Keys, SALT_BYTES, Salt};
+use super::keys::{FIELD_BYTES, Keys, SALT_BYTES, Salt, TAG_BYTES};
 use super::lattice::Soft;
 use super::ldpc::{Code, Random};
 use super::payload::turned_back;
@@ -13,8 +13,6 @@ use super::ternary::{bytes_of, capacity, digits_of};
 /// The newest version that this code reads, and the one it writes.
 pub(super) const VERSION: u8 = 1;
 
-pub(super) const FIELD_BYTES: usize = 6;
-pub(super) const TAG_BYTES: usize = 4;
 const BYTES: usize = SALT_BYTES + FIELD_BYTES + TAG_BYTES;
 
 /// Digits of those bytes.

@@ -2,10 +2,12 @@
 
 use crate::secrecy::{Cost, Key, KeyTree, Password, Sealer, Uniform, digest};
 
-use super::header::{FIELD_BYTES, TAG_BYTES};
-
 /// Bytes of a salt.
 pub(super) const SALT_BYTES: usize = 8;
+
+/// Bytes of a header's sealed fields, and of their seal.
+pub(super) const FIELD_BYTES: usize = 6;
+pub(super) const TAG_BYTES: usize = 4;
 
 /// Stands in the clear in the header: uniform, and different for different payloads.
 pub(super) type Salt = [u8; SALT_BYTES];

@@ -58,7 +58,11 @@ impl HideArgs {
             .collect();
         at_most_one_stream(&inputs)?;
         let inputs = Inputs::new(inputs);
-        let reuse = if self.cycle { Reuse::Cycle } else { Reuse::No };
+        let reuse = if self.cycle {
+            Reuse::Cycle
+        } else {
+            Reuse::NotAsked
+        };
         let pairs = pairs(covers.clone(), &secrets, reuse)?;
         if self.sheet.as_ref() == Some(&self.output) {
             bail!("--sheet and --output are one folder: expected two");

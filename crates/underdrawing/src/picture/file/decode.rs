@@ -3,9 +3,9 @@
 use std::io::Cursor;
 
 use image::codecs::{bmp, gif, png, pnm, qoi, tiff, webp};
-use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, RgbImage};
+use image::{ColorType, ImageDecoder, ImageError};
 
+use super::upright::{Upright, rgb_profile};
 use super::{Conversion, FileFormat, ImageFileError, Picture, jpeg, structure};
 use crate::picture::{Limits, Pixels};
 
@@ -179,61 +179,4 @@ fn take_alpha(samples: &mut Vec<u8>, color_channels: usize) -> Vec<u8> {
     samples.truncate(n * color_channels);
     samples.shrink_to_fit();
     alpha
-}
-
-/// The profile, if the colour space that its header states (bytes 16 to 20) is RGB.
-pub(super) fn rgb_profile(
-    profile: Option<Vec<u8>>,
-    conversions: &mut Vec<Conversion>,
-) -> Option<Vec<u8>> {
-    let profile = profile.filter(|profile| !profile.is_empty())?;
-    if profile.get(16..20) == Some(b"RGB ") {
-        return Some(profile);
-    }
-    conversions.push(Conversion::ProfileLeftOut);
-    None
-}
-
-/// Turns samples as the file's orientation tag asks.
-pub(super) struct Upright {
-    width: u32,
-    height: u32,
-    orientation: Orientation,
-}
-
-impl Upright {
-    pub(super) fn new(
-        width: u32,
-        height: u32,
-        orientation: Orientation,
-        conversions: &mut Vec<Conversion>,
-    ) -> Self {
-        if orientation != Orientation::NoTransforms {
-            conversions.push(Conversion::Turned);
-        }
-        Self {
-            width,
-            height,
-            orientation,
-        }
-    }
-
-    pub(super) fn rgb(&self, samples: Vec<u8>) -> (Vec<u8>, usize, usize) {
-        let image = RgbImage::from_raw(self.width, self.height, samples)
-            .expect("three samples a pixel by the layout");
-        let image = self.turned(image.into());
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        (image.into_bytes(), width, height)
-    }
-
-    fn alpha(&self, samples: Vec<u8>) -> Vec<u8> {
-        let image = GrayImage::from_raw(self.width, self.height, samples)
-            .expect("one sample a pixel by the layout");
-        self.turned(image.into()).into_bytes()
-    }
-
-    fn turned(&self, mut image: DynamicImage) -> DynamicImage {
-        image.apply_orientation(self.orientation);
-        image
-    }
 }

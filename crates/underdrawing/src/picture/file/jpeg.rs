@@ -5,7 +5,7 @@ use std::sync::Arc;
 use image::metadata::Orientation;
 use underdrawing_jpeg::{Colours, Jpeg, JpegError};
 
-use super::decode::{Upright, rgb_profile};
+use super::upright::{Upright, rgb_profile};
 use super::{Conversion, FileFormat, ImageFileError, Picture};
 use crate::picture::{Limits, Pixels, PixelsError};
 
