@@ -13,7 +13,7 @@ pub enum JpegError {
     #[error("{0}")]
     Damaged(&'static str),
     /// A JPEG of a kind that is not read.
-    #[error("{0} is not read")]
+    #[error("a JPEG with {0} is not read")]
     Unsupported(&'static str),
     /// More pixels than the caller allows.
     #[error("{width}x{height} are more than {max_pixels} pixels")]

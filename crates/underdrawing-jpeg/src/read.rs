@@ -138,9 +138,9 @@ impl<'a> Reader<'a> {
                 Ok(())
             }
             0xc0..=0xc2 => self.frame(segment, marker == 0xc2),
-            0xc3 | 0xc7 | 0xcb | 0xcf => Err(JpegError::Unsupported("lossless JPEG")),
-            0xc5 | 0xc6 | 0xcd | 0xce => Err(JpegError::Unsupported("hierarchical JPEG")),
-            0xc9 | 0xca | 0xcc => Err(JpegError::Unsupported("JPEG with arithmetic codes")),
+            0xc3 | 0xc7 | 0xcb | 0xcf => Err(JpegError::Unsupported("lossless coding")),
+            0xc5 | 0xc6 | 0xcd | 0xce => Err(JpegError::Unsupported("hierarchical coding")),
+            0xc9 | 0xca | 0xcc => Err(JpegError::Unsupported("arithmetic codes")),
             _ => Ok(()),
         }
     }
@@ -194,13 +194,13 @@ impl<'a> Reader<'a> {
             .split_first_chunk::<6>()
             .ok_or(JpegError::Truncated)?;
         if header[0] != 8 {
-            return Err(JpegError::Unsupported("JPEG of more than 8 bits a sample"));
+            return Err(JpegError::Unsupported("more than 8 bits a sample"));
         }
         let height = usize::from(u16::from_be_bytes([header[1], header[2]]));
         let width = usize::from(u16::from_be_bytes([header[3], header[4]]));
         let (components, _) = components.as_chunks::<3>();
         if !(1..=4).contains(&header[5]) || components.len() != usize::from(header[5]) {
-            return Err(JpegError::Unsupported("JPEG of this number of components"));
+            return Err(JpegError::Unsupported("an unusual number of components"));
         }
         if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
             return Err(JpegError::Damaged("a side of no or too many pixels"));
@@ -246,7 +246,7 @@ impl<'a> Reader<'a> {
         let down = factors.iter().map(|f| f.1).max().unwrap_or(1);
         let fractional = |&(h, v): &(usize, usize)| across % h != 0 || down % v != 0;
         if factors.iter().any(fractional) {
-            return Err(JpegError::Unsupported("JPEG of fractional sampling"));
+            return Err(JpegError::Unsupported("fractional sampling"));
         }
         let units = (width.div_ceil(8 * across), height.div_ceil(8 * down));
         for plane in &mut self.planes {
@@ -344,7 +344,7 @@ impl<'a> Reader<'a> {
         Ok(Jpeg {
             width,
             height,
-            colours: colours.ok_or(JpegError::Unsupported("JPEG of two components"))?,
+            colours: colours.ok_or(JpegError::Unsupported("two components"))?,
             components,
             application: self.application,
         })

@@ -262,7 +262,7 @@ pub enum ImageFileError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A well-formed file whose kind of pixels is not read here.
-    #[error("{format} file holds {found}: 8 or 16 bit grey, RGB or palette pixels are read")]
+    #[error("{format} files with {found} are not read: convert it to an 8 or 16 bit PNG first")]
     Unsupported {
         /// What the file is.
         format: FileFormat,

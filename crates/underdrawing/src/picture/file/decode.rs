@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use image::codecs::{bmp, gif, png, pnm, qoi, tiff, webp};
+use image::error::UnsupportedErrorKind;
 use image::{ColorType, ImageDecoder, ImageError};
 
 use super::upright::{Upright, rgb_profile};
@@ -94,7 +95,11 @@ fn classify(error: ImageError, format: FileFormat) -> ImageFileError {
     match error {
         ImageError::Unsupported(error) => ImageFileError::Unsupported {
             format,
-            found: error.to_string(),
+            found: match error.kind() {
+                UnsupportedErrorKind::Color(color) => format!("pixels of type {color:?}"),
+                UnsupportedErrorKind::GenericFeature(feature) => feature,
+                _ => "a kind of picture".to_owned(),
+            },
         },
         error => ImageFileError::Corrupt {
             format,

@@ -63,9 +63,9 @@ fn classify(error: JpegError, limits: &Limits) -> ImageFileError {
             format: FORMAT,
             missing: "its picture is incomplete",
         },
-        JpegError::Unsupported(_) => ImageFileError::Unsupported {
+        JpegError::Unsupported(found) => ImageFileError::Unsupported {
             format: FORMAT,
-            found: error.to_string(),
+            found: found.to_owned(),
         },
         JpegError::TooLarge {
             width,
