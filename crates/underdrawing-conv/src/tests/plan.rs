@@ -37,6 +37,22 @@ impl Twin {
     }
 
     fn conv(&mut self, x: &Both, c_out: usize, kernel: Kernel, activation: Activation) -> Both {
+        self.conv_and_term(x, c_out, kernel, activation, None)
+    }
+
+    /// A convolution to as many channels as `term` has, which is added.
+    fn conv_plus(&mut self, x: &Both, kernel: Kernel, activation: Activation, term: &Both) -> Both {
+        self.conv_and_term(x, term.1.channels, kernel, activation, Some(term))
+    }
+
+    fn conv_and_term(
+        &mut self,
+        x: &Both,
+        c_out: usize,
+        kernel: Kernel,
+        activation: Activation,
+        term: Option<&Both>,
+    ) -> Both {
         let (maps, x) = (x.0, &x.1);
         let (weights, bias) = self.parameters(x.channels * c_out * kernel.side.pow(2), c_out);
         let layer = Layer {
@@ -46,7 +62,10 @@ impl Twin {
             bias: Some(&bias),
             activation,
         };
-        let y = self.builder.conv(maps, layer);
+        let y = match term {
+            None => self.builder.conv(maps, layer),
+            Some(term) => self.builder.conv_plus(maps, layer, term.0),
+        };
         let shape = Conv {
             n: N,
             c_in: x.channels,
@@ -56,7 +75,12 @@ impl Twin {
             kernel,
         };
         let expected = Reference::new(shape, &x.values, &weights, &vec![0.0; shape.y_len()]);
-        let values = floats(&expected.activated(&bias, activation));
+        let mut values = floats(&expected.activated(&bias, activation));
+        if let Some(term) = term {
+            for (y, term) in values.iter_mut().zip(&term.1.values) {
+                *y += term;
+            }
+        }
         let size = [shape.height_out(), shape.width_out()];
         (
             y,
@@ -66,31 +90,6 @@ impl Twin {
                 values,
             },
         )
-    }
-
-    /// A convolution to as many channels as `term` has, which is added.
-    fn conv_plus(&mut self, x: &Both, kernel: Kernel, activation: Activation, term: &Both) -> Both {
-        let c_out = term.1.channels;
-        let seed = self.seed;
-        let mut sum = Self {
-            builder: PlanBuilder::default(),
-            seed,
-        };
-        let alone = sum.builder.input(x.1.channels);
-        let (_, mut sum) = sum.conv(&(alone, x.1.clone()), c_out, kernel, activation);
-        for (y, term) in sum.values.iter_mut().zip(&term.1.values) {
-            *y += term;
-        }
-        let len = x.1.channels * c_out * kernel.side.pow(2);
-        let (weights, bias) = self.parameters(len, c_out);
-        let layer = Layer {
-            c_out,
-            kernel,
-            weights: &weights,
-            bias: Some(&bias),
-            activation,
-        };
-        (self.builder.conv_plus(x.0, layer, term.0), sum)
     }
 
     fn conv_transpose(&mut self, x: &Both, c_out: usize) -> Both {

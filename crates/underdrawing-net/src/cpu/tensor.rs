@@ -514,17 +514,15 @@ impl Tensor for CpuTensor {
     }
 
     fn residual(&self, net: &ResidualNet) -> Self {
+        let session = &self.session;
+        if session.trains() {
+            return residual_by_layers(self, net);
+        }
         let [n, _, h, w] = self.shape;
         let shape = [n, net.last.c_out, h, w];
         let mut y = self.room(shape);
-        if self
-            .session
-            .run_planned(net, self.shape, &self.values, &mut y)
-        {
-            Self::new(&self.session, shape, y)
-        } else {
-            residual_by_layers(self, net)
-        }
+        session.run_planned(net, self.shape, &self.values, &mut y);
+        Self::new(session, shape, y)
     }
 }
 

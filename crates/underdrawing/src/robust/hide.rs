@@ -91,7 +91,7 @@ impl<'a> Job<'a> {
         })?;
         let curve = || {
             let secret = coding_picture(request.secret);
-            rate::curve(&Encoder::new(&secret, request.effort()))
+            Encoder::new(&secret, request.effort()).estimate()
         };
         let grid = rate::grid(request.survive, &sites, request.options.rate, curve)?;
         let form = if request.jpeg {

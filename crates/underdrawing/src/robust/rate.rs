@@ -1,7 +1,7 @@
 //! How much the coefficients of a cover hold: how many coefficients hold digits, and the share of parity.
 
 use rayon::prelude::*;
-use underdrawing_codec::{Encoder, RateCurve};
+use underdrawing_codec::RateCurve;
 
 use crate::coded::CodedRate;
 use crate::coding::mse_of_decibels;
@@ -136,9 +136,4 @@ pub(super) fn survives(
     arrivals(container, grid)
         .par_iter()
         .all(|soft| coding.decode(soft, mask).as_deref() == Some(payload))
-}
-
-/// A curve of the secret, for rates that depend on it.
-pub(super) fn curve(encoder: &Encoder<'_>) -> RateCurve {
-    encoder.estimate()
 }
