@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor as Array, TensorData};
 use underdrawing_net::{
-    AdamFactors, AdamState, BatchNorm, Engine, MuonFactors, MuonState, Networks, Param, Runner,
-    Shape, Tensor as _,
+    AdamFactors, BatchNorm, Engine, MuonFactors, Networks, Param, Rule, Runner, Shape, Step,
+    Tensor as _, clipping,
 };
 
 #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
@@ -61,7 +61,7 @@ impl Engine for BurnEngine {
     type Tensor = BurnTensor;
     type Buffer = BurnBuffer;
 
-    fn upload(&self, values: Vec<f32>) -> BurnBuffer {
+    fn upload(&self, _: &[usize], values: Vec<f32>) -> BurnBuffer {
         let n = values.len();
         BurnBuffer(Array::from_data(TensorData::new(values, [n]), &self.device))
     }
@@ -101,32 +101,58 @@ impl Engine for BurnEngine {
         Arc::new(BurnRunner::new(&self.device, networks))
     }
 
-    fn sum_of_squares(&self, buffer: &BurnBuffer) -> f64 {
-        let sum = buffer.0.clone().square().sum();
-        f64::from(read(sum)[0])
+    fn update(&self, steps: &mut [Step<'_, BurnBuffer>], longest: Option<f64>) {
+        let scale = longest.map_or(1.0, |longest| {
+            let squares = steps.iter().map(|step| step.gradient.0.clone().square().sum());
+            let sum = squares.map(|sum| f64::from(read(sum)[0])).sum();
+            clipping(sum, longest)
+        });
+        for step in steps {
+            let gradient = step.gradient.0.clone() * scale;
+            match &mut step.rule {
+                Rule::Adam {
+                    mean,
+                    square,
+                    factors,
+                } => adam(step.value, [mean, square], gradient, *factors),
+                Rule::Muon { momentum, factors } => {
+                    muon(step.value, momentum, gradient, *factors);
+                }
+            }
+        }
     }
+}
 
-    fn adam(&self, state: AdamState<'_, BurnBuffer>, gradient: &BurnBuffer, f: AdamFactors) {
-        let gradient = gradient.0.clone() * f.gradient;
-        let newest = gradient.clone() * (1.0 - f.beta_1);
-        let mean = state.mean.update(|mean| mean * f.beta_1 + newest);
-        let newest = gradient.square() * (1.0 - f.beta_2);
-        let square = state.square.update(|square| square * f.beta_2 + newest);
-        let root = square.sqrt() * f.root + f.epsilon;
-        let step = mean / root * f.rate;
-        state.value.update(|value| value * f.keep - step);
-    }
+/// A step of Adam.
+fn adam(
+    value: &mut BurnBuffer,
+    [mean, square]: [&mut BurnBuffer; 2],
+    gradient: Array<1>,
+    f: AdamFactors,
+) {
+    let newest = gradient.clone() * (1.0 - f.beta_1);
+    let mean = mean.update(|mean| mean * f.beta_1 + newest);
+    let newest = gradient.square() * (1.0 - f.beta_2);
+    let square = square.update(|square| square * f.beta_2 + newest);
+    let root = square.sqrt() * f.root + f.epsilon;
+    let step = mean / root * f.rate;
+    value.update(|value| value * f.keep - step);
+}
 
-    fn muon(&self, state: MuonState<'_, BurnBuffer>, gradient: &BurnBuffer, f: MuonFactors) {
-        let gradient = gradient.0.clone() * f.gradient;
-        let ahead = |sum: Array<1>| sum * MuonFactors::MOMENTUM + gradient.clone();
-        let sum = state.momentum.update(ahead);
-        let len = sum.dims()[0];
-        let columns = len / f.rows;
-        let step = orthogonal(ahead(sum).reshape([f.rows, columns])).reshape([len]);
-        let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
-        state.value.update(|value| value * f.keep - step * rate);
-    }
+/// A step of Muon.
+fn muon(
+    value: &mut BurnBuffer,
+    momentum: &mut BurnBuffer,
+    gradient: Array<1>,
+    f: MuonFactors,
+) {
+    let ahead = |sum: Array<1>| sum * MuonFactors::MOMENTUM + gradient.clone();
+    let sum = momentum.update(ahead);
+    let len = sum.dims()[0];
+    let columns = len / f.rows;
+    let step = orthogonal(ahead(sum).reshape([f.rows, columns])).reshape([len]);
+    let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
+    value.update(|value| value * f.keep - step * rate);
 }
 
 impl BurnBuffer {

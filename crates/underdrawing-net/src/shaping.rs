@@ -94,7 +94,7 @@ mod tests {
         let engine = CpuEngine::default();
         let weights: Vec<_> = params
             .iter()
-            .map(|param| engine.upload(param.values.clone()))
+            .map(|param| engine.upload(&param.shape, param.values.clone()))
             .collect();
         let run = |single: &[f32]| {
             let shape = [1, BLOCK, rows, columns];

@@ -70,7 +70,7 @@ fn check_evaluation(reference: &Reference, networks: &Networks) {
 
 fn check_training(reference: &Reference, networks: &Networks) {
     let engine = CpuEngine::default();
-    let upload = |param: &Param| engine.upload(param.values.clone());
+    let upload = |param: &Param| engine.upload(&param.shape, param.values.clone());
     let mut weights: Vec<_> = networks.params().iter().map(upload).collect();
     let [cover, secret] = ["cover", "secret"].map(|name| reference.picture(name));
     let cover = engine.begin(networks.params(), &weights, cover.0, cover.1);

@@ -49,7 +49,7 @@ pub(crate) fn forward<T: Differentiable>(
     if config.simulate_file {
         // Rounding errs uniformly within half a grey level.
         let corners = [n, 4 * c, h / 2, w / 2];
-        let errors = noise(&container, corners, || (unit(random) - 0.5) / 255.0);
+        let errors = container.uniform(corners, random).times(1.0 / 255.0);
         let errors = nets.rounding_errors(&errors);
         container = container.plus(&errors);
         carried = carried.plus(&errors).clamped_straight_through();

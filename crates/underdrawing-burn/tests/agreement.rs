@@ -1,0 +1,30 @@
+//! burn's operations, networks and optimisers against those of the processor.
+//!
+//! They run on burn's processor backend where that is built, otherwise on a graphics card or on what
+//! stands for one:
+//!
+//! ```text
+//! cargo test --release -p underdrawing-burn --features flex
+//! cargo test --release -p underdrawing-burn --features vulkan
+//! ```
+
+#![cfg(any(feature = "vulkan", feature = "wgpu", feature = "flex"))]
+
+use underdrawing_burn::BurnEngine;
+
+#[path = "../../underdrawing-net/agreement/mod.rs"]
+mod agreement;
+
+/// What is tested.
+fn engine() -> BurnEngine {
+    #[cfg(feature = "flex")]
+    return BurnEngine::flex();
+    #[cfg(not(feature = "flex"))]
+    match BurnEngine::gpu() {
+        Ok(engine) => engine,
+        Err(underdrawing_burn::GpuError::SoftwareOnly) => BurnEngine::software(),
+        Err(err) => panic!("{err}"),
+    }
+}
+
+agreement::tests!(engine(), agreement::SINGLE);

@@ -1,0 +1,199 @@
+//! The kernels of this crate, by name.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::card::{Card, Function};
+use crate::compiler::compile;
+use crate::error::CudaError;
+use crate::residual::{Compiled, Way, Widths};
+
+/// What all sources begin with.
+const PRELUDE: &str = include_str!("kernels/prelude.cu");
+
+/// Kernels for any network.
+const SOURCES: [&str; 4] = [
+    PRELUDE,
+    include_str!("kernels/elementwise.cu"),
+    include_str!("kernels/reduce.cu"),
+    include_str!("kernels/optimiser.cu"),
+];
+
+/// Threads of a block, where a kernel does not ask for another number.
+pub(crate) const BLOCK: u32 = 256;
+
+/// Blocks a multiprocessor that loops over values are given.
+const BLOCKS_EACH: usize = 8;
+
+/// Compiled kernels.
+#[derive(Debug)]
+pub(crate) struct Kernels {
+    by_name: HashMap<String, Kernel>,
+    processors: usize,
+    /// Kernels of residual networks, by their channels.
+    residual: Mutex<HashMap<(Widths, Way), Arc<Compiled>>>,
+    tf32: bool,
+}
+
+/// A kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kernel {
+    pub(crate) function: Function,
+    /// How many arguments it has.
+    pub(crate) arguments: usize,
+}
+
+/// The start of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Launch {
+    function: Function,
+    grid: [u32; 3],
+    block: u32,
+    shared: u32,
+    arguments: Vec<u64>,
+}
+
+impl Launch {
+    pub(crate) fn new(
+        kernel: Kernel,
+        grid: [u32; 3],
+        block: u32,
+        shared: usize,
+        arguments: &[Argument],
+    ) -> Self {
+        assert_eq!(kernel.arguments, arguments.len(), "arguments of a kernel");
+        Self {
+            function: kernel.function,
+            grid,
+            block,
+            shared: shared as u32,
+            arguments: arguments.iter().map(|argument| argument.bits()).collect(),
+        }
+    }
+
+    pub(crate) fn run(&self, card: &Card) {
+        card.launch(
+            self.function,
+            self.grid,
+            self.block,
+            self.shared,
+            &self.arguments,
+        );
+    }
+}
+
+/// An argument of a kernel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Argument {
+    /// An address, or none.
+    At(u64),
+    /// `long long`
+    Long(usize),
+    /// `int`
+    Int(usize),
+    /// `float`
+    Float(f32),
+}
+
+impl Argument {
+    fn bits(self) -> u64 {
+        match self {
+            Self::At(address) => address,
+            Self::Long(value) => value as u64,
+            Self::Int(value) => {
+                u64::from(u32::try_from(value).expect("extents below two thousand million"))
+            }
+            Self::Float(value) => value.to_bits().into(),
+        }
+    }
+}
+
+impl Kernels {
+    pub(crate) fn compile(card: &Card, tf32: bool) -> Result<Self, CudaError> {
+        Ok(Self {
+            by_name: compiled(card, &SOURCES.concat(), |name| match name {
+                "turn_small" => card.shared_memory,
+                _ => 0,
+            })?,
+            processors: card.processors,
+            residual: Mutex::default(),
+            tf32,
+        })
+    }
+
+    /// A kernel of this crate.
+    pub(crate) fn get(&self, name: &str) -> Kernel {
+        self.by_name[name]
+    }
+
+    /// The kernels of residual networks with such channels, compiled when first asked for.
+    pub(crate) fn residual(&self, card: &Card, widths: Widths, way: Way) -> Arc<Compiled> {
+        let mut known = self.residual.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = known.entry((widths, way)).or_insert_with(|| {
+            let compiled = Compiled::new(card, PRELUDE, widths, way, self.tf32);
+            Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
+        });
+        compiled.clone()
+    }
+
+    /// Blocks for a loop over `n` values.
+    pub(crate) fn blocks(&self, n: usize) -> u32 {
+        let most = self.processors * BLOCKS_EACH;
+        n.div_ceil(BLOCK as usize).clamp(1, most) as u32
+    }
+
+    /// Multiprocessors of the card.
+    pub(crate) fn processors(&self) -> usize {
+        self.processors
+    }
+}
+
+/// Compiles all kernels of a source. `shared` says how much shared memory each may ask for when it is
+/// started.
+pub(crate) fn compiled(
+    card: &Card,
+    source: &str,
+    shared: impl Fn(&str) -> usize,
+) -> Result<HashMap<String, Kernel>, CudaError> {
+    let module = card.load(&compile(source, card.capability)?)?;
+    let named = signatures(source).map(|(name, arguments)| {
+        let function = module.function(name, shared(name))?;
+        let kernel = Kernel {
+            function,
+            arguments,
+        };
+        Ok((name.to_owned(), kernel))
+    });
+    named.collect()
+}
+
+/// Names of the kernels of a source, and how many arguments each has.
+fn signatures(source: &str) -> impl Iterator<Item = (&str, usize)> {
+    let kernels = source.split("extern \"C\" __global__ void ").skip(1);
+    kernels.filter_map(|rest| {
+        let rest = match rest.strip_prefix("__launch_bounds__(") {
+            Some(rest) => rest.split_once(") ")?.1,
+            None => rest,
+        };
+        let (name, rest) = rest.split_once('(')?;
+        let (parameters, _) = rest.split_once(')')?;
+        Some((name, parameters.split(',').count()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_kernels_and_their_arguments() {
+        let source = r#"
+            __device__ float f(float a) { return a; }
+            extern "C" __global__ void one(float* a) { f(0); }
+            extern "C" __global__ void __launch_bounds__(128) two(const float* a, long long n) {}"#;
+        assert_eq!(
+            signatures(source).collect::<Vec<_>>(),
+            [("one", 1), ("two", 2)]
+        );
+    }
+}

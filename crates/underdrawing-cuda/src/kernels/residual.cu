@@ -1,0 +1,851 @@
+// Residual networks of three convolutions of 3x3, forwards, backwards, and what their weights learn
+// from:
+//
+//   F = leaky(conv(first, x))    S = F + leaky(conv(middle, F))    U = conv(last, [S, x])
+//
+// Implicit products of matrices on tensor cores, of TF32 or, PRECISE, of three products of TF32 that
+// are nearly FP32 (Markidis et al. 2018; Ootomo and Yokota 2022 have what it takes to be exact).
+// Compute capability 8.0 and up.
+//
+// All tensors are `[n, h, w, c]`, weights `[c_out, 3, 3, c_in]`, aligned to 16 bytes. C is the
+// channels of x, W those inside, CO those of U; all are multiples of 4. h, w and n are any, as long
+// as 18 w max(C, W, CO) < 2^31 and there are fewer than 2^31 tiles.
+//
+// The host appends kernels like this one, one for each template and channels that it needs:
+//
+//   extern "C" __global__ void __launch_bounds__(128)
+//   forward_first_12_32(const float *x, const float *weight, const float *bias, float *f, int n,
+//                       int h, int w) {
+//       residual::forward_first<12, 32, false, 4, 4, 1>(x, weight, bias, f, n, h, w);
+//   }
+//
+// Template parameters of convolutions: channels, PRECISE, then ROWS, DOWN, ACROSS (below: T). A
+// block has 32 DOWN ACROSS threads and works on tiles of `ROWS DOWN` x 16 pixels. T is `4, 4, 1`
+// where the shared memory it takes is there and N (below) is at most 48, otherwise `2, 4, 1`;
+// anything that gives a block at most 1024 threads works.
+//
+//   forward_first<C, W, PRECISE, T>        x, weight, bias, F                       n, h, w
+//   forward_middle<W, PRECISE, T>          F, weight, bias, S                       n, h, w
+//   forward_last<C, W, CO, PRECISE, T>     S, x, weight, bias, y                    n, h, w
+//       y = U
+//   forward_last_added<C, W, CO, PRECISE, T>
+//                                          S, x, weight, bias, other, y             n, h, w, sign
+//       y = other + sign U; y may be other
+//   backward_last<C, W, CO, PRECISE, T>    dy, weight, S, F, dM, dx                 n, h, w, sign
+//       dy: gradient of sign U; dM: of the middle convolution before its activation
+//   backward_middle<W, PRECISE, T>         dM, weight, S, F, dF                     n, h, w
+//       dF: gradient of the first convolution before its activation
+//   backward_first<C, W, PRECISE, T>       dF, weight, dx, other, dx_out            n, h, w
+//       dx_out = dx + other + ...; other may be null, dx_out may be dx or other
+//
+// `weight` is always the weights of the convolution of the kernel's name. Pointers to what is read
+// are `const float *`; that to what is written is the last, or the last two.
+//
+//   grid:   (blocks, 1, 1), at most as many as there are tiles,
+//           n * ceil(h / (ROWS DOWN)) * ceil(w / 16); those that fit the card at once are enough
+//   block:  (32 DOWN ACROSS, 1, 1)
+//   dynamic shared memory: Plan<K, N, BACK, T>::SHARED_BYTES, with K, N, BACK
+//       forward_first   C,     W,     false        backward_last    CO, W + C, true
+//       forward_middle  W,     W,     false        backward_middle  W,  W,     true
+//       forward_last*   W + C, CO,    false        backward_first   W,  C,     true
+//     which is 4 (INPUT + WEIGHTS) bytes:
+//       EIGHTS = ceil(N / (8 ACROSS))      COLUMNS_N = 8 ACROSS EIGHTS      ROW_K = up8(3 K)
+//       INPUT = (ROWS DOWN + 2) 18 odd4(K)
+//       WEIGHTS = BACK ? 3 ROW_K odd8(COLUMNS_N) : COLUMNS_N odd4(3 ROW_K)
+//     up8(v): least multiple of 8 >= v; odd4(v): v if v mod 8 = 4, else v + 4;
+//     odd8(v): up8(v) if that mod 16 = 8, else up8(v) + 8.
+//
+//   weight_gradients<C, W, CO, PRECISE, WARPS, BUFFERS>
+//       x, F, S, dF, dM, dy, partials      n, h, w, blocks_first, blocks_middle, blocks_last
+//     All three convolutions in one launch.
+//     grid:   (blocks_first + blocks_middle + blocks_last, 1, 1)
+//     block:  (32 WARPS, 1, 1); WARPS is 12 (or 4 or 8), BUFFERS 2 (or 1)
+//     dynamic shared memory: the largest of Gradient<A, B, N, WARPS, BUFFERS>::SHARED_BYTES with
+//     A, B, N = (C, 0, W), (W, 0, W), (W, C, CO), each 4 max(TILES, EXCHANGE) bytes:
+//       K = 3 (A + B)                      SIXTEENS = ceil(N / 16)
+//       sums(shares) = 12 SIXTEENS ceil(K / (8 shares))
+//       SPLITS = 4 if sums(WARPS / 4) <= 72, else 2 if sums(WARPS / 2) <= 72, else 1
+//       SHARES = WARPS / SPLITS
+//       TILES = BUFFERS (180 odd8(A + B) + 128 odd8(16 SIXTEENS))
+//       EXCHANGE = floor(SPLITS / 2) SHARES 32 (sums(SHARES) + 2 SIXTEENS)
+//     workspace `partials`, floats:
+//       blocks_last PARTIAL(W + C, CO) + blocks_middle PARTIAL(W, W) + blocks_first PARTIAL(C, W)
+//     with PARTIAL(c, n) = 9 c n + n, and in that order. Tiles are of 8x16 pixels; a convolution's
+//     blocks take turns at them. Blocks in proportion to 3 ceil(K / 8) SIXTEENS of each, as many as
+//     the card runs at once in all, and no more than tiles; then rounded so that all have nearly as
+//     many tiles: blocks = ceil(tiles / ceil(tiles / blocks)).
+//
+//   reduce_partials<C, W, CO>
+//       partials, dweight_first, dbias_first, dweight_middle, dbias_middle, dweight_last, dbias_last
+//       blocks_first, blocks_middle, blocks_last, sign, added
+//     Blocks and sign as above (dy is the gradient of sign U); if `added`, added to what is there.
+//     The order of summing is fixed, so that the same grid gives the same bits.
+//     grid:   (ceil((PARTIAL(W + C, CO) + PARTIAL(W, W) + PARTIAL(C, W)) / 128), 1, 1)
+//     block:  (256, 1, 1)      dynamic shared memory: 4096 bytes
+#if defined(EMULATED) || __CUDA_ARCH__ >= 800
+
+namespace residual {
+
+const float SLOPE = 0.2f;
+
+// Columns of a tile of pixels, and with one more on each side.
+const int COLUMNS = 16;
+const int HALO_COLUMNS = COLUMNS + 2;
+
+// The least multiple of `step` that `value` fits in.
+__device__ constexpr int up(int value, int step) {
+    return (value + step - 1) / step * step;
+}
+
+// The least odd multiple of four that `value`, a multiple of four, fits in. Eight rows of four
+// floats that far apart are in banks of their own.
+__device__ constexpr int odd_fours(int value) {
+    return value % 8 == 4 ? value : value + 4;
+}
+
+// The least odd multiple of eight that `value` fits in. Four rows of eight floats that far apart
+// are in banks of their own.
+__device__ constexpr int odd_eights(int value) {
+    return up(value, 8) % 16 == 8 ? up(value, 8) : up(value, 8) + 8;
+}
+
+__device__ __forceinline__ float leaky(float x) {
+    return x >= 0.0f ? x : SLOPE * x;
+}
+
+__device__ __forceinline__ float2 load2(const float *at) {
+    return *(const float2 *)at;
+}
+
+__device__ __forceinline__ void store2(float *at, float x, float y) {
+    *(float2 *)at = make_float2(x, y);
+}
+
+// What tensor cores read of words that are floats, or twice that: the nearest TF32 and what it
+// lacks. Three products of such pairs are nearly as exact as FP32.
+template <int WORDS>
+__device__ __forceinline__ void round_words(unsigned (&words)[WORDS]) {
+#pragma unroll
+    for (int i = 0; i < WORDS; i++) {
+        words[i] = tf32(__uint_as_float(words[i]));
+    }
+}
+
+template <int WORDS>
+__device__ __forceinline__ void split_words(const unsigned (&words)[WORDS], unsigned (&big)[WORDS],
+                                            unsigned (&small)[WORDS]) {
+#pragma unroll
+    for (int i = 0; i < WORDS; i++) {
+        const float word = __uint_as_float(words[i]);
+        big[i] = tf32(word);
+        small[i] = tf32(word - __uint_as_float(big[i]));
+    }
+}
+
+// A tile of an image.
+struct Tile {
+    long long pixel; // number of its first pixel among those of all images
+    int row, column; // of that pixel
+};
+
+template <int ROWS> __device__ __forceinline__ int n_tiles(int n, int h, int w) {
+    return n * ((h + ROWS - 1) / ROWS) * ((w + COLUMNS - 1) / COLUMNS);
+}
+
+template <int ROWS> __device__ __forceinline__ Tile tile_at(int tile, int h, int w) {
+    const int across = (w + COLUMNS - 1) / COLUMNS;
+    const int down = (h + ROWS - 1) / ROWS;
+    const int row = tile / across % down * ROWS;
+    const int column = tile % across * COLUMNS;
+    const int image = tile / across / down;
+    return {((long long)image * h + row) * w + column, row, column};
+}
+
+// A tile of ROWS rows with BORDER pixels more on each side, of CA channels of one tensor and then
+// CB of another, zeros outside the image. STRIDE is from pixel to pixel.
+template <int CA, int CB, int ROWS, int BORDER, int STRIDE, int THREADS>
+__device__ __forceinline__ void load_pixels(float *to, const float *a, const float *b, Tile tile,
+                                            int h, int w) {
+    const int C = CA + CB;
+    const int ACROSS = COLUMNS + 2 * BORDER;
+    const int FOURS = (ROWS + 2 * BORDER) * ACROSS * (C / 4);
+    a += tile.pixel * CA;
+    b += tile.pixel * CB;
+#pragma unroll 4
+    for (int i = threadIdx.x; i < FOURS; i += THREADS) {
+        const int channel = i % (C / 4) * 4;
+        const int pixel = i / (C / 4);
+        const int row = pixel / ACROSS - BORDER;
+        const int column = pixel % ACROSS - BORDER;
+        const bool inside = (unsigned)(tile.row + row) < (unsigned)h &&
+                            (unsigned)(tile.column + column) < (unsigned)w;
+        const int there = inside ? row * w + column : 0;
+        const float *from = CB == 0 || channel < CA ? a + (there * CA + channel)
+                                                    : b + (there * CB + (channel - CA));
+        copy_async16_or_zeros(to + pixel * STRIDE + channel, from, inside);
+    }
+}
+
+// ---- Convolutions ------------------------------------------------------------------------------
+
+// A convolution of tiles as a product of matrices: rows are the pixels of a tile, columns the N
+// channels that come out, and the sum is over the 9 pixels around and C channels. A warp has
+// ROWS rows of 16 pixels and a share of the channels; a block has DOWN x ACROSS warps.
+//
+// One that goes BACK is by the weights of a convolution that made C channels from N.
+template <int C_, int N_, bool BACK_, int ROWS_, int DOWN_, int ACROSS_> struct Plan {
+    static const int C = C_, N = N_, ROWS = ROWS_, DOWN = DOWN_, ACROSS = ACROSS_;
+    static const bool BACK = BACK_;
+    static const int THREADS = 32 * DOWN * ACROSS;
+    static const int TILE_ROWS = ROWS * DOWN;
+    // Eights of channels that a warp computes, and columns there is room for.
+    static const int EIGHTS = (N + 8 * ACROSS - 1) / (8 * ACROSS);
+    static const int COLUMNS_N = 8 * ACROSS * EIGHTS;
+    // Of the three pixels beside one another that a row of weights is for; eight a step.
+    static const int ROW_K = up(3 * C, 8);
+    // In shared memory: floats from pixel to pixel; of a row of weights.
+    static const int PIXEL = odd_fours(C);
+    static const int WEIGHT_ROW = BACK ? odd_eights(COLUMNS_N) : odd_fours(3 * ROW_K);
+    static const int INPUT = (TILE_ROWS + 2) * HALO_COLUMNS * PIXEL;
+    static const int WEIGHTS = (BACK ? 3 * ROW_K : COLUMNS_N) * WEIGHT_ROW;
+    static const int SHARED_BYTES = 4 * (INPUT + WEIGHTS);
+};
+
+// The weights `[c_out, 3, 3, c_in]`. Forwards `[n][row][column, c]`: rows of what is summed.
+// Backwards `[row, column, c][n]`, rows and columns the other way round.
+template <class P> __device__ __forceinline__ void load_weights(float *to, const float *weights) {
+    if (P::BACK) {
+        const int FOURS = 9 * P::C * (P::N / 4);
+#pragma unroll 4
+        for (int i = threadIdx.x; i < FOURS; i += P::THREADS) {
+            const int n = i % (P::N / 4) * 4;
+            const int tap = 8 - i / (P::N / 4) % 9;
+            const int c = i / (P::N / 4 * 9);
+            const int k = tap / 3 * P::ROW_K + tap % 3 * P::C + c;
+            copy_async16(to + k * P::WEIGHT_ROW + n, weights + 4 * i);
+        }
+        const int PADS = 3 * (P::ROW_K - 3 * P::C) * P::COLUMNS_N;
+        for (int i = threadIdx.x; i < PADS; i += P::THREADS) {
+            const int n = i % P::COLUMNS_N;
+            const int k = i / P::COLUMNS_N / 3 + 3 * P::C;
+            to[(i / P::COLUMNS_N % 3 * P::ROW_K + k) * P::WEIGHT_ROW + n] = 0.0f;
+        }
+    } else {
+        const int ROW_FOURS = 3 * P::C / 4;
+        const int FOURS = P::N * 3 * ROW_FOURS;
+#pragma unroll 4
+        for (int i = threadIdx.x; i < FOURS; i += P::THREADS) {
+            const int k = i % ROW_FOURS * 4 + i / ROW_FOURS % 3 * P::ROW_K;
+            copy_async16(to + i / (3 * ROW_FOURS) * P::WEIGHT_ROW + k, weights + 4 * i);
+        }
+        const int PADS = P::N * 3 * (P::ROW_K - 3 * P::C);
+        for (int i = threadIdx.x; i < PADS; i += P::THREADS) {
+            const int k = i / P::N / 3 + 3 * P::C;
+            to[i % P::N * P::WEIGHT_ROW + i / P::N % 3 * P::ROW_K + k] = 0.0f;
+        }
+    }
+}
+
+// Floats from a pixel to what the `four`th four weights of a row are for. A four that pads has
+// weights of zero; it reads what the one before it does, so that it brings nothing in.
+template <class P> __device__ constexpr int offset_of(int four) {
+    return (four < 3 * P::C / 4 ? four : four - 1) * 4 / P::C * P::PIXEL +
+           (four < 3 * P::C / 4 ? four : four - 1) * 4 % P::C;
+}
+
+// sum[row][eight of channels] += the products of this warp's pixels and weights. `input` is where
+// this warp's rows begin, `weights` where its channels do.
+//
+// A row of pixels serves three rows of weights. So it is read once, for each eight of `k`, and
+// not three times.
+template <class P, bool PRECISE>
+__device__ __forceinline__ void multiply(float (&sum)[P::ROWS][P::EIGHTS][4], const float *input,
+                                         const float *weights) {
+    const int lane = threadIdx.x % 32;
+    const int upper = lane / 16; // whether this lane says where the upper four of eight k are
+    const float *pixel = input + lane % 16 * P::PIXEL;
+    const float *weight = P::BACK ? weights + lane % 4 * P::WEIGHT_ROW + lane / 4
+                                  : weights + (lane / 16 * 8 + lane % 8) * P::WEIGHT_ROW +
+                                        lane / 8 % 2 * 4;
+
+    // Where steps do not straddle pixels, the text of one pixel serves all three.
+    const int STEPS = P::C % 8 == 0 ? P::C / 8 : P::ROW_K / 8;
+#pragma unroll 1
+    for (int first = 0; first < P::ROW_K / 8; first += STEPS) {
+#pragma unroll
+        for (int step = 0; step < STEPS; step++) {
+            const int low = offset_of<P>(2 * step);
+            const int high = offset_of<P>(2 * step + 1);
+            const float *at = pixel + upper * (high - low) + low;
+            unsigned a[P::ROWS + 2][4];
+#pragma unroll
+            for (int row = 0; row < P::ROWS + 2; row++) {
+                load_rows(a[row], at + row * (HALO_COLUMNS * P::PIXEL));
+                if (!PRECISE) {
+                    round_words(a[row]);
+                }
+            }
+#pragma unroll
+            for (int down = 0; down < 3; down++) {
+                unsigned b[P::EIGHTS][2];
+                const int k = down * P::ROW_K + 8 * step;
+#pragma unroll
+                for (int i = 0; i < P::EIGHTS; i++) {
+                    if (P::BACK) {
+                        const float *from = weight + k * P::WEIGHT_ROW + 8 * i;
+                        b[i][0] = __float_as_uint(from[0]);
+                        b[i][1] = __float_as_uint(from[4 * P::WEIGHT_ROW]);
+                    } else if (i + 1 < P::EIGHTS && i % 2 == 0) {
+                        unsigned both[4];
+                        load_rows(both, weight + 8 * i * P::WEIGHT_ROW + k);
+                        b[i][0] = both[0];
+                        b[i][1] = both[1];
+                        b[i + 1][0] = both[2];
+                        b[i + 1][1] = both[3];
+                    } else if (i % 2 == 0) {
+                        // Lanes 16 to 31 are not asked; theirs would be behind the weights.
+                        load_rows(b[i], weight + 8 * i * P::WEIGHT_ROW + k -
+                                            upper * (8 * P::WEIGHT_ROW));
+                    }
+                }
+#pragma unroll
+                for (int i = 0; i < P::EIGHTS; i++) {
+                    if (PRECISE) {
+                        unsigned b_big[2], b_small[2];
+                        split_words(b[i], b_big, b_small);
+#pragma unroll
+                        for (int row = 0; row < P::ROWS; row++) {
+                            unsigned a_big[4], a_small[4];
+                            split_words(a[row + down], a_big, a_small);
+                            mma_tf32(sum[row][i], a_small, b_big);
+                            mma_tf32(sum[row][i], a_big, b_small);
+                            mma_tf32(sum[row][i], a_big, b_big);
+                        }
+                    } else {
+                        round_words(b[i]);
+#pragma unroll
+                        for (int row = 0; row < P::ROWS; row++) {
+                            mma_tf32(sum[row][i], a[row + down], b[i]);
+                        }
+                    }
+                }
+            }
+        }
+        pixel += P::PIXEL;
+        weight += P::BACK ? P::C * P::WEIGHT_ROW : P::C;
+    }
+}
+
+// The convolution of CA channels of `a` and CB of `b`. Blocks take turns at tiles. `use(pixel,
+// centre, channel, x, y)` gets the values of two channels of a pixel; `centre` is where the
+// channels of the input are at that pixel, in shared memory.
+template <class P, int CA, int CB, bool PRECISE, class Use>
+__device__ __forceinline__ void convolve(const float *a, const float *b, const float *weights,
+                                         int n, int h, int w, Use use) {
+    static_assert(CA + CB == P::C, "channels of the input");
+    static_assert(CA % 4 == 0 && CB % 4 == 0 && P::N % 4 == 0, "channels come in fours");
+    DYNAMIC_SHARED(float, shared);
+    float *const input = shared;
+    float *const shared_weights = shared + P::INPUT;
+    const int lane = threadIdx.x % 32;
+    const int warp = threadIdx.x / 32;
+    const int first_row = warp / P::ACROSS * P::ROWS;
+    const int first_channel = warp % P::ACROSS * (8 * P::EIGHTS);
+    const float *own_input = input + first_row * (HALO_COLUMNS * P::PIXEL);
+    const float *own_weights =
+        shared_weights + first_channel * (P::BACK ? 1 : P::WEIGHT_ROW);
+
+    load_weights<P>(shared_weights, weights);
+    const int tiles = n_tiles<P::TILE_ROWS>(n, h, w);
+    for (int i = blockIdx.x; i < tiles; i += gridDim.x) {
+        const Tile tile = tile_at<P::TILE_ROWS>(i, h, w);
+        load_pixels<CA, CB, P::TILE_ROWS, 1, P::PIXEL, P::THREADS>(input, a, b, tile, h, w);
+        copy_async_commit();
+        copy_async_wait<0>();
+        __syncthreads();
+
+        float sum[P::ROWS][P::EIGHTS][4] = {};
+        multiply<P, PRECISE>(sum, own_input, own_weights);
+#pragma unroll
+        for (int row = 0; row < P::ROWS; row++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                const int y = first_row + row;
+                const int x = lane / 4 + 8 * half;
+                if (tile.row + y < h && tile.column + x < w) {
+                    const long long pixel = tile.pixel + (y * w + x);
+                    const float *centre = input + ((y + 1) * HALO_COLUMNS + x + 1) * P::PIXEL;
+#pragma unroll
+                    for (int j = 0; j < P::EIGHTS; j++) {
+                        const int channel = first_channel + 8 * j + lane % 4 * 2;
+                        if (channel < P::N) {
+                            use(pixel, centre, channel, sum[row][j][2 * half],
+                                sum[row][j][2 * half + 1]);
+                        }
+                    }
+                }
+            }
+        }
+        __syncthreads();
+    }
+    copy_async_wait<0>(); // of a block that had no tile
+}
+
+// F = leaky(conv(x) + bias)
+template <int C, int W, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void forward_first(const float *x, const float *weight,
+                                              const float *bias, float *f, int n, int h, int w) {
+    using P = Plan<C, W, false, ROWS, DOWN, ACROSS>;
+    convolve<P, C, 0, PRECISE>(
+        x, x, weight, n, h, w,
+        [=](long long pixel, const float *, int channel, float s, float t) {
+            const float2 more = load2(bias + channel);
+            store2(f + pixel * W + channel, leaky(s + more.x), leaky(t + more.y));
+        });
+}
+
+// S = F + leaky(conv(F) + bias)
+template <int W, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void forward_middle(const float *f, const float *weight,
+                                               const float *bias, float *s_out, int n, int h,
+                                               int w) {
+    using P = Plan<W, W, false, ROWS, DOWN, ACROSS>;
+    convolve<P, W, 0, PRECISE>(
+        f, f, weight, n, h, w,
+        [=](long long pixel, const float *centre, int channel, float s, float t) {
+            const float2 more = load2(bias + channel);
+            const float2 own = load2(centre + channel);
+            store2(s_out + pixel * W + channel, own.x + leaky(s + more.x),
+                   own.y + leaky(t + more.y));
+        });
+}
+
+// y = conv([S, x]) + bias
+template <int C, int W, int CO, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void forward_last(const float *s_in, const float *x,
+                                             const float *weight, const float *bias, float *y,
+                                             int n, int h, int w) {
+    using P = Plan<W + C, CO, false, ROWS, DOWN, ACROSS>;
+    convolve<P, W, C, PRECISE>(
+        s_in, x, weight, n, h, w,
+        [=](long long pixel, const float *, int channel, float s, float t) {
+            const float2 more = load2(bias + channel);
+            store2(y + pixel * CO + channel, s + more.x, t + more.y);
+        });
+}
+
+// y = other + sign (conv([S, x]) + bias)
+template <int C, int W, int CO, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void forward_last_added(const float *s_in, const float *x,
+                                                   const float *weight, const float *bias,
+                                                   const float *other, float *y, int n, int h,
+                                                   int w, int sign) {
+    using P = Plan<W + C, CO, false, ROWS, DOWN, ACROSS>;
+    const float factor = (float)sign;
+    convolve<P, W, C, PRECISE>(
+        s_in, x, weight, n, h, w,
+        [=](long long pixel, const float *, int channel, float s, float t) {
+            const float2 more = load2(bias + channel);
+            const float2 before = load2(other + pixel * CO + channel);
+            store2(y + pixel * CO + channel, before.x + factor * (s + more.x),
+                   before.y + factor * (t + more.y));
+        });
+}
+
+// From dy, the gradient of `sign * U`: that of the middle convolution before its activation, and
+// what reaches x straight from the last convolution.
+//
+// The middle activation's slope is 1 where S >= F. Where F + leaky(...) rounds to F though the
+// activation is below zero, this is wrong; such values are too small to matter.
+template <int C, int W, int CO, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void backward_last(const float *dy, const float *weight,
+                                              const float *s_in, const float *f, float *d_middle,
+                                              float *dx, int n, int h, int w, int sign) {
+    using P = Plan<CO, W + C, true, ROWS, DOWN, ACROSS>;
+    const float factor = (float)sign;
+    convolve<P, CO, 0, PRECISE>(
+        dy, dy, weight, n, h, w,
+        [=](long long pixel, const float *, int channel, float s, float t) {
+            if (channel < W) {
+                const float2 after = load2(s_in + pixel * W + channel);
+                const float2 before = load2(f + pixel * W + channel);
+                store2(d_middle + pixel * W + channel,
+                       factor * (after.x >= before.x ? s : SLOPE * s),
+                       factor * (after.y >= before.y ? t : SLOPE * t));
+            } else {
+                store2(dx + pixel * C + (channel - W), factor * s, factor * t);
+            }
+        });
+}
+
+// The gradient of the first convolution before its activation: from that of S, which reaches F
+// past the middle convolution, and from that of the middle convolution. The former is the latter
+// divided by the slope.
+template <int W, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void backward_middle(const float *d_middle, const float *weight,
+                                                const float *s_in, const float *f, float *d_first,
+                                                int n, int h, int w) {
+    using P = Plan<W, W, true, ROWS, DOWN, ACROSS>;
+    convolve<P, W, 0, PRECISE>(
+        d_middle, d_middle, weight, n, h, w,
+        [=](long long pixel, const float *centre, int channel, float s, float t) {
+            const float2 after = load2(s_in + pixel * W + channel);
+            const float2 before = load2(f + pixel * W + channel);
+            const float2 own = load2(centre + channel);
+            s += after.x >= before.x ? own.x : own.x * (1.0f / SLOPE);
+            t += after.y >= before.y ? own.y : own.y * (1.0f / SLOPE);
+            store2(d_first + pixel * W + channel, before.x >= 0.0f ? s : SLOPE * s,
+                   before.y >= 0.0f ? t : SLOPE * t);
+        });
+}
+
+// The gradient of x: what comes through the first convolution, what came straight from the last
+// one, and, unless it is null, `other`.
+template <int C, int W, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void backward_first(const float *d_first, const float *weight,
+                                               const float *straight, const float *other,
+                                               float *dx, int n, int h, int w) {
+    using P = Plan<W, C, true, ROWS, DOWN, ACROSS>;
+    convolve<P, W, 0, PRECISE>(
+        d_first, d_first, weight, n, h, w,
+        [=](long long pixel, const float *, int channel, float s, float t) {
+            const long long at = pixel * C + channel;
+            const float2 more = load2(straight + at);
+            s += more.x;
+            t += more.y;
+            if (other) {
+                const float2 before = load2(other + at);
+                s += before.x;
+                t += before.y;
+            }
+            store2(dx + at, s, t);
+        });
+}
+
+// ---- Gradients of weights ----------------------------------------------------------------------
+
+// What the weights `[N, 3, 3, CA + CB]` of one convolution learn, as a product of matrices: rows
+// are the N channels that come out, columns what a row of weights is for, `k = 3 pixels, C
+// channels`; the sum is over pixels, eight beside one another a step. A warp has a share of the
+// columns for all three rows of weights. What shares of the columns leave of the warps share the
+// pixels of a tile, and add up what they have at the end.
+//
+// BUFFERS is 2 where the next tile is to be copied while one is worked on.
+template <int CA_, int CB_, int N_, int WARPS, int BUFFERS_> struct Gradient {
+    static const int CA = CA_, CB = CB_, C = CA + CB, N = N_, BUFFERS = BUFFERS_;
+    static const int THREADS = 32 * WARPS;
+    static const int TILE_ROWS = 8;
+    static const int K = 3 * C;
+    static const int SIXTEENS = (N + 15) / 16;
+    // Sums that a thread has when `shares` warps share the columns.
+    __device__ static constexpr int sums(int shares) {
+        return SIXTEENS * 3 * ((K + 8 * shares - 1) / (8 * shares)) * 4;
+    }
+    // Which of a warp's products is of that row of weights, eight of k and sixteen of channels.
+    __device__ static constexpr int product(int down, int eight, int sixteen) {
+        return (down * EIGHTS + eight) * SIXTEENS + sixteen;
+    }
+    // Warps that share the pixels of a tile: as many as leave a thread at most 72 sums.
+    static const int SPLITS = WARPS % 4 == 0 && sums(WARPS / 4) <= 72   ? 4
+                              : WARPS % 2 == 0 && sums(WARPS / 2) <= 72 ? 2
+                                                                        : 1;
+    static const int SHARES = WARPS / SPLITS;
+    static const int EIGHTS = (K + 8 * SHARES - 1) / (8 * SHARES);
+    static const int PRODUCTS = 3 * EIGHTS * SIXTEENS; // of 16x8, of a warp
+    static const int SUMS = 4 * PRODUCTS + 2 * SIXTEENS; // of a thread, with those of biases
+    // Rows of pixels of a warp, and columns of eight.
+    static const int ROWS = SPLITS == 4 ? TILE_ROWS / 2 : TILE_ROWS;
+    static const int HALVES = SPLITS == 1 ? 2 : 1;
+    // In shared memory: floats from pixel to pixel, of the input and of the gradient.
+    static const int X_PIXEL = odd_eights(C);
+    static const int Y_PIXEL = odd_eights(16 * SIXTEENS);
+    static const int X_TILE = (TILE_ROWS + 2) * HALO_COLUMNS * X_PIXEL;
+    static const int Y_TILE = TILE_ROWS * COLUMNS * Y_PIXEL;
+    static const int EXCHANGE = SPLITS / 2 * SHARES * 32 * SUMS;
+    static const int TILES = BUFFERS * (X_TILE + Y_TILE);
+    static const int SHARED_BYTES = 4 * (TILES > EXCHANGE ? TILES : EXCHANGE);
+    // Floats that a block leaves: the gradients of weights, then of biases.
+    static const int PARTIAL = 9 * C * N + N;
+};
+
+// What one tile brings. `x` and `y` are where this warp's pixels begin, of x with its border.
+template <class G, bool PRECISE>
+__device__ __forceinline__ void add_tile(float (&sum)[G::PRODUCTS][4], float (&bias)[G::SIXTEENS][2], const float *x,
+                                         const float *y, const int (&offsets)[G::EIGHTS]) {
+    const int lane = threadIdx.x % 32;
+#pragma unroll 1
+    for (int half = 0; half < G::HALVES; half++) {
+        const float *const own_x = x + (8 * half + lane % 4) * G::X_PIXEL;
+        const float *const own_y = y + (8 * half + lane % 4) * G::Y_PIXEL + lane / 4;
+        // Of the newest three rows.
+        unsigned a[3][G::SIXTEENS][4];
+#pragma unroll
+        for (int row = 0; row < G::ROWS + 2; row++) {
+            if (row < G::ROWS) {
+#pragma unroll
+                for (int m = 0; m < G::SIXTEENS; m++) {
+                    const float *from = own_y + row * (COLUMNS * G::Y_PIXEL) + 16 * m;
+                    const float pixel = from[0], below = from[8];
+                    const float right = from[4 * G::Y_PIXEL], both = from[4 * G::Y_PIXEL + 8];
+                    bias[m][0] += pixel + right;
+                    bias[m][1] += below + both;
+                    a[row % 3][m][0] = __float_as_uint(pixel);
+                    a[row % 3][m][1] = __float_as_uint(below);
+                    a[row % 3][m][2] = __float_as_uint(right);
+                    a[row % 3][m][3] = __float_as_uint(both);
+                    if (!PRECISE) {
+                        round_words(a[row % 3][m]);
+                    }
+                }
+            }
+#pragma unroll
+            for (int i = 0; i < G::EIGHTS; i++) {
+                const float *from = own_x + offsets[i] + row * (HALO_COLUMNS * G::X_PIXEL);
+                unsigned b[2] = {__float_as_uint(from[0]), __float_as_uint(from[4 * G::X_PIXEL])};
+                unsigned b_big[2], b_small[2];
+                if (PRECISE) {
+                    split_words(b, b_big, b_small);
+                } else {
+                    round_words(b);
+                }
+#pragma unroll
+                for (int down = 0; down < 3; down++) {
+                    if (row - down >= 0 && row - down < G::ROWS) {
+#pragma unroll
+                        for (int m = 0; m < G::SIXTEENS; m++) {
+                            const unsigned(&own)[4] = a[(row - down + 3) % 3][m];
+                            float(&to)[4] = sum[G::product(down, i, m)];
+                            if (PRECISE) {
+                                unsigned a_big[4], a_small[4];
+                                split_words(own, a_big, a_small);
+                                mma_tf32(to, a_small, b_big);
+                                mma_tf32(to, a_big, b_small);
+                                mma_tf32(to, a_big, b_big);
+                            } else {
+                                mma_tf32(to, own, b);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+// What the tiles `part`, `part + parts` and so on bring, written to `partial`.
+template <class G, bool PRECISE>
+__device__ __forceinline__ void learn(const float *x_a, const float *x_b, const float *dy,
+                                      float *partial, int part, int parts, int n, int h, int w) {
+    DYNAMIC_SHARED(float, shared);
+    const int lane = threadIdx.x % 32;
+    const int share = threadIdx.x / 32 % G::SHARES;
+    const int split = threadIdx.x / 32 / G::SHARES;
+    const int column = G::SPLITS == 1 ? 0 : split % 2 * 8;
+    const int row = split / 2 * G::ROWS;
+
+    int offsets[G::EIGHTS];
+#pragma unroll
+    for (int i = 0; i < G::EIGHTS; i++) {
+        const int k = (share * G::EIGHTS + i) * 8 + lane / 4;
+        offsets[i] = k < G::K ? k / G::C * G::X_PIXEL + k % G::C : 0;
+    }
+    float sum[G::PRODUCTS][4] = {};
+    float bias[G::SIXTEENS][2] = {};
+
+    const auto load = [&](int i, int buffer) {
+        const Tile tile = tile_at<G::TILE_ROWS>(i, h, w);
+        float *const x = shared + buffer * (G::X_TILE + G::Y_TILE);
+        load_pixels<G::CA, G::CB, G::TILE_ROWS, 1, G::X_PIXEL, G::THREADS>(x, x_a, x_b, tile, h,
+                                                                           w);
+        load_pixels<G::N, 0, G::TILE_ROWS, 0, G::Y_PIXEL, G::THREADS>(x + G::X_TILE, dy, dy, tile,
+                                                                      h, w);
+        copy_async_commit();
+    };
+    const int tiles = n_tiles<G::TILE_ROWS>(n, h, w);
+    int buffer = 0;
+    if (G::BUFFERS == 2 && part < tiles) {
+        load(part, 0);
+    }
+    for (int i = part; i < tiles; i += parts) {
+        if (G::BUFFERS == 1) {
+            load(i, 0);
+            copy_async_wait<0>();
+        } else if (i + parts < tiles) {
+            load(i + parts, 1 - buffer);
+            copy_async_wait<1>();
+        } else {
+            copy_async_wait<0>();
+        }
+        __syncthreads();
+        const float *x = shared + buffer * (G::X_TILE + G::Y_TILE);
+        const float *y = x + G::X_TILE;
+        add_tile<G, PRECISE>(sum, bias, x + (row * HALO_COLUMNS + column) * G::X_PIXEL,
+                             y + (row * COLUMNS + column) * G::Y_PIXEL, offsets);
+        __syncthreads();
+        buffer = G::BUFFERS == 2 ? 1 - buffer : 0;
+    }
+
+    // The upper half of the splits hand over, then of what is left.
+#pragma unroll
+    for (int step = G::SPLITS / 2; step > 0; step /= 2) {
+        float *const slot = shared + (split % step * G::SHARES + share) * (32 * G::SUMS) + lane;
+        if (split >= step && split < 2 * step) {
+#pragma unroll
+            for (int i = 0; i < 4 * G::PRODUCTS; i++) {
+                slot[32 * i] = sum[i / 4][i % 4];
+            }
+#pragma unroll
+            for (int i = 0; i < 2 * G::SIXTEENS; i++) {
+                slot[32 * (4 * G::PRODUCTS + i)] = bias[i / 2][i % 2];
+            }
+        }
+        __syncthreads();
+        if (split < step) {
+#pragma unroll
+            for (int i = 0; i < 4 * G::PRODUCTS; i++) {
+                sum[i / 4][i % 4] += slot[32 * i];
+            }
+#pragma unroll
+            for (int i = 0; i < 2 * G::SIXTEENS; i++) {
+                bias[i / 2][i % 2] += slot[32 * (4 * G::PRODUCTS + i)];
+            }
+        }
+        __syncthreads();
+    }
+    if (split > 0) {
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < G::EIGHTS; i++) {
+        const int k = (share * G::EIGHTS + i) * 8 + lane % 4 * 2;
+#pragma unroll
+        for (int m = 0; m < G::SIXTEENS; m++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                const int channel = 16 * m + 8 * half + lane / 4;
+                if (k < G::K && channel < G::N) {
+#pragma unroll
+                    for (int down = 0; down < 3; down++) {
+                        const float(&from)[4] = sum[G::product(down, i, m)];
+                        store2(partial + (channel * 3 + down) * G::K + k, from[2 * half],
+                               from[2 * half + 1]);
+                    }
+                }
+            }
+        }
+    }
+    if (share == 0) {
+#pragma unroll
+        for (int m = 0; m < G::SIXTEENS; m++) {
+#pragma unroll
+            for (int half = 0; half < 2; half++) {
+                float total = bias[m][half];
+                total += __shfl_xor_sync(0xffffffffu, total, 1);
+                total += __shfl_xor_sync(0xffffffffu, total, 2);
+                const int channel = 16 * m + 8 * half + lane / 4;
+                if (lane % 4 == 0 && channel < G::N) {
+                    partial[9 * G::C * G::N + channel] = total;
+                }
+            }
+        }
+    }
+}
+
+// What a residual network's weights learn: `blocks_first` blocks for the first convolution, and so
+// on, each of which leaves what its share of the tiles brings.
+template <int C, int W, int CO, bool PRECISE, int WARPS, int BUFFERS>
+__device__ __forceinline__ void weight_gradients(const float *x, const float *f, const float *s_in,
+                                                 const float *d_first, const float *d_middle,
+                                                 const float *dy, float *partials, int n, int h,
+                                                 int w, int blocks_first, int blocks_middle,
+                                                 int blocks_last) {
+    using First = Gradient<C, 0, W, WARPS, BUFFERS>;
+    using Middle = Gradient<W, 0, W, WARPS, BUFFERS>;
+    using Last = Gradient<W, C, CO, WARPS, BUFFERS>;
+    // Those with the most to do come first.
+    int block = blockIdx.x;
+    if (block < blocks_last) {
+        learn<Last, PRECISE>(s_in, x, dy, partials + block * Last::PARTIAL, block, blocks_last, n,
+                             h, w);
+        return;
+    }
+    block -= blocks_last;
+    partials += blocks_last * Last::PARTIAL;
+    if (block < blocks_middle) {
+        learn<Middle, PRECISE>(f, f, d_middle, partials + block * Middle::PARTIAL, block,
+                               blocks_middle, n, h, w);
+        return;
+    }
+    block -= blocks_middle;
+    partials += blocks_middle * Middle::PARTIAL;
+    if (block < blocks_first) {
+        learn<First, PRECISE>(x, x, d_first, partials + block * First::PARTIAL, block,
+                              blocks_first, n, h, w);
+    }
+}
+
+// The sums of what the blocks of `weight_gradients` left, always in the same order; added to what
+// is there if `added`. 32 fours of floats a block, each summed by 8 threads.
+template <int C, int W, int CO>
+__device__ __forceinline__ void
+reduce_partials(const float *partials, float *weight_first, float *bias_first,
+                float *weight_middle, float *bias_middle, float *weight_last, float *bias_last,
+                int blocks_first, int blocks_middle, int blocks_last, int sign, int added) {
+    const int LAST = 9 * (W + C) * CO, MIDDLE = 9 * W * W, FIRST = 9 * C * W;
+    DYNAMIC_SHARED(float4, parts);
+    const int column = threadIdx.x % 32;
+    const int slice = threadIdx.x / 32;
+    int i = (blockIdx.x * 32 + column) * 4;
+    float *to = nullptr;
+    const float *from = partials;
+    int blocks = 0, partial = 0;
+    float factor = 1.0f;
+    if (i < LAST + CO) {
+        from += i;
+        to = i < LAST ? weight_last + i : bias_last + (i - LAST);
+        blocks = blocks_last;
+        partial = LAST + CO;
+        factor = (float)sign;
+    } else if ((i -= LAST + CO) < MIDDLE + W) {
+        from += blocks_last * (LAST + CO) + i;
+        to = i < MIDDLE ? weight_middle + i : bias_middle + (i - MIDDLE);
+        blocks = blocks_middle;
+        partial = MIDDLE + W;
+    } else if ((i -= MIDDLE + W) < FIRST + W) {
+        from += blocks_last * (LAST + CO) + blocks_middle * (MIDDLE + W) + i;
+        to = i < FIRST ? weight_first + i : bias_first + (i - FIRST);
+        blocks = blocks_first;
+        partial = FIRST + W;
+    }
+    float4 sum = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+#pragma unroll 8
+    for (int block = slice; block < blocks; block += 8) {
+        const float4 more = *(const float4 *)(from + block * partial);
+        sum.x += more.x;
+        sum.y += more.y;
+        sum.z += more.z;
+        sum.w += more.w;
+    }
+    parts[slice * 32 + column] = sum;
+    __syncthreads();
+    if (slice > 0 || !to) {
+        return;
+    }
+    for (int other = 1; other < 8; other++) {
+        const float4 more = parts[other * 32 + column];
+        sum.x += more.x;
+        sum.y += more.y;
+        sum.z += more.z;
+        sum.w += more.w;
+    }
+    float4 before = make_float4(0.0f, 0.0f, 0.0f, 0.0f);
+    if (added) {
+        before = *(const float4 *)to;
+    }
+    *(float4 *)to = make_float4(before.x + factor * sum.x, before.y + factor * sum.y,
+                                before.z + factor * sum.z, before.w + factor * sum.w);
+}
+
+} // namespace residual
+
+#endif // EMULATED || __CUDA_ARCH__ >= 800

@@ -1,0 +1,506 @@
+//! Residual networks by kernels of their own (`kernels/residual.cu`, whose table says what each
+//! wants): three launches to go forward, five to go back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use underdrawing_net::{ConvLayer, ResidualNet, Tensor};
+
+use crate::card::Card;
+use crate::device::{Command, Device, Memory};
+use crate::error::CudaError;
+use crate::kernels::Argument::{At, Float, Int};
+use crate::kernels::{Argument, Kernel, Launch, compiled};
+use crate::tape::{Gradients, Wanted};
+use crate::tensor::CudaTensor;
+
+const SOURCE: &str = include_str!("kernels/residual.cu");
+
+/// Channels of what goes in, inside, and of what comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Widths {
+    c: usize,
+    w: usize,
+    co: usize,
+}
+
+/// Which way kernels go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Way {
+    Forward,
+    Back,
+}
+
+/// Compiled kernels for some widths, and how they are started.
+#[derive(Debug)]
+pub(crate) struct Compiled(HashMap<&'static str, Start>);
+
+/// How a kernel is started.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    kernel: Kernel,
+    block: u32,
+    shared: usize,
+    /// Rows of a tile; its columns are [`COLUMNS`].
+    rows: usize,
+    /// Blocks that the card runs at the same time.
+    at_once: usize,
+}
+
+/// Columns of a tile.
+const COLUMNS: usize = 16;
+
+/// Rows of a tile of the weights' gradients.
+const GRADIENT_ROWS: usize = 8;
+
+/// Warps of a block of the weights' gradients.
+const WARPS: usize = 12;
+
+/// A kernel to be: its template, parameters, and what of a tile and its weights has to fit in shared
+/// memory.
+struct Convolution {
+    name: &'static str,
+    channels: Vec<usize>,
+    /// Channels in, channels out, and whether it goes back.
+    plan: (usize, usize, bool),
+    parameters: &'static str,
+}
+
+fn up(value: usize, step: usize) -> usize {
+    value.next_multiple_of(step)
+}
+
+fn odd_fours(value: usize) -> usize {
+    if value % 8 == 4 { value } else { value + 4 }
+}
+
+fn odd_eights(value: usize) -> usize {
+    let value = up(value, 8);
+    if value % 16 == 8 { value } else { value + 8 }
+}
+
+/// Bytes of shared memory of a convolution whose warps have `rows` rows each.
+fn shared_of((k, n, back): (usize, usize, bool), rows: usize) -> usize {
+    let (down, across) = (WARPS_DOWN, 1);
+    let columns = 8 * across * n.div_ceil(8 * across);
+    let row = up(3 * k, 8);
+    let input = (rows * down + 2) * (COLUMNS + 2) * odd_fours(k);
+    let weights = match back {
+        true => 3 * row * odd_eights(columns),
+        false => columns * odd_fours(3 * row),
+    };
+    4 * (input + weights)
+}
+
+/// Warps of a block of a convolution, one below the other.
+const WARPS_DOWN: usize = 4;
+
+/// Rows of a warp: as many as there is room for.
+fn rows_of(plan: (usize, usize, bool), most: usize) -> Option<usize> {
+    let few = if plan.1 <= 48 { &[4, 2][..] } else { &[2] };
+    few.iter().copied().find(|rows| shared_of(plan, *rows) <= most)
+}
+
+/// Bytes of shared memory of the gradients of weights.
+fn gradients_shared(widths: Widths, buffers: usize) -> usize {
+    let Widths { c, w, co } = widths;
+    let one = |a: usize, b: usize, n: usize| {
+        let (k, sixteens) = (3 * (a + b), n.div_ceil(16));
+        let sums = |shares: usize| 12 * sixteens * k.div_ceil(8 * shares);
+        let splits = if sums(WARPS / 4) <= 72 {
+            4
+        } else if sums(WARPS / 2) <= 72 {
+            2
+        } else {
+            1
+        };
+        let shares = WARPS / splits;
+        let tiles = buffers * (180 * odd_eights(a + b) + 128 * odd_eights(16 * sixteens));
+        let exchange = splits / 2 * shares * 32 * (sums(shares) + 2 * sixteens);
+        4 * tiles.max(exchange)
+    };
+    one(c, 0, w).max(one(w, 0, w)).max(one(w, c, co))
+}
+
+/// Floats of the gradients of a convolution's weights and biases.
+fn partial(c: usize, n: usize) -> usize {
+    9 * c * n + n
+}
+
+impl Widths {
+    /// Of a network that sees `c` channels.
+    fn of(net: &ResidualNet, c: usize) -> Self {
+        Self {
+            c,
+            w: net.first.c_out,
+            co: net.last.c_out,
+        }
+    }
+
+    /// Whether there are kernels for it on a card.
+    fn fits(self, card: &Card) -> bool {
+        let all = [self.c, self.w, self.co];
+        let most = card.shared_memory;
+        card.capability.0 >= 8
+            && all.iter().all(|n| n % 4 == 0 && (4..=64).contains(n))
+            && [Way::Forward, Way::Back].into_iter().all(|way| {
+                let mut kernels = self.convolutions(way).into_iter();
+                kernels.all(|kernel| rows_of(kernel.plan, most).is_some())
+            })
+            && gradients_shared(self, 1) <= most
+    }
+
+    /// The convolutions one way.
+    fn convolutions(self, way: Way) -> Vec<Convolution> {
+        let Self { c, w, co } = self;
+        let kernel = |name, channels: &[usize], plan, parameters| Convolution {
+            name,
+            channels: channels.to_vec(),
+            plan,
+            parameters,
+        };
+        match way {
+            Way::Forward => vec![
+                kernel(
+                    "forward_first",
+                    &[c, w],
+                    (c, w, false),
+                    "const float* x, const float* weight, const float* bias, float* f, int n, int h, int w",
+                ),
+                kernel(
+                    "forward_middle",
+                    &[w],
+                    (w, w, false),
+                    "const float* f, const float* weight, const float* bias, float* s, int n, int h, int w",
+                ),
+                kernel(
+                    "forward_last",
+                    &[c, w, co],
+                    (w + c, co, false),
+                    "const float* s, const float* x, const float* weight, const float* bias, float* y, int n, int h, int w",
+                ),
+                kernel(
+                    "forward_last_added",
+                    &[c, w, co],
+                    (w + c, co, false),
+                    "const float* s, const float* x, const float* weight, const float* bias, const float* other, float* y, int n, int h, int w, float sign",
+                ),
+            ],
+            Way::Back => vec![
+                kernel(
+                    "backward_last",
+                    &[c, w, co],
+                    (co, w + c, true),
+                    "const float* dy, const float* weight, const float* s, const float* f, float* dm, float* dx, int n, int h, int w, float sign",
+                ),
+                kernel(
+                    "backward_middle",
+                    &[w],
+                    (w, w, true),
+                    "const float* dm, const float* weight, const float* s, const float* f, float* df, int n, int h, int w",
+                ),
+                kernel(
+                    "backward_first",
+                    &[c, w],
+                    (w, c, true),
+                    "const float* df, const float* weight, const float* dx, const float* other, float* dx_out, int n, int h, int w",
+                ),
+            ],
+        }
+    }
+}
+
+/// Appends a kernel that is a template with its parameters. Names of arguments are those of the
+/// parameters.
+fn instance(source: &mut String, name: &str, template: &[String], parameters: &str, block: usize) {
+    let arguments = parameters.split(", ").map(|parameter| {
+        let (_, name) = parameter.rsplit_once(' ').expect("a type and a name");
+        name
+    });
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    let template = template.join(", ");
+    let text = format!(
+        "extern \"C\" __global__ void __launch_bounds__({block}) {name}({parameters}) {{\n    \
+         residual::{name}<{template}>({arguments});\n}}\n"
+    );
+    source.push_str(&text);
+}
+
+const GRADIENTS: &str = "const float* x, const float* f, const float* s, const float* df, const float* dm, const float* dy, float* partials, int n, int h, int w, int blocks_first, int blocks_middle, int blocks_last";
+
+const REDUCE: &str = "const float* partials, float* dweight_first, float* dbias_first, float* dweight_middle, float* dbias_middle, float* dweight_last, float* dbias_last, int blocks_first, int blocks_middle, int blocks_last, float sign, int added";
+
+/// Bytes of shared memory and threads of the sums of partial sums.
+const REDUCE_SHARED: usize = 4096;
+const REDUCE_BLOCK: usize = 256;
+
+impl Compiled {
+    pub(crate) fn new(
+        card: &Card,
+        prelude: &str,
+        widths: Widths,
+        way: Way,
+        tf32: bool,
+    ) -> Result<Self, CudaError> {
+        let most = card.shared_memory;
+        let Widths { c, w, co } = widths;
+        let mut source = format!("{prelude}{SOURCE}");
+        let mut starts = Vec::new();
+        let precise = (!tf32).to_string();
+        let numbers = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>();
+        for wanted in widths.convolutions(way) {
+            let rows = rows_of(wanted.plan, most).expect("`Widths::fits` was asked");
+            let block = 32 * WARPS_DOWN;
+            let tile = numbers(&[rows, WARPS_DOWN, 1]);
+            let template = [numbers(&wanted.channels), vec![precise.clone()], tile].concat();
+            instance(&mut source, wanted.name, &template, wanted.parameters, block);
+            let shared = shared_of(wanted.plan, rows);
+            starts.push((wanted.name, block, shared, rows * WARPS_DOWN));
+        }
+        if way == Way::Back {
+            let buffers = [2, 1].into_iter();
+            let mut fitting = buffers.filter(|n| gradients_shared(widths, *n) <= most);
+            let buffers = fitting.next().expect("`Widths::fits` was asked");
+            let template = [
+                numbers(&[c, w, co]),
+                vec![precise],
+                numbers(&[WARPS, buffers]),
+            ];
+            let block = 32 * WARPS;
+            instance(&mut source, "weight_gradients", &template.concat(), GRADIENTS, block);
+            let shared = gradients_shared(widths, buffers);
+            starts.push(("weight_gradients", block, shared, GRADIENT_ROWS));
+            let template = numbers(&[c, w, co]);
+            instance(&mut source, "reduce_partials", &template, REDUCE, REDUCE_BLOCK);
+            starts.push(("reduce_partials", REDUCE_BLOCK, REDUCE_SHARED, 1));
+        }
+        let shared_of = |name: &str| {
+            let mut starts = starts.iter();
+            let start = starts.find(|start| start.0 == name);
+            start.map_or(0, |(_, _, shared, _)| *shared)
+        };
+        let kernels = compiled(card, &source, shared_of)?;
+        let start = |(name, block, shared, rows): &(&'static str, usize, usize, usize)| {
+            let kernel = kernels[*name];
+            let each = card.blocks_at_once(kernel.function, *block, *shared);
+            let start = Start {
+                kernel,
+                block: *block as u32,
+                shared: *shared,
+                rows: *rows,
+                at_once: each.max(1) * card.processors,
+            };
+            (*name, start)
+        };
+        Ok(Self(starts.iter().map(start).collect()))
+    }
+
+    fn start(&self, name: &str) -> Start {
+        self.0[name]
+    }
+}
+
+impl Start {
+    /// Tiles of pictures.
+    fn tiles(&self, [n, h, w]: [usize; 3]) -> usize {
+        n * h.div_ceil(self.rows) * w.div_ceil(COLUMNS)
+    }
+
+    fn note(&self, device: &Device, blocks: usize, arguments: &[Argument]) {
+        let grid = [blocks as u32, 1, 1];
+        let launch = Launch::new(self.kernel, grid, self.block, self.shared, arguments);
+        device.note(Command::Launch(launch));
+    }
+
+    /// Notes a convolution of pictures.
+    fn note_tiles(&self, device: &Device, size: [usize; 3], arguments: &[&[Argument]]) {
+        let blocks = self.tiles(size).min(self.at_once);
+        self.note(device, blocks, &arguments.concat());
+    }
+}
+
+/// A residual network with its weights on the card.
+struct Net {
+    layers: [ConvLayer; 3],
+    weights: [Arc<Memory>; 3],
+    biases: [Arc<Memory>; 3],
+    widths: Widths,
+}
+
+/// What the residual network of `x` gives; or `other` with that added, times `sign`. None where there
+/// are no kernels for it.
+pub(crate) fn residual(
+    x: &CudaTensor,
+    net: &ResidualNet,
+    other: Option<(&CudaTensor, f32)>,
+) -> Option<CudaTensor> {
+    let x = x.settled();
+    let device = x.device().clone();
+    let [n, c, h, w] = x.shape();
+    let widths = Widths::of(net, c);
+    if n * h * w == 0 || !widths.fits(device.card()) {
+        return None;
+    }
+    let session = x.session.clone();
+    let layers = [net.first, net.middle, net.last];
+    let biases = layers.iter().map(|layer| Some(session.weight(layer.bias?).clone()));
+    let biases: Vec<_> = biases.collect::<Option<_>>()?;
+    let net = Net {
+        weights: layers.map(|layer| session.weight(layer.weight).clone()),
+        biases: biases.try_into().expect("three layers"),
+        layers,
+        widths,
+    };
+    let other = other.map(|(other, sign)| (other.settled(), sign));
+    let size = [n, h, w];
+    let from = x.values().clone();
+    let [f, s, y] = net.forward(&device, &from, size, &other);
+    let sign = other.as_ref().map_or(1.0, |(_, sign)| *sign);
+    let mut nodes = vec![x.node, other.and_then(|(other, _)| other.node)];
+    let bias = |layer: &ConvLayer| layer.bias.and_then(|bias| session.node(bias));
+    let params = net.layers.iter().flat_map(|layer| [session.node(layer.weight), bias(layer)]);
+    nodes.extend(params);
+    let shape = [n, widths.co, h, w];
+    Some(x.result(&nodes.clone(), shape, y, || {
+        move |dy: Arc<Memory>, gradients: &mut Gradients| {
+            let kept = Kept { x: from, f, s, size, sign };
+            net.backward(&device, &kept, &dy, &nodes, gradients);
+            gradients.add(nodes[1], || dy);
+        }
+    }))
+}
+
+/// What the way back starts from.
+struct Kept {
+    x: Arc<Memory>,
+    f: Arc<Memory>,
+    s: Arc<Memory>,
+    size: [usize; 3],
+    sign: f32,
+}
+
+impl Net {
+    /// What the first layer gives, that and the second together, and the result.
+    fn forward(
+        &self,
+        device: &Device,
+        x: &Memory,
+        size: [usize; 3],
+        other: &Option<(CudaTensor, f32)>,
+    ) -> [Arc<Memory>; 3] {
+        let Widths { w, co, .. } = self.widths;
+        let kernels = device.residual_kernels(self.widths, Way::Forward);
+        let pixels: usize = size.iter().product();
+        let [f, s, y] = [w, w, co].map(|channels| Arc::new(device.room(pixels * channels)));
+        let sizes = size.map(Int);
+        let [first, middle, last] =
+            [0, 1, 2].map(|i| [self.weights[i].at(), self.biases[i].at()]);
+        let start = kernels.start("forward_first");
+        start.note_tiles(device, size, &[&[x.at()], &first, &[f.at()], &sizes]);
+        let start = kernels.start("forward_middle");
+        start.note_tiles(device, size, &[&[f.at()], &middle, &[s.at()], &sizes]);
+        let of = [s.at(), x.at()];
+        match other {
+            None => {
+                let start = kernels.start("forward_last");
+                start.note_tiles(device, size, &[&of, &last, &[y.at()], &sizes]);
+            }
+            Some((other, sign)) => {
+                let start = kernels.start("forward_last_added");
+                let to = [other.values().at(), y.at()];
+                let sign = [Float(*sign)];
+                start.note_tiles(device, size, &[&of, &last, &to, &sizes, &sign]);
+            }
+        }
+        [f, s, y]
+    }
+
+    /// Gradients of what went in and of the parameters; `nodes` are those of the input, of what was
+    /// added to, and of weights and biases in turn.
+    fn backward(
+        &self,
+        device: &Device,
+        kept: &Kept,
+        dy: &Memory,
+        nodes: &[Wanted],
+        gradients: &mut Gradients,
+    ) {
+        let Widths { c, w, .. } = self.widths;
+        let Kept { x, f, s, size, sign } = kept;
+        let (size, sign) = (*size, Float(*sign));
+        let kernels = device.residual_kernels(self.widths, Way::Back);
+        let pixels: usize = size.iter().product();
+        let [dm, dx, df] = [w, c, w].map(|channels| device.room(pixels * channels));
+        let sizes = size.map(Int);
+        let [first, middle, last] = self.weights.each_ref().map(|weight| weight.at());
+        let of = [dy.at(), last, s.at(), f.at(), dm.at(), dx.at()];
+        let start = kernels.start("backward_last");
+        start.note_tiles(device, size, &[&of, &sizes, &[sign]]);
+        let of = [dm.at(), middle, s.at(), f.at(), df.at()];
+        let start = kernels.start("backward_middle");
+        start.note_tiles(device, size, &[&of, &sizes]);
+        if nodes[0].is_some() {
+            // What is known of the input's gradient is added in the same pass.
+            let known = gradients.take(nodes[0]);
+            let other = known.as_ref().map_or(At(0), |known| known.at());
+            let of = [df.at(), first, dx.at(), other, dx.at()];
+            let start = kernels.start("backward_first");
+            start.note_tiles(device, size, &[&of, &sizes]);
+            gradients.add(nodes[0], || dx);
+        }
+
+        let start = kernels.start("weight_gradients");
+        let blocks = self.gradient_blocks(&start, size);
+        let partials = device.room(self.partials(blocks));
+        let of = [x, f, s].map(|memory| memory.at());
+        let to = [df.at(), dm.at(), dy.at(), partials.at()];
+        let counts = blocks.map(Int);
+        let arguments = [&of[..], &to, &sizes, &counts].concat();
+        start.note(device, blocks.iter().sum(), &arguments);
+
+        // A network that is used twice adds to the gradients that its first use on the way back
+        // gave.
+        let params = &nodes[2..];
+        let known: Option<Vec<_>> = params.iter().map(|node| gradients.take(*node)).collect();
+        let added = known.is_some();
+        let lens = self.lens();
+        let sums = known.unwrap_or_else(|| {
+            let room = |len: &usize| Arc::new(device.room(*len));
+            lens.iter().map(room).collect()
+        });
+        let to: Vec<_> = sums.iter().map(|sum| sum.at()).collect();
+        let arguments = [&[partials.at()][..], &to, &counts, &[sign, Int(added.into())]].concat();
+        let outputs: usize = lens.iter().sum();
+        let start = kernels.start("reduce_partials");
+        start.note(device, outputs.div_ceil(128), &arguments);
+        for (node, sum) in params.iter().zip(sums) {
+            gradients.add(*node, || sum);
+        }
+    }
+
+    /// Floats of weights and biases, in turn.
+    fn lens(&self) -> [usize; 6] {
+        let Widths { c, w, co } = self.widths;
+        [9 * c * w, w, 9 * w * w, w, 9 * (w + c) * co, co]
+    }
+
+    /// Blocks for the gradients of each convolution's weights: by its work, as many in all as the card
+    /// runs at the same time, each with nearly as many tiles.
+    fn gradient_blocks(&self, start: &Start, size: [usize; 3]) -> [usize; 3] {
+        let Widths { c, w, co } = self.widths;
+        let work = [(c, w), (w, w), (w + c, co)]
+            .map(|(k, n)| 3 * (3 * k).div_ceil(8) * n.div_ceil(16));
+        let tiles = start.tiles(size);
+        let all: usize = work.iter().sum();
+        work.map(|work| {
+            let blocks = (start.at_once * work / all).clamp(1, tiles);
+            tiles.div_ceil(tiles.div_ceil(blocks))
+        })
+    }
+
+    /// Floats of all blocks' partial sums.
+    fn partials(&self, [first, middle, last]: [usize; 3]) -> usize {
+        let Widths { c, w, co } = self.widths;
+        first * partial(c, w) + middle * partial(w, w) + last * partial(w + c, co)
+    }
+}
