@@ -8,7 +8,9 @@
 //
 // Only C headers without common names are included, because kernels have names of their own.
 #pragma once
+#ifndef EMULATED
 #define EMULATED 1
+#endif
 
 #include <math.h>
 #include <stddef.h>
@@ -491,6 +493,16 @@ static void run_block(unsigned threads, unsigned number) {
 
 } // namespace emulate
 
+__attribute__((destructor)) static void emulate_free_stacks() {
+    while (emulate::Fibre* fibre = emulate::free_fibres) {
+        emulate::free_fibres = fibre->next_free;
+        __builtin_free(fibre->stack);
+        __builtin_free(fibre);
+    }
+    __builtin_free(emulate::dynamic_shared);
+    emulate::dynamic_shared = nullptr;
+}
+
 // Runs `thread_main(args)` for every thread. Not for two host threads at once.
 static void emulate_launch(void (*thread_main)(void**), void** args, dim3 grid, dim3 block, size_t shared,
                            const char* name = "?") __attribute__((unused));
@@ -524,15 +536,23 @@ struct Kernel {
     const char* name;
     unsigned n_parameters;
     const size_t* sizes;
+    const bool* pointers; // which parameters are pointers
     unsigned max_threads; // __launch_bounds__, or 1024
     size_t static_shared; // of the whole module
     void (*launch)(const Kernel*, void** args, const unsigned* grid, const unsigned* block, size_t shared);
 };
 
+template <class T> struct IsPointer {
+    static constexpr bool value = false;
+};
+template <class T> struct IsPointer<T*> {
+    static constexpr bool value = true;
+};
 template <class F> struct Signature;
 template <class... P> struct Signature<void (*)(P...)> {
     static constexpr unsigned count = sizeof...(P);
     static constexpr size_t sizes[sizeof...(P) + 1] = {sizeof(P)..., 0};
+    static constexpr bool pointers[sizeof...(P) + 1] = {IsPointer<P>::value..., false};
 };
 
 template <size_t... i> struct Indices {};
@@ -563,7 +583,8 @@ template <class... P> static inline void call_kernel(void (*kernel)(P...), void*
     extern "C" __attribute__((visibility("default"))) emulate::Kernel emulate_kernel_##kernel;         \
     emulate::Kernel emulate_kernel_##kernel = {                                                        \
         #kernel, emulate::Signature<decltype(&kernel)>::count,                                         \
-        emulate::Signature<decltype(&kernel)>::sizes, bound,                                           \
+        emulate::Signature<decltype(&kernel)>::sizes, emulate::Signature<decltype(&kernel)>::pointers, \
+        bound,                                                                                         \
         size_t(emulate::__stop_emulate_shared - emulate::__start_emulate_shared), emulate_run_##kernel};
 
 // ---- the language ------------------------------------------------------------------------------
