@@ -169,7 +169,10 @@ pub(crate) fn compiled(
 
 /// Names of the kernels of a source, and how many arguments each has.
 fn signatures(source: &str) -> impl Iterator<Item = (&str, usize)> {
-    let kernels = source.split("extern \"C\" __global__ void ").skip(1);
+    let kernels = source.lines().filter_map(|line| {
+        let rest = line.trim_start();
+        rest.strip_prefix("extern \"C\" __global__ void ")
+    });
     kernels.filter_map(|rest| {
         let rest = match rest.strip_prefix("__launch_bounds__(") {
             Some(rest) => rest.split_once(") ")?.1,
@@ -188,6 +191,7 @@ mod tests {
     #[test]
     fn finds_kernels_and_their_arguments() {
         let source = r#"
+            // extern "C" __global__ void none(float* a)
             __device__ float f(float a) { return a; }
             extern "C" __global__ void one(float* a) { f(0); }
             extern "C" __global__ void __launch_bounds__(128) two(const float* a, long long n) {}"#;

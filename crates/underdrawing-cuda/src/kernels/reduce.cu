@@ -7,7 +7,7 @@
 // Sums down the columns of [rows, c]: f(index, channel, terms) gives the terms of a value. Each
 // block has 256 threads and writes its sums to partial[block][channel][term].
 template <int TERMS, class F>
-__device__ __forceinline__ void column_sums(long long rows, int c, double* partial, F f) {
+static __device__ __forceinline__ void column_sums(long long rows, int c, double* partial, F f) {
     __shared__ double sums[256];
     int columns = c < 256 ? c : 256;
     int at_once = 256 / columns;
@@ -177,7 +177,7 @@ extern "C" __global__ void batch_norm_backward(const float* x, const float* stat
 }
 
 // The sum of all threads of a block, in the first; at most 1024.
-__device__ __forceinline__ double block_sum(double v) {
+static __device__ __forceinline__ double block_sum(double v) {
     __shared__ double sums[32];
     v = warp_sum(v);
     __syncthreads();
