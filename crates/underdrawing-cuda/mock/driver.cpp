@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -147,6 +148,7 @@ struct Function {
 
 struct Module {
     void* library = nullptr;
+    std::string path;    // of the shared object whose copy is loaded
     std::mutex running;  // a kernel's host code works with globals
     std::map<std::string, std::unique_ptr<Function>> functions;
 };
@@ -178,7 +180,8 @@ static std::set<Graph*> graphs;
 static std::set<Executable*> executables;
 static thread_local Context* current;
 static thread_local const char* running = nullptr;
-static struct sigaction previous_segv, previous_bus;
+static thread_local const Module* running_module = nullptr;
+static struct sigaction previous_actions[65];
 
 static std::string setting(const char* key) {
     const char* all = getenv("MOCK_CUDA");
@@ -228,9 +231,29 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char* form
     abort();
 }
 
+// Says where a kernel was, if addr2line is there. The process is lost anyway, so nothing needs care.
+static void say_where(void* context) {
+    uintptr_t at = 0;
+#if defined(__x86_64__)
+    at = ((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    at = ((ucontext_t*)context)->uc_mcontext.pc;
+#else
+    (void)context;
+#endif
+    Dl_info info;
+    if (!at || !running_module || !dladdr((void*)at, &info)) return;
+    char command[1024];
+    snprintf(command, sizeof command, "addr2line -s -p -i -e '%s' %#zx 2>/dev/null | grep -v -e emulate.h: -e mock: >&2", running_module->path.c_str(),
+             (size_t)(at - (uintptr_t)info.dli_fbase));
+    (void)!system(command);
+}
+
 static void on_fault(int signal, siginfo_t* info, void* context) {
     uintptr_t at = (uintptr_t)info->si_addr;
     const char* who = running ? running : "host code";
+    if (running) say_where(context);
+    if (running && (signal == SIGILL || signal == SIGTRAP)) die("`%s` used a misaligned address, or met a trap", who);
     // No lock: the process is lost anyway.
     for (auto& [start, one] : allocations) {
         uintptr_t map = (uintptr_t)one.map;
@@ -244,7 +267,7 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
         if (at >= (uintptr_t)one.map && at < (uintptr_t)one.map + one.map_size)
             die("`%s` touched memory that was freed (%zu bytes)", who, one.size);
     if (running) die("`%s` touched address %p, which is no device memory", who, info->si_addr);
-    struct sigaction& previous = signal == SIGSEGV ? previous_segv : previous_bus;
+    struct sigaction& previous = previous_actions[signal];
     if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(signal, info, context);
     } else {
@@ -389,10 +412,9 @@ API CUresult mock_enqueue(CUstream stream, void (*work)(void*), void* data, void
     std::shared_ptr<void> owned(data, drop);
     std::string copy = name ? name : "?";
     return enqueue(stream, [work, owned, copy] {
-        const char* before = running;
         running = copy.c_str();
         work(owned.get());
-        running = before;
+        running = nullptr;
     });
 }
 API int mock_is_device(const void* at, size_t size) {
@@ -418,8 +440,7 @@ API CUresult cuInit(unsigned flags) {
         struct sigaction action = {};
         action.sa_sigaction = on_fault;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        sigaction(SIGSEGV, &action, &previous_segv);
-        sigaction(SIGBUS, &action, &previous_bus);
+        for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGTRAP}) sigaction(signal, &action, &previous_actions[signal]);
         initialized = true;
     }
     return CUDA_SUCCESS;
@@ -935,7 +956,8 @@ API CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     const char* end = key ? strchr(key, '\n') : nullptr;
     if (!end) return CUDA_ERROR_INVALID_PTX;
     std::unique_ptr<Module> made(new Module);
-    made->library = load_copy(std::string(key + 18, end));
+    made->path = std::string(key + 18, end);
+    made->library = load_copy(made->path);
     if (!made->library) return CUDA_ERROR_INVALID_IMAGE;
     LOCK;
     *module = made.release();
@@ -1045,10 +1067,11 @@ struct Launch {
                     (void*)(uintptr_t)at);
         }
         std::lock_guard<std::mutex> guard(function->module->running);
-        const char* before = running;
         running = kernel.name;
+        running_module = function->module;
         kernel.launch(&kernel, args.data(), grid, block, shared);
-        running = before;
+        running = nullptr;
+        running_module = nullptr;
     }
 };
 

@@ -335,6 +335,7 @@ static nvrtcResult compile(Program& program, const std::vector<std::string>& opt
     for (const std::string& one : given) key = hash(key, one);
     for (auto& [name, text] : program.headers) key = hash(hash(key, name), text);
     key = hash(hash(hash(key, compiler), contract), extra ? extra : "");
+    key = hash(key, "2");  // to be counted up with every change of how kernels are compiled
     char digits[17];
     snprintf(digits, sizeof digits, "%016llx", (unsigned long long)key);
     std::string base = folder + "/" + digits, object = base + ".so", list = base + ".kernels";
@@ -376,7 +377,9 @@ static nvrtcResult compile(Program& program, const std::vector<std::string>& opt
         }
         std::vector<std::string> arguments = {compiler,   "-O2",     "-march=native", "-std=c++17", "-fPIC",
                                               "-shared",  contract,  "-fno-math-errno", "-fno-trapping-math",
-                                              "-fno-strict-aliasing", "-fvisibility=hidden", "-w", "-x", "c++", "-include", emulate};
+                                              "-fno-strict-aliasing", "-fvisibility=hidden", "-g1",
+                                              // As a card: no access to misaligned vectors.
+                                              "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-w", "-x", "c++", "-include", emulate};
         arguments.insert(arguments.end(), given.begin(), given.end());
         for (std::string rest = extra ? extra : ""; !rest.empty();) {
             size_t space = rest.find(' ');
