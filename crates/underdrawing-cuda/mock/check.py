@@ -271,6 +271,9 @@ def errors(m):
     log = compile('extern "C" __global__ void f(float* x) {\n    x[0] = y;\n}\n', code=6)
     assert "check.cu:2" in log and "y" in log, log
     compile("#include <stdio.h>\n", code=6)
+    log = compile("__device__ uint32_t f() { return 1; }\n", code=6)
+    assert "uint32_t" in log, log
+    cuda.cuModuleUnload(compile("#ifndef EMULATED\ntypedef unsigned uint32_t;\n#endif\n__device__ uint32_t f() { return 1; }\n"))
     compile("", "--no-such-option", code=5)
     compile("", "--gpu-architecture=compute_12", code=5)
     name = c.c_char_p()
