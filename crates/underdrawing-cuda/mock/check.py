@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Checks the mock against plain loops: `check.py FOLDER` with what build.sh made there. Needs numpy."""
 
+import atexit
 import ctypes as c
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -303,6 +306,9 @@ def main():
         exec(sys.argv[2])
         return
     need(cuda.cuCtxSynchronize(), 3)
+    if "MOCK_CUDA_CACHE" not in os.environ:
+        os.environ["MOCK_CUDA_CACHE"] = cache = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, cache)
     m = start()
     kernels(m, np.random.default_rng(1))
     graphs(m)

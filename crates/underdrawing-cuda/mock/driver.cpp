@@ -787,6 +787,17 @@ API CUresult cuStreamCreate(CUstream* stream, unsigned flags) {
     return CUDA_SUCCESS;
 }
 
+API CUresult cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int) {
+    return cuStreamCreate(stream, flags);
+}
+
+API CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
+    CURRENT;
+    if (least) *least = 0;
+    if (greatest) *greatest = -5;
+    return CUDA_SUCCESS;
+}
+
 API CUresult cuStreamDestroy_v2(CUstream stream) {
     CURRENT;
     LOCK;
@@ -1110,6 +1121,34 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_
         }
         launch->run();
     });
+}
+
+struct LaunchAttribute {
+    int id;
+    int padding;
+    char value[64];
+};
+
+struct LaunchConfig {
+    unsigned grid[3], block[3], shared;
+    CUstream stream;
+    const LaunchAttribute* attributes;
+    unsigned n_attributes;
+};
+
+API CUresult cuLaunchKernelEx(const LaunchConfig* config, CUfunction function, void** params, void** extra) {
+    CURRENT;
+    NEED(config && (config->attributes || !config->n_attributes));
+    for (unsigned i = 0; i < config->n_attributes; i++)
+        switch (config->attributes[i].id) {
+        case 0:  // to be ignored
+        case 6:  // starts before the kernel in front ends; here it never does
+        case 8:  // priority
+            break;
+        default: return CUDA_ERROR_NOT_SUPPORTED;  // clusters and such, by this mock
+        }
+    const unsigned *g = config->grid, *b = config->block;
+    return cuLaunchKernel(function, g[0], g[1], g[2], b[0], b[1], b[2], config->shared, config->stream, params, extra);
 }
 
 // ---- graphs ------------------------------------------------------------------------------------
