@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """Checks the mock against plain loops: `check.py FOLDER` with what build.sh made there. Needs numpy."""
 
+import atexit
 import ctypes as c
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -124,7 +127,25 @@ extern "C" __global__ void diverging(int* x) {
         __syncthreads();
     }
 }
+// Doubles rows through two buffers, with a copy ahead.
+extern "C" __global__ void ahead(const float* x, float* y, int rows) {
+    __shared__ __align__(16) float buffer[2][128];
+    int lane = threadIdx.x;
+    copy_async16(&buffer[0][lane * 4], x + lane * 4);
+    copy_async_commit();
+    for (int row = 0; row < rows; row++) {
+        if (row + 1 < rows) copy_async16(&buffer[(row + 1) % 2][lane * 4], x + (row + 1) * 128 + lane * 4);
+        copy_async_commit();
+        copy_async_wait<WAIT>();
+        __syncthreads();
+        for (int i = lane; i < 128; i += 32) y[row * 128 + i] = 2.0f * buffer[row % 2][i];
+        __syncthreads();
+    }
+}
 extern "C" __global__ void outside(float* x, int at) { x[at] = 1.0f; }
+extern "C" __global__ void misaligned(const float* x, float* y, int at) {
+    *(float4*)y = *(const float4*)(x + at);
+}
 #ifdef NOWHERE
 extern "C" __global__ void gone(float* x) {}
 #endif
@@ -157,6 +178,15 @@ def kernels(m, rng):
     a, b, y = upload(p), upload(q), alloc(48 * 24 * 4)
     launch(function(m, "product"), (3, 3, 1), (32, 1, 1), a, b, y, c.c_int(48), c.c_int(24), c.c_int(32))
     assert np.abs(download(y, (48, 24)) - rounded[0] @ rounded[1]).max() < 1e-5
+
+    x = rng.random((5, 128), np.float32)
+    a, y = upload(x), alloc(x.nbytes)
+    launch(function(m, "ahead"), (1, 1, 1), (32, 1, 1), a, y, c.c_int(5))
+    assert (download(y, x.shape) == 2 * x).all()
+    early = compile(KERNELS, "-DSCALE=1.0f", "-DWAIT=2")
+    launch(function(early, "ahead"), (1, 1, 1), (32, 1, 1), a, y, c.c_int(5))
+    assert np.isnan(download(y, x.shape)[0]).all()
+    need(cuda.cuModuleUnload(early))
 
     y = alloc(2 * 3 * 5 * 16)
     launch(function(m, "grid"), (2, 3, 5), (7, 3, 2), y)
@@ -244,6 +274,9 @@ def errors(m):
     log = compile('extern "C" __global__ void f(float* x) {\n    x[0] = y;\n}\n', code=6)
     assert "check.cu:2" in log and "y" in log, log
     compile("#include <stdio.h>\n", code=6)
+    log = compile("__device__ uint32_t f() { return 1; }\n", code=6)
+    assert "uint32_t" in log, log
+    cuda.cuModuleUnload(compile("#ifndef EMULATED\ntypedef unsigned uint32_t;\n#endif\n__device__ uint32_t f() { return 1; }\n"))
     compile("", "--no-such-option", code=5)
     compile("", "--gpu-architecture=compute_12", code=5)
     name = c.c_char_p()
@@ -255,6 +288,8 @@ def in_child(code, env=None, expect=None):
     """What a process prints that aborts (or not), beside this script."""
     run = subprocess.run([sys.executable, __file__, folder, code], capture_output=True, text=True,
                          env={**os.environ, **(env or {})})
+    if os.environ.get("MOCK_CHECK_VERBOSE"):
+        print(run.stdout + run.stderr)
     assert expect in run.stderr + run.stdout, (code, run.stdout, run.stderr)
 
 
@@ -263,7 +298,7 @@ def start():
     context = c.c_void_p()
     need(cuda.cuDevicePrimaryCtxRetain(c.byref(context), 0))
     need(cuda.cuCtxSetCurrent(context))
-    return compile(KERNELS, "--gpu-architecture=sm_90", "-DSCALE=2.0f", "--use_fast_math", "--std=c++17")
+    return compile(KERNELS, "--gpu-architecture=sm_90", "-DSCALE=2.0f", "-DWAIT=1", "--use_fast_math", "--std=c++17")
 
 
 def main():
@@ -271,6 +306,9 @@ def main():
         exec(sys.argv[2])
         return
     need(cuda.cuCtxSynchronize(), 3)
+    if "MOCK_CUDA_CACHE" not in os.environ:
+        os.environ["MOCK_CUDA_CACHE"] = cache = tempfile.mkdtemp()
+        atexit.register(shutil.rmtree, cache)
     m = start()
     kernels(m, np.random.default_rng(1))
     graphs(m)
@@ -287,6 +325,9 @@ def main():
     in_child(outside.format("c.c_uint64(0), c.c_int(0)"), expect="`outside` touched address")
     in_child('m = start(); launch(function(m, "diverging"), (1,1,1), (32,1,1), c.c_uint64(0))',
              expect="waits in __syncthreads of line")
+    in_child('m = start(); x = alloc(100); launch(function(m, "misaligned"), (1,1,1), (1,1,1), x, x, c.c_int(4)); print("good");'
+             'sys.stdout.flush(); launch(function(m, "misaligned"), (1,1,1), (1,1,1), x, x, c.c_int(5))',
+             expect="`misaligned` used a misaligned address")
     in_child('print("code", cuda.cuInit(0))', {"MOCK_CUDA": "none"}, "code 100")
     in_child('v = c.c_int(); cuda.cuDriverGetVersion(c.byref(v)); print("version", v.value)', {"MOCK_CUDA": "old"}, "version 11040")
     in_child('start(); alloc(600); x = c.c_uint64(); print("code", cuda.cuMemAlloc_v2(c.byref(x), c.c_size_t(600)))',

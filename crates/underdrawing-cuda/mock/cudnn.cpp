@@ -684,7 +684,7 @@ static std::shared_ptr<Content> make_engine(std::shared_ptr<Content> graph, int6
     return engine;
 }
 
-// Fills descriptors that the caller created; how many there are goes to `count`.
+// Fills descriptors that the caller created. To `count` goes how many there are, be it more than requested.
 static cudnnStatus_t give_descriptors(const std::vector<std::shared_ptr<Content>>& given, DescriptorType type,
                                       int64_t requested, int64_t* count, void* elements) {
     if (!elements || requested == 0) {
@@ -700,13 +700,13 @@ static cudnnStatus_t give_descriptors(const std::vector<std::shared_ptr<Content>
                         to[i]->content->type);
     }
     for (int64_t i = 0; i < n; i++) to[i]->content = given[i];
-    if (count) *count = n;
+    if (count) *count = given.size();
     return CUDNN_STATUS_SUCCESS;
 }
 
 template <class T>
 static cudnnStatus_t give(const std::vector<T>& values, int64_t requested, int64_t* count, void* elements) {
-    if (count) *count = elements && requested ? std::min<int64_t>(requested, values.size()) : values.size();
+    if (count) *count = values.size();
     if (elements)
         for (int64_t i = 0; i < requested && i < (int64_t)values.size(); i++) ((T*)elements)[i] = values[i];
     return CUDNN_STATUS_SUCCESS;
@@ -777,7 +777,7 @@ API cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t descriptor, 
     EXPECT(value.type);
     if (type == T_DESCRIPTOR)
         return give_descriptors(value.children, value.children[0]->type, requested, count, elements);
-    if (count) *count = elements && requested ? std::min(requested, value.count) : value.count;
+    if (count) *count = value.count;
     if (elements) memcpy(elements, value.bytes.data(), std::min(requested, value.count) * size_of(type));
     return CUDNN_STATUS_SUCCESS;
 }

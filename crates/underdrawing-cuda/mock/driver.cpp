@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -147,6 +148,7 @@ struct Function {
 
 struct Module {
     void* library = nullptr;
+    std::string path;    // of the shared object whose copy is loaded
     std::mutex running;  // a kernel's host code works with globals
     std::map<std::string, std::unique_ptr<Function>> functions;
 };
@@ -178,7 +180,8 @@ static std::set<Graph*> graphs;
 static std::set<Executable*> executables;
 static thread_local Context* current;
 static thread_local const char* running = nullptr;
-static struct sigaction previous_segv, previous_bus;
+static thread_local const Module* running_module = nullptr;
+static struct sigaction previous_actions[65];
 
 static std::string setting(const char* key) {
     const char* all = getenv("MOCK_CUDA");
@@ -228,9 +231,29 @@ __attribute__((format(printf, 1, 2), noreturn)) static void die(const char* form
     abort();
 }
 
+// Says where a kernel was, if addr2line is there. The process is lost anyway, so nothing needs care.
+static void say_where(void* context) {
+    uintptr_t at = 0;
+#if defined(__x86_64__)
+    at = ((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    at = ((ucontext_t*)context)->uc_mcontext.pc;
+#else
+    (void)context;
+#endif
+    Dl_info info;
+    if (!at || !running_module || !dladdr((void*)at, &info)) return;
+    char command[1024];
+    snprintf(command, sizeof command, "addr2line -s -p -i -e '%s' %#zx 2>/dev/null | grep -v -e emulate.h: -e mock: >&2", running_module->path.c_str(),
+             (size_t)(at - (uintptr_t)info.dli_fbase));
+    (void)!system(command);
+}
+
 static void on_fault(int signal, siginfo_t* info, void* context) {
     uintptr_t at = (uintptr_t)info->si_addr;
     const char* who = running ? running : "host code";
+    if (running) say_where(context);
+    if (running && (signal == SIGILL || signal == SIGTRAP)) die("`%s` used a misaligned address, or met a trap", who);
     // No lock: the process is lost anyway.
     for (auto& [start, one] : allocations) {
         uintptr_t map = (uintptr_t)one.map;
@@ -244,7 +267,7 @@ static void on_fault(int signal, siginfo_t* info, void* context) {
         if (at >= (uintptr_t)one.map && at < (uintptr_t)one.map + one.map_size)
             die("`%s` touched memory that was freed (%zu bytes)", who, one.size);
     if (running) die("`%s` touched address %p, which is no device memory", who, info->si_addr);
-    struct sigaction& previous = signal == SIGSEGV ? previous_segv : previous_bus;
+    struct sigaction& previous = previous_actions[signal];
     if (previous.sa_flags & SA_SIGINFO) {
         previous.sa_sigaction(signal, info, context);
     } else {
@@ -274,9 +297,11 @@ static bool is_device(CUdeviceptr at, size_t size) {
 // What lies between an allocation and its pages must be as it was.
 static void check_guards(uintptr_t start, const Allocation& one) {
     auto check = [&](uintptr_t from, uintptr_t to) {
-        for (uintptr_t at = from; at < to; at++)
-            if (*(unsigned char*)at != 0xff)
-                die("somebody wrote byte %zd of an allocation of %zu bytes", (ssize_t)(at - start), one.size);
+        while (from < to && *(unsigned char*)from == 0xff) {
+            if (!memcmp((void*)from, (void*)(from + 1), to - from - 1)) return;  // all are as the first
+            from++;
+        }
+        if (from < to) die("somebody wrote byte %zd of an allocation of %zu bytes", (ssize_t)(from - start), one.size);
     };
     check((uintptr_t)one.map + page_size(), start);
     check(start + one.size, (uintptr_t)one.map + one.map_size - page_size());
@@ -389,10 +414,9 @@ API CUresult mock_enqueue(CUstream stream, void (*work)(void*), void* data, void
     std::shared_ptr<void> owned(data, drop);
     std::string copy = name ? name : "?";
     return enqueue(stream, [work, owned, copy] {
-        const char* before = running;
         running = copy.c_str();
         work(owned.get());
-        running = before;
+        running = nullptr;
     });
 }
 API int mock_is_device(const void* at, size_t size) {
@@ -418,8 +442,7 @@ API CUresult cuInit(unsigned flags) {
         struct sigaction action = {};
         action.sa_sigaction = on_fault;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-        sigaction(SIGSEGV, &action, &previous_segv);
-        sigaction(SIGBUS, &action, &previous_bus);
+        for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGTRAP}) sigaction(signal, &action, &previous_actions[signal]);
         initialized = true;
     }
     return CUDA_SUCCESS;
@@ -764,6 +787,17 @@ API CUresult cuStreamCreate(CUstream* stream, unsigned flags) {
     return CUDA_SUCCESS;
 }
 
+API CUresult cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int) {
+    return cuStreamCreate(stream, flags);
+}
+
+API CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
+    CURRENT;
+    if (least) *least = 0;
+    if (greatest) *greatest = -5;
+    return CUDA_SUCCESS;
+}
+
 API CUresult cuStreamDestroy_v2(CUstream stream) {
     CURRENT;
     LOCK;
@@ -935,7 +969,8 @@ API CUresult cuModuleLoadData(CUmodule* module, const void* image) {
     const char* end = key ? strchr(key, '\n') : nullptr;
     if (!end) return CUDA_ERROR_INVALID_PTX;
     std::unique_ptr<Module> made(new Module);
-    made->library = load_copy(std::string(key + 18, end));
+    made->path = std::string(key + 18, end);
+    made->library = load_copy(made->path);
     if (!made->library) return CUDA_ERROR_INVALID_IMAGE;
     LOCK;
     *module = made.release();
@@ -1045,10 +1080,11 @@ struct Launch {
                     (void*)(uintptr_t)at);
         }
         std::lock_guard<std::mutex> guard(function->module->running);
-        const char* before = running;
         running = kernel.name;
+        running_module = function->module;
         kernel.launch(&kernel, args.data(), grid, block, shared);
-        running = before;
+        running = nullptr;
+        running_module = nullptr;
     }
 };
 
@@ -1085,6 +1121,34 @@ API CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_
         }
         launch->run();
     });
+}
+
+struct LaunchAttribute {
+    int id;
+    int padding;
+    char value[64];
+};
+
+struct LaunchConfig {
+    unsigned grid[3], block[3], shared;
+    CUstream stream;
+    const LaunchAttribute* attributes;
+    unsigned n_attributes;
+};
+
+API CUresult cuLaunchKernelEx(const LaunchConfig* config, CUfunction function, void** params, void** extra) {
+    CURRENT;
+    NEED(config && (config->attributes || !config->n_attributes));
+    for (unsigned i = 0; i < config->n_attributes; i++)
+        switch (config->attributes[i].id) {
+        case 0:  // to be ignored
+        case 6:  // starts before the kernel in front ends; here it never does
+        case 8:  // priority
+            break;
+        default: return CUDA_ERROR_NOT_SUPPORTED;  // clusters and such, by this mock
+        }
+    const unsigned *g = config->grid, *b = config->block;
+    return cuLaunchKernel(function, g[0], g[1], g[2], b[0], b[1], b[2], config->shared, config->stream, params, extra);
 }
 
 // ---- graphs ------------------------------------------------------------------------------------

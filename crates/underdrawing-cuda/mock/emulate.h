@@ -143,6 +143,7 @@ static const uint64_t CANARY = 0x5afe57ac5afe57acull;
 static Warp warps[32];
 static Fibre* fibre_of[1024];
 static Fibre *current_fibre, *free_fibres, main_fibre;
+static uint3 thread_indices[1024];
 static unsigned current_thread, ready_warps, n_alive, n_at_barrier, barrier_line;
 static unsigned barrier_count, barrier_result;
 static bool from_the_end;
@@ -166,9 +167,7 @@ __attribute__((noinline, noreturn, cold)) static void die() {
 
 static inline void set_current(unsigned thread) {
     current_thread = thread;
-    threadIdx.x = thread % blockDim.x;
-    threadIdx.y = thread / blockDim.x % blockDim.y;
-    threadIdx.z = thread / blockDim.x / blockDim.y;
+    threadIdx = thread_indices[thread];
 }
 
 static void fibre_main();
@@ -429,7 +428,38 @@ template <class T> static inline T shuffle(unsigned mask, T value, int source, u
     return value;
 }
 
-static void finish_thread() {
+// Copies to shared memory that nobody waited for yet, per thread. They happen when they are waited for,
+// which is as late as a card may do them.
+struct Copies {
+    struct Copy {
+        void* to;
+        const void* from;
+        unsigned group;
+    };
+    Copy* list;
+    unsigned room, begin, end, group;
+
+    void add(void* to, const void* from) {
+        if (end == room) {
+            room = room ? 2 * room : 16;
+            list = (Copy*)__builtin_realloc(list, room * sizeof(Copy));
+        }
+        list[end++] = Copy{to, from, group};
+    }
+    // Does those of groups before `limit`.
+    void finish(unsigned limit) {
+        for (; begin < end && list[begin].group < limit; begin++) __builtin_memcpy(list[begin].to, list[begin].from, 16);
+        if (begin == end) begin = end = 0;
+    }
+};
+static Copies copies[1024];
+
+static bool is_shared(const void* at, size_t size);
+
+static inline void finish_thread() {
+    Copies& own = copies[current_thread];
+    if (own.end) own.finish(~0u);
+    own.group = 0;
     Warp& warp = warps[current_thread / 32];
     warp.alive &= ~(1u << current_thread % 32);
     n_alive--;
@@ -462,6 +492,12 @@ static void fibre_main() {
 extern "C" __attribute__((weak, visibility("hidden"))) unsigned char __start_emulate_shared[];
 extern "C" __attribute__((weak, visibility("hidden"))) unsigned char __stop_emulate_shared[];
 
+static bool is_shared(const void* at, size_t size) {
+    const unsigned char* byte = (const unsigned char*)at;
+    return (byte >= dynamic_shared && byte + size <= dynamic_shared + dynamic_shared_size) ||
+           (byte >= __start_emulate_shared && byte + size <= __stop_emulate_shared);
+}
+
 static void run_block(unsigned threads, unsigned number) {
     if (&__start_emulate_shared[0] != &__stop_emulate_shared[0])
         __builtin_memset(__start_emulate_shared, 0xff, __stop_emulate_shared - __start_emulate_shared);
@@ -493,12 +529,13 @@ static void run_block(unsigned threads, unsigned number) {
 
 } // namespace emulate
 
-__attribute__((destructor)) static void emulate_free_stacks() {
+__attribute__((destructor)) static void emulate_free() {
     while (emulate::Fibre* fibre = emulate::free_fibres) {
         emulate::free_fibres = fibre->next_free;
         __builtin_free(fibre->stack);
         __builtin_free(fibre);
     }
+    for (emulate::Copies& one : emulate::copies) __builtin_free(one.list);
     __builtin_free(emulate::dynamic_shared);
     emulate::dynamic_shared = nullptr;
 }
@@ -522,6 +559,8 @@ static void emulate_launch(void (*thread_main)(void**), void** args, dim3 grid, 
     arguments = args;
     gridDim = grid;
     blockDim = block;
+    for (unsigned i = 0; i < threads; i++)
+        thread_indices[i] = uint3{i % block.x, i / block.x % block.y, i / block.x / block.y};
     unsigned number = 0;
     for (blockIdx.z = 0; blockIdx.z < grid.z; blockIdx.z++)
         for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
@@ -705,12 +744,17 @@ static inline unsigned tf32(float value) {
     __builtin_memcpy(&bits, &value, 4);
     return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & 0xffffe000u;
 }
-static inline void copy_async16(void* shared, const void* global) {
-    if (((uintptr_t)shared | (uintptr_t)global) & 15) EMULATE_DIE("copy_async16 of misaligned addresses");
-    __builtin_memcpy(shared, global, 16);
+static inline void copy_async16(void* shared, const void* global, unsigned line = __builtin_LINE()) {
+    if (((uintptr_t)shared | (uintptr_t)global) & 15) EMULATE_DIE("copy_async16 of misaligned addresses in line %u", line);
+    if (!emulate::is_shared(shared, 16)) EMULATE_DIE("copy_async16 to what is no shared memory in line %u", line);
+    emulate::copies[emulate::current_thread].add(shared, global);
 }
-static inline void copy_async_commit() {}
-template <int N> static inline void copy_async_wait() {}
+static inline void copy_async_commit() { emulate::copies[emulate::current_thread].group++; }
+// Until at most N groups are on their way.
+template <int N> static inline void copy_async_wait() {
+    emulate::Copies& own = emulate::copies[emulate::current_thread];
+    if (own.group > N) own.finish(own.group - N);
+}
 
 // ---- atomics: threads of a block take turns only where they wait -----------------------------------
 

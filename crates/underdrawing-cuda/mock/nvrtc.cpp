@@ -194,6 +194,44 @@ static std::map<std::string, std::string> find_kernels(const std::string& text, 
     return kernels;
 }
 
+// Names that the host's headers bring in here, and that NVRTC does not have unless the source declares them.
+static bool only_known_names(const std::string& text, std::string& log) {
+    static const char* const types[] = {"int8_t", "int16_t", "int32_t", "int64_t", "uint8_t", "uint16_t", "uint32_t",
+                                        "uint64_t", "intptr_t", "uintptr_t"};
+    static const char* const others[] = {"INFINITY", "NAN", "M_PI", "HUGE_VALF", "FLT_MAX", "FLT_MIN", "FLT_EPSILON", "INT_MAX",
+                                         "UINT_MAX", "INT_MIN", "std"};
+    std::set<std::string> unknown(std::begin(types), std::end(types)), declared;
+    unknown.insert(std::begin(others), std::end(others));
+    bool good = true;
+    std::string statement;  // names since the last `;`, `{` or `}`
+    for (size_t at = 0; at < text.size();) {
+        if (!is_name(text[at])) {
+            if (text[at] == '"') {
+                for (at++; at < text.size() && text[at] != '"'; at++)
+                    if (text[at] == '\\') at++;
+            } else if (text[at] == ';' || text[at] == '{' || text[at] == '}') {
+                statement.clear();
+            }
+            at++;
+            continue;
+        }
+        size_t start = at;
+        while (at < text.size() && is_name(text[at])) at++;
+        std::string name = text.substr(start, at - start);
+        if (unknown.count(name) && !declared.count(name)) {
+            if (statement.find("typedef") != std::string::npos || statement.find("using") != std::string::npos)
+                declared.insert(name);
+            else {
+                log += "mock NVRTC: error: identifier \"" + name + "\" is undefined (NVRTC has no standard headers)\n";
+                declared.insert(name);
+                good = false;
+            }
+        }
+        statement += name + " ";
+    }
+    return good;
+}
+
 API const char* nvrtcGetErrorString(nvrtcResult result) {
     static const char* const names[] = {
         "NVRTC_SUCCESS", "NVRTC_ERROR_OUT_OF_MEMORY", "NVRTC_ERROR_PROGRAM_CREATION_FAILURE",
@@ -329,12 +367,12 @@ static nvrtcResult compile(Program& program, const std::vector<std::string>& opt
     given.push_back("-D__CUDA_ARCH__=" + architecture);
     given.push_back("-D__CUDACC_RTC__=1");
     given.push_back("-D__CUDACC__=1");
-    given.push_back("-DEMULATED=1");
 
     uint64_t key = hash(hash(hash(0xcbf29ce484222325ull, emulate_text), program.source), program.name);
     for (const std::string& one : given) key = hash(key, one);
     for (auto& [name, text] : program.headers) key = hash(hash(key, name), text);
     key = hash(hash(hash(key, compiler), contract), extra ? extra : "");
+    key = hash(key, "2");  // to be counted up with every change of how kernels are compiled
     char digits[17];
     snprintf(digits, sizeof digits, "%016llx", (unsigned long long)key);
     std::string base = folder + "/" + digits, object = base + ".so", list = base + ".kernels";
@@ -363,10 +401,14 @@ static nvrtcResult compile(Program& program, const std::vector<std::string>& opt
         if (!good) program.log += "mock NVRTC: cannot write " + source + "\n";
 
         // No header of the host is found, as with the true one.
-        std::vector<std::string> preprocess = {compiler, "-E", "-P", "-std=c++17", "-nostdinc", "-nostdinc++", "-x", "c++"};
-        preprocess.insert(preprocess.end(), given.begin(), given.end());
-        preprocess.insert(preprocess.end(), {source, "-o", plain});
-        good = good && run(preprocess, log, program.log);
+        auto preprocess = [&](const char* define) {
+            std::vector<std::string> arguments = {compiler, "-E", "-P", "-std=c++17", "-nostdinc", "-nostdinc++", "-x", "c++", define};
+            arguments.insert(arguments.end(), given.begin(), given.end());
+            arguments.insert(arguments.end(), {source, "-o", plain});
+            return run(arguments, log, program.log);
+        };
+        good = good && preprocess("-UEMULATED") && only_known_names(read_file(plain), program.log);
+        good = good && preprocess("-DEMULATED=1");
         std::map<std::string, std::string> kernels;
         if (good) {
             kernels = find_kernels(read_file(plain), program.log);
@@ -376,7 +418,9 @@ static nvrtcResult compile(Program& program, const std::vector<std::string>& opt
         }
         std::vector<std::string> arguments = {compiler,   "-O2",     "-march=native", "-std=c++17", "-fPIC",
                                               "-shared",  contract,  "-fno-math-errno", "-fno-trapping-math",
-                                              "-fno-strict-aliasing", "-fvisibility=hidden", "-w", "-x", "c++", "-include", emulate};
+                                              "-fno-strict-aliasing", "-fvisibility=hidden", "-g1",
+                                              // As a card: no access to misaligned vectors.
+                                              "-fsanitize=alignment", "-fsanitize-undefined-trap-on-error", "-w", "-x", "c++", "-include", emulate};
         arguments.insert(arguments.end(), given.begin(), given.end());
         for (std::string rest = extra ? extra : ""; !rest.empty();) {
             size_t space = rest.find(' ');
