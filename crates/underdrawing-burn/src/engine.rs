@@ -9,7 +9,7 @@ use underdrawing_net::{
     Tensor as _, clipping,
 };
 
-#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
 use crate::device::{self, GpuError};
 use crate::runner::BurnRunner;
 use crate::session::Session;
@@ -26,13 +26,12 @@ pub struct BurnEngine {
 pub struct BurnBuffer(Array<1>);
 
 impl BurnEngine {
-    /// On a graphics card: the first one that CUDA finds, where this was built for CUDA, otherwise
-    /// the one that wgpu takes for the fastest.
+    /// On the graphics card that wgpu takes for the fastest.
     ///
     /// # Errors
     /// Where there is no card, none with its driver, or only a driver that does a card's work on
     /// the processor.
-    #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
     pub fn gpu() -> Result<Self, GpuError> {
         device::card().map(|device| Self { device })
     }
@@ -103,7 +102,9 @@ impl Engine for BurnEngine {
 
     fn update(&self, steps: &mut [Step<'_, BurnBuffer>], longest: Option<f64>) {
         let scale = longest.map_or(1.0, |longest| {
-            let squares = steps.iter().map(|step| step.gradient.0.clone().square().sum());
+            let squares = steps
+                .iter()
+                .map(|step| step.gradient.0.clone().square().sum());
             let sum = squares.map(|sum| f64::from(read(sum)[0])).sum();
             clipping(sum, longest)
         });
@@ -140,12 +141,7 @@ fn adam(
 }
 
 /// A step of Muon.
-fn muon(
-    value: &mut BurnBuffer,
-    momentum: &mut BurnBuffer,
-    gradient: Array<1>,
-    f: MuonFactors,
-) {
+fn muon(value: &mut BurnBuffer, momentum: &mut BurnBuffer, gradient: Array<1>, f: MuonFactors) {
     let ahead = |sum: Array<1>| sum * MuonFactors::MOMENTUM + gradient.clone();
     let sum = momentum.update(ahead);
     let len = sum.dims()[0];

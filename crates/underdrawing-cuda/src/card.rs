@@ -27,6 +27,8 @@ pub(crate) struct Card {
     pub(crate) processors: usize,
     /// Most bytes of shared memory that a block can have.
     pub(crate) shared_memory: usize,
+    /// Bytes of shared memory that the blocks of a multiprocessor have together.
+    pub(crate) all_shared_memory: usize,
 }
 
 // SAFETY: a context and its queue may be used from every thread in which the context is current;
@@ -86,7 +88,10 @@ impl Card {
             }
             tried(started, "start")?;
             let mut version = 0;
-            tried(sys::cuDriverGetVersion(&raw mut version), "tell its version")?;
+            tried(
+                sys::cuDriverGetVersion(&raw mut version),
+                "tell its version",
+            )?;
             if version < OLDEST_DRIVER {
                 return Err(CudaError::TooOld {
                     library: "a driver for CUDA",
@@ -118,6 +123,8 @@ impl Card {
             let processors = attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)?;
             let shared =
                 attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
+            let all_shared =
+                attribute(Attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR)?;
             let name = CStr::from_ptr(name.as_ptr()).to_string_lossy().into_owned();
             if major < 7 {
                 let found = format!("{major}.{minor}");
@@ -138,6 +145,7 @@ impl Card {
                 capability: (major, minor),
                 processors: processors as usize,
                 shared_memory: shared as usize,
+                all_shared_memory: all_shared as usize,
             })
         }
     }
@@ -145,7 +153,10 @@ impl Card {
     /// Makes the card the one that this thread's calls are for.
     pub(crate) fn enter(&self) {
         // SAFETY: the context lives as long as the card.
-        done(unsafe { sys::cuCtxSetCurrent(self.context) }, "use its context");
+        done(
+            unsafe { sys::cuCtxSetCurrent(self.context) },
+            "use its context",
+        );
     }
 
     /// The queue, for libraries that put work into it.
@@ -192,8 +203,7 @@ impl Card {
         let bytes = len * size_of::<f32>();
         // SAFETY: the host's memory holds as many, and stays as it is until an event that is
         // recorded after this has come.
-        let result =
-            unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.address, bytes, self.stream) };
+        let result = unsafe { sys::cuMemcpyHtoDAsync_v2(to, from.address, bytes, self.stream) };
         done(result, "copy to it");
     }
 
@@ -203,16 +213,8 @@ impl Card {
         let bytes = len * size_of::<f32>();
         // SAFETY: the host's memory has room for as many; it is read after an event that is
         // recorded after this.
-        let result =
-            unsafe { sys::cuMemcpyDtoHAsync_v2(to.address, from, bytes, self.stream) };
+        let result = unsafe { sys::cuMemcpyDtoHAsync_v2(to.address, from, bytes, self.stream) };
         done(result, "copy from it");
-    }
-
-    /// Copies within the card.
-    pub(crate) fn copy(&self, from: u64, to: u64, bytes: usize) {
-        // SAFETY: addresses are those of memory that was given for as many bytes.
-        let result = unsafe { sys::cuMemcpyDtoDAsync_v2(to, from, bytes, self.stream) };
-        done(result, "copy");
     }
 
     /// Zeros.
@@ -224,34 +226,46 @@ impl Card {
         );
     }
 
-    /// Starts a kernel with its arguments, one of 8 bytes or the lower half of it each.
+    /// Starts a kernel with its arguments, one of 8 bytes or the lower half of it each. An `early`
+    /// kernel waits by itself for what comes before it, and may start while that ends.
     pub(crate) fn launch(
         &self,
         function: Function,
         grid: [u32; 3],
         block: u32,
         shared: u32,
+        early: bool,
         arguments: &[u64],
     ) {
-        let arguments = arguments.iter().map(|a| (a as *const u64).cast_mut().cast());
+        let arguments = arguments
+            .iter()
+            .map(|a| (a as *const u64).cast_mut().cast());
         let mut arguments: Vec<*mut c_void> = arguments.collect();
         let [x, y, z] = grid;
-        // SAFETY: there are as many arguments as the kernel has (`Kernels::launch` checks), and the
-        // driver copies them.
+        use sys::CUlaunchAttributeID_enum::CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION;
+        let mut attribute = sys::CUlaunchAttribute {
+            id: CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION,
+            pad: [0; 4],
+            value: sys::CUlaunchAttributeValue { pad: [0; 64] },
+        };
+        attribute.value.programmaticStreamSerializationAllowed = 1;
+        let config = sys::CUlaunchConfig {
+            gridDimX: x,
+            gridDimY: y,
+            gridDimZ: z,
+            blockDimX: block,
+            blockDimY: 1,
+            blockDimZ: 1,
+            sharedMemBytes: shared,
+            hStream: self.stream,
+            attrs: &raw mut attribute,
+            numAttrs: (early && self.capability.0 >= 9).into(),
+        };
+        // SAFETY: there are as many arguments as the kernel has (`Launch::new` checks), and the
+        // driver copies them and the attribute.
         let result = unsafe {
-            sys::cuLaunchKernel(
-                function.0,
-                x,
-                y,
-                z,
-                block,
-                1,
-                1,
-                shared,
-                self.stream,
-                arguments.as_mut_ptr(),
-                null_mut(),
-            )
+            let arguments = arguments.as_mut_ptr();
+            sys::cuLaunchKernelEx(&raw const config, function.0, arguments, null_mut())
         };
         done(result, "start a kernel");
     }
@@ -291,7 +305,10 @@ impl Card {
     pub(crate) fn mark(&self) -> Event {
         let mut event = null_mut();
         // SAFETY: the place for the event is there.
-        done(unsafe { sys::cuEventCreate(&raw mut event, 0) }, "make an event");
+        done(
+            unsafe { sys::cuEventCreate(&raw mut event, 0) },
+            "make an event",
+        );
         let event = Event(event);
         self.mark_again(&event);
         event
@@ -318,7 +335,10 @@ impl Card {
             );
             work();
             let mut graph = null_mut();
-            done(sys::cuStreamEndCapture(self.stream, &raw mut graph), "record");
+            done(
+                sys::cuStreamEndCapture(self.stream, &raw mut graph),
+                "record",
+            );
             let mut executable = null_mut();
             done(
                 sys::cuGraphInstantiateWithFlags(&raw mut executable, graph, 0),

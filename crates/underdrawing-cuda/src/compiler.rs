@@ -77,8 +77,7 @@ fn compile_for(source: &str, target: &str) -> Result<Vec<u8>, Refusal> {
         if created != sys::nvrtcResult::NVRTC_SUCCESS {
             return Err(Refusal::Source(reason(created)));
         }
-        let compiled =
-            sys::nvrtcCompileProgram(program, options.len() as c_int, options.as_ptr());
+        let compiled = sys::nvrtcCompileProgram(program, options.len() as c_int, options.as_ptr());
         let outcome = match compiled {
             sys::nvrtcResult::NVRTC_SUCCESS => image(program, target),
             sys::nvrtcResult::NVRTC_ERROR_INVALID_OPTION => Err(Refusal::UnknownTarget),

@@ -196,8 +196,7 @@ impl Convolutions {
         pack.pointers(Name::CUDNN_ATTR_VARIANT_PACK_WORKSPACE, &[workspace]);
         done(pack.finalize(), "take a convolution's tensors");
         // SAFETY: plan and pack are finished; the tensors have the sizes that the plan is for.
-        let result =
-            unsafe { sys::cudnnBackendExecute(self.handle, plan.descriptor.0, pack.0) };
+        let result = unsafe { sys::cudnnBackendExecute(self.handle, plan.descriptor.0, pack.0) };
         done(result, "convolve");
     }
 
@@ -255,7 +254,11 @@ impl Convolutions {
     /// A graph of one operation.
     fn graph(&self, shape: &Shape) -> Descriptor {
         let Shape {
-            n, c_in, c_out, side, ..
+            n,
+            c_in,
+            c_out,
+            side,
+            ..
         } = *shape;
         let x = tensor(UIDS[0], [n, c_in, shape.height, shape.width]);
         let w = tensor(UIDS[1], [c_out, c_in, side, side]);
@@ -337,10 +340,7 @@ fn tensor(uid: i64, extents: [usize; 4]) -> Descriptor {
     tensor.data_type(Name::CUDNN_ATTR_TENSOR_DATA_TYPE);
     tensor.integers(Name::CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, &[16]);
     tensor.integers(Name::CUDNN_ATTR_TENSOR_DIMENSIONS, &[n, c, h, w]);
-    tensor.integers(
-        Name::CUDNN_ATTR_TENSOR_STRIDES,
-        &[c * h * w, 1, c * w, c],
-    );
+    tensor.integers(Name::CUDNN_ATTR_TENSOR_STRIDES, &[c * h * w, 1, c * w, c]);
     done(tensor.finalize(), "describe a tensor");
     tensor
 }

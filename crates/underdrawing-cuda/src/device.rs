@@ -359,7 +359,10 @@ impl Work {
             let memory = &reading.memory;
             let mut pinned = self.staging.take(card, memory.len);
             card.copy_out(memory.address, &mut pinned, memory.len);
-            let mut outcome = reading.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut outcome = reading
+                .outcome
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *outcome = Some((pinned, card.mark()));
         }
         for (address, len) in mem::take(&mut self.returned) {

@@ -144,7 +144,8 @@ impl Engine for CudaEngine {
         }
         let gradients = gradients.into_iter().zip(weights);
         let buffer = |memory, weights: &mut CudaBuffer| Self::buffer(memory, &weights.shape);
-        let gradients = gradients.map(|(g, weights)| g.map(|memory: Arc<Memory>| buffer(memory, weights)));
+        let gradients =
+            gradients.map(|(g, weights)| g.map(|memory: Arc<Memory>| buffer(memory, weights)));
         gradients.collect()
     }
 
@@ -161,10 +162,7 @@ impl Engine for CudaEngine {
         }
         let coming = Rc::new(self.device.coming(tensor.values()));
         let waiting = coming.clone();
-        Reading::new(
-            move || waiting.is_ready(),
-            move || coming.values(),
-        )
+        Reading::new(move || waiting.is_ready(), move || coming.values())
     }
 
     fn update(&self, steps: &mut [Step<'_, CudaBuffer>], longest: Option<f64>) {

@@ -50,6 +50,7 @@ pub(crate) struct Launch {
     grid: [u32; 3],
     block: u32,
     shared: u32,
+    early: bool,
     arguments: Vec<u64>,
 }
 
@@ -67,7 +68,16 @@ impl Launch {
             grid,
             block,
             shared: shared as u32,
+            early: false,
             arguments: arguments.iter().map(|argument| argument.bits()).collect(),
+        }
+    }
+
+    /// The same of a kernel that waits by itself for what comes before it.
+    pub(crate) fn early(self) -> Self {
+        Self {
+            early: true,
+            ..self
         }
     }
 
@@ -77,6 +87,7 @@ impl Launch {
             self.grid,
             self.block,
             self.shared,
+            self.early,
             &self.arguments,
         );
     }

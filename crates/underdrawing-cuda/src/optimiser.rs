@@ -14,11 +14,7 @@ const SHARE: usize = 4096;
 const TURNING_BLOCK: u32 = 512;
 
 /// A step of all parameters.
-pub(crate) fn update(
-    device: &Device,
-    steps: &mut [Step<'_, CudaBuffer>],
-    longest: Option<f64>,
-) {
+pub(crate) fn update(device: &Device, steps: &mut [Step<'_, CudaBuffer>], longest: Option<f64>) {
     if steps.is_empty() {
         return;
     }
@@ -37,19 +33,20 @@ pub(crate) fn update(
         let arguments = [&of[..], &[partial.at()]].concat();
         device.launch("gradient_squares", grid, BLOCK, 0, &arguments);
         let scale = device.room(1);
-        let arguments = [
-            partial.at(),
-            Int(shares),
-            Float(longest as f32),
-            scale.at(),
-        ];
+        let arguments = [partial.at(), Int(shares), Float(longest as f32), scale.at()];
         device.launch("gradient_scale", [1, 1, 1], 1024, 0, &arguments);
         scale
     });
     let scale = scale.as_ref().map_or(At(0), Memory::at);
     let more = [scale, Float(MuonFactors::MOMENTUM)];
     let arguments = [&of[..], &more].concat();
-    device.launch("move_parameters", [shares as u32, 1, 1], BLOCK, 0, &arguments);
+    device.launch(
+        "move_parameters",
+        [shares as u32, 1, 1],
+        BLOCK,
+        0,
+        &arguments,
+    );
     turn(device, steps, &ahead);
 }
 
@@ -60,7 +57,10 @@ fn table(steps: &[Step<'_, CudaBuffer>], ahead: &[Option<Memory>]) -> (Vec<f32>,
     let mut shares = 0;
     for (step, ahead) in steps.iter().zip(ahead) {
         let (value, gradient) = (&step.value.memory, &step.gradient.memory);
-        assert_eq!(value.len, gradient.len, "a gradient is as long as its parameter");
+        assert_eq!(
+            value.len, gradient.len,
+            "a gradient is as long as its parameter"
+        );
         let (first, second, factors, muon) = match &step.rule {
             Rule::Adam {
                 mean,
@@ -99,7 +99,9 @@ fn table(steps: &[Step<'_, CudaBuffer>], ahead: &[Option<Memory>]) -> (Vec<f32>,
 }
 
 fn longs(words: &mut Vec<f32>, longs: &[u64]) {
-    let halves = longs.iter().flat_map(|long| [*long as u32, (*long >> 32) as u32]);
+    let halves = longs
+        .iter()
+        .flat_map(|long| [*long as u32, (*long >> 32) as u32]);
     words.extend(halves.map(f32::from_bits));
 }
 

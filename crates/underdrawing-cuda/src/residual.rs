@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use underdrawing_net::{ConvLayer, ResidualNet, Tensor};
+use underdrawing_net::{Change, ConvLayer, ResidualNet, Tensor};
 
 use crate::card::Card;
 use crate::device::{Command, Device, Memory};
@@ -12,7 +12,7 @@ use crate::error::CudaError;
 use crate::kernels::Argument::{At, Float, Int};
 use crate::kernels::{Argument, Kernel, Launch, compiled};
 use crate::tape::{Gradients, Wanted};
-use crate::tensor::CudaTensor;
+use crate::tensor::{CudaTensor, couple_backward};
 
 const SOURCE: &str = include_str!("kernels/residual.cu");
 
@@ -53,8 +53,9 @@ const COLUMNS: usize = 16;
 /// Rows of a tile of the weights' gradients.
 const GRADIENT_ROWS: usize = 8;
 
-/// Warps of a block of the weights' gradients.
+/// Warps of a block of the weights' gradients, and where each needs many registers.
 const WARPS: usize = 12;
+const FEW_WARPS: usize = 8;
 
 /// A kernel to be: its template, parameters, and what of a tile and its weights has to fit in shared
 /// memory.
@@ -95,26 +96,32 @@ fn shared_of((k, n, back): (usize, usize, bool), rows: usize) -> usize {
 /// Warps of a block of a convolution, one below the other.
 const WARPS_DOWN: usize = 4;
 
-/// Rows of a warp: as many as there is room for.
-fn rows_of(plan: (usize, usize, bool), most: usize) -> Option<usize> {
-    let few = if plan.1 <= 48 { &[4, 2][..] } else { &[2] };
-    few.iter().copied().find(|rows| shared_of(plan, *rows) <= most)
+/// Bytes of shared memory that each block takes for itself.
+const RESERVED: usize = 1024;
+
+/// Rows of a warp: four where two such blocks share a multiprocessor.
+fn rows_of(plan: (usize, usize, bool), card: &Card) -> Option<usize> {
+    let two = 2 * (shared_of(plan, 4) + RESERVED) <= card.all_shared_memory;
+    if plan.1 <= 48 && two {
+        return Some(4);
+    }
+    (shared_of(plan, 2) <= card.shared_memory).then_some(2)
 }
 
 /// Bytes of shared memory of the gradients of weights.
-fn gradients_shared(widths: Widths, buffers: usize) -> usize {
+fn gradients_shared(widths: Widths, warps: usize, buffers: usize) -> usize {
     let Widths { c, w, co } = widths;
     let one = |a: usize, b: usize, n: usize| {
         let (k, sixteens) = (3 * (a + b), n.div_ceil(16));
         let sums = |shares: usize| 12 * sixteens * k.div_ceil(8 * shares);
-        let splits = if sums(WARPS / 4) <= 72 {
+        let splits = if sums(warps / 4) <= 72 {
             4
-        } else if sums(WARPS / 2) <= 72 {
+        } else if sums(warps / 2) <= 72 {
             2
         } else {
             1
         };
-        let shares = WARPS / splits;
+        let shares = warps / splits;
         let tiles = buffers * (180 * odd_eights(a + b) + 128 * odd_eights(16 * sixteens));
         let exchange = splits / 2 * shares * 32 * (sums(shares) + 2 * sixteens);
         4 * tiles.max(exchange)
@@ -145,9 +152,9 @@ impl Widths {
             && all.iter().all(|n| n % 4 == 0 && (4..=64).contains(n))
             && [Way::Forward, Way::Back].into_iter().all(|way| {
                 let mut kernels = self.convolutions(way).into_iter();
-                kernels.all(|kernel| rows_of(kernel.plan, most).is_some())
+                kernels.all(|kernel| rows_of(kernel.plan, card).is_some())
             })
-            && gradients_shared(self, 1) <= most
+            && gradients_shared(self, FEW_WARPS, 1) <= most
     }
 
     /// The convolutions one way.
@@ -159,56 +166,42 @@ impl Widths {
             plan,
             parameters,
         };
-        match way {
+        let last = (w + c, co, false);
+        let mut kernels = match way {
             Way::Forward => vec![
-                kernel(
-                    "forward_first",
-                    &[c, w],
-                    (c, w, false),
-                    "const float* x, const float* weight, const float* bias, float* f, int n, int h, int w",
-                ),
-                kernel(
-                    "forward_middle",
-                    &[w],
-                    (w, w, false),
-                    "const float* f, const float* weight, const float* bias, float* s, int n, int h, int w",
-                ),
-                kernel(
-                    "forward_last",
-                    &[c, w, co],
-                    (w + c, co, false),
-                    "const float* s, const float* x, const float* weight, const float* bias, float* y, int n, int h, int w",
-                ),
-                kernel(
-                    "forward_last_added",
-                    &[c, w, co],
-                    (w + c, co, false),
-                    "const float* s, const float* x, const float* weight, const float* bias, const float* other, float* y, int n, int h, int w, float sign",
-                ),
+                kernel("forward_first", &[c, w], (c, w, false), FORWARD),
+                kernel("forward_middle", &[w], (w, w, false), FORWARD),
+                kernel("forward_last", &[c, w, co], last, LAST),
+                kernel("forward_last_added", &[c, w, co], last, ADDED),
             ],
             Way::Back => vec![
-                kernel(
-                    "backward_last",
-                    &[c, w, co],
-                    (co, w + c, true),
-                    "const float* dy, const float* weight, const float* s, const float* f, float* dm, float* dx, int n, int h, int w, float sign",
-                ),
-                kernel(
-                    "backward_middle",
-                    &[w],
-                    (w, w, true),
-                    "const float* dm, const float* weight, const float* s, const float* f, float* df, int n, int h, int w",
-                ),
-                kernel(
-                    "backward_first",
-                    &[c, w],
-                    (w, c, true),
-                    "const float* df, const float* weight, const float* dx, const float* other, float* dx_out, int n, int h, int w",
-                ),
+                kernel("backward_last", &[c, w, co], (co, w + c, true), BACK_LAST),
+                kernel("backward_middle", &[w], (w, w, true), BACK_MIDDLE),
+                kernel("backward_first", &[c, w], (w, c, true), BACK_FIRST),
             ],
+        };
+        if way == Way::Forward && self.couples() {
+            kernels.push(kernel("forward_last_coupled", &[c, w, co], last, COUPLED));
         }
+        kernels
+    }
+
+    /// Whether there is a kernel that couples by what the network gives: that is kept where the
+    /// input was.
+    fn couples(self) -> bool {
+        self.co.is_multiple_of(8) && odd_fours(self.co) <= odd_fours(self.c + self.w)
     }
 }
+
+// Parameters, as `kernels/residual.cu` has them.
+const FORWARD: &str =
+    "const float* x, const float* weight, const float* bias, float* y, int n, int h, int w";
+const LAST: &str = "const float* s, const float* x, const float* weight, const float* bias, float* y, int n, int h, int w";
+const ADDED: &str = "const float* s, const float* x, const float* weight, const float* bias, const float* other, float* y, int n, int h, int w, float sign";
+const COUPLED: &str = "const float* s, const float* x, const float* weight, const float* bias, const float* z, float* y, float* t, int n, int h, int w, float sign";
+const BACK_LAST: &str = "const float* dy, const float* weight, const float* s, const float* f, float* dm, float* dx, int n, int h, int w, float sign";
+const BACK_MIDDLE: &str = "const float* dm, const float* weight, const float* s, const float* f, float* df, int n, int h, int w";
+const BACK_FIRST: &str = "const float* df, const float* weight, const float* dx, const float* other, float* dx_out, int n, int h, int w";
 
 /// Appends a kernel that is a template with its parameters. Names of arguments are those of the
 /// parameters.
@@ -249,29 +242,51 @@ impl Compiled {
         let precise = (!tf32).to_string();
         let numbers = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>();
         for wanted in widths.convolutions(way) {
-            let rows = rows_of(wanted.plan, most).expect("`Widths::fits` was asked");
+            let rows = rows_of(wanted.plan, card).expect("`Widths::fits` was asked");
             let block = 32 * WARPS_DOWN;
             let tile = numbers(&[rows, WARPS_DOWN, 1]);
             let template = [numbers(&wanted.channels), vec![precise.clone()], tile].concat();
-            instance(&mut source, wanted.name, &template, wanted.parameters, block);
+            instance(
+                &mut source,
+                wanted.name,
+                &template,
+                wanted.parameters,
+                block,
+            );
             let shared = shared_of(wanted.plan, rows);
             starts.push((wanted.name, block, shared, rows * WARPS_DOWN));
         }
         if way == Way::Back {
+            let warps = match tf32 && w <= 32 {
+                true => WARPS,
+                false => FEW_WARPS,
+            };
             let buffers = [2, 1].into_iter();
-            let mut fitting = buffers.filter(|n| gradients_shared(widths, *n) <= most);
+            let mut fitting = buffers.filter(|n| gradients_shared(widths, warps, *n) <= most);
             let buffers = fitting.next().expect("`Widths::fits` was asked");
             let template = [
                 numbers(&[c, w, co]),
                 vec![precise],
-                numbers(&[WARPS, buffers]),
+                numbers(&[warps, buffers]),
             ];
-            let block = 32 * WARPS;
-            instance(&mut source, "weight_gradients", &template.concat(), GRADIENTS, block);
-            let shared = gradients_shared(widths, buffers);
+            let block = 32 * warps;
+            instance(
+                &mut source,
+                "weight_gradients",
+                &template.concat(),
+                GRADIENTS,
+                block,
+            );
+            let shared = gradients_shared(widths, warps, buffers);
             starts.push(("weight_gradients", block, shared, GRADIENT_ROWS));
             let template = numbers(&[c, w, co]);
-            instance(&mut source, "reduce_partials", &template, REDUCE, REDUCE_BLOCK);
+            instance(
+                &mut source,
+                "reduce_partials",
+                &template,
+                REDUCE,
+                REDUCE_BLOCK,
+            );
             starts.push(("reduce_partials", REDUCE_BLOCK, REDUCE_SHARED, 1));
         }
         let shared_of = |name: &str| {
@@ -309,7 +324,7 @@ impl Start {
     fn note(&self, device: &Device, blocks: usize, arguments: &[Argument]) {
         let grid = [blocks as u32, 1, 1];
         let launch = Launch::new(self.kernel, grid, self.block, self.shared, arguments);
-        device.note(Command::Launch(launch));
+        device.note(Command::Launch(launch.early()));
     }
 
     /// Notes a convolution of pictures.
@@ -321,18 +336,17 @@ impl Start {
 
 /// A residual network with its weights on the card.
 struct Net {
-    layers: [ConvLayer; 3],
     weights: [Arc<Memory>; 3],
     biases: [Arc<Memory>; 3],
     widths: Widths,
 }
 
-/// What the residual network of `x` gives; or `other` with that added, times `sign`. None where there
-/// are no kernels for it.
+/// What the residual network of `x` gives; or `other` changed by that. None where there are no
+/// kernels for it.
 pub(crate) fn residual(
     x: &CudaTensor,
     net: &ResidualNet,
-    other: Option<(&CudaTensor, f32)>,
+    other: Option<(&CudaTensor, Change)>,
 ) -> Option<CudaTensor> {
     let x = x.settled();
     let device = x.device().clone();
@@ -343,31 +357,101 @@ pub(crate) fn residual(
     }
     let session = x.session.clone();
     let layers = [net.first, net.middle, net.last];
-    let biases = layers.iter().map(|layer| Some(session.weight(layer.bias?).clone()));
+    let biases = layers
+        .iter()
+        .map(|layer| Some(session.weight(layer.bias?).clone()));
     let biases: Vec<_> = biases.collect::<Option<_>>()?;
     let net = Net {
         weights: layers.map(|layer| session.weight(layer.weight).clone()),
         biases: biases.try_into().expect("three layers"),
-        layers,
         widths,
     };
-    let other = other.map(|(other, sign)| (other.settled(), sign));
-    let size = [n, h, w];
-    let from = x.values().clone();
-    let [f, s, y] = net.forward(&device, &from, size, &other);
-    let sign = other.as_ref().map_or(1.0, |(_, sign)| *sign);
-    let mut nodes = vec![x.node, other.and_then(|(other, _)| other.node)];
+    let end = match other {
+        None => End::Nothing,
+        Some((other, change)) => {
+            let other = other.settled();
+            let sign = match change {
+                Change::Add | Change::Couple => 1.0,
+                Change::Subtract | Change::Uncouple => -1.0,
+            };
+            match change {
+                Change::Add | Change::Subtract => End::Added(other, sign),
+                _ if !widths.couples() => return None,
+                Change::Couple | Change::Uncouple => End::Coupled(other, sign),
+            }
+        }
+    };
     let bias = |layer: &ConvLayer| layer.bias.and_then(|bias| session.node(bias));
-    let params = net.layers.iter().flat_map(|layer| [session.node(layer.weight), bias(layer)]);
-    nodes.extend(params);
-    let shape = [n, widths.co, h, w];
-    Some(x.result(&nodes.clone(), shape, y, || {
+    let params = layers
+        .iter()
+        .flat_map(|layer| [session.node(layer.weight), bias(layer)]);
+    let nodes: Vec<Wanted> = [x.node, end.node()].into_iter().chain(params).collect();
+    let from = x.values().clone();
+    let size = [n, h, w];
+    let Forward { f, s, y, t } = net.forward(&device, &from, size, &end, session.tape.is_some());
+    let shape = [n, end.channels(widths.co), h, w];
+    Some(x.result(&nodes.clone(), shape, y.clone(), || {
         move |dy: Arc<Memory>, gradients: &mut Gradients| {
-            let kept = Kept { x: from, f, s, size, sign };
-            net.backward(&device, &kept, &dy, &nodes, gradients);
-            gradients.add(nodes[1], || dy);
+            let mut kept = Kept {
+                x: from,
+                f,
+                s,
+                size,
+                sign: 1.0,
+            };
+            match (&end, t) {
+                (End::Coupled(other, sign), Some(t)) => {
+                    let inverse = *sign < 0.0;
+                    let of = if inverse { &y } else { other.values() };
+                    let c = widths.co / 2;
+                    let [dx, d_update] = couple_backward(&device, [of, &t, &dy], c, c, inverse);
+                    gradients.add(nodes[1], || dx);
+                    net.backward(&device, &kept, &d_update, &nodes, gradients);
+                }
+                (End::Added(_, sign), _) => {
+                    kept.sign = *sign;
+                    net.backward(&device, &kept, &dy, &nodes, gradients);
+                    gradients.add(nodes[1], || dy);
+                }
+                _ => net.backward(&device, &kept, &dy, &nodes, gradients),
+            }
         }
     }))
+}
+
+/// What is done with what a network gives.
+enum End {
+    Nothing,
+    /// It is added to this, times a sign.
+    Added(CudaTensor, f32),
+    /// This is coupled by it; or, where the sign is negative, uncoupled.
+    Coupled(CudaTensor, f32),
+}
+
+impl End {
+    fn node(&self) -> Wanted {
+        match self {
+            Self::Nothing => None,
+            Self::Added(other, _) | Self::Coupled(other, _) => other.node,
+        }
+    }
+
+    /// Channels of the result, where the network gives `co`.
+    fn channels(&self, co: usize) -> usize {
+        match self {
+            Self::Nothing | Self::Added(..) => co,
+            Self::Coupled(..) => co / 2,
+        }
+    }
+}
+
+/// What the first layer gives, that and the second together, the result, and of a coupling that has
+/// to go back its `t`.
+struct Forward {
+    f: Arc<Memory>,
+    s: Arc<Memory>,
+    y: Arc<Memory>,
+    t: Option<Memory>,
 }
 
 /// What the way back starts from.
@@ -380,39 +464,48 @@ struct Kept {
 }
 
 impl Net {
-    /// What the first layer gives, that and the second together, and the result.
     fn forward(
         &self,
         device: &Device,
         x: &Memory,
         size: [usize; 3],
-        other: &Option<(CudaTensor, f32)>,
-    ) -> [Arc<Memory>; 3] {
+        end: &End,
+        trains: bool,
+    ) -> Forward {
         let Widths { w, co, .. } = self.widths;
         let kernels = device.residual_kernels(self.widths, Way::Forward);
         let pixels: usize = size.iter().product();
-        let [f, s, y] = [w, w, co].map(|channels| Arc::new(device.room(pixels * channels)));
+        let room = |channels: usize| Arc::new(device.room(pixels * channels));
+        let (f, s, y) = (room(w), room(w), room(end.channels(co)));
         let sizes = size.map(Int);
-        let [first, middle, last] =
-            [0, 1, 2].map(|i| [self.weights[i].at(), self.biases[i].at()]);
+        let [first, middle, last] = [0, 1, 2].map(|i| [self.weights[i].at(), self.biases[i].at()]);
         let start = kernels.start("forward_first");
         start.note_tiles(device, size, &[&[x.at()], &first, &[f.at()], &sizes]);
         let start = kernels.start("forward_middle");
         start.note_tiles(device, size, &[&[f.at()], &middle, &[s.at()], &sizes]);
         let of = [s.at(), x.at()];
-        match other {
-            None => {
+        let mut t = None;
+        match end {
+            End::Nothing => {
                 let start = kernels.start("forward_last");
                 start.note_tiles(device, size, &[&of, &last, &[y.at()], &sizes]);
             }
-            Some((other, sign)) => {
+            End::Added(other, sign) => {
                 let start = kernels.start("forward_last_added");
                 let to = [other.values().at(), y.at()];
                 let sign = [Float(*sign)];
                 start.note_tiles(device, size, &[&of, &last, &to, &sizes, &sign]);
             }
+            End::Coupled(other, sign) => {
+                t = trains.then(|| device.room(pixels * co / 2));
+                let start = kernels.start("forward_last_coupled");
+                let kept = t.as_ref().map_or(At(0), Memory::at);
+                let to = [other.values().at(), y.at(), kept];
+                let sign = [Float(*sign)];
+                start.note_tiles(device, size, &[&of, &last, &to, &sizes, &sign]);
+            }
         }
-        [f, s, y]
+        Forward { f, s, y, t }
     }
 
     /// Gradients of what went in and of the parameters; `nodes` are those of the input, of what was
@@ -426,7 +519,13 @@ impl Net {
         gradients: &mut Gradients,
     ) {
         let Widths { c, w, .. } = self.widths;
-        let Kept { x, f, s, size, sign } = kept;
+        let Kept {
+            x,
+            f,
+            s,
+            size,
+            sign,
+        } = kept;
         let (size, sign) = (*size, Float(*sign));
         let kernels = device.residual_kernels(self.widths, Way::Back);
         let pixels: usize = size.iter().product();
@@ -469,7 +568,13 @@ impl Net {
             lens.iter().map(room).collect()
         });
         let to: Vec<_> = sums.iter().map(|sum| sum.at()).collect();
-        let arguments = [&[partials.at()][..], &to, &counts, &[sign, Int(added.into())]].concat();
+        let arguments = [
+            &[partials.at()][..],
+            &to,
+            &counts,
+            &[sign, Int(added.into())],
+        ]
+        .concat();
         let outputs: usize = lens.iter().sum();
         let start = kernels.start("reduce_partials");
         start.note(device, outputs.div_ceil(128), &arguments);
@@ -488,8 +593,8 @@ impl Net {
     /// runs at the same time, each with nearly as many tiles.
     fn gradient_blocks(&self, start: &Start, size: [usize; 3]) -> [usize; 3] {
         let Widths { c, w, co } = self.widths;
-        let work = [(c, w), (w, w), (w + c, co)]
-            .map(|(k, n)| 3 * (3 * k).div_ceil(8) * n.div_ceil(16));
+        let work =
+            [(c, w), (w, w), (w + c, co)].map(|(k, n)| 3 * (3 * k).div_ceil(8) * n.div_ceil(16));
         let tiles = start.tiles(size);
         let all: usize = work.iter().sum();
         work.map(|work| {

@@ -102,11 +102,7 @@ pub(crate) struct Gradients {
 
 impl Gradients {
     /// Adds to the gradient of a node, if it is wanted.
-    pub(crate) fn add<M: Into<Arc<Memory>>>(
-        &mut self,
-        node: Wanted,
-        gradient: impl FnOnce() -> M,
-    ) {
+    pub(crate) fn add<M: Into<Arc<Memory>>>(&mut self, node: Wanted, gradient: impl FnOnce() -> M) {
         let Some(node) = node else { return };
         let gradient = gradient().into();
         let sum = match &self.of[node] {

@@ -226,9 +226,8 @@ impl CudaTensor {
                 let rows = [dy.len / c, c];
                 let (dx, partial) = match activation {
                     Activation::None => {
-                        let sums = nodes[1].map(|_| {
-                            device.column_sums("bias_backward", rows, 1, &[dy.at()], &[])
-                        });
+                        let sums = nodes[1]
+                            .map(|_| device.column_sums("bias_backward", rows, 1, &[dy.at()], &[]));
                         (dy, sums)
                     }
                     _ if nodes[1].is_none() => {
@@ -277,7 +276,11 @@ impl CudaTensor {
         let transposed = shape.wanted == Of::Input;
         let (session, device) = (&self.session, self.device().clone());
         let convolution::Shape {
-            n, c_in, c_out, side, ..
+            n,
+            c_in,
+            c_out,
+            side,
+            ..
         } = shape;
         let result = match transposed {
             true => [n, c_in, shape.height, shape.width],
@@ -321,14 +324,13 @@ impl CudaTensor {
     fn mapped(&self, name: &str, back: Back, more: &[Argument]) -> Self {
         let x = self.values().clone();
         let device = self.device().clone();
-        let y = Arc::new(device.mapped(name, &x, more));
+        let y = device.mapped(name, &x, more);
         let (node, more) = (self.node, more.to_vec());
-        self.result(&[node], self.shape, y.clone(), || {
+        self.result(&[node], self.shape, y, || {
             move |dy: Arc<Memory>, gradients: &mut Gradients| {
                 gradients.add(node, || match back {
                     Back::Same(name) => Arc::new(device.mapped(name, &dy, &more)),
                     Back::Input(name) => Arc::new(device.zipped(name, &x, &dy, &more)),
-                    Back::Output(name) => Arc::new(device.zipped(name, &y, &dy, &more)),
                     Back::Through => dy,
                 });
             }
@@ -393,10 +395,7 @@ impl CudaTensor {
         self.result(&nodes, this.shape, y.clone(), || {
             let kept = if inverse { y } else { x };
             move |dy: Arc<Memory>, gradients: &mut Gradients| {
-                let (dx, d_update) = (device.room(dy.len), device.room(2 * dy.len));
-                let memory = [&*kept, &*of, &*dy, &dx, &d_update];
-                let arguments = [&memory.map(Memory::at)[..], &sizes].concat();
-                device.each("couple_backward", dy.len, &arguments);
+                let [dx, d_update] = couple_backward(&device, [&kept, &of, &dy], 2 * c, c, inverse);
                 gradients.add(nodes[0], || dx);
                 gradients.add(nodes[1], || d_update);
             }
@@ -427,6 +426,23 @@ impl CudaTensor {
     }
 }
 
+/// Gradients of what was coupled, of `c` channels, and of the update: from what went in, or
+/// (inverse) came out, from `t`, whose pixels are `stride` values apart, and from the gradient.
+pub(crate) fn couple_backward(
+    device: &Device,
+    [kept, t, dy]: [&Memory; 3],
+    stride: usize,
+    c: usize,
+    inverse: bool,
+) -> [Memory; 2] {
+    let (dx, d_update) = (device.room(dy.len), device.room(2 * dy.len));
+    let of = [kept.at(), t.at(), Int(stride), dy.at()];
+    let to = [dx.at(), d_update.at()];
+    let sizes = [Long(dy.len), Int(c), Int(inverse.into())];
+    device.each("couple_backward", dy.len, &[&of[..], &to, &sizes].concat());
+    [dx, d_update]
+}
+
 /// What goes in, weights, and what comes out, as cuDNN names them.
 fn ordered(transposed: bool, [x, w, y]: [&Memory; 3]) -> [&Memory; 3] {
     match transposed {
@@ -443,8 +459,6 @@ enum Back {
     Same(&'static str),
     /// What went in.
     Input(&'static str),
-    /// What came out.
-    Output(&'static str),
     /// As it is.
     Through,
 }
@@ -602,7 +616,9 @@ impl Tensor for CudaTensor {
         let node = x.node;
         self.result(&[node], self.shape, y.clone(), || {
             move |dy: Arc<Memory>, gradients: &mut Gradients| {
-                gradients.add(node, || device.zipped("activation_backward", &y, &dy, &kind));
+                gradients.add(node, || {
+                    device.zipped("activation_backward", &y, &dy, &kind)
+                });
             }
         })
     }
@@ -671,7 +687,8 @@ impl Tensor for CudaTensor {
 
     fn clamped(self, low: f32, high: f32) -> Self {
         let back = Back::Input("clamp_backward");
-        self.settled().mapped("clamp", back, &[Float(low), Float(high)])
+        self.settled()
+            .mapped("clamp", back, &[Float(low), Float(high)])
     }
 
     fn haar(&self, zero: f32) -> Self {
@@ -691,14 +708,15 @@ impl Tensor for CudaTensor {
     }
 
     fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
-        let sign = match change {
-            Change::Add => 1.0,
-            Change::Subtract => -1.0,
-            Change::Couple => return self.couple(&source.residual(net)),
-            Change::Uncouple => return self.uncouple(&source.residual(net)),
-        };
-        residual(source, net, Some((&self, sign)))
-            .unwrap_or_else(|| self.sum(&residual_by_layers(source, net), sign))
+        residual(source, net, Some((&self, change))).unwrap_or_else(|| {
+            let update = residual_by_layers(source, net);
+            match change {
+                Change::Add => self.plus(&update),
+                Change::Subtract => self.minus(&update),
+                Change::Couple => self.couple(&update),
+                Change::Uncouple => self.uncouple(&update),
+            }
+        })
     }
 
     fn couple(self, update: &Self) -> Self {
@@ -722,9 +740,15 @@ impl Differentiable for CudaTensor {
         random.set_word_pos(position + len as u128);
         let block = (position / 16) as u64;
         let words = random.get_seed();
-        let words = words.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        let words = words
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|word| u32::from_le_bytes(*word));
         let halves = |v: u64| [v as u32, (v >> 32) as u32];
-        let words = words.chain(halves(random.get_stream())).chain(halves(block));
+        let words = words
+            .chain(halves(random.get_stream()))
+            .chain(halves(block));
         let words = words.chain([(position % 16) as u32]);
         let words: Vec<f32> = words.map(f32::from_bits).collect();
         let device = self.device();

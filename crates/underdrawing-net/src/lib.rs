@@ -36,18 +36,16 @@ mod tensor;
 pub use architecture::{Architecture, ArchitectureError};
 pub use cpu::{CpuEngine, CpuRunner, CpuTensor};
 pub use dense2017::{Triple2017, Triple2017Config};
-pub use engine::{
-    AdamFactors, Engine, MuonFactors, Reading, Rule, Runner, Step, clipping,
-};
+pub use engine::{AdamFactors, Engine, MuonFactors, Reading, Rule, Runner, Step, clipping};
 pub use hiding2018::{HidingNet, HidingNetConfig};
 pub use layers::{BatchNorm, ConvLayer, ConvTransposeLayer, ResidualNet};
 pub use lifting::{HEADROOM, LiftingNet, LiftingNetConfig};
 pub use networks::{Nets, Networks, n_parameters};
 pub use pair2018::{Pair2018, Pair2018Config};
 pub use param::{Param, ParamId, Role};
+pub use rand_chacha::ChaCha8Rng;
 pub use reveal2018::{RevealNet, RevealNetConfig};
 pub use rounding::{Rounder, Rounding};
 pub use shaping::NoiseShaping;
-pub use rand_chacha::ChaCha8Rng;
 pub use tensor::{Change, Differentiable, Shape, Tensor, residual_by_layers};
 pub use underdrawing_conv::{Activation, Kernel, Stretch};

@@ -233,16 +233,18 @@ extern "C" __global__ void couple(const float* x, const float* update, float* y,
     }
 }
 
-// Gradients of x and of the update; from x, or (inverse) from what came out.
-extern "C" __global__ void couple_backward(const float* x, const float* update, const float* dy, float* dx, float* d_update, long long n, int c, int inverse) {
+// Gradients of x and of the update; from x, or (inverse) from what came out, and from t, whose
+// pixels are `stride` values apart.
+extern "C" __global__ void couple_backward(const float* x, const float* t, int stride, const float* dy, float* dx, float* d_update, long long n, int c, int inverse) {
     LOOP(i, n) {
         long long pixel = quotient(i, c);
-        long long at = pixel * c + i;
-        float t = tanhf(update[at]), g = dy[i];
-        float d = g * expf(inverse ? -t : t);
+        int k = (int)(i - pixel * c);
+        float size = tanhf(t[pixel * stride + k]), g = dy[i];
+        float d = g * expf(inverse ? -size : size);
+        float* to = d_update + pixel * 2 * c + k;
         dx[i] = d;
-        d_update[at] = inverse ? g * x[i] * (t * t - 1) : d * x[i] * (1 - t * t);
-        d_update[at + c] = inverse ? -d : g;
+        to[0] = inverse ? g * x[i] * (size * size - 1) : d * x[i] * (1 - size * size);
+        to[c] = inverse ? -d : g;
     }
 }
 

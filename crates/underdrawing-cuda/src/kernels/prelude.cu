@@ -55,6 +55,12 @@ template <int PENDING> __device__ __forceinline__ void copy_async_wait() {
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
 }
 
+// The same number. What is computed from it is not kept in registers over a loop around it.
+__device__ __forceinline__ int computed_anew(int number) {
+    asm volatile("" : "+r"(number));
+    return number;
+}
+
 // Four times 8 rows of four words from shared memory. Lane `8 i + j` says where row j of the i-th
 // eight is; every lane gets, of each eight, word `lane % 4` of row `lane / 4`. That is how
 // `mma_tf32` wants its operands. (The instruction is of 16-bit matrices, Turing's; that it serves
@@ -78,7 +84,29 @@ __device__ __forceinline__ void load_rows(unsigned (&words)[2], const float *row
 
 #endif // __CUDA_ARCH__ >= 800
 
+// For kernels that are launched with CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION, on
+// compute capability 9.0 and up. Elsewhere, and without it, these do nothing.
+//
+// The next kernel's blocks may take the places that this one's leave, and do what they do before
+// `previous_kernel_done`.
+__device__ __forceinline__ void next_kernel_may_start() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+// Waits until the kernel before this one has ended and all it wrote can be read.
+__device__ __forceinline__ void previous_kernel_done() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
 #else // EMULATED
+
+inline int computed_anew(int number) { return number; }
+inline void next_kernel_may_start() {}
+inline void previous_kernel_done() {}
 
 // See above.
 inline void copy_async16_or_zeros(void *shared, const void *global, bool copied) {

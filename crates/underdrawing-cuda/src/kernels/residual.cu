@@ -3,9 +3,9 @@
 //
 //   F = leaky(conv(first, x))    S = F + leaky(conv(middle, F))    U = conv(last, [S, x])
 //
-// Implicit products of matrices on tensor cores, of TF32 or, PRECISE, of three products of TF32 that
-// are nearly FP32 (Markidis et al. 2018; Ootomo and Yokota 2022 have what it takes to be exact).
-// Compute capability 8.0 and up.
+// Implicit products of matrices on tensor cores, of TF32 or, PRECISE, of three products of TF32
+// that are nearly FP32 (Markidis et al. 2018). Compute capability 8.0 and up; before that this file
+// is empty.
 //
 // All tensors are `[n, h, w, c]`, weights `[c_out, 3, 3, c_in]`, aligned to 16 bytes. C is the
 // channels of x, W those inside, CO those of U; all are multiples of 4. h, w and n are any, as long
@@ -20,9 +20,14 @@
 //   }
 //
 // Template parameters of convolutions: channels, PRECISE, then ROWS, DOWN, ACROSS (below: T). A
-// block has 32 DOWN ACROSS threads and works on tiles of `ROWS DOWN` x 16 pixels. T is `4, 4, 1`
-// where the shared memory it takes is there and N (below) is at most 48, otherwise `2, 4, 1`;
-// anything that gives a block at most 1024 threads works.
+// block has 32 DOWN ACROSS threads and works on tiles of `ROWS DOWN` x 16 pixels; a warp, on ROWS
+// rows of one, and on a share of the channels if ACROSS is not 1. T is `4, 4, 1` where N (below) is
+// at most 48 and a multiprocessor has shared memory for two such blocks (the H100's have, at C = 12
+// and W = 32), otherwise `2, 4, 1`. Anything up to 1024 threads a block works; what is fastest was
+// not measured.
+//
+// At W = 64 and C = 12, `2, 4, 1` takes up to 210 KiB, which of today's cards only those of 227 KiB
+// have; at W = C = CO = 64 the last convolution fits none. The host asks, and does without.
 //
 //   forward_first<C, W, PRECISE, T>        x, weight, bias, F                       n, h, w
 //   forward_middle<W, PRECISE, T>          F, weight, bias, S                       n, h, w
@@ -31,6 +36,11 @@
 //   forward_last_added<C, W, CO, PRECISE, T>
 //                                          S, x, weight, bias, other, y             n, h, w, sign
 //       y = other + sign U; y may be other
+//   forward_last_coupled<C, W, CO, PRECISE, T>
+//                                          S, x, weight, bias, z, y, t             n, h, w, sign
+//       U = [t, b], CO a multiple of 8; z, y and t have CO / 2 channels
+//       sign 1: y = z exp(tanh(t)) + b; sign -1: y = (z - b) exp(-tanh(t))
+//       y may be z; t may be null
 //   backward_last<C, W, CO, PRECISE, T>    dy, weight, S, F, dM, dx                 n, h, w, sign
 //       dy: gradient of sign U; dM: of the middle convolution before its activation
 //   backward_middle<W, PRECISE, T>         dM, weight, S, F, dF                     n, h, w
@@ -59,7 +69,8 @@
 //       x, F, S, dF, dM, dy, partials      n, h, w, blocks_first, blocks_middle, blocks_last
 //     All three convolutions in one launch.
 //     grid:   (blocks_first + blocks_middle + blocks_last, 1, 1)
-//     block:  (32 WARPS, 1, 1); WARPS is 12 (or 4 or 8), BUFFERS 2 (or 1)
+//     block:  (32 WARPS, 1, 1); WARPS is 12, or 8 (or 4) where PRECISE or W > 32, for the
+//             registers; BUFFERS is 2, or 1 where shared memory is short
 //     dynamic shared memory: the largest of Gradient<A, B, N, WARPS, BUFFERS>::SHARED_BYTES with
 //     A, B, N = (C, 0, W), (W, 0, W), (W, C, CO), each 4 max(TILES, EXCHANGE) bytes:
 //       K = 3 (A + B)                      SIXTEENS = ceil(N / 16)
@@ -76,12 +87,18 @@
 //     many tiles: blocks = ceil(tiles / ceil(tiles / blocks)).
 //
 //   reduce_partials<C, W, CO>
-//       partials, dweight_first, dbias_first, dweight_middle, dbias_middle, dweight_last, dbias_last
-//       blocks_first, blocks_middle, blocks_last, sign, added
+//       partials, dweight_first, dbias_first, dweight_middle, dbias_middle, dweight_last,
+//       dbias_last      blocks_first, blocks_middle, blocks_last, sign, added
 //     Blocks and sign as above (dy is the gradient of sign U); if `added`, added to what is there.
 //     The order of summing is fixed, so that the same grid gives the same bits.
 //     grid:   (ceil((PARTIAL(W + C, CO) + PARTIAL(W, W) + PARTIAL(C, W)) / 128), 1, 1)
 //     block:  (256, 1, 1)      dynamic shared memory: 4096 bytes
+//
+// On compute capability 9.0 and up all of these may be launched with the attribute
+// CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION: they start while the kernel before them
+// ends, copy weights, and wait for it before they touch anything else. Whatever comes straight after
+// a kernel that writes weights is launched without, and so is every kernel that does not wait.
+
 #if defined(EMULATED) || __CUDA_ARCH__ >= 800
 
 namespace residual {
@@ -161,28 +178,30 @@ template <int ROWS> __device__ __forceinline__ Tile tile_at(int tile, int h, int
     return {((long long)image * h + row) * w + column, row, column};
 }
 
-// A tile of ROWS rows with BORDER pixels more on each side, of CA channels of one tensor and then
-// CB of another, zeros outside the image. STRIDE is from pixel to pixel.
-template <int CA, int CB, int ROWS, int BORDER, int STRIDE, int THREADS>
-__device__ __forceinline__ void load_pixels(float *to, const float *a, const float *b, Tile tile,
-                                            int h, int w) {
-    const int C = CA + CB;
+// Copies a tile of ROWS rows with BORDER pixels more on each side, of tensors of C channels; zeros
+// outside the image. STRIDE is from pixel to pixel in shared memory.
+template <int C, int ROWS, int BORDER, int STRIDE, int THREADS>
+__device__ __forceinline__ void load_pixels(float *to, const float *from, Tile tile, int h,
+                                            int w) {
+    // A row of pixels is one piece of memory. A warp copies it, four floats a lane.
     const int ACROSS = COLUMNS + 2 * BORDER;
-    const int FOURS = (ROWS + 2 * BORDER) * ACROSS * (C / 4);
-    a += tile.pixel * CA;
-    b += tile.pixel * CB;
-#pragma unroll 4
-    for (int i = threadIdx.x; i < FOURS; i += THREADS) {
-        const int channel = i % (C / 4) * 4;
-        const int pixel = i / (C / 4);
-        const int row = pixel / ACROSS - BORDER;
-        const int column = pixel % ACROSS - BORDER;
-        const bool inside = (unsigned)(tile.row + row) < (unsigned)h &&
-                            (unsigned)(tile.column + column) < (unsigned)w;
-        const int there = inside ? row * w + column : 0;
-        const float *from = CB == 0 || channel < CA ? a + (there * CA + channel)
-                                                    : b + (there * CB + (channel - CA));
-        copy_async16_or_zeros(to + pixel * STRIDE + channel, from, inside);
+    const int FOURS = ACROSS * (C / 4);
+    const int lane = computed_anew(threadIdx.x % 32);
+    from += (tile.pixel - BORDER) * C + 4 * lane;
+    for (int row = threadIdx.x / 32; row < ROWS + 2 * BORDER; row += THREADS / 32) {
+        const bool inside = (unsigned)(tile.row + row - BORDER) < (unsigned)h;
+        const float *const from_row = from + (row - BORDER) * w * C;
+        float *const to_row = to + row * (ACROSS * STRIDE);
+#pragma unroll
+        for (int i = 0; i < FOURS; i += 32) {
+            const int pixel = (i + lane) / (C / 4);
+            const int channel = (i + lane) % (C / 4) * 4;
+            if (i + 32 <= FOURS || i + lane < FOURS) {
+                copy_async16_or_zeros(to_row + pixel * STRIDE + channel, from_row + 4 * i,
+                                      inside && (unsigned)(tile.column + pixel - BORDER) <
+                                                    (unsigned)w);
+            }
+        }
     }
 }
 
@@ -336,12 +355,22 @@ __device__ __forceinline__ void multiply(float (&sum)[P::ROWS][P::EIGHTS][4], co
     }
 }
 
+// For `convolve`: nothing is done when a tile is.
+struct Nothing {
+    static const int FOURS = 0;
+    __device__ __forceinline__ void operator()(long long, const float *, int) const {}
+};
+
 // The convolution of CA channels of `a` and CB of `b`. Blocks take turns at tiles. `use(pixel,
-// centre, channel, x, y)` gets the values of two channels of a pixel; `centre` is where the
-// channels of the input are at that pixel, in shared memory.
-template <class P, int CA, int CB, bool PRECISE, class Use>
+// own, channel, x, y)` gets the values of two channels of a pixel; `own` is where the channels of
+// the input are at that pixel, in shared memory.
+//
+// Where `finish` has FOURS, nothing of the input is left then, and there is room for N channels of
+// the pixel instead. What `use` leaves there can be seen by `finish(pixel, own, four)`, which is
+// called for each pixel and each `four` below FOURS.
+template <class P, int CA, int CB, bool PRECISE, class Use, class Finish = Nothing>
 __device__ __forceinline__ void convolve(const float *a, const float *b, const float *weights,
-                                         int n, int h, int w, Use use) {
+                                         int n, int h, int w, Use use, Finish finish = Nothing()) {
     static_assert(CA + CB == P::C, "channels of the input");
     static_assert(CA % 4 == 0 && CB % 4 == 0 && P::N % 4 == 0, "channels come in fours");
     DYNAMIC_SHARED(float, shared);
@@ -354,18 +383,29 @@ __device__ __forceinline__ void convolve(const float *a, const float *b, const f
     const float *own_input = input + first_row * (HALO_COLUMNS * P::PIXEL);
     const float *own_weights =
         shared_weights + first_channel * (P::BACK ? 1 : P::WEIGHT_ROW);
+    const int FOURS = Finish::FOURS;
+    const int LEFT = odd_fours(P::N); // from pixel to pixel of what is left for `finish`
+    static_assert(FOURS == 0 || P::TILE_ROWS * COLUMNS * LEFT <= P::INPUT, "no room");
 
+    next_kernel_may_start();
     load_weights<P>(shared_weights, weights);
+    previous_kernel_done();
     const int tiles = n_tiles<P::TILE_ROWS>(n, h, w);
     for (int i = blockIdx.x; i < tiles; i += gridDim.x) {
         const Tile tile = tile_at<P::TILE_ROWS>(i, h, w);
-        load_pixels<CA, CB, P::TILE_ROWS, 1, P::PIXEL, P::THREADS>(input, a, b, tile, h, w);
+        load_pixels<CA, P::TILE_ROWS, 1, P::PIXEL, P::THREADS>(input, a, tile, h, w);
+        if constexpr (CB > 0) {
+            load_pixels<CB, P::TILE_ROWS, 1, P::PIXEL, P::THREADS>(input + CA, b, tile, h, w);
+        }
         copy_async_commit();
         copy_async_wait<0>();
         __syncthreads();
 
         float sum[P::ROWS][P::EIGHTS][4] = {};
         multiply<P, PRECISE>(sum, own_input, own_weights);
+        if (FOURS > 0) {
+            __syncthreads();
+        }
 #pragma unroll
         for (int row = 0; row < P::ROWS; row++) {
 #pragma unroll
@@ -374,12 +414,13 @@ __device__ __forceinline__ void convolve(const float *a, const float *b, const f
                 const int x = lane / 4 + 8 * half;
                 if (tile.row + y < h && tile.column + x < w) {
                     const long long pixel = tile.pixel + (y * w + x);
-                    const float *centre = input + ((y + 1) * HALO_COLUMNS + x + 1) * P::PIXEL;
+                    float *own = input + (FOURS > 0 ? (y * COLUMNS + x) * LEFT
+                                                    : ((y + 1) * HALO_COLUMNS + x + 1) * P::PIXEL);
 #pragma unroll
                     for (int j = 0; j < P::EIGHTS; j++) {
                         const int channel = first_channel + 8 * j + lane % 4 * 2;
                         if (channel < P::N) {
-                            use(pixel, centre, channel, sum[row][j][2 * half],
+                            use(pixel, own, channel, sum[row][j][2 * half],
                                 sum[row][j][2 * half + 1]);
                         }
                     }
@@ -387,6 +428,16 @@ __device__ __forceinline__ void convolve(const float *a, const float *b, const f
             }
         }
         __syncthreads();
+        if constexpr (FOURS > 0) {
+            for (int j = threadIdx.x; j < P::TILE_ROWS * COLUMNS * FOURS; j += P::THREADS) {
+                const int y = j / FOURS / COLUMNS;
+                const int x = j / FOURS % COLUMNS;
+                if (tile.row + y < h && tile.column + x < w) {
+                    finish(tile.pixel + (y * w + x), input + j / FOURS * LEFT, j % FOURS);
+                }
+            }
+            __syncthreads();
+        }
     }
     copy_async_wait<0>(); // of a block that had no tile
 }
@@ -398,7 +449,7 @@ __device__ __forceinline__ void forward_first(const float *x, const float *weigh
     using P = Plan<C, W, false, ROWS, DOWN, ACROSS>;
     convolve<P, C, 0, PRECISE>(
         x, x, weight, n, h, w,
-        [=](long long pixel, const float *, int channel, float s, float t) {
+        [=](long long pixel, float *, int channel, float s, float t) {
             const float2 more = load2(bias + channel);
             store2(f + pixel * W + channel, leaky(s + more.x), leaky(t + more.y));
         });
@@ -412,9 +463,9 @@ __device__ __forceinline__ void forward_middle(const float *f, const float *weig
     using P = Plan<W, W, false, ROWS, DOWN, ACROSS>;
     convolve<P, W, 0, PRECISE>(
         f, f, weight, n, h, w,
-        [=](long long pixel, const float *centre, int channel, float s, float t) {
+        [=](long long pixel, float *own_input, int channel, float s, float t) {
             const float2 more = load2(bias + channel);
-            const float2 own = load2(centre + channel);
+            const float2 own = load2(own_input + channel);
             store2(s_out + pixel * W + channel, own.x + leaky(s + more.x),
                    own.y + leaky(t + more.y));
         });
@@ -428,7 +479,7 @@ __device__ __forceinline__ void forward_last(const float *s_in, const float *x,
     using P = Plan<W + C, CO, false, ROWS, DOWN, ACROSS>;
     convolve<P, W, C, PRECISE>(
         s_in, x, weight, n, h, w,
-        [=](long long pixel, const float *, int channel, float s, float t) {
+        [=](long long pixel, float *, int channel, float s, float t) {
             const float2 more = load2(bias + channel);
             store2(y + pixel * CO + channel, s + more.x, t + more.y);
         });
@@ -444,12 +495,55 @@ __device__ __forceinline__ void forward_last_added(const float *s_in, const floa
     const float factor = (float)sign;
     convolve<P, W, C, PRECISE>(
         s_in, x, weight, n, h, w,
-        [=](long long pixel, const float *, int channel, float s, float t) {
+        [=](long long pixel, float *, int channel, float s, float t) {
             const float2 more = load2(bias + channel);
             const float2 before = load2(other + pixel * CO + channel);
             store2(y + pixel * CO + channel, before.x + factor * (s + more.x),
                    before.y + factor * (t + more.y));
         });
+}
+
+// What `forward_last_coupled` does with four channels of U.
+template <int HALF> struct Couple {
+    static const int FOURS = HALF / 4;
+    const float *z;
+    float *y, *t;
+    bool back;
+
+    __device__ __forceinline__ float changed(float z, float t, float b) const {
+        return back ? (z - b) * expf(-tanhf(t)) : z * expf(tanhf(t)) + b;
+    }
+
+    __device__ __forceinline__ void operator()(long long pixel, const float *u, int four) const {
+        const long long at = pixel * HALF + 4 * four;
+        const float4 before = *(const float4 *)(z + at);
+        const float4 own_t = *(const float4 *)(u + 4 * four);
+        const float4 own_b = *(const float4 *)(u + HALF + 4 * four);
+        if (t) {
+            *(float4 *)(t + at) = own_t;
+        }
+        *(float4 *)(y + at) = make_float4(
+            changed(before.x, own_t.x, own_b.x), changed(before.y, own_t.y, own_b.y),
+            changed(before.z, own_t.z, own_b.z), changed(before.w, own_t.w, own_b.w));
+    }
+};
+
+// With U = [t, b]: y = z exp(tanh(t)) + b or, where sign is negative, (z - b) exp(-tanh(t)). Unless
+// it is null, t is written, which the way back needs.
+template <int C, int W, int CO, bool PRECISE, int ROWS, int DOWN, int ACROSS>
+__device__ __forceinline__ void forward_last_coupled(const float *s_in, const float *x,
+                                                     const float *weight, const float *bias,
+                                                     const float *z, float *y, float *t_out, int n,
+                                                     int h, int w, int sign) {
+    static_assert(CO % 8 == 0, "four channels of t have four of b");
+    using P = Plan<W + C, CO, false, ROWS, DOWN, ACROSS>;
+    convolve<P, W, C, PRECISE>(
+        s_in, x, weight, n, h, w,
+        [=](long long, float *own, int channel, float s, float t) {
+            const float2 more = load2(bias + channel);
+            store2(own + channel, s + more.x, t + more.y);
+        },
+        Couple<CO / 2>{z, y, t_out, sign < 0});
 }
 
 // From dy, the gradient of `sign * U`: that of the middle convolution before its activation, and
@@ -465,7 +559,7 @@ __device__ __forceinline__ void backward_last(const float *dy, const float *weig
     const float factor = (float)sign;
     convolve<P, CO, 0, PRECISE>(
         dy, dy, weight, n, h, w,
-        [=](long long pixel, const float *, int channel, float s, float t) {
+        [=](long long pixel, float *, int channel, float s, float t) {
             if (channel < W) {
                 const float2 after = load2(s_in + pixel * W + channel);
                 const float2 before = load2(f + pixel * W + channel);
@@ -488,10 +582,10 @@ __device__ __forceinline__ void backward_middle(const float *d_middle, const flo
     using P = Plan<W, W, true, ROWS, DOWN, ACROSS>;
     convolve<P, W, 0, PRECISE>(
         d_middle, d_middle, weight, n, h, w,
-        [=](long long pixel, const float *centre, int channel, float s, float t) {
+        [=](long long pixel, float *own_input, int channel, float s, float t) {
             const float2 after = load2(s_in + pixel * W + channel);
             const float2 before = load2(f + pixel * W + channel);
-            const float2 own = load2(centre + channel);
+            const float2 own = load2(own_input + channel);
             s += after.x >= before.x ? own.x : own.x * (1.0f / SLOPE);
             t += after.y >= before.y ? own.y : own.y * (1.0f / SLOPE);
             store2(d_first + pixel * W + channel, before.x >= 0.0f ? s : SLOPE * s,
@@ -508,7 +602,7 @@ __device__ __forceinline__ void backward_first(const float *d_first, const float
     using P = Plan<W, C, true, ROWS, DOWN, ACROSS>;
     convolve<P, W, 0, PRECISE>(
         d_first, d_first, weight, n, h, w,
-        [=](long long pixel, const float *, int channel, float s, float t) {
+        [=](long long pixel, float *, int channel, float s, float t) {
             const long long at = pixel * C + channel;
             const float2 more = load2(straight + at);
             s += more.x;
@@ -568,15 +662,31 @@ template <int CA_, int CB_, int N_, int WARPS, int BUFFERS_> struct Gradient {
     static const int PARTIAL = 9 * C * N + N;
 };
 
-// What one tile brings. `x` and `y` are where this warp's pixels begin, of x with its border.
+// What one tile brings, of whose input, with its border, and gradient `x` and `y` are where they
+// begin.
 template <class G, bool PRECISE>
-__device__ __forceinline__ void add_tile(float (&sum)[G::PRODUCTS][4], float (&bias)[G::SIXTEENS][2], const float *x,
-                                         const float *y, const int (&offsets)[G::EIGHTS]) {
-    const int lane = threadIdx.x % 32;
+__device__ __forceinline__ void add_tile(float (&sum)[G::PRODUCTS][4],
+                                         float (&bias)[G::SIXTEENS][2], const float *x,
+                                         const float *y) {
+    const int thread = computed_anew(threadIdx.x);
+    const int lane = thread % 32;
+    const int share = thread / 32 % G::SHARES;
+    const int split = thread / 32 / G::SHARES;
+    const int first_row = split / 2 * G::ROWS;
+    const int first_column = lane % 4 + (G::SPLITS == 1 ? 0 : split % 2 * 8);
+    x += (first_row * HALO_COLUMNS + first_column) * G::X_PIXEL;
+    y += (first_row * COLUMNS + first_column) * G::Y_PIXEL + lane / 4;
+    // From a pixel to what this lane's column of the product is for.
+    int offsets[G::EIGHTS];
+#pragma unroll
+    for (int i = 0; i < G::EIGHTS; i++) {
+        const int k = (share * G::EIGHTS + i) * 8 + lane / 4;
+        offsets[i] = k < G::K ? k / G::C * G::X_PIXEL + k % G::C : 0;
+    }
 #pragma unroll 1
     for (int half = 0; half < G::HALVES; half++) {
-        const float *const own_x = x + (8 * half + lane % 4) * G::X_PIXEL;
-        const float *const own_y = y + (8 * half + lane % 4) * G::Y_PIXEL + lane / 4;
+        const float *const own_x = x + 8 * half * G::X_PIXEL;
+        const float *const own_y = y + 8 * half * G::Y_PIXEL;
         // Of the newest three rows.
         unsigned a[3][G::SIXTEENS][4];
 #pragma unroll
@@ -640,25 +750,18 @@ __device__ __forceinline__ void learn(const float *x_a, const float *x_b, const 
     const int lane = threadIdx.x % 32;
     const int share = threadIdx.x / 32 % G::SHARES;
     const int split = threadIdx.x / 32 / G::SHARES;
-    const int column = G::SPLITS == 1 ? 0 : split % 2 * 8;
-    const int row = split / 2 * G::ROWS;
-
-    int offsets[G::EIGHTS];
-#pragma unroll
-    for (int i = 0; i < G::EIGHTS; i++) {
-        const int k = (share * G::EIGHTS + i) * 8 + lane / 4;
-        offsets[i] = k < G::K ? k / G::C * G::X_PIXEL + k % G::C : 0;
-    }
     float sum[G::PRODUCTS][4] = {};
     float bias[G::SIXTEENS][2] = {};
 
     const auto load = [&](int i, int buffer) {
         const Tile tile = tile_at<G::TILE_ROWS>(i, h, w);
         float *const x = shared + buffer * (G::X_TILE + G::Y_TILE);
-        load_pixels<G::CA, G::CB, G::TILE_ROWS, 1, G::X_PIXEL, G::THREADS>(x, x_a, x_b, tile, h,
-                                                                           w);
-        load_pixels<G::N, 0, G::TILE_ROWS, 0, G::Y_PIXEL, G::THREADS>(x + G::X_TILE, dy, dy, tile,
-                                                                      h, w);
+        load_pixels<G::CA, G::TILE_ROWS, 1, G::X_PIXEL, G::THREADS>(x, x_a, tile, h, w);
+        if constexpr (G::CB > 0) {
+            load_pixels<G::CB, G::TILE_ROWS, 1, G::X_PIXEL, G::THREADS>(x + G::CA, x_b, tile, h,
+                                                                        w);
+        }
+        load_pixels<G::N, G::TILE_ROWS, 0, G::Y_PIXEL, G::THREADS>(x + G::X_TILE, dy, tile, h, w);
         copy_async_commit();
     };
     const int tiles = n_tiles<G::TILE_ROWS>(n, h, w);
@@ -678,9 +781,7 @@ __device__ __forceinline__ void learn(const float *x_a, const float *x_b, const 
         }
         __syncthreads();
         const float *x = shared + buffer * (G::X_TILE + G::Y_TILE);
-        const float *y = x + G::X_TILE;
-        add_tile<G, PRECISE>(sum, bias, x + (row * HALO_COLUMNS + column) * G::X_PIXEL,
-                             y + (row * COLUMNS + column) * G::Y_PIXEL, offsets);
+        add_tile<G, PRECISE>(sum, bias, x, x + G::X_TILE);
         __syncthreads();
         buffer = G::BUFFERS == 2 ? 1 - buffer : 0;
     }
@@ -759,6 +860,8 @@ __device__ __forceinline__ void weight_gradients(const float *x, const float *f,
                                                  const float *dy, float *partials, int n, int h,
                                                  int w, int blocks_first, int blocks_middle,
                                                  int blocks_last) {
+    next_kernel_may_start();
+    previous_kernel_done();
     using First = Gradient<C, 0, W, WARPS, BUFFERS>;
     using Middle = Gradient<W, 0, W, WARPS, BUFFERS>;
     using Last = Gradient<W, C, CO, WARPS, BUFFERS>;
@@ -791,6 +894,8 @@ __device__ __forceinline__ void
 reduce_partials(const float *partials, float *weight_first, float *bias_first,
                 float *weight_middle, float *bias_middle, float *weight_last, float *bias_last,
                 int blocks_first, int blocks_middle, int blocks_last, int sign, int added) {
+    next_kernel_may_start();
+    previous_kernel_done();
     const int LAST = 9 * (W + C) * CO, MIDDLE = 9 * W * W, FIRST = 9 * C * W;
     DYNAMIC_SHARED(float4, parts);
     const int column = threadIdx.x % 32;

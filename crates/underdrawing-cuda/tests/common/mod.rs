@@ -25,7 +25,11 @@ fn open(tf32: bool) -> CudaEngine {
         !card
     });
     let engine = CudaEngine::open(options).unwrap_or_else(|err: CudaError| panic!("{err}"));
-    println!("on {}{}", engine.card(), if *mocked { ", mocked" } else { "" });
+    println!(
+        "on {}{}",
+        engine.card(),
+        if *mocked { ", mocked" } else { "" }
+    );
     engine
 }
 

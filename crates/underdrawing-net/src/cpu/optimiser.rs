@@ -85,7 +85,8 @@ impl Engine for CpuEngine {
                     adam(value, moments, step.gradient, scale as f32, *factors);
                 }
                 Rule::Muon { momentum, factors } => {
-                    let ahead = look_ahead(owned(momentum), step.gradient, scale as f32, &self.pool);
+                    let ahead =
+                        look_ahead(owned(momentum), step.gradient, scale as f32, &self.pool);
                     muon(value, &ahead, *factors, &self.pool);
                 }
             }
