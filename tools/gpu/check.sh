@@ -4,8 +4,8 @@
 #     check.sh FOLDER OUT STAGE...
 #
 # FOLDER is what `pack.sh` collected, with `train` and `val` of `pack_pictures.py` for the last
-# stage; logs and a table go to OUT. Stages: tests, ours, torch, train. Without any, all of them, in
-# under nine minutes.
+# stage; logs and a table go to OUT. Stages: tests, ours, torch, kernels, train. Without any, all of
+# them but `kernels`, in under nine minutes.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$1 out=$2
@@ -58,6 +58,14 @@ for stage in "$@"; do
             --precision tf32 fp32 --mode eager compile'
         LINES_SHOWN=4 step torch-infer 100 bash -c 'bench infer-lifting --width 4000 --height 3000 \
             --precision tf32 --mode eager compile'
+        ;;
+    kernels)
+        # The time of each kernel of a training step.
+        for case in train-lifting:24:96:muon train-2018:16:256; do
+            LINES_SHOWN=2 step "kernels-${case%%:*}" 100 ncu --metrics gpu__time_duration.sum \
+                --clock-control none --csv "$folder/bin/card_bench" tf32 warm-up=1 steps=0 "$case"
+        done
+        python3 "$here/kernels.py" "$out"/kernels-*.log
         ;;
     train)
         step train 240 "$folder/bin/underdrawing" train --preset 2018 --device gpu --tf32 \

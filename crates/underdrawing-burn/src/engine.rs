@@ -74,11 +74,11 @@ impl Engine for BurnEngine {
         params: &[Param],
         weights: &[BurnBuffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> BurnTensor {
         let weights = weights.iter().map(|buffer| buffer.0.clone()).collect();
         let session = Rc::new(Session::training(&self.device, params, weights));
-        BurnTensor::new(&session, shape, values)
+        BurnTensor::new(&session, shape, values.to_vec())
     }
 
     fn finish(&self, loss: BurnTensor, weights: &mut [BurnBuffer]) -> Vec<Option<BurnBuffer>> {

@@ -27,4 +27,6 @@ fn engine() -> BurnEngine {
     }
 }
 
-agreement::tests!(engine(), agreement::SINGLE);
+// Single precision errs by 6e-8; through a dozen layers, each of sums of a hundred terms, and for
+// gradients back again, errors grow to a hundred times that.
+agreement::tests!(engine(), 2e-5);

@@ -1,6 +1,7 @@
 //! Times a card: `card_bench CASE...`, each `train-2018:PAIRS:SIZE`,
 //! `train-lifting:PAIRS:SIZE:adam|muon`, `infer-lifting:WIDTH:HEIGHT` or `infer-2018:SIDE`, after
-//! `fp32` or `tf32`; `seconds=S` and `steps=N` say how long each is repeated.
+//! `fp32` or `tf32`; `seconds=S` and `steps=N` say how long each is repeated, `warm-up=N` how many
+//! steps come before.
 //!
 //! One line of JSON for each, as `tools/gpu/table.py` reads them. Batches come from the host's
 //! memory, losses and pictures are back there when a time is taken.
@@ -23,6 +24,7 @@ fn main() -> Result<()> {
         tf32: false,
         seconds: 3.0,
         most: usize::MAX,
+        warm_up: 5,
     };
     for word in std::env::args().skip(1) {
         bench.take(&word)?;
@@ -35,12 +37,17 @@ struct Bench {
     tf32: bool,
     seconds: f64,
     most: usize,
+    warm_up: usize,
 }
 
 impl Bench {
     fn take(&mut self, word: &str) -> Result<()> {
         if let Some(seconds) = word.strip_prefix("seconds=") {
             self.seconds = seconds.parse()?;
+            return Ok(());
+        }
+        if let Some(steps) = word.strip_prefix("warm-up=") {
+            self.warm_up = steps.parse()?;
             return Ok(());
         }
         if let Some(most) = word.strip_prefix("steps=") {
@@ -116,7 +123,7 @@ impl Bench {
             step += 1;
             learner.step(batch, step, rates)
         };
-        for _ in 0..5 {
+        for _ in 0..self.warm_up {
             let errors = warm_up().values();
             first.get_or_insert(errors);
         }
@@ -199,8 +206,8 @@ impl Bench {
             "case": case,
             "precision": if self.tf32 { "tf32" } else { "fp32" },
             "card": self.engine()?.card(),
-            "median_ms": sorted[sorted.len() / 2],
-            "minimum_ms": sorted[0],
+            "median_ms": sorted.get(sorted.len() / 2),
+            "minimum_ms": sorted.first(),
             "steps": times.len(),
             "warm_up_s": ready.as_secs_f64(),
         }))

@@ -303,10 +303,11 @@ impl Card {
 
     /// A point that is passed when all is done that was asked for so far.
     pub(crate) fn mark(&self) -> Event {
+        const WITHOUT_TIME: u32 = 2;
         let mut event = null_mut();
         // SAFETY: the place for the event is there.
         done(
-            unsafe { sys::cuEventCreate(&raw mut event, 0) },
+            unsafe { sys::cuEventCreate(&raw mut event, WITHOUT_TIME) },
             "make an event",
         );
         let event = Event(event);

@@ -7,6 +7,14 @@ use cudarc::nvrtc::sys;
 
 use crate::error::CudaError;
 
+/// The compiler's version.
+pub(crate) fn version() -> String {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: the places for the numbers are there.
+    let _ = unsafe { sys::nvrtcVersion(&raw mut major, &raw mut minor) };
+    format!("{major}.{minor}")
+}
+
 /// Compiles CUDA C++ for a compute capability; what comes out is for `Card::load`.
 ///
 /// A compiler that is older than the card gets it compiled for the newest card that it knows, for
@@ -59,6 +67,8 @@ fn compile_for(source: &str, target: &str) -> Result<Vec<u8>, Refusal> {
     let options = [
         format!("--gpu-architecture={target}"),
         "--std=c++17".to_owned(),
+        // What is not said to be for the card is for it all the same: functions without a name.
+        "-default-device".to_owned(),
     ]
     .map(|option| text(&option));
     let options = options.each_ref().map(|option| option.as_ptr());

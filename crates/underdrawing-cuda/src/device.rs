@@ -25,10 +25,10 @@ const CHUNK: u64 = 64 << 20;
 const RECORDED: usize = 8;
 
 /// Floats that a thread copies at a time.
-const COPIED: usize = 1 << 18;
+const COPIED: usize = 1 << 16;
 
-/// Floats that go to the card in one piece.
-const PIECE: usize = 4 << 20;
+/// Floats that go to the card in one piece: the host fills the next one meanwhile.
+const PIECE: usize = 1 << 19;
 
 /// A card, its kernels and its memory. Clones share it.
 #[derive(Clone, Debug)]
@@ -129,18 +129,22 @@ impl Device {
         &self.0.card
     }
 
+    /// The card, for calls of this thread.
+    fn entered(&self) -> &Card {
+        self.0.card.enter();
+        &self.0.card
+    }
+
     pub(crate) fn kernels(&self) -> &Kernels {
         &self.0.kernels
     }
 
     /// The kernels of residual networks.
     pub(crate) fn residual_kernels(&self, widths: Widths, way: Way) -> Arc<Compiled> {
-        self.0.card.enter();
         self.0.kernels.residual(&self.0.card, widths, way)
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {
-        self.0.card.enter();
         self.0.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,7 +202,7 @@ impl Device {
     fn prepare(&self, shape: Shape) -> usize {
         // The memory that ways are tried on may be one that noted work still needs.
         self.send();
-        let card = &self.0.card;
+        let card = self.entered();
         let mut work = self.work();
         let Work {
             arena,
@@ -219,7 +223,7 @@ impl Device {
 
     /// Brings values to the card.
     pub(crate) fn upload(&self, values: &[f32]) -> Memory {
-        let card = &self.0.card;
+        let card = self.entered();
         let mut work = self.work();
         let address = take(&mut work.uploads, card, size_of_val(values));
         let mut to = address;
@@ -240,7 +244,7 @@ impl Device {
     /// Brings values to the host, after all that is noted.
     pub(crate) fn download(&self, memory: &Memory) -> Vec<f32> {
         self.send();
-        let card = &self.0.card;
+        let card = self.entered();
         let mut work = self.work();
         let starts = (0..memory.len).step_by(PIECE);
         let pieces = starts.map(|start| {
@@ -283,14 +287,16 @@ impl Device {
 
     /// Sends what is noted.
     pub(crate) fn send(&self) {
-        let readings = self.work().send(&self.0.card);
+        let card = self.entered();
+        let readings = self.work().send(card);
         // What they read is given back here, when nobody holds the lock.
         drop(readings);
     }
 
     /// Sends what is noted, as a step that may come again.
     pub(crate) fn send_step(&self) {
-        let readings = self.work().send_step(&self.0.card);
+        let card = self.entered();
+        let readings = self.work().send_step(card);
         drop(readings);
     }
 }
@@ -301,6 +307,7 @@ fn take(arena: &mut Arena, card: &Card, bytes: usize) -> u64 {
     if let Some(address) = arena.take(bytes) {
         return address;
     }
+    card.enter();
     // Much at once, so that it is not cut to pieces; what is needed where there is not as much.
     let chunk = [bytes.max(CHUNK), bytes].into_iter();
     let mut chunk = chunk.filter_map(|len| Some((card.allocate(len)?, len)));
@@ -397,6 +404,7 @@ impl Coming {
     /// Whether they have come.
     pub(crate) fn is_ready(&self) -> bool {
         let outcome = self.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        self.device.entered();
         matches!(&*outcome, Some((_, event)) if event.is_passed())
     }
 
@@ -410,7 +418,7 @@ impl Coming {
             self.device.send();
             take().expect("sending brings what was noted before")
         });
-        self.device.card().enter();
+        self.device.entered();
         event.wait();
         let values = pinned.values()[..self.len].to_vec();
         self.device.work().staging.put(pinned);

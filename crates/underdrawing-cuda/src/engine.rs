@@ -120,11 +120,11 @@ impl Engine for CudaEngine {
         params: &[Param],
         weights: &[CudaBuffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> CudaTensor {
         let weights: Vec<_> = weights.iter().map(|buffer| buffer.memory.clone()).collect();
         let session = Rc::new(Session::training(&self.device, params, &weights));
-        CudaTensor::new(&session, shape, &values)
+        CudaTensor::new(&session, shape, values)
     }
 
     fn finish(&self, loss: CudaTensor, weights: &mut [CudaBuffer]) -> Vec<Option<CudaBuffer>> {

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::card::{Card, Function};
-use crate::compiler::compile;
+use crate::cache::Cached;
+use crate::compiler::{compile, version};
 use crate::error::CudaError;
+use crate::optimiser;
 use crate::residual::{Compiled, Way, Widths};
 
 /// What all sources begin with.
@@ -123,7 +125,7 @@ impl Kernels {
     pub(crate) fn compile(card: &Card, tf32: bool) -> Result<Self, CudaError> {
         Ok(Self {
             by_name: compiled(card, &SOURCES.concat(), |name| match name {
-                "turn_small" => card.shared_memory,
+                "turn_small" => optimiser::most_shared(card),
                 _ => 0,
             })?,
             processors: card.processors,
@@ -141,6 +143,7 @@ impl Kernels {
     pub(crate) fn residual(&self, card: &Card, widths: Widths, way: Way) -> Arc<Compiled> {
         let mut known = self.residual.lock().unwrap_or_else(PoisonError::into_inner);
         let compiled = known.entry((widths, way)).or_insert_with(|| {
+            card.enter();
             let compiled = Compiled::new(card, PRELUDE, widths, way, self.tf32);
             Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
         });
@@ -166,7 +169,17 @@ pub(crate) fn compiled(
     source: &str,
     shared: impl Fn(&str) -> usize,
 ) -> Result<HashMap<String, Kernel>, CudaError> {
-    let module = card.load(&compile(source, card.capability)?)?;
+    let cached = Cached::of(&[source, &card.name, &version(), env!("CARGO_PKG_VERSION")]);
+    let known = cached.read().and_then(|image| card.load(&image).ok());
+    let module = match known {
+        Some(module) => module,
+        None => {
+            let image = compile(source, card.capability)?;
+            let module = card.load(&image)?;
+            cached.write(&image);
+            module
+        }
+    };
     let named = signatures(source).map(|(name, arguments)| {
         let function = module.function(name, shared(name))?;
         let kernel = Kernel {

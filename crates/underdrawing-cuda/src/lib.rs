@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod cache;
 mod card;
 mod compiler;
 mod convolution;

@@ -2,6 +2,7 @@
 
 use underdrawing_net::{MuonFactors, Rule, Step};
 
+use crate::card::Card;
 use crate::device::{Device, Memory};
 use crate::engine::CudaBuffer;
 use crate::kernels::Argument::{At, Float, Int, Long};
@@ -124,6 +125,11 @@ impl Turning<'_> {
     }
 }
 
+/// Most bytes of shared memory that a launch can give `turn_small`, which has a little of its own.
+pub(crate) fn most_shared(card: &Card) -> usize {
+    card.shared_memory - 1024
+}
+
 /// Muon's steps along matrices that have been made orthogonal.
 fn turn(device: &Device, steps: &[Step<'_, CudaBuffer>], ahead: &[Option<Memory>]) {
     let turning = steps.iter().zip(ahead).filter_map(|(step, ahead)| {
@@ -141,7 +147,7 @@ fn turn(device: &Device, steps: &[Step<'_, CudaBuffer>], ahead: &[Option<Memory>
             keep: factors.keep,
         })
     });
-    let most = device.card().shared_memory - 1024;
+    let most = most_shared(device.card());
     let (small, large): (Vec<_>, Vec<_>) = turning.partition(|turning| turning.shared() <= most);
     for turning in &large {
         turn_large(device, turning);

@@ -80,9 +80,18 @@ fn odd_eights(value: usize) -> usize {
     if value % 16 == 8 { value } else { value + 8 }
 }
 
-/// Bytes of shared memory of a convolution whose warps have `rows` rows each.
-fn shared_of((k, n, back): (usize, usize, bool), rows: usize) -> usize {
-    let (down, across) = (WARPS_DOWN, 1);
+/// What a block of a convolution works on: warps of so many rows each, so many of them one below
+/// the other, and so many that share the channels.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    rows: usize,
+    down: usize,
+    across: usize,
+}
+
+/// Bytes of shared memory of a convolution.
+fn shared_of((k, n, back): (usize, usize, bool), tile: Tile) -> usize {
+    let Tile { rows, down, across } = tile;
     let columns = 8 * across * n.div_ceil(8 * across);
     let row = up(3 * k, 8);
     let input = (rows * down + 2) * (COLUMNS + 2) * odd_fours(k);
@@ -93,19 +102,23 @@ fn shared_of((k, n, back): (usize, usize, bool), rows: usize) -> usize {
     4 * (input + weights)
 }
 
-/// Warps of a block of a convolution, one below the other.
-const WARPS_DOWN: usize = 4;
-
 /// Bytes of shared memory that each block takes for itself.
 const RESERVED: usize = 1024;
 
-/// Rows of a warp: four where two such blocks share a multiprocessor.
-fn rows_of(plan: (usize, usize, bool), card: &Card) -> Option<usize> {
-    let two = 2 * (shared_of(plan, 4) + RESERVED) <= card.all_shared_memory;
-    if plan.1 <= 48 && two {
-        return Some(4);
+/// The tile of a convolution: the larger one where two such blocks share a multiprocessor.
+fn tile_of(plan: (usize, usize, bool), card: &Card) -> Option<Tile> {
+    let tile = |rows, down, across| Tile { rows, down, across };
+    if let Some(t) = std::env::var("UD_TILE").ok() {
+        let n: Vec<usize> = t.split(',').map(|v| v.parse().expect("number")).collect();
+        return Some(tile(n[0], n[1], n[2]));
     }
-    (shared_of(plan, 2) <= card.shared_memory).then_some(2)
+    let large = tile(4, 4, 1);
+    let two = 2 * (shared_of(plan, large) + RESERVED) <= card.all_shared_memory;
+    if plan.1 <= 48 && two {
+        return Some(large);
+    }
+    let small = tile(2, 4, 1);
+    (shared_of(plan, small) <= card.shared_memory).then_some(small)
 }
 
 /// Bytes of shared memory of the gradients of weights.
@@ -152,7 +165,7 @@ impl Widths {
             && all.iter().all(|n| n % 4 == 0 && (4..=64).contains(n))
             && [Way::Forward, Way::Back].into_iter().all(|way| {
                 let mut kernels = self.convolutions(way).into_iter();
-                kernels.all(|kernel| rows_of(kernel.plan, card).is_some())
+                kernels.all(|kernel| tile_of(kernel.plan, card).is_some())
             })
             && gradients_shared(self, FEW_WARPS, 1) <= most
     }
@@ -242,9 +255,11 @@ impl Compiled {
         let precise = (!tf32).to_string();
         let numbers = |numbers: &[usize]| numbers.iter().map(usize::to_string).collect::<Vec<_>>();
         for wanted in widths.convolutions(way) {
-            let rows = rows_of(wanted.plan, card).expect("`Widths::fits` was asked");
-            let block = 32 * WARPS_DOWN;
-            let tile = numbers(&[rows, WARPS_DOWN, 1]);
+            let tile = tile_of(wanted.plan, card).expect("`Widths::fits` was asked");
+            let Tile { rows, down, across } = tile;
+            let block = 32 * down * across;
+            let shared = shared_of(wanted.plan, tile);
+            let tile = numbers(&[rows, down, across]);
             let template = [numbers(&wanted.channels), vec![precise.clone()], tile].concat();
             instance(
                 &mut source,
@@ -253,8 +268,7 @@ impl Compiled {
                 wanted.parameters,
                 block,
             );
-            let shared = shared_of(wanted.plan, rows);
-            starts.push((wanted.name, block, shared, rows * WARPS_DOWN));
+            starts.push((wanted.name, block, shared, rows * down));
         }
         if way == Way::Back {
             let warps = match tf32 && w <= 32 {
@@ -289,12 +303,12 @@ impl Compiled {
             );
             starts.push(("reduce_partials", REDUCE_BLOCK, REDUCE_SHARED, 1));
         }
-        let shared_of = |name: &str| {
+        let shared = |name: &str| {
             let mut starts = starts.iter();
             let start = starts.find(|start| start.0 == name);
             start.map_or(0, |(_, _, shared, _)| *shared)
         };
-        let kernels = compiled(card, &source, shared_of)?;
+        let kernels = compiled(card, &source, shared)?;
         let start = |(name, block, shared, rows): &(&'static str, usize, usize, usize)| {
             let kernel = kernels[*name];
             let each = card.blocks_at_once(kernel.function, *block, *shared);

@@ -75,12 +75,14 @@ impl Device {
         before: &[Argument],
         after: &[Argument],
     ) -> (Memory, usize) {
-        let at_once = 256 / c.min(256);
-        let most = 4 * self.kernels().processors() / c.div_ceil(256);
+        // As wide as what a thread loads at a time.
+        let columns = if c.is_multiple_of(4) { c / 4 } else { c };
+        let (groups, at_once) = (columns.div_ceil(256), 256 / columns.min(256));
+        let most = 4 * self.kernels().processors() / groups;
         let blocks = rows.div_ceil(16 * at_once).clamp(1, most.max(1));
         // In double precision.
         let partial = self.room(2 * blocks * c * terms);
-        let grid = [blocks as u32, c.div_ceil(256) as u32, 1];
+        let grid = [blocks as u32, groups as u32, 1];
         let sizes = [partial.at(), Long(rows), Int(c)];
         self.launch(name, grid, 256, 0, &[before, &sizes, after].concat());
         (partial, blocks)
@@ -729,8 +731,8 @@ impl Tensor for CudaTensor {
 }
 
 impl Differentiable for CudaTensor {
-    fn constant(&self, shape: Shape, values: Vec<f32>) -> Self {
-        Self::new(&self.session, shape, &values)
+    fn constant(&self, shape: Shape, values: &[f32]) -> Self {
+        Self::new(&self.session, shape, values)
     }
 
     fn uniform(&self, shape: Shape, random: &mut ChaCha8Rng) -> Self {

@@ -10,5 +10,12 @@ mod agreement;
 mod single_precision {
     use crate::{agreement, common};
 
-    agreement::tests!(common::engine(false), agreement::SINGLE);
+    agreement::tests!(common::engine(false), 1e-4);
+}
+
+/// Operands of convolutions have 10 bits behind the point.
+mod tf32 {
+    use crate::{agreement, common};
+
+    agreement::tests!(common::engine(true), 5e-3);
 }

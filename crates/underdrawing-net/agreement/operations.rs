@@ -52,7 +52,7 @@ fn operate<T: Differentiable>(name: &str, x: &T, y: &T) -> T {
         "clamped straight through" => x.clone().clamped_straight_through(),
         "constant" => x
             .clone()
-            .minus(&x.constant(x.shape(), noise(x.to_vec().len(), 9))),
+            .minus(&x.constant(x.shape(), &noise(x.to_vec().len(), 9))),
         "uniform" => {
             let mut random = ChaCha8Rng::from_seed([7; 32]);
             random.set_stream(u64::MAX - 5);
@@ -67,7 +67,7 @@ fn operate<T: Differentiable>(name: &str, x: &T, y: &T) -> T {
         "times" => x.clone().times(-1.5),
         "ln" => x.mean_square().ln(),
         "mean" => x.mean(),
-        "no parameters" => x.constant(x.shape(), x.to_vec()),
+        "no parameters" => x.constant(x.shape(), &x.to_vec()),
         _ => unreachable!("{name}"),
     }
 }

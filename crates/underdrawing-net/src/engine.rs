@@ -37,7 +37,7 @@ pub trait Engine {
         params: &[Param],
         weights: &[Self::Buffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> Self::Tensor;
 
     /// Gradients of a loss of one value; none for what it does not depend on. Running statistics in

@@ -98,7 +98,7 @@ mod tests {
             .collect();
         let run = |single: &[f32]| {
             let shape = [1, BLOCK, rows, columns];
-            let errors = engine.begin(&params, &weights, shape, single.to_vec());
+            let errors = engine.begin(&params, &weights, shape, single);
             shaping.shaped(&errors).to_vec()
         };
         for y in 0..rows {

@@ -112,7 +112,7 @@ pub fn residual_by_layers<T: Tensor>(source: &T, net: &ResidualNet) -> T {
 /// A tensor that carries gradients, and the operations of losses on it.
 pub trait Differentiable: Tensor {
     /// A tensor beside this one that carries none.
-    fn constant(&self, shape: Shape, values: Vec<f32>) -> Self;
+    fn constant(&self, shape: Shape, values: &[f32]) -> Self;
 
     /// Noise beside this tensor: uniform in [-0.5, 0.5), 24 bits a value, one word of `random` for
     /// each in their order.
@@ -121,7 +121,7 @@ pub trait Differentiable: Tensor {
             let bits = random.next_u32() >> 8;
             bits as f32 / (1u32 << 24) as f32 - 0.5
         });
-        self.constant(shape, values.collect())
+        self.constant(shape, &values.collect::<Vec<f32>>())
     }
 
     /// Values held within 0 to 1; the gradient passes as if they were not, so that what lies

@@ -73,8 +73,8 @@ fn check_training(reference: &Reference, networks: &Networks) {
     let upload = |param: &Param| engine.upload(&param.shape, param.values.clone());
     let mut weights: Vec<_> = networks.params().iter().map(upload).collect();
     let [cover, secret] = ["cover", "secret"].map(|name| reference.picture(name));
-    let cover = engine.begin(networks.params(), &weights, cover.0, cover.1);
-    let secret = cover.constant(secret.0, secret.1);
+    let cover = engine.begin(networks.params(), &weights, cover.0, &cover.1);
+    let secret = cover.constant(secret.0, &secret.1);
     let container = networks.nets().hide(&cover, &secret);
     let revealed = networks.nets().reveal(&container);
     reference.assert_agrees("train/container", &container);

@@ -81,9 +81,9 @@ impl<E: Engine> Learner<E> {
         let (n, size) = (self.config.batch_size / 2, self.config.size);
         let shape = [n, 3, size, size];
         let mut random = loss::random(&self.config, step);
-        let mut secrets = batch.split_off(shape.iter().product());
-        loss::vary_strengths(&mut secrets, n, self.config.strengths as f32, &mut random);
-        let cover = self.engine.begin(&self.params, &self.weights, shape, batch);
+        let (covers, secrets) = batch.split_at_mut(shape.iter().product());
+        loss::vary_strengths(secrets, n, self.config.strengths as f32, &mut random);
+        let cover = self.engine.begin(&self.params, &self.weights, shape, covers);
         let secret = cover.constant(shape, secrets);
         let pass = loss::forward(&self.nets, &cover, &secret, &self.config, &mut random);
         let errors = Errors {

@@ -138,13 +138,18 @@ __device__ __forceinline__ void store2(float *at, float x, float y) {
     *(float2 *)at = make_float2(x, y);
 }
 
+// Half of the last digit that tensor cores read of a float: they leave out what comes after it, so
+// that adding this first rounds to the nearest. An addition of whole numbers is several times
+// faster than the instruction that rounds.
+const unsigned HALF = 0x1000;
+
 // What tensor cores read of words that are floats, or twice that: the nearest TF32 and what it
 // lacks. Three products of such pairs are nearly as exact as FP32.
 template <int WORDS>
 __device__ __forceinline__ void round_words(unsigned (&words)[WORDS]) {
 #pragma unroll
     for (int i = 0; i < WORDS; i++) {
-        words[i] = tf32(__uint_as_float(words[i]));
+        words[i] += HALF;
     }
 }
 
@@ -153,9 +158,8 @@ __device__ __forceinline__ void split_words(const unsigned (&words)[WORDS], unsi
                                             unsigned (&small)[WORDS]) {
 #pragma unroll
     for (int i = 0; i < WORDS; i++) {
-        const float word = __uint_as_float(words[i]);
-        big[i] = tf32(word);
-        small[i] = tf32(word - __uint_as_float(big[i]));
+        big[i] = (words[i] + HALF) & ~(2 * HALF - 1);
+        small[i] = __float_as_uint(__uint_as_float(words[i]) - __uint_as_float(big[i]));
     }
 }
 

@@ -52,5 +52,6 @@ fn use_mock(folder: &Path) {
     unsafe {
         std::env::set_var("UNDERDRAWING_CUDA", folder);
         std::env::set_var("MOCK_CUDA_CACHE", folder.join("cache"));
+        std::env::set_var("UNDERDRAWING_CUDA_CACHE", "");
     }
 }

@@ -40,10 +40,10 @@ impl Engine for CpuEngine {
         params: &[Param],
         weights: &[Self::Buffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> CpuTensor {
         let session = Rc::new(Session::training(params, weights, &self.pool));
-        CpuTensor::new(&session, shape, values.into())
+        CpuTensor::new(&session, shape, values.to_vec().into())
     }
 
     fn finish(&self, loss: CpuTensor, weights: &mut [Self::Buffer]) -> Vec<Option<Self::Buffer>> {
