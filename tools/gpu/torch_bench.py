@@ -4,7 +4,6 @@
     python tools/gpu/torch_bench.py train-lifting --pairs 24 --size 96 --optimiser muon
     python tools/gpu/torch_bench.py infer-lifting --width 4000 --height 3000
     python tools/gpu/torch_bench.py infer-2018 --size 1024
-    python tools/gpu/torch_bench.py check        # on the CPU: that all this computes what ours does
 
 `--precision fp32 tf32`, `--mode eager compile ...` and `--layout channels-last contiguous` take
 several values; each combination prints one JSON line. Modes beside torch.compile's own: `graph`
@@ -288,13 +287,13 @@ def bench(name, args, mode, precision, layout):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("case", choices=[*CASES, "check"])
+    parser.add_argument("case", choices=[*CASES])
     parser.add_argument("--precision", nargs="+", choices=["fp32", "tf32"], default=["fp32"])
     parser.add_argument("--mode", nargs="+", choices=MODES, default=["eager"])
     parser.add_argument("--layout", nargs="+", choices=LAYOUTS, default=["channels-last"])
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--backend", help="of torch.compile [inductor; for check: aot_eager]")
+    parser.add_argument("--backend", help="of torch.compile [inductor]")
     parser.add_argument("--optimiser", choices=["adam", "muon"])
     for size in ("pairs", "size", "width", "height"):
         parser.add_argument(f"--{size}", type=int)
@@ -303,10 +302,6 @@ def arguments():
 
 def main():
     args = arguments()
-    if args.case == "check":
-        import torch_check
-
-        return torch_check.check(args.backend or "aot_eager")
     for key, value in CASES[args.case][1].items():
         if getattr(args, key) is None:
             setattr(args, key, value)

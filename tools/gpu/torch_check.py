@@ -1,4 +1,7 @@
-"""That torch_bench.py computes what our training does: by the unchanged twins, on the CPU."""
+"""That torch_bench.py computes what our training does: by the unchanged twins, on the CPU.
+
+    python tools/gpu/torch_check.py
+"""
 
 import copy
 import itertools
@@ -224,3 +227,7 @@ def check(backend="aot_eager"):
     every_case_runs(backend)
     print("all agree")
     return 0
+
+
+if __name__ == "__main__":
+    check()

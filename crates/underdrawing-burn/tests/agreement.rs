@@ -29,4 +29,4 @@ fn engine() -> BurnEngine {
 
 // Single precision errs by 6e-8; through a dozen layers, each of sums of a hundred terms, and for
 // gradients back again, errors grow to a hundred times that.
-agreement::tests!(engine(), 2e-5);
+agreement::tests!(Some(engine()), 2e-5, 2e-5);

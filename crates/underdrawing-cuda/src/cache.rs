@@ -25,7 +25,11 @@ impl Cached {
             hash.update(part);
         }
         let hash = hash.finalize();
-        let name: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let name: String = hash
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Self {
             path: folder().map(|folder| folder.join(format!("{name}.kernels"))),
         }
@@ -54,7 +58,9 @@ fn folder() -> Option<PathBuf> {
     if let Some(named) = env::var_os(FOLDER) {
         return (!named.is_empty()).then(|| named.into());
     }
-    let own = ["XDG_CACHE_HOME", "LOCALAPPDATA"].into_iter().find_map(env::var_os);
+    let own = ["XDG_CACHE_HOME", "LOCALAPPDATA"]
+        .into_iter()
+        .find_map(env::var_os);
     let own = own.filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
     Some(own.or_else(home)?.join("underdrawing"))

@@ -354,6 +354,7 @@ fn configurations(graph: &Descriptor, mode: sys::cudnnBackendHeurMode_t) -> Vec<
         return Vec::new();
     }
     let name = Name::CUDNN_ATTR_ENGINEHEUR_RESULTS;
+    // None is an error to some versions.
     let n = guess.descriptors_of(name, &[]);
     let mut found: Vec<Descriptor> = (0..n)
         .map(|_| Descriptor::new(Kind::CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))
@@ -441,6 +442,9 @@ impl Descriptor {
             let asked = places.len() as i64;
             sys::cudnnBackendGetAttribute(self.0, name, kind, asked, &raw mut n, at)
         };
+        if result == sys::cudnnStatus_t::CUDNN_STATUS_NOT_SUPPORTED {
+            return 0;
+        }
         done(result, "name ways to convolve");
         match places.len() {
             0 => n as usize,

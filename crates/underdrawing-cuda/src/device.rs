@@ -5,7 +5,7 @@
 //! driver once and runs as a whole from then on, which takes the host a single call. Whoever notes
 //! work need not know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use crate::card::{Card, Event, Graph, Pinned};
 use crate::convolution::{Convolutions, Convolve, Shape};
 use crate::error::CudaError;
 use crate::kernels::{Kernels, Launch};
-use crate::residual::{Compiled, Way, Widths};
+use crate::residual_kernels::{Compiled, Way, Widths};
 
 /// Smallest piece that memory is asked for in.
 const CHUNK: u64 = 64 << 20;
@@ -28,7 +28,7 @@ const RECORDED: usize = 8;
 const COPIED: usize = 1 << 16;
 
 /// Floats that go to the card in one piece: the host fills the next one meanwhile.
-const PIECE: usize = 1 << 19;
+const PIECE: usize = 1 << 21;
 
 /// A card, its kernels and its memory. Clones share it.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ struct Shared {
     // Before the card, which what is in it needs.
     work: Mutex<Work>,
     kernels: Kernels,
+    residual: Mutex<HashMap<(Widths, Way), Arc<Compiled>>>,
+    tf32: bool,
     card: Card,
 }
 
@@ -106,7 +108,7 @@ impl Device {
     pub(crate) fn open(tf32: bool) -> Result<Self, CudaError> {
         let card = Card::open()?;
         let convolutions = Convolutions::open(&card, tf32)?;
-        let kernels = Kernels::compile(&card, tf32)?;
+        let kernels = Kernels::compile(&card)?;
         let work = Work {
             arena: Arena::default(),
             uploads: Arena::default(),
@@ -121,6 +123,8 @@ impl Device {
         Ok(Self(Arc::new(Shared {
             work: Mutex::new(work),
             kernels,
+            residual: Mutex::default(),
+            tf32,
             card,
         })))
     }
@@ -139,9 +143,15 @@ impl Device {
         &self.0.kernels
     }
 
-    /// The kernels of residual networks.
+    /// The kernels of residual networks with such channels, compiled when first asked for.
     pub(crate) fn residual_kernels(&self, widths: Widths, way: Way) -> Arc<Compiled> {
-        self.0.kernels.residual(&self.0.card, widths, way)
+        let known = self.0.residual.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        let compiled = known.entry((widths, way)).or_insert_with(|| {
+            let compiled = Compiled::new(self.entered(), widths, way, self.0.tf32);
+            Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
+        });
+        compiled.clone()
     }
 
     fn work(&self) -> MutexGuard<'_, Work> {

@@ -7,9 +7,11 @@ use underdrawing_net::{
     BatchNorm, Differentiable, Engine, Networks, Param, Reading, Runner, Shape, Step, Tensor,
 };
 
+use crate::buffer::CudaBuffer;
 use crate::device::{Device, Memory};
 use crate::error::CudaError;
 use crate::kernels::Argument::{Float, Int};
+use crate::layout::{from_card, to_card};
 use crate::optimiser;
 use crate::runner::CudaRunner;
 use crate::session::Session;
@@ -42,13 +44,6 @@ pub struct CudaEngine {
     device: Device,
 }
 
-/// Values on a card.
-#[derive(Debug)]
-pub struct CudaBuffer {
-    pub(crate) memory: Arc<Memory>,
-    shape: Vec<usize>,
-}
-
 impl CudaEngine {
     /// On the first card that the driver knows.
     ///
@@ -65,42 +60,6 @@ impl CudaEngine {
     pub fn card(&self) -> &str {
         &self.device.card().name
     }
-
-    fn buffer(memory: impl Into<Arc<Memory>>, shape: &[usize]) -> CudaBuffer {
-        CudaBuffer {
-            memory: memory.into(),
-            shape: shape.to_vec(),
-        }
-    }
-}
-
-/// Weights of a layer `[a, b, side, side]` in the order of the card, `[a, side, side, b]`; others as
-/// they are.
-pub(crate) fn to_card(shape: &[usize], values: &[f32]) -> Vec<f32> {
-    let [a, b, u, v] = *shape else {
-        return values.to_vec();
-    };
-    permuted(values, [a, b, u * v])
-}
-
-/// Undoes [`to_card`].
-fn from_card(shape: &[usize], values: &[f32]) -> Vec<f32> {
-    let [a, b, u, v] = *shape else {
-        return values.to_vec();
-    };
-    permuted(values, [a, u * v, b])
-}
-
-/// `[a, b, c]` to `[a, c, b]`.
-fn permuted(values: &[f32], [a, b, c]: [usize; 3]) -> Vec<f32> {
-    let mut result = Vec::with_capacity(values.len());
-    for i in 0..a {
-        let matrix = &values[i * b * c..][..b * c];
-        for k in 0..c {
-            result.extend((0..b).map(|j| matrix[j * c + k]));
-        }
-    }
-    result
 }
 
 impl Engine for CudaEngine {
@@ -108,7 +67,7 @@ impl Engine for CudaEngine {
     type Buffer = CudaBuffer;
 
     fn upload(&self, shape: &[usize], values: Vec<f32>) -> CudaBuffer {
-        Self::buffer(self.device.upload(&to_card(shape, &values)), shape)
+        CudaBuffer::new(self.device.upload(&to_card(shape, &values)), shape)
     }
 
     fn download(&self, buffer: &CudaBuffer) -> Vec<f32> {
@@ -143,7 +102,7 @@ impl Engine for CudaEngine {
             }
         }
         let gradients = gradients.into_iter().zip(weights);
-        let buffer = |memory, weights: &mut CudaBuffer| Self::buffer(memory, &weights.shape);
+        let buffer = |memory, weights: &mut CudaBuffer| CudaBuffer::new(memory, &weights.shape);
         let gradients =
             gradients.map(|(g, weights)| g.map(|memory: Arc<Memory>| buffer(memory, weights)));
         gradients.collect()

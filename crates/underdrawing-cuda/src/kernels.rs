@@ -1,17 +1,14 @@
 //! The kernels of this crate, by name.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::card::{Card, Function};
 use crate::cache::Cached;
+use crate::card::{Card, Function};
 use crate::compiler::{compile, version};
 use crate::error::CudaError;
-use crate::optimiser;
-use crate::residual::{Compiled, Way, Widths};
 
 /// What all sources begin with.
-const PRELUDE: &str = include_str!("kernels/prelude.cu");
+pub(crate) const PRELUDE: &str = include_str!("kernels/prelude.cu");
 
 /// Kernels for any network.
 const SOURCES: [&str; 4] = [
@@ -32,9 +29,6 @@ const BLOCKS_EACH: usize = 8;
 pub(crate) struct Kernels {
     by_name: HashMap<String, Kernel>,
     processors: usize,
-    /// Kernels of residual networks, by their channels.
-    residual: Mutex<HashMap<(Widths, Way), Arc<Compiled>>>,
-    tf32: bool,
 }
 
 /// A kernel.
@@ -122,32 +116,19 @@ impl Argument {
 }
 
 impl Kernels {
-    pub(crate) fn compile(card: &Card, tf32: bool) -> Result<Self, CudaError> {
+    pub(crate) fn compile(card: &Card) -> Result<Self, CudaError> {
         Ok(Self {
             by_name: compiled(card, &SOURCES.concat(), |name| match name {
-                "turn_small" => optimiser::most_shared(card),
+                "turn_small" => most_shared(card),
                 _ => 0,
             })?,
             processors: card.processors,
-            residual: Mutex::default(),
-            tf32,
         })
     }
 
     /// A kernel of this crate.
     pub(crate) fn get(&self, name: &str) -> Kernel {
         self.by_name[name]
-    }
-
-    /// The kernels of residual networks with such channels, compiled when first asked for.
-    pub(crate) fn residual(&self, card: &Card, widths: Widths, way: Way) -> Arc<Compiled> {
-        let mut known = self.residual.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = known.entry((widths, way)).or_insert_with(|| {
-            card.enter();
-            let compiled = Compiled::new(card, PRELUDE, widths, way, self.tf32);
-            Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
-        });
-        compiled.clone()
     }
 
     /// Blocks for a loop over `n` values.
@@ -160,6 +141,11 @@ impl Kernels {
     pub(crate) fn processors(&self) -> usize {
         self.processors
     }
+}
+
+/// Most bytes of shared memory that a launch can give a kernel which has a little of its own.
+pub(crate) fn most_shared(card: &Card) -> usize {
+    card.shared_memory - 1024
 }
 
 /// Compiles all kernels of a source. `shared` says how much shared memory each may ask for when it is
@@ -193,18 +179,21 @@ pub(crate) fn compiled(
 
 /// Names of the kernels of a source, and how many arguments each has.
 fn signatures(source: &str) -> impl Iterator<Item = (&str, usize)> {
-    let kernels = source.lines().filter_map(|line| {
-        let rest = line.trim_start();
-        rest.strip_prefix("extern \"C\" __global__ void ")
+    const KERNEL: &str = "extern \"C\" __global__ void ";
+    let found = source.match_indices(KERNEL);
+    let kernels = found.filter(|(at, _)| {
+        let line = source[..*at].rsplit('\n').next();
+        !line.is_some_and(|line| line.contains("//"))
     });
-    kernels.filter_map(|rest| {
+    kernels.filter_map(|(at, _)| {
+        let rest = &source[at + KERNEL.len()..];
         let rest = match rest.strip_prefix("__launch_bounds__(") {
             Some(rest) => rest.split_once(") ")?.1,
             None => rest,
         };
         let (name, rest) = rest.split_once('(')?;
         let (parameters, _) = rest.split_once(')')?;
-        Some((name, parameters.split(',').count()))
+        Some((name.trim(), parameters.split(',').count()))
     })
 }
 
@@ -216,9 +205,10 @@ mod tests {
     fn finds_kernels_and_their_arguments() {
         let source = r#"
             // extern "C" __global__ void none(float* a)
-            __device__ float f(float a) { return a; }
+            __device__ float f(float a) { return a; } // not one
             extern "C" __global__ void one(float* a) { f(0); }
-            extern "C" __global__ void __launch_bounds__(128) two(const float* a, long long n) {}"#;
+            extern "C" __global__ void __launch_bounds__(128) two(const float* a,
+                                                                  long long n) {}"#;
         assert_eq!(
             signatures(source).collect::<Vec<_>>(),
             [("one", 1), ("two", 2)]

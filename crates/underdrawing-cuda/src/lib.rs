@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod buffer;
 mod cache;
 mod card;
 mod compiler;
@@ -22,14 +23,18 @@ mod device;
 mod engine;
 mod error;
 mod kernels;
+mod launches;
+mod layout;
 mod libraries;
 mod optimiser;
 mod residual;
+mod residual_kernels;
 mod runner;
 mod session;
 mod tape;
 mod tensor;
 
-pub use engine::{CudaBuffer, CudaEngine, CudaOptions};
+pub use buffer::CudaBuffer;
+pub use engine::{CudaEngine, CudaOptions};
 pub use error::CudaError;
 pub use tensor::CudaTensor;

@@ -2,11 +2,10 @@
 
 use underdrawing_net::{MuonFactors, Rule, Step};
 
-use crate::card::Card;
+use crate::buffer::CudaBuffer;
 use crate::device::{Device, Memory};
-use crate::engine::CudaBuffer;
 use crate::kernels::Argument::{At, Float, Int, Long};
-use crate::kernels::BLOCK;
+use crate::kernels::{BLOCK, most_shared};
 
 /// Values that a block takes, as in `kernels/optimiser.cu`.
 const SHARE: usize = 4096;
@@ -123,11 +122,6 @@ impl Turning<'_> {
         let length = self.rows.max(self.columns);
         4 * 2 * (length + side) * (side + 4)
     }
-}
-
-/// Most bytes of shared memory that a launch can give `turn_small`, which has a little of its own.
-pub(crate) fn most_shared(card: &Card) -> usize {
-    card.shared_memory - 1024
 }
 
 /// Muon's steps along matrices that have been made orthogonal.

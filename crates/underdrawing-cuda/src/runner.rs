@@ -6,7 +6,7 @@ use std::sync::Arc;
 use underdrawing_net::{Differentiable, Nets, Networks, Runner, Shape};
 
 use crate::device::{Device, Memory};
-use crate::engine::to_card;
+use crate::layout::to_card;
 use crate::session::Session;
 use crate::tensor::CudaTensor;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use underdrawing_net::{Param, ParamId};
 
 use crate::device::{Device, Memory};
+use crate::launches::multiplied;
+use crate::layout::to_card;
 use crate::tape::{Moments, Tape, Wanted};
-use crate::tensor::multiplied;
 
 /// One pass through networks.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Session {
     pub(crate) fn training(device: &Device, params: &[Param], weights: &[Arc<Memory>]) -> Self {
         let mask = |param: &Param| {
             let mask = param.mask.as_ref()?;
-            let mask = crate::engine::to_card(&param.shape, mask);
+            let mask = to_card(&param.shape, mask);
             Some(Arc::new(device.upload(&mask)))
         };
         let masks: Vec<_> = params.iter().map(mask).collect();

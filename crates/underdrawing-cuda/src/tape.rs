@@ -6,7 +6,7 @@ use std::sync::Arc;
 use underdrawing_net::BatchNorm;
 
 use crate::device::{Device, Memory};
-use crate::tensor::add;
+use crate::launches::add;
 
 /// A node whose gradient is wanted; none where nothing depends on parameters.
 pub(crate) type Wanted = Option<usize>;

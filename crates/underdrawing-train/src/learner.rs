@@ -83,7 +83,9 @@ impl<E: Engine> Learner<E> {
         let mut random = loss::random(&self.config, step);
         let (covers, secrets) = batch.split_at_mut(shape.iter().product());
         loss::vary_strengths(secrets, n, self.config.strengths as f32, &mut random);
-        let cover = self.engine.begin(&self.params, &self.weights, shape, covers);
+        let cover = self
+            .engine
+            .begin(&self.params, &self.weights, shape, covers);
         let secret = cover.constant(shape, secrets);
         let pass = loss::forward(&self.nets, &cover, &secret, &self.config, &mut random);
         let errors = Errors {

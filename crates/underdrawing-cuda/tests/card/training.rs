@@ -1,15 +1,13 @@
 //! Training runs and whole pictures on a card beside those on the processor.
 
-#![allow(unsafe_code, reason = "the variables that find the mock")]
-
-mod common;
-
 use underdrawing::{
     BuiltInModel, Comparison, HideOptions, Model, NetworkOptions, Pixels, Progress, RevealOptions,
     hide, reveal,
 };
 use underdrawing_net::{CpuEngine, Engine, Runner};
 use underdrawing_train::{Learner, OptimiserKind, Preset, Rates, TrainConfig};
+
+use crate::common;
 
 /// Errors of a few steps of a small run. More than four, so that what the card's driver has recorded
 /// runs as well.
@@ -33,7 +31,10 @@ fn errors<E: Engine>(config: &TrainConfig, engine: E) -> Vec<(f64, f64)> {
 
 #[track_caller]
 fn assert_follows(config: &TrainConfig) {
-    let found = errors(config, common::engine(false));
+    let Some(engine) = common::engine(false) else {
+        return;
+    };
+    let found = errors(config, engine);
     let expected = errors(config, CpuEngine::default());
     for (found, expected) in found.iter().zip(&expected) {
         for (found, expected) in [(found.0, expected.0), (found.1, expected.1)] {
@@ -74,6 +75,9 @@ fn a_2018_run_follows_the_processors() {
 
 #[test]
 fn pictures_are_hidden_and_revealed_within_a_grey_level() {
+    let Some(engine) = common::engine(false) else {
+        return;
+    };
     let picture = |seed: usize| {
         Pixels::from_fn(72, 56, |x, y| {
             let value =
@@ -85,7 +89,7 @@ fn pictures_are_hidden_and_revealed_within_a_grey_level() {
     let (cover, secret) = (picture(2), picture(5));
     let shape = [1, 3, cover.height(), cover.width()];
     for model in BuiltInModel::all().iter().map(BuiltInModel::model) {
-        let runner = common::engine(false).runner(model.networks());
+        let runner = engine.runner(model.networks());
         let processor = CpuEngine::default().runner(model.networks());
         // Before they are rounded: what is rounded another way at a tie is fed back to its
         // neighbours.
