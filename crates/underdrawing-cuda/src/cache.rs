@@ -1,4 +1,5 @@
-//! Compiled kernels kept in a folder of the user: compiling takes some seconds.
+//! What takes seconds to find out, kept in a folder of the user: compiled kernels, and which way of
+//! cuDNN's is the fastest.
 
 use std::env;
 use std::fs;
@@ -10,14 +11,14 @@ use sha2::{Digest, Sha256};
 /// The variable that names the folder; empty for none.
 const FOLDER: &str = "UNDERDRAWING_CUDA_CACHE";
 
-/// Where what was compiled is kept.
+/// Where something is kept.
 #[derive(Debug)]
 pub(crate) struct Cached {
     path: Option<PathBuf>,
 }
 
 impl Cached {
-    /// For what is compiled from `parts`, all of which matter.
+    /// For what follows from `parts`, all of which matter.
     pub(crate) fn of(parts: &[&str]) -> Self {
         let mut hash = Sha256::new();
         for part in parts {
@@ -31,7 +32,7 @@ impl Cached {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         Self {
-            path: folder().map(|folder| folder.join(format!("{name}.kernels"))),
+            path: folder().map(|folder| folder.join(format!("{name}.cuda"))),
         }
     }
 
@@ -40,7 +41,7 @@ impl Cached {
         fs::read(self.path.as_ref()?).ok()
     }
 
-    /// Keeps it, if that is possible: it can be compiled again.
+    /// Keeps it, if that is possible: it can be found out again.
     pub(crate) fn write(&self, image: &[u8]) {
         let Some(path) = &self.path else { return };
         let Some(folder) = path.parent() else { return };
