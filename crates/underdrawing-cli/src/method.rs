@@ -191,7 +191,7 @@ pub(crate) enum DetailsReport {
         coded_height: usize,
         coded_bytes: usize,
         /// Null where nothing is lost.
-        coded_psnr_db: Option<f64>,
+        revealed_psnr_db: Option<f64>,
     },
 }
 
@@ -229,7 +229,7 @@ impl DetailsReport {
                 coded_width: width,
                 coded_height: height,
                 coded_bytes: bytes,
-                coded_psnr_db: psnr_db,
+                revealed_psnr_db: psnr_db,
             }),
             _ => None,
         }

@@ -24,7 +24,7 @@ fn hides_and_reveals_through_a_file() {
         [
             "coded_bytes",
             "coded_height",
-            "coded_psnr_db",
+            "revealed_psnr_db",
             "coded_width",
             "container",
             "container_psnr_db",
@@ -52,7 +52,7 @@ fn hides_and_reveals_through_a_file() {
         &folder.decoded("r.png").pixels,
     );
     let psnr_db = measured.unwrap().psnr_db;
-    let stated = report["coded_psnr_db"].as_f64();
+    let stated = report["revealed_psnr_db"].as_f64();
     assert!((psnr_db.unwrap_or(99.0) - stated.unwrap_or(99.0)).abs() < 1e-6);
     folder.run("compare cover.png c.png --min-psnr 49").done();
 }

@@ -325,13 +325,69 @@ fn capacity_honours_the_options() {
 }
 
 #[test]
-fn a_secret_too_large_for_its_cover_is_reduced() {
-    let (cover, secret) = (picture(64, 64, 1), noise(256, 200));
-    let hidden = hide(&cover, &secret, &options(None));
-    let (width, height) = coded(&hidden).0;
-    assert!((2..256).contains(&width) && height < 200);
-    let revealed = reveal(&hidden.container, None).unwrap().picture;
-    assert_eq!((revealed.width(), revealed.height()), (256, 200));
+fn a_secret_too_large_for_its_cover_is_reduced_and_measured_as_it_comes_back() {
+    let cover = picture(64, 64, 1);
+    for (secret, cover) in [
+        (picture(500, 400, 2), &cover),
+        (noise(500, 400), &cover),
+        (picture(500, 400, 2), &picture(16, 16, 1)),
+    ] {
+        for effort in [Effort::Fast, Effort::Best] {
+            let options = CodedOptions {
+                effort: Some(effort),
+                ..options(None)
+            };
+            let hidden = hide(cover, &secret, &options);
+            let ((width, height), _, stated) = coded(&hidden);
+            assert!((2..500).contains(&width) && height < 400);
+            let revealed = reveal(&hidden.container, None).unwrap().picture;
+            assert_eq!((revealed.width(), revealed.height()), (500, 400));
+            let (stated, measured) = (stated.unwrap(), db(&secret, &revealed));
+            assert!((stated - measured).abs() < 1e-6, "{stated} {measured}");
+            let expected = capacity(cover, Some(&secret), &options).unwrap();
+            let db = expected.revealed_psnr_db.unwrap();
+            assert!((db - measured).abs() < 3.0, "{db} {measured}");
+            assert!(expected.bytes > 0);
+        }
+    }
+}
+
+#[test]
+fn a_cover_without_room_promises_nothing() {
+    let secret = picture(50, 40, 2);
+    let expected = capacity(&picture(5, 5, 1), Some(&secret), &options(None)).unwrap();
+    assert_eq!((expected.bytes, expected.revealed_psnr_db), (0, None));
+}
+
+#[test]
+fn a_secret_with_bits_enough_stays_in_its_own_size() {
+    // In stripes of so few pixels the quick models have not learned much when they end.
+    let (cover, thin) = (picture(60, 60, 1), noise(16, 3000));
+    assert_eq!(coded(&hide(&cover, &thin, &options(None))).0, (16, 3000));
+    // A large drawing that fits without loss.
+    let drawing = Pixels::from_fn(600, 500, |x, y| match (x / 50, y / 50) {
+        (3, 3) => [200, 30, 30],
+        _ => [255; 3],
+    });
+    let hidden = hide(&cover, &drawing.unwrap(), &options(None));
+    assert_eq!((coded(&hidden).0, coded(&hidden).2), ((600, 500), None));
+}
+
+#[test]
+fn the_size_of_a_reduction_is_found_in_few_codings() {
+    let mut codings = 0;
+    hide_at_cost(
+        &picture(16, 16, 1),
+        &picture(800, 600, 2),
+        &options(None),
+        Cost::TEST,
+        &mut |Progress { done, .. }| {
+            codings += usize::from(done == 0);
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+    assert!(codings <= 8, "{codings}");
 }
 
 #[test]
