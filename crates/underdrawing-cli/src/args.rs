@@ -141,7 +141,8 @@ pub(crate) struct HideArgs {
 
     /// Picture to hide, or a folder of them; `-` reads standard input
     ///
-    /// Any size and aspect. With folders, pictures go together by their sorted names.
+    /// Any size and aspect. Colours are converted to sRGB and transparency is laid on white. With
+    /// folders, pictures go together by their sorted names.
     pub(crate) secret: PathBuf,
 
     /// Where the container goes; a folder when a folder was given; `-` writes standard output

@@ -24,7 +24,6 @@ fn hides_and_reveals_through_a_file() {
         [
             "coded_bytes",
             "coded_height",
-            "revealed_psnr_db",
             "coded_width",
             "container",
             "container_psnr_db",
@@ -32,6 +31,7 @@ fn hides_and_reveals_through_a_file() {
             "height",
             "method",
             "password",
+            "revealed_psnr_db",
             "secret",
             "secret_height",
             "secret_width",

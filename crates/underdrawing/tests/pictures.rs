@@ -330,7 +330,9 @@ fn lossy_and_read_only_formats_are_not_written() {
 fn formats_say_what_they_are_written_with() {
     use FileFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
     let mut profile = vec![0; 128];
+    profile[3] = 128;
     profile[16..20].copy_from_slice(b"RGB ");
+    profile[36..40].copy_from_slice(b"acsp");
     let picture = Picture {
         icc_profile: Some(profile),
         ..Picture::from(scene())

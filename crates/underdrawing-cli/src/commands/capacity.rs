@@ -17,7 +17,7 @@ struct Report {
     bytes: usize,
     bits_per_pixel: f64,
     container_psnr_db: f64,
-    /// Null without a secret.
+    /// Null without a secret, and without room for one.
     revealed_psnr_db: Option<f64>,
 }
 
@@ -32,11 +32,11 @@ impl CapacityArgs {
         )?;
         let cover = picture::read(&self.cover, Role::Cover, ui)?.pixels;
         let secret = secret_path
-            .map(|path| picture::read_opaque(path, Role::Secret, ui))
+            .map(|path| picture::read_plain(path, Role::Secret, ui))
             .transpose()?;
         let expected = capacity(
             &cover,
-            secret.as_ref(),
+            secret.as_ref().map(|secret| &secret.pixels),
             &CodedOptions::default(),
             self.survive,
         )?;
@@ -57,6 +57,9 @@ impl CapacityArgs {
 }
 
 fn lines(cover: &str, expected: &Capacity) -> String {
+    if expected.bytes == 0 {
+        return format!("{cover}: no room");
+    }
     let mut text = format!(
         "{cover}: room for {} bytes, {:.2} bits a pixel\n  container at about {:.1} dB",
         expected.bytes, expected.bits_per_pixel, expected.container_psnr_db

@@ -1,7 +1,7 @@
 //! `compare`: how much two pictures differ.
 
 use serde::Serialize;
-use underdrawing::Comparison;
+use underdrawing::{Comparison, Conversion, Picture};
 
 use anyhow::Context;
 
@@ -20,14 +20,24 @@ struct Report {
     apd: f64,
     rmse: f64,
     max_difference: u8,
+    /// A picture had 16 bits a sample: differences in the lower ones are not seen.
+    rounded_to_8_bits: bool,
 }
 
 impl CompareArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         super::at_most_one_stream(&[&self.a, &self.b])?;
-        let a = picture::read_opaque(&self.a, Role::Plain, ui)?;
-        let b = picture::read_opaque(&self.b, Role::Plain, ui)?;
-        let comparison = Comparison::of(&a, &b).with_context(|| {
+        let mut a = picture::read(&self.a, Role::Plain, ui)?;
+        let mut b = picture::read(&self.b, Role::Plain, ui)?;
+        // Where both mean the same colours by their samples, these are compared.
+        if a.icc_profile == b.icc_profile {
+            (a.icc_profile, b.icc_profile) = (None, None);
+        }
+        let wide = |picture: &Picture| picture.conversions.contains(&Conversion::SixteenBitTo8);
+        let rounded = wide(&a) || wide(&b);
+        let a = picture::plain(a, &self.a, Role::Plain, ui);
+        let b = picture::plain(b, &self.b, Role::Plain, ui);
+        let comparison = Comparison::of(&a.pixels, &b.pixels).with_context(|| {
             format!(
                 "cannot compare {} with {}",
                 display_name(&self.a),
@@ -43,9 +53,10 @@ impl CompareArgs {
                 apd: comparison.apd,
                 rmse: comparison.rmse,
                 max_difference: comparison.max_difference,
+                rounded_to_8_bits: rounded,
             })?;
         } else {
-            ui.data(table(&comparison))?;
+            ui.data(table(&comparison, rounded))?;
         }
         Ok(self.verdict(comparison.psnr_db, ui))
     }
@@ -62,17 +73,17 @@ impl CompareArgs {
     }
 }
 
-fn table(comparison: &Comparison) -> String {
+fn table(comparison: &Comparison, rounded: bool) -> String {
+    let psnr = match comparison.psnr_db {
+        None if rounded => "identical at 8 bits a sample, and not compared beyond".to_owned(),
+        psnr_db => decibels(psnr_db),
+    };
     format!(
-        "PSNR                {}\n\
+        "PSNR                {psnr}\n\
          SSIM                {:.4}\n\
          APD                 {:.3}\n\
          RMSE                {:.3}\n\
          largest difference  {}",
-        decibels(comparison.psnr_db),
-        comparison.ssim,
-        comparison.apd,
-        comparison.rmse,
-        comparison.max_difference
+        comparison.ssim, comparison.apd, comparison.rmse, comparison.max_difference
     )
 }

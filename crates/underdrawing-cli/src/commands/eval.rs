@@ -150,7 +150,7 @@ impl Judge {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
         // The cover's transparency takes no part: hide passes it on untouched.
         let cover = picture::read(cover, Role::Cover, ui)?.pixels;
-        let secret = picture::read_opaque(secret, Role::Secret, ui)?;
+        let secret = picture::read_plain(secret, Role::Secret, ui)?.pixels;
         let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
         arrivals
             .add(&cover, &secret, &container, &self.options)

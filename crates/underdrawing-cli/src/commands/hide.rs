@@ -43,6 +43,8 @@ struct Report {
 struct Done {
     cover: Pixels,
     secret: Pixels,
+    /// The secret's file holds it exactly.
+    exact: bool,
     container: Pixels,
     details: HiddenDetails,
 }
@@ -120,10 +122,10 @@ impl HideArgs {
         ui: &Ui,
     ) -> anyhow::Result<Done> {
         let cover = self.cover(job, ui)?;
-        let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
+        let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();
-        let hidden = hide(&cover.pixels, &secret, options, on_progress)
+        let hidden = hide(&cover.pixels, &secret.pixels, options, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;
         drop(at_work);
         if cover.icc_profile.is_some() && !job.format.keeps_profile() {
@@ -137,6 +139,12 @@ impl HideArgs {
                 "cover {cover_name}: JPEG has no place for its transparency"
             ));
         }
+        if cover.alpha.as_ref().is_some_and(|alpha| alpha.contains(&0)) {
+            ui.note(format_args!(
+                "cover {cover_name}: parts of it are fully transparent; programs that clear what \
+                 nobody sees there destroy what is hidden"
+            ));
+        }
         let container = Picture {
             alpha: cover.alpha,
             icc_profile: cover.icc_profile,
@@ -145,7 +153,8 @@ impl HideArgs {
         picture::write(&container, job.format, &job.container)?;
         Ok(Done {
             cover: cover.pixels,
-            secret,
+            secret: secret.pixels,
+            exact: secret.exact,
             container: container.pixels,
             details: hidden.details,
         })
@@ -178,9 +187,10 @@ impl HideArgs {
             | HiddenDetails::Robust {
                 psnr_db: Some(db), ..
             } => format!(", the secret at {db:.2} dB"),
-            HiddenDetails::Coded { .. } | HiddenDetails::Robust { .. } => {
-                ", the secret without loss".to_owned()
-            }
+            HiddenDetails::Coded { .. } | HiddenDetails::Robust { .. } => match done.exact {
+                true => ", the secret without loss".to_owned(),
+                false => ", the secret without further loss".to_owned(),
+            },
             _ => String::new(),
         };
         ui.say(format_args!(
