@@ -1,6 +1,7 @@
 //! Pictures as the commands want them: read with a note on whatever was changed on the way.
 
 use std::fmt::{self, Display};
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -32,6 +33,14 @@ impl Display for Role {
             Self::Plain => "picture",
         })
     }
+}
+
+/// Refuses a picture that is not there, before anything else is found wrong.
+pub(crate) fn must_exist(path: &Path, role: Role) -> anyhow::Result<()> {
+    if !files::is_stream(path) {
+        fs::metadata(path).with_context(|| format!("failed to read {role} {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Reads and decodes a picture; conversions are noted.

@@ -17,7 +17,9 @@ fn folder() -> Folder {
 fn wide(folder: &Folder, name: &str, sample: u16) {
     let picture = ImageBuffer::from_pixel(20, 15, Rgb([sample; 3]));
     let mut file = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut file, ImageFormat::Png).unwrap();
+    picture
+        .write_to(&mut file, ImageFormat::Png)
+        .expect("any size fits a PNG");
     folder.write(name, file.into_inner());
 }
 
@@ -101,4 +103,158 @@ fn what_nobody_sees_of_a_cover_is_told() {
         ran.stderr.contains("parts of it are fully transparent"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn a_cropped_container_is_called_so_and_what_is_left_salvaged() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 512, 600, 1);
+    folder.picture("secret.png", 512, 600, 2);
+    folder
+        .run("hide cover.png secret.png -o c.png --effort fast --container-db 45")
+        .done();
+    let container = folder.decoded("c.png").pixels;
+    let upper = container.data()[..3 * 512 * 500].to_vec();
+    let cropped = underdrawing::Pixels::rgb8(upper, 512, 500).expect("500 rows");
+    folder.png("c.png", cropped.into());
+    let ran = folder.run("reveal c.png -o r.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("was cropped after hiding"), "{ran:?}");
+    let ran = folder.run("inspect c.png").done();
+    assert!(ran.stdout.contains("parts intact, cropped"), "{ran:?}");
+    let ran = folder.run("reveal c.png -o r.png --salvage").done();
+    assert!(
+        ran.stderr.contains("what is left of 512x600 revealed"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_password_that_was_not_needed_is_told_and_inspect_takes_one() {
+    let folder = folder();
+    folder.write("word", "word");
+    folder.run("hide cover.png secret.png -o open.png").done();
+    folder
+        .run("hide cover.png secret.png -o closed.png --password-file word")
+        .done();
+    for (container, opens_without) in [("open.png", true), ("closed.png", false)] {
+        let ran = folder
+            .run(&format!(
+                "reveal {container} -o r.png -f --password-file word"
+            ))
+            .done();
+        let told = ran.stderr.contains("opens without the password");
+        assert_eq!(told, opens_without, "{ran:?}");
+        let line = format!("inspect {container} --json --password-file word");
+        let report = &folder.run(&line).done().json()[0];
+        assert_eq!(report["hidden"]["password"], !opens_without, "{report}");
+        assert_eq!(report["hidden"]["secret_width"], 20);
+    }
+    let ran = folder.run("inspect closed.png").done();
+    assert!(ran.stdout.contains("nothing found"), "{ran:?}");
+}
+
+#[test]
+fn one_name_for_one_thing_in_json() {
+    let folder = folder();
+    let hidden = folder
+        .run("hide cover.png secret.png -o c.png --json")
+        .done();
+    let revealed = folder.run("reveal c.png -o r.png --json").done();
+    let inspected = folder.run("inspect c.png --json").done();
+    let (hidden, revealed) = (&hidden.json()[0], &revealed.json()[0]);
+    let inspected = &inspected.json()[0];
+    for key in [
+        "method",
+        "password",
+        "secret_width",
+        "secret_height",
+        "coded_bytes",
+    ] {
+        assert_eq!(hidden[key], revealed[key], "{key}");
+        assert_eq!(hidden[key], inspected["hidden"][key], "{key}");
+    }
+    for key in ["width", "height"] {
+        assert_eq!(hidden[key], revealed[key], "{key}");
+        assert_eq!(hidden[key], inspected[key], "{key}");
+    }
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let folder = folder();
+    for line in [
+        "hide - secret.png -o c.png --password-file -",
+        "hide - - -o c.png",
+        "reveal - -o r.png --password-file -",
+        "inspect - --password-file -",
+    ] {
+        folder.run(line).failed("standard input can be read once");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn half_a_picture_on_standard_output_is_no_success() {
+    let folder = folder();
+    let line = "{ \"$U\" hide cover.png secret.png -o - -q; echo $? >status; } | true";
+    folder.shell(line);
+    let mut status = String::from_utf8(folder.read("status")).expect("digits");
+    // A pipe takes some bytes before its reader is gone.
+    if status.trim() == "0" {
+        folder.picture("cover.png", 900, 700, 1);
+        folder.shell(line);
+        status = String::from_utf8(folder.read("status")).expect("digits");
+    }
+    assert_eq!(status.trim(), "2");
+}
+
+#[test]
+fn the_picture_that_is_not_there_comes_first() {
+    let folder = folder();
+    for (line, missing) in [
+        ("reveal nofolder -o outfolder", "container nofolder"),
+        ("hide nofolder secret.png -o outfolder", "cover nofolder"),
+        ("hide cover.png nofile -o outfolder", "secret nofile"),
+    ] {
+        folder
+            .run(line)
+            .failed(&format!("failed to read {missing}"));
+    }
+    folder.write("several/a.png", folder.read("secret.png"));
+    folder.write("several/b.png", folder.read("secret.png"));
+    let ran = folder
+        .run("hide cover.png several -o out")
+        .failed("1 cover and 2 secrets: expected at most as many secrets as covers");
+    assert!(ran.stderr.contains("hint: a cover is used once"), "{ran:?}");
+}
+
+#[test]
+fn folders_skip_what_is_not_read_and_count_it() {
+    let folder = folder();
+    for name in ["covers/a.png", "covers/b.png"] {
+        folder.write(name, folder.read("cover.png"));
+    }
+    for name in ["covers/c.heic", "covers/d.psd"] {
+        folder.write(name, "");
+    }
+    folder.write("secrets/a.png", folder.read("secret.png"));
+    folder.write("secrets/b.png", folder.read("secret.png"));
+    let ran = folder
+        .run("hide covers secrets -o out --effort fast")
+        .done();
+    let said = "note: covers: 2 files skipped, not pictures that are read by their names: 1 .heic, \
+                1 .psd";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+}
+
+#[test]
+fn a_decoder_s_reason_is_not_told_in_its_own_words() {
+    let folder = folder();
+    let png = folder.read("cover.png");
+    folder.write("half.png", &png[..png.len() / 2]);
+    let ran = folder
+        .run("inspect half.png")
+        .failed("failed to read half.png: PNG file is damaged or incomplete\n");
+    assert_eq!(ran.stderr.matches("PNG").count(), 1, "{ran:?}");
 }

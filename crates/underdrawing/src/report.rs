@@ -70,6 +70,8 @@ pub struct Revealed {
     /// Rows without their details, since the container's samples were changed there; empty but
     /// after [`RevealOptions::salvage`](crate::RevealOptions::salvage).
     pub blurred_rows: Vec<Range<usize>>,
+    /// Rows that are lost and grey instead, of a secret that was coded without loss; likewise.
+    pub grey_rows: Vec<Range<usize>>,
 }
 
 /// What is hidden in a container.
@@ -90,6 +92,8 @@ pub enum Inspection {
         parts: usize,
         /// Parts that were not changed since.
         intact: usize,
+        /// Whether the container's last rows are missing.
+        cropped: bool,
     },
     /// A secret of the robust method.
     Robust {

@@ -26,8 +26,14 @@ fn ramp(width: usize, height: usize) -> Pixels {
     .unwrap()
 }
 
+/// Name and content.
+type Chunk<'a> = (&'a [u8; 4], &'a [u8]);
+
+/// Number and values.
+type Tag<'a> = (u16, &'a [u16]);
+
 /// A PNG of `pixels` with a chunk before its samples.
-fn png_with(pixels: &Pixels, chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+fn png_with(pixels: &Pixels, chunks: &[Chunk<'_>]) -> Vec<u8> {
     const AFTER_HEADER: usize = 33;
     let plain = Picture::from(pixels.clone())
         .encode(FileFormat::Png)
@@ -125,7 +131,7 @@ fn colours_of_png_chunks_travel_and_become_srgb() {
     let (gamma, gamma_1) = (45_455_u32.to_be_bytes(), 100_000_u32.to_be_bytes());
     type Meaning = fn([u8; 3]) -> [f64; 3];
     let of_light: Meaning = |rgb| rgb.map(|v| encoded(f64::from(v) / 255.0));
-    let cases: [(&[(&[u8; 4], &[u8])], Meaning); 4] = [
+    let cases: [(&[Chunk<'_>], Meaning); 4] = [
         (&[(b"cICP", &[12, 13, 0, 1])], srgb_of_p3),
         (&[(b"gAMA", &gamma), (b"cHRM", &chrm_p3)], srgb_of_p3),
         (&[(b"gAMA", &gamma_1)], of_light),
@@ -241,7 +247,7 @@ fn a_webp_is_turned_as_its_exif_block_asks_with_or_without_prefix() {
 }
 
 /// An uncompressed TIFF of one strip, or of whatever `compression` is; every tag holds shorts.
-fn tiff(size: [u16; 2], tags: &[(u16, &[u16])], strip: &[u8]) -> Vec<u8> {
+fn tiff(size: [u16; 2], tags: &[Tag<'_>], strip: &[u8]) -> Vec<u8> {
     let mut tags: Vec<(u16, Vec<u16>)> = tags.iter().map(|(tag, n)| (*tag, n.to_vec())).collect();
     tags.extend([
         (256, vec![size[0]]),
@@ -282,7 +288,7 @@ fn tiff(size: [u16; 2], tags: &[(u16, &[u16])], strip: &[u8]) -> Vec<u8> {
 
 #[test]
 fn kinds_of_tiff_that_few_programs_write() {
-    let read = |tags: &[(u16, &[u16])], strip: &[u8]| {
+    let read = |tags: &[Tag<'_>], strip: &[u8]| {
         let picture = decode(&tiff([2, 2], tags, strip)).unwrap();
         let data = picture.pixels.data().to_vec();
         (data, picture.alpha)
@@ -346,7 +352,7 @@ fn a_tiff_with_the_colours_of_jpeg_shows_what_the_jpeg_shows() {
 
 #[test]
 fn tiffs_that_are_not_read_say_why_in_one_sentence() {
-    let cases: [(&[(u16, &[u16])], &str); 4] = [
+    let cases: [(&[Tag<'_>], &str); 4] = [
         (
             &[(258, &[8]), (259, &[50_000]), (262, &[1])],
             "Zstandard compression",

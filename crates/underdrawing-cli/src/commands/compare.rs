@@ -6,15 +6,15 @@ use underdrawing::{Comparison, Conversion, Picture};
 use anyhow::Context;
 
 use crate::args::CompareArgs;
-use crate::files::display_name;
+use crate::files::{Name, display_name};
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::picture::{self, Role};
 
 /// The line of `--json`.
 #[derive(Serialize)]
 struct Report {
-    a: String,
-    b: String,
+    a: Name,
+    b: Name,
     psnr_db: Option<f64>,
     ssim: f64,
     apd: f64,
@@ -26,7 +26,7 @@ struct Report {
 
 impl CompareArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        super::at_most_one_stream(&[&self.a, &self.b])?;
+        super::at_most_one_stream(&[Some(&self.a), Some(&self.b)])?;
         let mut a = picture::read(&self.a, Role::Plain, ui)?;
         let mut b = picture::read(&self.b, Role::Plain, ui)?;
         // Where both mean the same colours by their samples, these are compared.
@@ -46,8 +46,8 @@ impl CompareArgs {
         })?;
         if self.report.json {
             ui.json(&Report {
-                a: display_name(&self.a),
-                b: display_name(&self.b),
+                a: Name::of(&self.a),
+                b: Name::of(&self.b),
                 psnr_db: comparison.psnr_db,
                 ssim: comparison.ssim,
                 apd: comparison.apd,

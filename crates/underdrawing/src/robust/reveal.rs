@@ -162,6 +162,7 @@ impl Found {
             picture: Pixels::from_raster(picture),
             found: self.inspection_of(&message),
             blurred_rows: Vec::new(),
+            grey_rows: Vec::new(),
         })
     }
 
