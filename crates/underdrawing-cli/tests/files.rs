@@ -258,3 +258,32 @@ fn a_decoder_s_reason_is_not_told_in_its_own_words() {
         .failed("failed to read half.png: PNG file is damaged or incomplete\n");
     assert_eq!(ran.stderr.matches("PNG").count(), 1, "{ran:?}");
 }
+
+#[test]
+fn a_password_is_the_same_from_any_editor_and_keyboard() {
+    let folder = folder();
+    folder.write("notepad", "\u{feff}M\u{fc}ller\r\n");
+    folder.write("mac", "Mu\u{308}ller");
+    let utf_16: Vec<u8> = "\u{feff}M\u{fc}ller"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    folder.write("wide", utf_16);
+    folder
+        .run("hide cover.png secret.png -o c.png --password-file notepad")
+        .done();
+    for file in ["notepad", "mac", "wide"] {
+        folder
+            .run(&format!("reveal c.png -o r.png -f --password-file {file}"))
+            .done();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_empty_variable_is_named() {
+    let folder = folder();
+    folder
+        .shell("UNDERDRAWING_PASSWORD= \"$U\" reveal cover.png -o r.png")
+        .failed("the variable UNDERDRAWING_PASSWORD is empty");
+}

@@ -55,8 +55,8 @@ pub fn hide(
 
 /// Reveals what `container` holds, by the method and the model that it names.
 ///
-/// A wrong password takes as long as the right one, about half a second; what opens without one is
-/// found in no time.
+/// A wrong password takes as long as the right one, about half a second for each of its forms
+/// ([`Password`]); what opens without one is found in no time.
 ///
 /// # Errors
 /// When nothing is found, the container was changed or is of a newer version, its model is not

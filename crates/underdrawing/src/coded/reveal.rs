@@ -116,13 +116,15 @@ fn open_any(
     steps: &mut Steps<'_>,
 ) -> Result<Payload, Error> {
     steps.check()?;
-    match (open(container.data(), None, cost), password) {
-        (Err(Error::NothingFound), Some(_)) => {
-            steps.check()?;
-            open(container.data(), password, cost)
+    let mut opened = open(container.data(), None, cost);
+    for form in password.iter().flat_map(|password| password.forms()) {
+        if !matches!(opened, Err(Error::NothingFound | Error::WrongPassword)) {
+            break;
         }
-        (opened, _) => opened,
+        steps.check()?;
+        opened = open(container.data(), Some(&form), cost);
     }
+    opened
 }
 
 /// Opens the seals of one key.

@@ -162,6 +162,54 @@ fn a_password_is_tried_after_none() {
 }
 
 #[test]
+fn it_does_not_matter_how_a_keyboard_composes_letters() {
+    let (cover, secret) = (picture(60, 60, 1), picture(40, 40, 2));
+    let (composed, apart) = ("Stra\u{df}e \u{e4}", "Stra\u{df}e a\u{308}");
+    for (hidden, revealed) in [(composed, apart), (apart, composed), (apart, apart)] {
+        let container = hide(&cover, &secret, &options(Some(hidden))).container;
+        assert!(
+            reveal(&container, Some(revealed)).is_ok(),
+            "{hidden} {revealed}"
+        );
+    }
+    // A container of an older version, which took the bytes as they came.
+    let mut parts = Vec::new();
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, 2);
+    let held = rate::fit(&cover, &secret, &options(None), &mut steps).unwrap();
+    let directory = layout::Directory {
+        own: (40, 40),
+        segments: held
+            .fitted
+            .coded
+            .segments
+            .iter()
+            .map(|s| s.len() as u32)
+            .collect(),
+    };
+    parts.push(directory.to_bytes());
+    parts.extend(held.fitted.coded.segments);
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let older = Password::new(apart).forms().last();
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, 2);
+    let container = embed(
+        &cover,
+        &parts,
+        held.mix,
+        older.as_ref(),
+        Cost::TEST,
+        &mut steps,
+    );
+    let container = container.unwrap();
+    assert!(reveal(&container, Some(apart)).is_ok());
+    assert_eq!(
+        reveal(&container, Some(composed)),
+        Err(Error::WrongPassword)
+    );
+}
+
+#[test]
 fn the_caller_can_stop_at_every_step() {
     let (cover, secret) = (picture(60, 60, 1), picture(40, 40, 2));
     let options = CodedOptions {
