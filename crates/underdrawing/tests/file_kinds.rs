@@ -429,3 +429,65 @@ fn alpha_and_profile_of_a_bmp() {
     let broken = read(&bmp(BIT_FIELDS, 9, b"no profile"));
     assert_eq!(broken.conversions, [Conversion::ProfileDamaged]);
 }
+
+/// What the fixtures show, as tests/pictures.rs has it.
+#[cfg(feature = "jxl")]
+fn scene() -> Pixels {
+    Pixels::from_fn(48, 32, |x, y| {
+        if x < 6 && y < 6 {
+            return [255; 3];
+        }
+        [5 * x as u8, 7 * y as u8, 3 * (x + y) as u8]
+    })
+    .unwrap()
+}
+
+#[cfg(feature = "jxl")]
+#[test]
+fn reads_jpeg_xl() {
+    for (name, lossy, alpha) in [
+        ("lossless.jxl", false, false),
+        ("alpha.jxl", false, true),
+        ("lossy.jxl", true, false),
+    ] {
+        let bytes = fixture(name);
+        let picture = decode(&bytes).unwrap();
+        assert_eq!(picture.format, FileFormat::JpegXl);
+        assert_eq!(
+            (picture.lossy, picture.alpha.is_some()),
+            (lossy, alpha),
+            "{name}"
+        );
+        assert_eq!(picture.conversions, [], "{name}");
+        let expected = scene();
+        let pairs = picture.pixels.data().iter().zip(expected.data());
+        let largest = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(largest <= if lossy { 26 } else { 0 }, "{name}: {largest}");
+        let mut converted = picture.clone();
+        converted.convert_to_srgb();
+        let pairs = picture.pixels.data().iter().zip(converted.pixels.data());
+        assert!(
+            pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap() <= 1,
+            "{name}: it is sRGB"
+        );
+        for length in 0..bytes.len() {
+            if let Ok(part) = decode(&bytes[..length]) {
+                assert!(part.pixels == picture.pixels, "{name}: {length} bytes");
+            }
+        }
+    }
+    assert_eq!(
+        decode(&fixture("grey.jxl")).unwrap().conversions,
+        [Conversion::GreyToRgb]
+    );
+}
+
+#[cfg(not(feature = "jxl"))]
+#[test]
+fn jpeg_xl_names_the_ways_out() {
+    assert_eq!(
+        decode(&fixture("lossless.jxl")).unwrap_err().to_string(),
+        "JPEG XL files are not read: convert it to PNG first (djxl does), or build with the feature \
+         `jxl`"
+    );
+}

@@ -194,19 +194,19 @@ fn refuses_what_is_not_read_by_name() {
     let cases: [(&[u8], &str); 8] = [
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "HEIC files are not read: convert it to PNG first",
+            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG)",
         ),
         (
             b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
-            "AVIF files are not read: convert it to PNG first",
+            "AVIF files are not read: convert it to PNG first (avifdec does)",
         ),
         (
             b"\0\0\0\x14ftypisom\0\0\0\0isom",
             "video files are not read: convert it to PNG first",
         ),
         (
-            b"\xff\x0a\x00\x00",
-            "JPEG XL files are not read: convert it to PNG first",
+            b"8BPS",
+            "Photoshop files are not read: convert it to PNG first",
         ),
         (
             b"",

@@ -8,6 +8,8 @@ mod colour;
 mod decode;
 mod encode;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jpeg_xl;
 mod structure;
 mod tiff_kinds;
 mod upright;
@@ -144,6 +146,8 @@ pub enum FileFormat {
     Qoi,
     /// Portable anymap: PBM, PGM, PPM, PAM.
     Pnm,
+    /// JPEG XL; read with the feature `jxl`.
+    JpegXl,
 }
 
 impl FileFormat {
@@ -168,6 +172,7 @@ impl FileFormat {
             "gif" => Self::Gif,
             "qoi" => Self::Qoi,
             "pnm" | "ppm" | "pgm" | "pbm" | "pam" => Self::Pnm,
+            "jxl" if cfg!(feature = "jxl") => Self::JpegXl,
             _ => return None,
         })
     }
@@ -184,10 +189,11 @@ impl FileFormat {
             Self::Gif => "GIF",
             Self::Qoi => "QOI",
             Self::Pnm => "PNM",
+            Self::JpegXl => "JPEG XL",
         }
     }
 
-    /// Whether every file of this format is lossy: only JPEG. A WebP can be either, see
+    /// Whether every file of this format is lossy: only JPEG. A WebP and a JPEG XL can be either, see
     /// [`Picture::lossy`]; it is always written losslessly here.
     #[must_use]
     pub fn is_lossy(self) -> bool {
@@ -199,7 +205,7 @@ impl FileFormat {
     pub fn is_written(self) -> bool {
         match self {
             Self::Png | Self::WebP | Self::Bmp | Self::Tiff | Self::Qoi => true,
-            Self::Jpeg | Self::Gif | Self::Pnm => false,
+            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl => false,
         }
     }
 
@@ -279,10 +285,12 @@ pub enum ImageFileError {
         found: String,
     },
     /// A picture, but of a format that is not read here.
-    #[error("{name} files are not read: convert it to PNG first")]
+    #[error("{name} files are not read: convert it to PNG first{way}")]
     NotRead {
         /// The format's name.
         name: &'static str,
+        /// A program that does, or a feature; may be empty.
+        way: &'static str,
     },
     /// The file ends before its picture does.
     #[error("{format} file is truncated: {missing}")]

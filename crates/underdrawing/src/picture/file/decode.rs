@@ -19,6 +19,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if format == FileFormat::Jpeg {
         return jpeg::decode(bytes, limits);
     }
+    #[cfg(feature = "jxl")]
+    if format == FileFormat::JpegXl {
+        return super::jpeg_xl::decode(bytes, limits);
+    }
     let failed = |error| classify(error, format);
     if format == FileFormat::Tiff
         && let Some(kind) = tiff_kinds::of(bytes)?
@@ -109,7 +113,7 @@ fn orientation(decoder: &mut dyn ImageDecoder) -> Result<Orientation, ImageError
         .unwrap_or(orientation))
 }
 
-/// The decoder of a format but JPEG, with the header read and no pixels allocated.
+/// The decoder of a format but JPEG and JPEG XL, with the header read and no pixels allocated.
 fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     let reader = Cursor::new(bytes);
     let mut limits = image::Limits::no_limits();
@@ -121,7 +125,9 @@ fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder 
         FileFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         FileFormat::Gif => Box::new(gif::GifDecoder::new(reader)?),
         FileFormat::Qoi => Box::new(qoi::QoiDecoder::new(reader)?),
-        FileFormat::Pnm | FileFormat::Jpeg => Box::new(pnm::PnmDecoder::new(reader)?),
+        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl => {
+            Box::new(pnm::PnmDecoder::new(reader)?)
+        }
     })
 }
 

@@ -18,10 +18,11 @@ const READ: [(&[u8], FileFormat); 11] = [
     (b"P7\n", FileFormat::Pnm),
 ];
 
+/// First bytes of JPEG XL, in a container of boxes and without.
+const JPEG_XL: [&[u8]; 2] = [b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"];
+
 /// First bytes of formats that people try and that are not read.
-const NOT_READ: [(&[u8], &str); 7] = [
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
+const NOT_READ: [(&[u8], &str); 5] = [
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"8BPS", "Photoshop"),
@@ -41,9 +42,24 @@ pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
     {
         return Ok(FileFormat::Pnm);
     }
+    if JPEG_XL.iter().any(|magic| bytes.starts_with(magic)) {
+        if cfg!(feature = "jxl") {
+            return Ok(FileFormat::JpegXl);
+        }
+        return Err(ImageFileError::NotRead {
+            name: "JPEG XL",
+            way: " (djxl does), or build with the feature `jxl`",
+        });
+    }
     let not_read = NOT_READ.iter().find(|(magic, _)| bytes.starts_with(magic));
     if let Some(name) = not_read.map(|(_, name)| *name).or(iso_media(bytes)) {
-        return Err(ImageFileError::NotRead { name });
+        let way = match name {
+            // HEVC is covered by patents, and the decoders of AV1 are as large as this program.
+            "HEIC" => " (heif-convert does, and phones when they share it as JPEG)",
+            "AVIF" => " (avifdec does)",
+            _ => "",
+        };
+        return Err(ImageFileError::NotRead { name, way });
     }
     Err(ImageFileError::Unknown {
         found: first_bytes(bytes),
@@ -102,7 +118,11 @@ pub(super) fn has_more_frames(bytes: &[u8], format: FileFormat) -> bool {
         FileFormat::WebP => riff_chunks(bytes, 12).filter(|c| c.name == b"ANMF").count() > 1,
         FileFormat::Gif => gif_frames(bytes).is_none_or(|n| n > 1),
         FileFormat::Tiff => tiff_has_second_page(bytes).unwrap_or(false),
-        FileFormat::Jpeg | FileFormat::Bmp | FileFormat::Qoi | FileFormat::Pnm => false,
+        FileFormat::Jpeg
+        | FileFormat::Bmp
+        | FileFormat::Qoi
+        | FileFormat::Pnm
+        | FileFormat::JpegXl => false,
     }
 }
 
