@@ -304,8 +304,8 @@ fn kinds_of_tiff_that_few_programs_write() {
     let (data, alpha) = read(&tags, &[1, 255, 2, 0, 3, 7, 4, 9]);
     assert_eq!(data, [1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4]);
     assert_eq!(alpha, Some(vec![255, 0, 7, 9]));
-    // A palette, of 16 bits and of 8.
-    for scale in [257, 1] {
+    // A palette, of 16 bits, whose lower byte may be 0, and of 8.
+    for scale in [257, 256, 1] {
         let mut map = vec![0; 3 * 256];
         for (i, [r, g, b]) in [[1, 2, 3], [200, 100, 50], [0, 255, 0]]
             .into_iter()
@@ -372,6 +372,83 @@ fn tiffs_that_are_not_read_say_why_in_one_sentence() {
         let expected =
             format!("TIFF files with {found} are not read: convert it to an 8 or 16 bit PNG first");
         assert_eq!(error.to_string(), expected);
+    }
+}
+
+/// Files of every kind here with bytes changed, cut or made anew: an error or a picture within the
+/// limits. `UNDERDRAWING_HOSTILE=1000000` in the environment asks for more of them.
+#[test]
+fn damaged_files_of_every_kind_do_no_harm() {
+    let asked = std::env::var("UNDERDRAWING_HOSTILE").ok();
+    let n: usize = asked.map_or(4000, |n| n.parse().unwrap());
+    let profile = decode(&fixture("rgb.png")).unwrap().icc_profile.unwrap();
+    let map = vec![9; 3 * 256];
+    let files = [
+        tiff(
+            [2, 2],
+            &[(258, &[8]), (262, &[3]), (320, &map)],
+            &[0, 1, 2, 1],
+        ),
+        tiff([2, 2], &[(258, &[4]), (262, &[1])], &[0x05, 0xaf]),
+        tiff(
+            [2, 2],
+            &[(258, &[8, 8]), (262, &[1]), (277, &[2]), (338, &[2])],
+            &[9; 8],
+        ),
+        tiff(
+            [2, 2],
+            &[(258, &[16; 4]), (262, &[2]), (277, &[4]), (338, &[1])],
+            &[7; 32],
+        ),
+        tiff(
+            [48, 32],
+            &[
+                (258, &[8; 3]),
+                (259, &[7]),
+                (262, &[6]),
+                (277, &[3]),
+                (530, &[2, 2]),
+            ],
+            &fixture("plain.jpg"),
+        ),
+        png_with(
+            &ramp(9, 7),
+            &[(b"cICP", &[12, 13, 0, 1]), (b"eXIf", TURN_CLOCKWISE)],
+        ),
+        png_with(
+            &ramp(9, 7),
+            &[(b"gAMA", &[0, 1, 9, 9]), (b"cHRM", &[0; 32])],
+        ),
+        bmp(3, 9, &profile),
+    ];
+    let limits = Limits {
+        max_pixels: 1 << 16,
+        max_side: 4096,
+    };
+    let mut state = 7_u64;
+    let mut random = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 33) as usize % below
+    };
+    for i in 0..n {
+        let mut file = files[i % files.len()].clone();
+        for _ in 0..=random(4) {
+            let at = random(file.len());
+            match random(8) {
+                0 => file.truncate(at.max(1)),
+                1 => file[at] = 255,
+                2 => file[at] = 0,
+                _ => file[at] ^= 1 << random(8),
+            }
+        }
+        if let Ok(mut picture) = Picture::decode(&file, &limits) {
+            let n_pixels = picture.pixels.width() * picture.pixels.height();
+            assert!(n_pixels as u64 <= limits.max_pixels);
+            picture.convert_to_srgb();
+            assert_eq!(picture.pixels.data().len(), 3 * n_pixels);
+        }
     }
 }
 

@@ -250,20 +250,15 @@ fn unpacked(bytes: &[u8], bits: u16, width: usize) -> Vec<u16> {
 fn coloured(indices: &[u16], map: &[u16]) -> Option<Vec<u16>> {
     let n = map.len() / 3;
     let wide = map.iter().any(|&value| value > 255);
-    let value = |i: usize| {
-        if wide {
-            (u32::from(map[i]) * 255 + 32_767) / 65_535
-        } else {
-            map[i].into()
-        }
-    };
+    // Writers fill the lower byte with the upper one, or with 0.
+    let value = |i: usize| if wide { map[i] >> 8 } else { map[i] };
     let mut samples = Vec::with_capacity(3 * indices.len());
     for &index in indices {
         let index = usize::from(index);
         if index >= n {
             return None;
         }
-        samples.extend([0, n, 2 * n].map(|start| value(start + index) as u16));
+        samples.extend([0, n, 2 * n].map(|start| value(start + index)));
     }
     Some(samples)
 }
