@@ -54,7 +54,7 @@ pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
     let not_read = NOT_READ.iter().find(|(magic, _)| bytes.starts_with(magic));
     if let Some(name) = not_read.map(|(_, name)| *name).or(iso_media(bytes)) {
         let way = match name {
-            // HEVC is covered by patents, and the decoders of AV1 are as large as this program.
+            // HEVC is covered by patents, and a decoder of AV1 takes a minute to build.
             "HEIC" => " (heif-convert does, and phones when they share it as JPEG)",
             "AVIF" => " (avifdec does)",
             _ => "",
