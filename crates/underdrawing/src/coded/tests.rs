@@ -409,7 +409,7 @@ fn a_cover_without_room_promises_nothing() {
 
 #[test]
 fn a_secret_with_bits_enough_stays_in_its_own_size() {
-    // In stripes of so few pixels the quick models have not learned much when they end.
+    // Far below 32 dB, as noise is, and with a third of a bit for each pixel.
     let (cover, thin) = (picture(60, 60, 1), noise(16, 3000));
     assert_eq!(coded(&hide(&cover, &thin, &options(None))).0, (16, 3000));
     // A large drawing that fits without loss.
