@@ -21,7 +21,7 @@ fn decode(bytes: &[u8]) -> Result<Picture, ImageFileError> {
 
 fn ramp(width: usize, height: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
-        [20 * x as u8, 255 - 9 * y as u8, 5 * (x + y) as u8]
+        [20 * x, 255 + 247 * y, 5 * (x + y)].map(|v| v as u8)
     })
     .unwrap()
 }
@@ -63,14 +63,25 @@ fn crc32(bytes: &[u8]) -> u32 {
 /// An Exif block of one entry: orientation 6.
 const TURN_CLOCKWISE: &[u8] = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
 
-#[test]
-fn a_container_with_an_orientation_tag_reveals_from_its_stored_samples() {
-    let (cover, secret) = (ramp(70, 60), ramp(31, 20));
-    let coded = HideOptions::Coded(CodedOptions {
+fn fast() -> CodedOptions {
+    CodedOptions {
         effort: Some(Effort::Fast),
         ..CodedOptions::default()
-    });
-    for options in [coded, HideOptions::Network(NetworkOptions::default())] {
+    }
+}
+
+#[test]
+fn a_container_with_an_orientation_tag_reveals_from_its_stored_samples() {
+    let (cover, secret) = (ramp(130, 90), ramp(31, 20));
+    for options in [
+        HideOptions::Coded(fast()),
+        HideOptions::Network(NetworkOptions::default()),
+        HideOptions::Robust {
+            survive: 50,
+            jpeg: false,
+            coded: fast(),
+        },
+    ] {
         let container = hide(&cover, &secret, &options, &mut Progress::ignore)
             .unwrap()
             .container;
@@ -87,6 +98,31 @@ fn a_container_with_an_orientation_tag_reveals_from_its_stored_samples() {
             assert!(inspect(&read.pixels, None).is_ok());
         }
     }
+}
+
+#[test]
+fn so_does_one_that_is_a_jpeg() {
+    let options = HideOptions::Robust {
+        survive: 50,
+        jpeg: true,
+        coded: fast(),
+    };
+    let (cover, secret) = (ramp(130, 90), ramp(31, 20));
+    let container = hide(&cover, &secret, &options, &mut Progress::ignore)
+        .unwrap()
+        .container;
+    let jpeg = Picture::from(container).encode(FileFormat::Jpeg).unwrap();
+    let segment = [b"Exif\0\0", TURN_CLOCKWISE].concat();
+    let length = (segment.len() as u16 + 2).to_be_bytes();
+    let tagged = [&jpeg[..2], &[0xff, 0xe1], &length, &segment, &jpeg[2..]].concat();
+    let read = decode(&tagged).unwrap();
+    assert_eq!((read.pixels.width(), read.pixels.height()), (90, 130));
+    let revealed = reveal(
+        &read.pixels,
+        &RevealOptions::default(),
+        &mut Progress::ignore,
+    );
+    assert_eq!(revealed.unwrap().picture.width(), 31);
 }
 
 fn linear(sample: u8) -> f64 {
