@@ -1,8 +1,6 @@
 //! Finding a graphics card.
 
-#[cfg(any(feature = "vulkan", feature = "wgpu"))]
-use burn::tensor::DeviceKind;
-use burn::tensor::{Device, DeviceType};
+use burn::tensor::{Device, DeviceKind, DeviceType};
 use thiserror::Error;
 
 /// Why networks cannot run on a graphics card.
@@ -10,7 +8,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum GpuError {
     /// There is no card, or none whose driver is installed.
-    #[error("expected a graphics card with a driver for {DRIVERS}, found none")]
+    #[error(
+        "expected a graphics card with a driver for Vulkan, Metal, DirectX or OpenGL, found none"
+    )]
     NoCard,
     /// There is only a driver that does a card's work on the processor, for which the program has
     /// loops of its own.
@@ -18,37 +18,19 @@ pub enum GpuError {
     SoftwareOnly,
 }
 
-/// What this program was built for.
-const DRIVERS: &str = match (
-    cfg!(feature = "cuda"),
-    cfg!(any(feature = "vulkan", feature = "wgpu")),
-) {
-    (true, true) => "CUDA, Vulkan, Metal, DirectX or OpenGL",
-    (true, false) => "CUDA",
-    _ => "Vulkan, Metal, DirectX or OpenGL",
-};
-
-/// A card: by CUDA where that was built and finds one, otherwise by wgpu.
+/// The card that wgpu takes for the fastest.
 pub(crate) fn card() -> Result<Device, GpuError> {
-    #[cfg(feature = "cuda")]
-    if !Device::enumerate(DeviceType::Cuda).into_vec().is_empty() {
-        return Ok(Device::cuda(burn::tensor::DeviceIndex::Default));
+    let found = Device::enumerate(DeviceType::Wgpu).into_vec();
+    if found.iter().any(|device| *device != software()) {
+        return Ok(Device::wgpu(DeviceKind::DefaultDevice));
     }
-    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
-    {
-        let found = Device::enumerate(DeviceType::Wgpu).into_vec();
-        if found.iter().any(|device| *device != software()) {
-            return Ok(Device::wgpu(DeviceKind::DefaultDevice));
-        }
-        if !found.is_empty() {
-            return Err(GpuError::SoftwareOnly);
-        }
+    if !found.is_empty() {
+        return Err(GpuError::SoftwareOnly);
     }
     Err(GpuError::NoCard)
 }
 
 /// A card's work done on the processor.
-#[cfg(any(feature = "vulkan", feature = "wgpu"))]
 pub(crate) fn software() -> Device {
     Device::wgpu(DeviceKind::Cpu)
 }

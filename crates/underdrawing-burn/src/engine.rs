@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor as Array, TensorData};
 use underdrawing_net::{
-    AdamFactors, AdamState, BatchNorm, Engine, MuonFactors, MuonState, Networks, Param, Runner,
-    Shape, Tensor as _,
+    AdamFactors, BatchNorm, Engine, MuonFactors, Networks, Param, Rule, Runner, Shape, Step,
+    Tensor as _, clipping,
 };
 
-#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
 use crate::device::{self, GpuError};
 use crate::runner::BurnRunner;
 use crate::session::Session;
@@ -26,13 +26,12 @@ pub struct BurnEngine {
 pub struct BurnBuffer(Array<1>);
 
 impl BurnEngine {
-    /// On a graphics card: the first one that CUDA finds, where this was built for CUDA, otherwise
-    /// the one that wgpu takes for the fastest.
+    /// On the graphics card that wgpu takes for the fastest.
     ///
     /// # Errors
     /// Where there is no card, none with its driver, or only a driver that does a card's work on
     /// the processor.
-    #[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
     pub fn gpu() -> Result<Self, GpuError> {
         device::card().map(|device| Self { device })
     }
@@ -61,7 +60,7 @@ impl Engine for BurnEngine {
     type Tensor = BurnTensor;
     type Buffer = BurnBuffer;
 
-    fn upload(&self, values: Vec<f32>) -> BurnBuffer {
+    fn upload(&self, _: &[usize], values: Vec<f32>) -> BurnBuffer {
         let n = values.len();
         BurnBuffer(Array::from_data(TensorData::new(values, [n]), &self.device))
     }
@@ -75,11 +74,11 @@ impl Engine for BurnEngine {
         params: &[Param],
         weights: &[BurnBuffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> BurnTensor {
         let weights = weights.iter().map(|buffer| buffer.0.clone()).collect();
         let session = Rc::new(Session::training(&self.device, params, weights));
-        BurnTensor::new(&session, shape, values)
+        BurnTensor::new(&session, shape, values.to_vec())
     }
 
     fn finish(&self, loss: BurnTensor, weights: &mut [BurnBuffer]) -> Vec<Option<BurnBuffer>> {
@@ -101,32 +100,55 @@ impl Engine for BurnEngine {
         Arc::new(BurnRunner::new(&self.device, networks))
     }
 
-    fn sum_of_squares(&self, buffer: &BurnBuffer) -> f64 {
-        let sum = buffer.0.clone().square().sum();
-        f64::from(read(sum)[0])
+    fn update(&self, steps: &mut [Step<'_, BurnBuffer>], longest: Option<f64>) {
+        let scale = longest.map_or(1.0, |longest| {
+            let squares = steps
+                .iter()
+                .map(|step| step.gradient.0.clone().square().sum());
+            let sum = squares.map(|sum| f64::from(read(sum)[0])).sum();
+            clipping(sum, longest)
+        });
+        for step in steps {
+            let gradient = step.gradient.0.clone() * scale;
+            match &mut step.rule {
+                Rule::Adam {
+                    mean,
+                    square,
+                    factors,
+                } => adam(step.value, [mean, square], gradient, *factors),
+                Rule::Muon { momentum, factors } => {
+                    muon(step.value, momentum, gradient, *factors);
+                }
+            }
+        }
     }
+}
 
-    fn adam(&self, state: AdamState<'_, BurnBuffer>, gradient: &BurnBuffer, f: AdamFactors) {
-        let gradient = gradient.0.clone() * f.gradient;
-        let newest = gradient.clone() * (1.0 - f.beta_1);
-        let mean = state.mean.update(|mean| mean * f.beta_1 + newest);
-        let newest = gradient.square() * (1.0 - f.beta_2);
-        let square = state.square.update(|square| square * f.beta_2 + newest);
-        let root = square.sqrt() * f.root + f.epsilon;
-        let step = mean / root * f.rate;
-        state.value.update(|value| value * f.keep - step);
-    }
+/// A step of Adam.
+fn adam(
+    value: &mut BurnBuffer,
+    [mean, square]: [&mut BurnBuffer; 2],
+    gradient: Array<1>,
+    f: AdamFactors,
+) {
+    let newest = gradient.clone() * (1.0 - f.beta_1);
+    let mean = mean.update(|mean| mean * f.beta_1 + newest);
+    let newest = gradient.square() * (1.0 - f.beta_2);
+    let square = square.update(|square| square * f.beta_2 + newest);
+    let root = square.sqrt() * f.root + f.epsilon;
+    let step = mean / root * f.rate;
+    value.update(|value| value * f.keep - step);
+}
 
-    fn muon(&self, state: MuonState<'_, BurnBuffer>, gradient: &BurnBuffer, f: MuonFactors) {
-        let gradient = gradient.0.clone() * f.gradient;
-        let ahead = |sum: Array<1>| sum * MuonFactors::MOMENTUM + gradient.clone();
-        let sum = state.momentum.update(ahead);
-        let len = sum.dims()[0];
-        let columns = len / f.rows;
-        let step = orthogonal(ahead(sum).reshape([f.rows, columns])).reshape([len]);
-        let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
-        state.value.update(|value| value * f.keep - step * rate);
-    }
+/// A step of Muon.
+fn muon(value: &mut BurnBuffer, momentum: &mut BurnBuffer, gradient: Array<1>, f: MuonFactors) {
+    let ahead = |sum: Array<1>| sum * MuonFactors::MOMENTUM + gradient.clone();
+    let sum = momentum.update(ahead);
+    let len = sum.dims()[0];
+    let columns = len / f.rows;
+    let step = orthogonal(ahead(sum).reshape([f.rows, columns])).reshape([len]);
+    let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
+    value.update(|value| value * f.keep - step * rate);
 }
 
 impl BurnBuffer {

@@ -6,26 +6,20 @@
 //!
 //! Which cards is a matter of features; without any of them this crate is empty and burn is not
 //! built:
-//! - `cuda`: cards of NVIDIA by CUDA; the build downloads a compiler (LLVM);
 //! - `vulkan`: the same as `wgpu`, but Vulkan gets SPIR-V straight from burn;
 //! - `wgpu`: all cards, by Vulkan, Metal, DirectX or OpenGL;
 //! - `flex`: no card but the processor, for tests of this crate.
 
-#![cfg(any(
-    feature = "cuda",
-    feature = "vulkan",
-    feature = "wgpu",
-    feature = "flex"
-))]
+#![cfg(any(feature = "vulkan", feature = "wgpu", feature = "flex"))]
 
-#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
 mod device;
 mod engine;
 mod runner;
 mod session;
 mod tensor;
 
-#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+#[cfg(any(feature = "vulkan", feature = "wgpu"))]
 pub use device::GpuError;
 pub use engine::{BurnBuffer, BurnEngine};
 pub use tensor::BurnTensor;

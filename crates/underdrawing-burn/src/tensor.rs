@@ -193,8 +193,8 @@ impl Tensor for BurnTensor {
 }
 
 impl Differentiable for BurnTensor {
-    fn constant(&self, shape: Shape, values: Vec<f32>) -> Self {
-        Self::new(&self.session, shape, values)
+    fn constant(&self, shape: Shape, values: &[f32]) -> Self {
+        Self::new(&self.session, shape, values.to_vec())
     }
 
     fn clamped_straight_through(self) -> Self {

@@ -5,19 +5,16 @@ use underdrawing::{Model, NetworkOptions};
 
 use crate::args::{ComputeArgs, Device, DeviceArgs};
 
-#[cfg(all(
-    feature = "gpu",
-    not(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))
-))]
-compile_error!("`gpu` is no backend by itself: expected the feature `wgpu`, `vulkan` or `cuda`");
-
 /// What networks run on.
 #[derive(Clone)]
 pub(crate) enum Compute {
     /// All cores of the processor.
     Cpu,
-    /// A graphics card.
-    #[cfg(feature = "gpu")]
+    /// A card of NVIDIA.
+    #[cfg(feature = "cuda")]
+    Cuda(underdrawing_cuda::CudaEngine),
+    /// Another graphics card.
+    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
     Gpu(underdrawing_burn::BurnEngine),
 }
 
@@ -31,13 +28,19 @@ impl Compute {
     pub(crate) fn run(&self, model: Model) -> Model {
         match self {
             Self::Cpu => model,
-            #[cfg(feature = "gpu")]
-            Self::Gpu(engine) => {
-                let runner = underdrawing_net::Engine::runner(engine, model.networks());
-                model.with_runner(runner)
-            }
+            #[cfg(feature = "cuda")]
+            Self::Cuda(engine) => on(engine, model),
+            #[cfg(any(feature = "vulkan", feature = "wgpu"))]
+            Self::Gpu(engine) => on(engine, model),
         }
     }
+}
+
+/// The model, run by an engine.
+#[cfg(any(feature = "cuda", feature = "vulkan", feature = "wgpu"))]
+fn on(engine: &impl underdrawing_net::Engine, model: Model) -> Model {
+    let runner = engine.runner(model.networks());
+    model.with_runner(runner)
 }
 
 impl DeviceArgs {
@@ -50,22 +53,38 @@ impl DeviceArgs {
                 .with_context(|| format!("failed to start {} threads", self.threads))?;
         }
         match self.device {
+            Device::Cpu if self.tf32 => anyhow::bail!("--tf32 needs --device gpu"),
             Device::Cpu => Ok(Compute::Cpu),
-            Device::Gpu => gpu(),
+            Device::Gpu => gpu(self.tf32),
         }
     }
 }
 
-#[cfg(feature = "gpu")]
-fn gpu() -> anyhow::Result<Compute> {
-    Ok(Compute::Gpu(underdrawing_burn::BurnEngine::gpu()?))
-}
-
-#[cfg(not(feature = "gpu"))]
-fn gpu() -> anyhow::Result<Compute> {
-    anyhow::bail!(
-        "built without a GPU backend: expected the Cargo feature `wgpu`, `vulkan` or `cuda`"
-    )
+/// A card by the first of the ways that the program was built for which finds one.
+fn gpu(tf32: bool) -> anyhow::Result<Compute> {
+    #[cfg(feature = "cuda")]
+    let why_not = {
+        let options = underdrawing_cuda::CudaOptions::default().with_tf32(tf32);
+        match underdrawing_cuda::CudaEngine::open(options) {
+            Ok(engine) => return Ok(Compute::Cuda(engine)),
+            Err(err) => Some(anyhow::Error::from(err)),
+        }
+    };
+    #[cfg(not(feature = "cuda"))]
+    let why_not: Option<anyhow::Error> = None;
+    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
+    match underdrawing_burn::BurnEngine::gpu() {
+        Ok(_) if tf32 => anyhow::bail!("--tf32 is for cards of NVIDIA, by CUDA"),
+        Ok(engine) => return Ok(Compute::Gpu(engine)),
+        Err(err) if why_not.is_none() => return Err(err.into()),
+        Err(_) => {}
+    }
+    let _ = tf32;
+    Err(why_not.unwrap_or_else(|| {
+        anyhow::anyhow!(
+            "built for the processor only: expected the Cargo feature `cuda`, `wgpu` or `vulkan`"
+        )
+    }))
 }
 
 impl ComputeArgs {

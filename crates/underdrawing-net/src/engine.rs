@@ -23,8 +23,9 @@ pub trait Engine {
     /// Values of a parameter, or of an optimiser's state for it.
     type Buffer;
 
-    /// Brings values there.
-    fn upload(&self, values: Vec<f32>) -> Self::Buffer;
+    /// Brings the values of a parameter there, or of an optimiser's state for it; `shape` is the
+    /// parameter's.
+    fn upload(&self, shape: &[usize], values: Vec<f32>) -> Self::Buffer;
 
     /// Brings values back.
     fn download(&self, buffer: &Self::Buffer) -> Vec<f32>;
@@ -36,7 +37,7 @@ pub trait Engine {
         params: &[Param],
         weights: &[Self::Buffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> Self::Tensor;
 
     /// Gradients of a loss of one value; none for what it does not depend on. Running statistics in
@@ -47,47 +48,101 @@ pub trait Engine {
     /// What runs networks there.
     fn runner(&self, networks: &Networks) -> Arc<dyn Runner>;
 
-    /// Sum of squares.
-    fn sum_of_squares(&self, buffer: &Self::Buffer) -> f64;
+    /// Values of a tensor, to be had when they are asked for. Work that is already under way need
+    /// not wait for them.
+    fn reading(&self, tensor: &Self::Tensor) -> Reading {
+        Reading::known(tensor.to_vec())
+    }
 
-    /// A step of Adam (Kingma and Ba 2015); all have the same length.
-    fn adam(
-        &self,
-        state: AdamState<'_, Self::Buffer>,
-        gradient: &Self::Buffer,
+    /// A step of the optimiser, all parameters at once. Where all gradients together are longer than
+    /// `longest`, they are shortened to that first (clipping).
+    fn update(&self, steps: &mut [Step<'_, Self::Buffer>], longest: Option<f64>);
+}
+
+/// Values that are asked for later.
+pub struct Reading {
+    ready: Box<dyn Fn() -> bool>,
+    values: Box<dyn FnOnce() -> Vec<f32>>,
+}
+
+impl Reading {
+    /// Values that are there already.
+    #[must_use]
+    pub fn known(values: Vec<f32>) -> Self {
+        Self::new(|| true, || values)
+    }
+
+    /// Values that `values` waits for; `ready` says whether it would have to.
+    #[must_use]
+    pub fn new(
+        ready: impl Fn() -> bool + 'static,
+        values: impl FnOnce() -> Vec<f32> + 'static,
+    ) -> Self {
+        Self {
+            ready: Box::new(ready),
+            values: Box::new(values),
+        }
+    }
+
+    /// Whether [`Reading::values`] comes at once.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        (self.ready)()
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(self) -> Vec<f32> {
+        (self.values)()
+    }
+}
+
+/// What a step of an optimiser does to a parameter. All buffers have the same length.
+#[derive(Debug)]
+pub struct Step<'a, B> {
+    /// The parameter.
+    pub value: &'a mut B,
+    /// Its gradient.
+    pub gradient: &'a B,
+    /// How it moves.
+    pub rule: Rule<'a, B>,
+}
+
+/// A rule by which parameters move, with the state that it keeps of one.
+#[derive(Debug)]
+pub enum Rule<'a, B> {
+    /// Adam (Kingma and Ba 2015).
+    Adam {
+        /// Mean of the gradients.
+        mean: &'a mut B,
+        /// Mean of their squares.
+        square: &'a mut B,
+        /// Factors of this step.
         factors: AdamFactors,
-    );
-
-    /// A step of Muon (Jordan et al. 2024); all have the same length.
+    },
+    /// Muon (Jordan et al. 2024).
     ///
     /// A convolution's weights are a matrix of its output channels by all that one of them sees.
     /// Adam steps each number on its own; Muon steps so that all directions of the matrix grow
     /// alike. Steps are as large as Adam's usually are (Liu et al. 2025: a root mean square of 0.2
     /// times the learning rate), so one rate serves both.
-    fn muon(
-        &self,
-        state: MuonState<'_, Self::Buffer>,
-        gradient: &Self::Buffer,
+    Muon {
+        /// Sum of the gradients, older ones decayed.
+        momentum: &'a mut B,
+        /// Factors of this step.
         factors: MuonFactors,
-    );
+    },
 }
 
-/// A parameter and Adam's running means for it.
-#[derive(Debug)]
-pub struct AdamState<'a, B> {
-    /// The parameter.
-    pub value: &'a mut B,
-    /// Mean of the gradients.
-    pub mean: &'a mut B,
-    /// Mean of their squares.
-    pub square: &'a mut B,
+/// What shortens gradients to `longest`, where the sum of their squares says that they are longer.
+#[must_use]
+pub fn clipping(sum_of_squares: f64, longest: f64) -> f64 {
+    (longest / sum_of_squares.sqrt().max(1e-12)).min(1.0)
 }
 
 /// The factors of one step of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamFactors {
-    /// Multiplies the gradient first (clipping).
-    pub gradient: f32,
     /// Decay of the mean of the gradients.
     pub beta_1: f32,
     /// Decay of the mean of their squares.
@@ -102,22 +157,11 @@ pub struct AdamFactors {
     pub keep: f32,
 }
 
-/// A parameter and Muon's running sum for it.
-#[derive(Debug)]
-pub struct MuonState<'a, B> {
-    /// The parameter.
-    pub value: &'a mut B,
-    /// Sum of the gradients, older ones decayed.
-    pub momentum: &'a mut B,
-}
-
 /// The factors of one step of Muon.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MuonFactors {
     /// Rows of the parameter as a matrix.
     pub rows: usize,
-    /// Multiplies the gradient first (clipping).
-    pub gradient: f32,
     /// Learning rate.
     pub rate: f32,
     /// Multiplies the parameters first (weight decay).

@@ -94,11 +94,11 @@ mod tests {
         let engine = CpuEngine::default();
         let weights: Vec<_> = params
             .iter()
-            .map(|param| engine.upload(param.values.clone()))
+            .map(|param| engine.upload(&param.shape, param.values.clone()))
             .collect();
         let run = |single: &[f32]| {
             let shape = [1, BLOCK, rows, columns];
-            let errors = engine.begin(&params, &weights, shape, single.to_vec());
+            let errors = engine.begin(&params, &weights, shape, single);
             shaping.shaped(&errors).to_vec()
         };
         for y in 0..rows {

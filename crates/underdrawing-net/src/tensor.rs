@@ -5,6 +5,8 @@
 //! ([`CpuTensor`](crate::CpuTensor)), or turned into a plan of kernels. Layers hold numbers of
 //! parameters, and a tensor knows where the parameters' values are.
 
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
 use underdrawing_conv::Activation;
 
 use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer, ResidualNet};
@@ -98,8 +100,8 @@ pub trait Tensor: Clone {
     }
 }
 
-/// What [`Tensor::residual`] means.
-pub(crate) fn residual_by_layers<T: Tensor>(source: &T, net: &ResidualNet) -> T {
+/// What [`Tensor::residual`] means, layer by layer.
+pub fn residual_by_layers<T: Tensor>(source: &T, net: &ResidualNet) -> T {
     let leaky = Activation::LeakyRelu(ResidualNet::SLOPE);
     let features = source.conv(&net.first, leaky); // [n, width, h, w]
     let more = features.conv(&net.middle, leaky);
@@ -110,7 +112,17 @@ pub(crate) fn residual_by_layers<T: Tensor>(source: &T, net: &ResidualNet) -> T 
 /// A tensor that carries gradients, and the operations of losses on it.
 pub trait Differentiable: Tensor {
     /// A tensor beside this one that carries none.
-    fn constant(&self, shape: Shape, values: Vec<f32>) -> Self;
+    fn constant(&self, shape: Shape, values: &[f32]) -> Self;
+
+    /// Noise beside this tensor: uniform in [-0.5, 0.5), 24 bits a value, one word of `random` for
+    /// each in their order.
+    fn uniform(&self, shape: Shape, random: &mut ChaCha8Rng) -> Self {
+        let values = (0..shape.iter().product()).map(|_| {
+            let bits = random.next_u32() >> 8;
+            bits as f32 / (1u32 << 24) as f32 - 0.5
+        });
+        self.constant(shape, &values.collect::<Vec<f32>>())
+    }
 
     /// Values held within 0 to 1; the gradient passes as if they were not, so that what lies
     /// outside can still learn to come back.

@@ -70,11 +70,11 @@ fn check_evaluation(reference: &Reference, networks: &Networks) {
 
 fn check_training(reference: &Reference, networks: &Networks) {
     let engine = CpuEngine::default();
-    let upload = |param: &Param| engine.upload(param.values.clone());
+    let upload = |param: &Param| engine.upload(&param.shape, param.values.clone());
     let mut weights: Vec<_> = networks.params().iter().map(upload).collect();
     let [cover, secret] = ["cover", "secret"].map(|name| reference.picture(name));
-    let cover = engine.begin(networks.params(), &weights, cover.0, cover.1);
-    let secret = cover.constant(secret.0, secret.1);
+    let cover = engine.begin(networks.params(), &weights, cover.0, &cover.1);
+    let secret = cover.constant(secret.0, &secret.1);
     let container = networks.nets().hide(&cover, &secret);
     let revealed = networks.nets().reveal(&container);
     reference.assert_agrees("train/container", &container);

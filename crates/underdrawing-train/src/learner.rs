@@ -1,6 +1,6 @@
 //! Networks in training with their optimiser: one step at a time, wherever the pictures come from.
 
-use underdrawing_net::{CpuEngine, Differentiable, Engine, Nets, Networks, Param};
+use underdrawing_net::{CpuEngine, Differentiable, Engine, Nets, Networks, Param, Reading};
 
 use crate::checkpoint::{self, NamedTensor, Values};
 use crate::config::TrainConfig;
@@ -21,11 +21,28 @@ pub struct Learner<E: Engine = CpuEngine> {
     optimiser: Optimiser<E::Buffer>,
 }
 
-/// A pass forward and back.
-pub(crate) struct Outcome<B> {
-    pub(crate) container_mse: f64,
-    pub(crate) revealed_mse: f64,
-    pub(crate) gradients: Vec<Option<B>>,
+/// Errors of a step: mean squares, samples in [0, 1]. They are there when the step has been made,
+/// which need not be waited for.
+pub struct Errors {
+    container: Reading,
+    revealed: Reading,
+}
+
+impl Errors {
+    /// Whether [`Errors::values`] comes at once.
+    pub(crate) fn are_ready(&self) -> bool {
+        self.container.is_ready() && self.revealed.is_ready()
+    }
+
+    /// Of the containers and of the revealed pictures.
+    #[must_use]
+    pub fn values(self) -> (f64, f64) {
+        let mean = |reading: Reading| {
+            let errors = reading.values();
+            errors.iter().map(|v| f64::from(*v)).sum::<f64>() / errors.len() as f64
+        };
+        (mean(self.container), mean(self.revealed))
+    }
 }
 
 impl<E: Engine> Learner<E> {
@@ -38,7 +55,7 @@ impl<E: Engine> Learner<E> {
         Self {
             nets: networks.nets().clone(),
             weights: params
-                .map(|param| engine.upload(param.values.clone()))
+                .map(|param| engine.upload(&param.shape, param.values.clone()))
                 .collect(),
             params: Networks::shapes(config.architecture()),
             optimiser: Optimiser::new(
@@ -55,61 +72,39 @@ impl<E: Engine> Learner<E> {
         }
     }
 
-    /// One step: errors of container and revealed picture (mean squares, samples in [0, 1]), then
-    /// new parameters. `batch` is `[batch_size, 3, size, size]`, covers before secrets; `step`
-    /// picks the noise.
+    /// One step, with new parameters in the end. `batch` is `[batch_size, 3, size, size]`, covers
+    /// before secrets; `step` picks the noise.
     ///
     /// # Panics
     /// Panics if `batch` has another length.
-    pub fn step(&mut self, batch: Vec<f32>, step: u64, rates: Rates) -> (f64, f64) {
-        let outcome = self.forward_and_back(batch, step);
-        self.update(&outcome.gradients, rates);
-        (outcome.container_mse, outcome.revealed_mse)
-    }
-
-    pub(crate) fn forward_and_back(
-        &mut self,
-        mut batch: Vec<f32>,
-        step: u64,
-    ) -> Outcome<E::Buffer> {
+    pub fn step(&mut self, mut batch: Vec<f32>, step: u64, rates: Rates) -> Errors {
         let (n, size) = (self.config.batch_size / 2, self.config.size);
         let shape = [n, 3, size, size];
         let mut random = loss::random(&self.config, step);
-        let mut secrets = batch.split_off(shape.iter().product());
-        loss::vary_strengths(&mut secrets, n, self.config.strengths as f32, &mut random);
-        let cover = self.engine.begin(&self.params, &self.weights, shape, batch);
+        let (covers, secrets) = batch.split_at_mut(shape.iter().product());
+        loss::vary_strengths(secrets, n, self.config.strengths as f32, &mut random);
+        let cover = self
+            .engine
+            .begin(&self.params, &self.weights, shape, covers);
         let secret = cover.constant(shape, secrets);
         let pass = loss::forward(&self.nets, &cover, &secret, &self.config, &mut random);
-        let [container_mse, revealed_mse] =
-            [&pass.container_mse, &pass.revealed_mse].map(|errors| {
-                let errors = errors.to_vec();
-                errors.iter().map(|v| f64::from(*v)).sum::<f64>() / errors.len() as f64
-            });
+        let errors = Errors {
+            container: self.engine.reading(&pass.container_mse),
+            revealed: self.engine.reading(&pass.revealed_mse),
+        };
         let loss = pass.loss(&self.config);
         // The weights can only change in place once nothing of the pass is left.
         drop((pass, cover, secret));
-        Outcome {
-            container_mse,
-            revealed_mse,
-            gradients: self.engine.finish(loss, &mut self.weights),
-        }
-    }
-
-    pub(crate) fn update(&mut self, gradients: &[Option<E::Buffer>], rates: Rates) {
-        let mut scale = 1.0;
-        if self.config.clip_norm > 0.0 {
-            let squares = gradients.iter().flatten();
-            let sum: f64 = squares.map(|g| self.engine.sum_of_squares(g)).sum();
-            scale = (self.config.clip_norm / sum.sqrt().max(1e-12)).min(1.0);
-        }
+        let gradients = self.engine.finish(loss, &mut self.weights);
         self.optimiser.step(
             &self.engine,
             &self.params,
             &mut self.weights,
-            gradients,
-            scale,
+            &gradients,
+            (self.config.clip_norm > 0.0).then_some(self.config.clip_norm),
             rates,
         );
+        errors
     }
 
     /// The networks as they are.
@@ -131,15 +126,17 @@ impl<E: Engine> Learner<E> {
 
     /// The optimiser's state as named tensors.
     pub(crate) fn moments(&self) -> Vec<NamedTensor> {
-        self.optimiser.to_tensors(&self.engine)
+        self.optimiser.to_tensors(&self.engine, &self.params)
     }
 
     /// Restores networks and the optimiser's state after `steps` steps.
     pub(crate) fn restore(&mut self, steps: u64, tensors: Values) -> Result<(), String> {
         let values = checkpoint::values_of(&self.params, &tensors)?;
-        let weights = values.into_iter().map(|values| self.engine.upload(values));
+        let values = self.params.iter().zip(values);
+        let weights = values.map(|(param, values)| self.engine.upload(&param.shape, values));
         self.weights = weights.collect();
-        self.optimiser.restore(&self.engine, steps, tensors);
+        self.optimiser
+            .restore(&self.engine, &self.params, steps, &tensors);
         Ok(())
     }
 }

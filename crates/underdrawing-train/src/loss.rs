@@ -49,7 +49,7 @@ pub(crate) fn forward<T: Differentiable>(
     if config.simulate_file {
         // Rounding errs uniformly within half a grey level.
         let corners = [n, 4 * c, h / 2, w / 2];
-        let errors = noise(&container, corners, || (unit(random) - 0.5) / 255.0);
+        let errors = container.uniform(corners, random).times(1.0 / 255.0);
         let errors = nets.rounding_errors(&errors);
         container = container.plus(&errors);
         carried = carried.plus(&errors).clamped_straight_through();
@@ -101,7 +101,7 @@ pub(crate) fn vary_strengths(secrets: &mut [f32], n: usize, most: f32, random: &
 /// A constant.
 fn noise<T: Differentiable>(beside: &T, shape: Shape, mut value: impl FnMut() -> f32) -> T {
     let values = (0..shape.iter().product::<usize>()).map(|_| value());
-    beside.constant(shape, values.collect())
+    beside.constant(shape, &values.collect::<Vec<f32>>())
 }
 
 /// Normal with deviation 1 (Box-Muller transform).
@@ -118,7 +118,7 @@ mod tests {
     use crate::config::Preset;
 
     fn tensor(shape: Shape, values: Vec<f32>) -> CpuTensor {
-        CpuEngine::default().begin(&[], &[], shape, values)
+        CpuEngine::default().begin(&[], &[], shape, &values)
     }
 
     fn assert_close(found: Vec<f32>, expected: &[f32]) {
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn the_loss_is_the_weighted_sum_of_errors_or_its_logarithm() {
         let beside = tensor([1, 1, 1, 1], vec![0.0]);
-        let pair = |values: [f32; 2]| beside.constant([2, 1, 1, 1], values.to_vec());
+        let pair = |values: [f32; 2]| beside.constant([2, 1, 1, 1], &values);
         let pass = |ghosts: Option<[f32; 2]>| Pass {
             container_mse: pair([1.0, 2.0]),
             ghost_mse: ghosts.map(pair),

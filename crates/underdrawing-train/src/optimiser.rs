@@ -1,9 +1,7 @@
 //! Steps over all parameters of a network, with state kept by name so that a checkpoint is a plain
 //! list of named tensors.
 
-use std::collections::BTreeMap;
-
-use underdrawing_net::{AdamFactors, AdamState, Engine, MuonFactors, MuonState, Param, Role};
+use underdrawing_net::{AdamFactors, Engine, MuonFactors, Param, Role, Rule, Step};
 
 use crate::checkpoint::{NamedTensor, Values};
 use crate::config::OptimiserKind;
@@ -36,8 +34,38 @@ pub(crate) struct Optimiser<B> {
     kind: OptimiserKind,
     adam: AdamConfig,
     steps: u64,
-    /// By kind and name: `adam.mean.NAME`, `adam.square.NAME`, `muon.momentum.NAME`.
-    state: BTreeMap<String, B>,
+    /// By parameter; none before its first step.
+    state: Vec<Option<State<B>>>,
+}
+
+/// What is kept of a parameter between steps.
+#[derive(Debug)]
+enum State<B> {
+    Adam { mean: B, square: B },
+    Muon { momentum: B },
+}
+
+impl<B> State<B> {
+    /// Made by `values`, which is told what for.
+    fn new(kind: OptimiserKind, mut values: impl FnMut(&str) -> B) -> Self {
+        match kind {
+            OptimiserKind::Adam => Self::Adam {
+                mean: values("adam.mean"),
+                square: values("adam.square"),
+            },
+            OptimiserKind::Muon => Self::Muon {
+                momentum: values("muon.momentum"),
+            },
+        }
+    }
+
+    /// The parts with what they are for, as [`State::new`] names them.
+    fn parts(&self) -> Vec<(&'static str, &B)> {
+        match self {
+            Self::Adam { mean, square } => vec![("adam.mean", mean), ("adam.square", square)],
+            Self::Muon { momentum } => vec![("muon.momentum", momentum)],
+        }
+    }
 }
 
 impl<B> Optimiser<B> {
@@ -46,42 +74,60 @@ impl<B> Optimiser<B> {
             kind,
             adam,
             steps: 0,
-            state: BTreeMap::new(),
+            state: Vec::new(),
         }
     }
 
-    /// One step; `scale` multiplies every gradient (clipping).
+    /// One step; gradients that are longer than `longest` together are shortened to that.
     pub(crate) fn step<E: Engine<Buffer = B>>(
         &mut self,
         engine: &E,
         params: &[Param],
         weights: &mut [B],
         gradients: &[Option<B>],
-        scale: f64,
+        longest: Option<f64>,
         rates: Rates,
     ) {
         self.steps += 1;
-        for ((param, weights), gradient) in params.iter().zip(weights).zip(gradients) {
-            let Some(gradient) = gradient else { continue };
+        let (kind, adam, steps) = (self.kind, self.adam, self.steps);
+        self.state.resize_with(params.len(), || None);
+        let all = params.iter().zip(weights).zip(gradients);
+        let moving = all.zip(&mut self.state);
+        let moving = moving.filter_map(|(((param, value), gradient), state)| {
+            let gradient = gradient.as_ref()?;
             let rate = match param.reveals {
                 true => rates.reveal,
                 false => rates.hiding,
             };
-            match (self.kind, param.role) {
-                (OptimiserKind::Muon, Role::Weights) => {
-                    self.by_muon(engine, param, weights, gradient, scale, rate);
-                }
-                _ => self.by_adam(engine, param, weights, gradient, scale, rate),
-            }
-        }
+            let state = state.get_or_insert_with(|| {
+                let zeros = |_: &str| engine.upload(&param.shape, vec![0.0; param.len()]);
+                State::new(kind_of(kind, param), zeros)
+            });
+            Some(Step {
+                value,
+                gradient,
+                rule: rule(state, &adam, steps, param, rate),
+            })
+        });
+        engine.update(&mut moving.collect::<Vec<_>>(), longest);
     }
 
-    /// The state as named tensors.
-    pub(crate) fn to_tensors<E: Engine<Buffer = B>>(&self, engine: &E) -> Vec<NamedTensor> {
-        let tensors = self.state.iter().map(|(name, buffer)| {
+    /// The state as named tensors: `adam.mean.NAME`, `adam.square.NAME`, `muon.momentum.NAME`.
+    pub(crate) fn to_tensors<E: Engine<Buffer = B>>(
+        &self,
+        engine: &E,
+        params: &[Param],
+    ) -> Vec<NamedTensor> {
+        let states = params.iter().zip(&self.state);
+        let states = states.filter_map(|(param, state)| Some((param, state.as_ref()?)));
+        let parts = states.flat_map(|(param, state)| {
+            let parts = state.parts().into_iter();
+            parts.map(|(part, buffer)| (format!("{part}.{}", param.name), buffer))
+        });
+        let tensors = parts.map(|(name, buffer)| {
             let values = engine.download(buffer);
             NamedTensor {
-                name: name.clone(),
+                name,
                 shape: vec![values.len()],
                 values,
             }
@@ -94,84 +140,72 @@ impl<B> Optimiser<B> {
     pub(crate) fn restore<E: Engine<Buffer = B>>(
         &mut self,
         engine: &E,
+        params: &[Param],
         steps: u64,
-        tensors: Values,
+        tensors: &Values,
     ) {
-        let ours = |name: &str| name.starts_with("adam.") || name.starts_with("muon.");
         self.steps = steps;
-        self.state = tensors
-            .into_iter()
-            .filter(|(name, _)| ours(name))
-            .map(|(name, values)| (name, engine.upload(values)))
-            .collect();
-    }
-
-    fn by_muon<E: Engine<Buffer = B>>(
-        &mut self,
-        engine: &E,
-        param: &Param,
-        value: &mut B,
-        gradient: &B,
-        scale: f64,
-        rate: f64,
-    ) {
-        let factors = MuonFactors {
-            rows: param.shape[0],
-            gradient: scale as f32,
-            rate: rate as f32,
-            keep: (1.0 - rate * self.adam.weight_decay) as f32,
-        };
-        let momentum = self.state_of(engine, "muon.momentum", param);
-        engine.muon(MuonState { value, momentum }, gradient, factors);
-    }
-
-    fn by_adam<E: Engine<Buffer = B>>(
-        &mut self,
-        engine: &E,
-        param: &Param,
-        value: &mut B,
-        gradient: &B,
-        scale: f64,
-        rate: f64,
-    ) {
-        let AdamConfig {
-            beta_1,
-            beta_2,
-            epsilon,
-            weight_decay,
-        } = self.adam;
-        let steps = self.steps as f64;
-        let mean_correction = 1.0 - beta_1.powf(steps);
-        let square_correction = 1.0 - beta_2.powf(steps);
-        let factors = AdamFactors {
-            gradient: scale as f32,
-            beta_1: beta_1 as f32,
-            beta_2: beta_2 as f32,
-            root: (1.0 / square_correction.sqrt()) as f32,
-            epsilon: epsilon as f32,
-            rate: (rate / mean_correction) as f32,
-            keep: (1.0 - rate * weight_decay) as f32,
-        };
-        // Two entries of one map: one is taken out while the other is changed.
-        let square_key = key("adam.square", param);
-        let square = self.state.remove(&square_key);
-        let mut square = square.unwrap_or_else(|| engine.upload(vec![0.0; param.len()]));
-        let state = AdamState {
-            value,
-            mean: self.state_of(engine, "adam.mean", param),
-            square: &mut square,
-        };
-        engine.adam(state, gradient, factors);
-        self.state.insert(square_key, square);
-    }
-
-    fn state_of<E: Engine<Buffer = B>>(&mut self, engine: &E, kind: &str, param: &Param) -> &mut B {
-        self.state
-            .entry(key(kind, param))
-            .or_insert_with(|| engine.upload(vec![0.0; param.len()]))
+        let state = params.iter().map(|param| {
+            let kind = kind_of(self.kind, param);
+            let value = |part: &str| tensors.get(&format!("{part}.{}", param.name));
+            let known = match kind {
+                OptimiserKind::Adam => value("adam.mean").and(value("adam.square")),
+                OptimiserKind::Muon => value("muon.momentum"),
+            };
+            known.map(|_| {
+                let upload = |part: &str| {
+                    let values = value(part).expect("looked for above");
+                    engine.upload(&param.shape, values.clone())
+                };
+                State::new(kind, upload)
+            })
+        });
+        self.state = state.collect();
     }
 }
 
-fn key(kind: &str, param: &Param) -> String {
-    format!("{kind}.{}", param.name)
+/// What moves a parameter.
+fn kind_of(kind: OptimiserKind, param: &Param) -> OptimiserKind {
+    match param.role {
+        Role::Weights => kind,
+        _ => OptimiserKind::Adam,
+    }
+}
+
+/// How a parameter moves in step number `steps`, counted from 1.
+fn rule<'a, B>(
+    state: &'a mut State<B>,
+    adam: &AdamConfig,
+    steps: u64,
+    param: &Param,
+    rate: f64,
+) -> Rule<'a, B> {
+    let keep = (1.0 - rate * adam.weight_decay) as f32;
+    match state {
+        State::Adam { mean, square } => {
+            let mean_correction = 1.0 - adam.beta_1.powf(steps as f64);
+            let square_correction = 1.0 - adam.beta_2.powf(steps as f64);
+            let factors = AdamFactors {
+                beta_1: adam.beta_1 as f32,
+                beta_2: adam.beta_2 as f32,
+                root: (1.0 / square_correction.sqrt()) as f32,
+                epsilon: adam.epsilon as f32,
+                rate: (rate / mean_correction) as f32,
+                keep,
+            };
+            Rule::Adam {
+                mean,
+                square,
+                factors,
+            }
+        }
+        State::Muon { momentum } => Rule::Muon {
+            momentum,
+            factors: MuonFactors {
+                rows: param.shape[0],
+                rate: rate as f32,
+                keep,
+            },
+        },
+    }
 }

@@ -12,7 +12,7 @@ use crate::checkpoint::{self, CheckpointError, State};
 use crate::config::{ConfigError, RunPaths, TrainConfig};
 use crate::dataset::{Dataset, DatasetError, Loader, list_pictures};
 use crate::event::{Event, Validation};
-use crate::learner::{Learner, Outcome};
+use crate::learner::{Errors, Learner};
 use crate::optimiser::Rates;
 use crate::run_folder::{self, RunFolder};
 use crate::schedule::Schedule;
@@ -211,19 +211,34 @@ impl<E: Engine> Trainer<E> {
         }
         let batch_size = self.config.batch_size;
         let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
+        let mut under_way: Option<StepMade> = None;
         while self.state.step < steps && !report.stop {
             let batch = loader.next_batch().ok_or_else(|| DatasetError::TooFew {
                 path: self.folder.train_pictures(),
                 found: 0,
                 expected: batch_size,
             })?;
-            let event = self.step(batch, steps)?;
-            report.tell(event)?;
+            let step = self.step(batch, steps);
+            // A card goes on with the next step before anybody looks at the errors of this one.
+            if let Some(earlier) = under_way.replace(step) {
+                self.settle(earlier, &mut report)?;
+            }
+            let ready = |step: &mut StepMade| step.errors.are_ready();
+            let known = match self.due(steps).anything() {
+                true => under_way.take(),
+                false => under_way.take_if(ready),
+            };
+            if let Some(step) = known {
+                self.settle(step, &mut report)?;
+            }
             let damaged = self.dataset.take_damaged();
             if !damaged.is_empty() {
                 report.tell(Event::Damaged { paths: damaged })?;
             }
             self.after_step(steps, &mut report)?;
+        }
+        if let Some(step) = under_way.take() {
+            self.settle(step, &mut report)?;
         }
         if self.state.step < steps {
             // The last step has saved already.
@@ -237,58 +252,79 @@ impl<E: Engine> Trainer<E> {
     }
 
     /// One step of all networks.
-    fn step(&mut self, batch: Vec<f32>, steps: u64) -> Result<Event, TrainError> {
-        let Outcome {
-            container_mse,
-            revealed_mse,
-            gradients,
-        } = self.learner.forward_and_back(batch, self.state.step);
-        self.state
-            .watch(container_mse + revealed_mse)
-            .map_err(|what| TrainError::Diverged {
-                step: self.state.step,
-                what,
-                last_good: self.folder.last_good(),
-            })?;
+    fn step(&mut self, batch: Vec<f32>, steps: u64) -> StepMade {
         let config = &self.config;
         let factor = config
             .schedule
             .factor(self.state.step, steps, config.warmup_steps);
-        let learning_rate = config.learning_rate * factor * self.state.hiding_plateau.factor;
-        let reveal_learning_rate = config.learning_rate * factor * self.state.reveal_plateau.factor;
         let rates = Rates {
-            hiding: learning_rate,
-            reveal: reveal_learning_rate,
+            hiding: config.learning_rate * factor * self.state.hiding_plateau.factor,
+            reveal: config.learning_rate * factor * self.state.reveal_plateau.factor,
         };
-        self.learner.update(&gradients, rates);
+        let errors = self.learner.step(batch, self.state.step, rates);
         self.state.step += 1;
-        Ok(Event::Step {
+        StepMade {
             step: self.state.step,
+            errors,
+            rates,
+        }
+    }
+
+    /// Judges a step and tells of it.
+    fn settle(&mut self, made: StepMade, report: &mut Reporter<'_>) -> Result<(), TrainError> {
+        let StepMade {
+            step,
+            errors,
+            rates,
+        } = made;
+        let (container_mse, revealed_mse) = errors.values();
+        self.state
+            .watch(container_mse + revealed_mse)
+            .map_err(|what| TrainError::Diverged {
+                step: step - 1,
+                what,
+                last_good: self.folder.last_good(),
+            })?;
+        report.tell(Event::Step {
+            step,
             container_mse,
             revealed_mse,
-            learning_rate,
-            reveal_learning_rate,
+            learning_rate: rates.hiding,
+            reveal_learning_rate: rates.reveal,
         })
     }
 
     /// Validation, sheet and checkpoint, each at its interval.
     fn after_step(&mut self, steps: u64, report: &mut Reporter<'_>) -> Result<(), TrainError> {
+        let Due {
+            validation,
+            sheet,
+            checkpoint,
+        } = self.due(steps);
+        if validation || sheet {
+            self.judge(validation, sheet, report)?;
+        }
+        if checkpoint {
+            self.save_last(report)?;
+            self.folder.draw_curves()?;
+        }
+        Ok(())
+    }
+
+    /// What comes after the step that was made last.
+    fn due(&self, steps: u64) -> Due {
         let step = self.state.step;
         let due = |every: u64| every > 0 && step.is_multiple_of(every);
         let validate_every = match self.config.validate_every {
             0 => self.config.steps_per_epoch(self.dataset.len()),
             n => n,
         };
-        let validate = due(validate_every) || step == steps;
-        let sheet = due(self.config.sheet_every) || step == steps;
-        if validate || sheet {
-            self.judge(validate, sheet, report)?;
+        let validation = due(validate_every) || step == steps;
+        Due {
+            validation,
+            sheet: due(self.config.sheet_every) || step == steps,
+            checkpoint: validation || due(self.config.checkpoint_every),
         }
-        if validate || due(self.config.checkpoint_every) {
-            self.save_last(report)?;
-            self.folder.draw_curves()?;
-        }
-        Ok(())
     }
 
     /// Hides and reveals the validation pairs, for figures, a sheet or both.
@@ -372,6 +408,27 @@ impl<E: Engine> Trainer<E> {
         };
         Model::new(self.learner.networks(), training)
     }
+}
+
+/// What comes after a step.
+struct Due {
+    validation: bool,
+    sheet: bool,
+    checkpoint: bool,
+}
+
+impl Due {
+    fn anything(&self) -> bool {
+        self.validation || self.sheet || self.checkpoint
+    }
+}
+
+/// A step whose errors may not be known yet.
+struct StepMade {
+    /// Its number, counted from 1.
+    step: u64,
+    errors: Errors,
+    rates: Rates,
 }
 
 /// Writes events to the log and passes them on.

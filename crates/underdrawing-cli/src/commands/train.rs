@@ -26,7 +26,9 @@ impl TrainArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         match self.compute.start()? {
             Compute::Cpu => self.train(CpuEngine::default(), ui),
-            #[cfg(feature = "gpu")]
+            #[cfg(feature = "cuda")]
+            Compute::Cuda(engine) => self.train(engine, ui),
+            #[cfg(any(feature = "vulkan", feature = "wgpu"))]
             Compute::Gpu(engine) => self.train(engine, ui),
         }
     }

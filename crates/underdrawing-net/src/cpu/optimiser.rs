@@ -7,11 +7,11 @@ use rayon::prelude::*;
 use underdrawing_conv::{MatMul, vectorised};
 
 use super::buffer::{Buffer, Pool};
-use super::elementwise::{self, CHUNK};
+use super::elementwise::{self, CHUNK, sum_of_squares};
 use super::runner::CpuRunner;
 use super::session::Session;
 use super::tensor::CpuTensor;
-use crate::engine::{AdamFactors, AdamState, Engine, MuonFactors, MuonState, Runner};
+use crate::engine::{AdamFactors, Engine, MuonFactors, Rule, Runner, Step, clipping};
 use crate::layers::BatchNorm;
 use crate::networks::Networks;
 use crate::param::Param;
@@ -27,7 +27,7 @@ impl Engine for CpuEngine {
     type Tensor = CpuTensor;
     type Buffer = Arc<Buffer>;
 
-    fn upload(&self, values: Vec<f32>) -> Self::Buffer {
+    fn upload(&self, _: &[usize], values: Vec<f32>) -> Self::Buffer {
         Arc::new(values.into())
     }
 
@@ -40,10 +40,10 @@ impl Engine for CpuEngine {
         params: &[Param],
         weights: &[Self::Buffer],
         shape: Shape,
-        values: Vec<f32>,
+        values: &[f32],
     ) -> CpuTensor {
         let session = Rc::new(Session::training(params, weights, &self.pool));
-        CpuTensor::new(&session, shape, values.into())
+        CpuTensor::new(&session, shape, values.to_vec().into())
     }
 
     fn finish(&self, loss: CpuTensor, weights: &mut [Self::Buffer]) -> Vec<Option<Self::Buffer>> {
@@ -68,49 +68,79 @@ impl Engine for CpuEngine {
         Arc::new(CpuRunner::new(networks))
     }
 
-    fn sum_of_squares(&self, buffer: &Self::Buffer) -> f64 {
-        elementwise::sum_of_squares(buffer)
+    fn update(&self, steps: &mut [Step<'_, Self::Buffer>], longest: Option<f64>) {
+        let scale = longest.map_or(1.0, |longest| {
+            let squares = steps.iter().map(|step| sum_of_squares(step.gradient));
+            clipping(squares.sum(), longest)
+        });
+        for step in steps {
+            let value = owned(step.value);
+            match &mut step.rule {
+                Rule::Adam {
+                    mean,
+                    square,
+                    factors,
+                } => {
+                    let moments = [owned(mean), owned(square)];
+                    adam(value, moments, step.gradient, scale as f32, *factors);
+                }
+                Rule::Muon { momentum, factors } => {
+                    let ahead =
+                        look_ahead(owned(momentum), step.gradient, scale as f32, &self.pool);
+                    muon(value, &ahead, *factors, &self.pool);
+                }
+            }
+        }
     }
+}
 
-    fn adam(&self, state: AdamState<'_, Self::Buffer>, gradient: &Self::Buffer, f: AdamFactors) {
-        let [value, mean, square] = [state.value, state.mean, state.square].map(owned);
-        let chunks = value.par_chunks_mut(CHUNK).zip(mean.par_chunks_mut(CHUNK));
-        let chunks = chunks.zip(square.par_chunks_mut(CHUNK));
-        let chunks = chunks.zip(gradient.par_chunks(CHUNK));
-        chunks.for_each(|(((value, mean), square), gradient)| {
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (((value, mean), square), gradient) in
-                        value.iter_mut().zip(mean).zip(square).zip(gradient)
-                    {
-                        let gradient = gradient * f.gradient;
-                        *mean = *mean * f.beta_1 + gradient * (1.0 - f.beta_1);
-                        *square = *square * f.beta_2 + gradient * gradient * (1.0 - f.beta_2);
-                        let root = square.sqrt() * f.root + f.epsilon;
-                        *value = *value * f.keep - *mean / root * f.rate;
-                    }
-                },
-            );
-        });
-    }
+/// A step of Adam; `scale` multiplies the gradient first.
+fn adam(
+    value: &mut [f32],
+    [mean, square]: [&mut [f32]; 2],
+    gradient: &[f32],
+    scale: f32,
+    f: AdamFactors,
+) {
+    let chunks = value.par_chunks_mut(CHUNK).zip(mean.par_chunks_mut(CHUNK));
+    let chunks = chunks.zip(square.par_chunks_mut(CHUNK));
+    let chunks = chunks.zip(gradient.par_chunks(CHUNK));
+    chunks.for_each(|(((value, mean), square), gradient)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (((value, mean), square), gradient) in
+                    value.iter_mut().zip(mean).zip(square).zip(gradient)
+                {
+                    let gradient = gradient * scale;
+                    *mean = *mean * f.beta_1 + gradient * (1.0 - f.beta_1);
+                    *square = *square * f.beta_2 + gradient * gradient * (1.0 - f.beta_2);
+                    let root = square.sqrt() * f.root + f.epsilon;
+                    *value = *value * f.keep - *mean / root * f.rate;
+                }
+            },
+        );
+    });
+}
 
-    fn muon(&self, state: MuonState<'_, Self::Buffer>, gradient: &Self::Buffer, f: MuonFactors) {
-        let momentum = owned(state.momentum);
-        elementwise::zip(momentum, gradient, |sum, g| {
-            sum * MuonFactors::MOMENTUM + g * f.gradient
-        });
-        let mut ahead = Buffer::copy_of(momentum, &self.pool);
-        elementwise::zip(&mut ahead, gradient, |sum, g| {
-            sum * MuonFactors::MOMENTUM + g * f.gradient
-        });
-        let columns = ahead.len() / f.rows;
-        let step = orthogonal(&ahead, f.rows, &self.pool);
-        let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
-        elementwise::zip(owned(state.value), &step, |value, step| {
-            value * f.keep - step * rate
-        });
-    }
+/// Adds a gradient, times `scale`, to Muon's sum; where the sum would be a step later.
+fn look_ahead(momentum: &mut [f32], gradient: &[f32], scale: f32, pool: &Arc<Pool>) -> Buffer {
+    elementwise::zip(momentum, gradient, |sum, g| {
+        sum * MuonFactors::MOMENTUM + g * scale
+    });
+    let mut ahead = Buffer::copy_of(momentum, pool);
+    elementwise::zip(&mut ahead, gradient, |sum, g| {
+        sum * MuonFactors::MOMENTUM + g * scale
+    });
+    ahead
+}
+
+/// A step of Muon.
+fn muon(value: &mut [f32], ahead: &[f32], f: MuonFactors, pool: &Arc<Pool>) {
+    let columns = ahead.len() / f.rows;
+    let step = orthogonal(ahead, f.rows, pool);
+    let rate = f.rate * MuonFactors::STEP * (f.rows.max(columns) as f32).sqrt();
+    elementwise::zip(value, &step, |value, step| value * f.keep - step * rate);
 }
 
 /// The values to change in place; a copy where somebody else has them too.
@@ -209,29 +239,28 @@ mod tests {
     #[test]
     fn a_step_has_its_size_and_the_gradients_side() {
         let engine = CpuEngine::default();
-        let gradient = engine.upload(matrix(8, 18));
-        let mut value = engine.upload(vec![0.0; 144]);
-        let mut momentum = engine.upload(vec![0.0; 144]);
+        let [rows, columns] = [8, 18];
+        let upload = |values| engine.upload(&[rows, columns], values);
+        let gradient = upload(matrix(rows, columns));
+        let [mut value, mut momentum] = [(); 2].map(|()| upload(vec![0.0; rows * columns]));
         let factors = MuonFactors {
-            rows: 8,
-            gradient: 1e-3,
-            rate: 1.0,
+            rows,
+            rate: 0.5,
             keep: 1.0,
         };
-        let mut step = |value: &mut Arc<Buffer>| {
-            let state = MuonState {
-                value,
+        let step = Step {
+            value: &mut value,
+            gradient: &gradient,
+            rule: Rule::Muon {
                 momentum: &mut momentum,
-            };
-            engine.muon(state, &gradient, factors);
-            momentum.iter().sum::<f32>() / gradient.iter().sum::<f32>()
+                factors,
+            },
         };
-        step(&mut value);
-        let size = (elementwise::sum_of_squares(&value) / 144.0).sqrt();
-        assert!((0.14..0.25).contains(&size), "{size}");
+        engine.update(&mut [step], Some(1e-3));
+        let mean_square = elementwise::sum_of_squares(&value) / value.len() as f64;
+        let size = mean_square.sqrt() / 0.5;
+        assert!((0.14..0.26).contains(&size), "root mean square {size}");
         let along: f32 = value.iter().zip(gradient.iter()).map(|(v, g)| v * g).sum();
-        assert!(along < 0.0, "a step goes down the gradient: {along}");
-        let ratio = step(&mut value);
-        assert!((ratio - 1.95e-3).abs() < 1e-6, "{ratio}");
+        assert!(along < 0.0, "along the gradient: {along}");
     }
 }

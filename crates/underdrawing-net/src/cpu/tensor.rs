@@ -527,8 +527,8 @@ impl Tensor for CpuTensor {
 }
 
 impl Differentiable for CpuTensor {
-    fn constant(&self, shape: Shape, values: Vec<f32>) -> Self {
-        Self::new(&self.session, shape, values.into())
+    fn constant(&self, shape: Shape, values: &[f32]) -> Self {
+        Self::new(&self.session, shape, values.to_vec().into())
     }
 
     fn clamped_straight_through(self) -> Self {

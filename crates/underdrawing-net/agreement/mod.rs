@@ -1,41 +1,56 @@
-//! burn's operations, networks and optimisers against those of the processor.
+//! What every engine must do as the processor does: single operations, networks, gradients,
+//! optimisers. Tests of engines include this folder and say which engine:
 //!
-//! They run on burn's processor backend where that is built, otherwise on a graphics card or on what
-//! stands for one:
-//!
-//! ```text
-//! cargo test --release -p underdrawing-burn --features flex
-//! cargo test --release -p underdrawing-burn --features vulkan
+//! ```ignore
+//! #[path = "../../underdrawing-net/agreement/mod.rs"]
+//! mod agreement;
+//! agreement::tests!(Some(engine()), 1e-4, 1e-4);
 //! ```
 
-#![cfg(any(
-    feature = "cuda",
-    feature = "vulkan",
-    feature = "wgpu",
-    feature = "flex"
-))]
+pub(crate) mod networks;
+pub(crate) mod operations;
+pub(crate) mod optimisers;
 
-mod networks;
-mod operations;
-mod optimisers;
-
-use underdrawing_burn::BurnEngine;
 use underdrawing_net::{
-    Architecture, Differentiable, Engine, LiftingNetConfig, Networks, Role, Shape, Tensor,
+    Architecture, Differentiable, Engine, LiftingNetConfig, Networks, Param, Role, Shape, Tensor,
 };
 
-/// What is tested.
-fn engine() -> BurnEngine {
-    #[cfg(feature = "flex")]
-    return BurnEngine::flex();
-    #[cfg(not(feature = "flex"))]
-    match BurnEngine::gpu() {
-        Ok(engine) => engine,
-        #[cfg(any(feature = "vulkan", feature = "wgpu"))]
-        Err(underdrawing_burn::GpuError::SoftwareOnly) => BurnEngine::software(),
-        Err(err) => panic!("{err}"),
-    }
+/// All tests of an engine, with the errors that are allowed of single operations and of whole
+/// networks. The engine is an `Option`: where it is none, the tests end at once.
+macro_rules! tests {
+    ($engine:expr, $operations:expr, $networks:expr) => {
+        #[test]
+        fn single_operations_and_their_gradients_agree() {
+            let Some(engine) = $engine else { return };
+            $crate::agreement::operations::agree(&engine, $operations);
+        }
+
+        #[test]
+        fn networks_gradients_and_statistics_agree() {
+            let Some(engine) = $engine else { return };
+            $crate::agreement::networks::agree(&engine, $networks);
+        }
+
+        #[test]
+        fn masked_parameters_agree() {
+            let Some(engine) = $engine else { return };
+            $crate::agreement::networks::masked_parameters_agree(&engine, $operations);
+        }
+
+        #[test]
+        fn inference_agrees() {
+            let Some(engine) = $engine else { return };
+            $crate::agreement::networks::inference_agrees(&engine, $networks);
+        }
+
+        #[test]
+        fn optimisers_agree() {
+            let Some(engine) = $engine else { return };
+            $crate::agreement::optimisers::agree(&engine, $operations);
+        }
+    };
 }
+pub(crate) use tests;
 
 /// Values by name.
 type Named = Vec<(String, Vec<f32>)>;
@@ -76,9 +91,12 @@ const LIFTING: Architecture = Architecture::Lifting(LiftingNetConfig {
     shaping: true,
 });
 
-/// Single precision errs by 6e-8; through a dozen layers, each of sums of a hundred terms, and for
-/// gradients back again, errors grow to a hundred times that.
-const TOLERANCE: f32 = 2e-5;
+/// As wide as the models of the program.
+const WIDE: Architecture = Architecture::Lifting(LiftingNetConfig {
+    blocks: 2,
+    width: 32,
+    shaping: true,
+});
 
 /// Largest size of a value.
 fn largest(values: &[f32]) -> f32 {
@@ -88,7 +106,7 @@ fn largest(values: &[f32]) -> f32 {
 /// Compares by the largest value of each tensor. Some gradients are zero but for rounding, such as
 /// that of a bias before a batch normalisation: hence a hundredth of the largest of all at least.
 #[track_caller]
-fn assert_close(what: &str, found: &Named, expected: &Named) {
+fn assert_close(what: &str, found: &Named, expected: &Named, tolerance: f32) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let overall = expected.iter().map(|(_, values)| largest(values));
     let floor = 0.01 * overall.fold(0.0, f32::max);
@@ -97,7 +115,7 @@ fn assert_close(what: &str, found: &Named, expected: &Named) {
         let scale = largest(expected).max(floor);
         for (found, expected) in found.iter().zip(expected) {
             let error = (found - expected).abs() / scale;
-            assert!(error <= TOLERANCE, "{what}, {name}: {error:.1e}");
+            assert!(error <= tolerance, "{what}, {name}: {error:.1e}");
         }
     }
 }
@@ -111,14 +129,14 @@ fn pass<E: Engine>(
     f: impl FnOnce(&E::Tensor, &E::Tensor) -> E::Tensor,
 ) -> Named {
     let params = networks.params();
-    let values = params.iter().map(|param| param.values.clone());
-    let mut weights: Vec<_> = values.map(|values| engine.upload(values)).collect();
+    let upload = |param: &Param| engine.upload(&param.shape, param.values.clone());
+    let mut weights: Vec<_> = params.iter().map(upload).collect();
     let len = shape.iter().product();
-    let first = engine.begin(params, &weights, shape, noise(len, 100));
-    let second = first.constant(shape, noise(len, 101));
+    let first = engine.begin(params, &weights, shape, &noise(len, 100));
+    let second = first.constant(shape, &noise(len, 101));
     let output = f(&first, &second);
     let shape = output.shape();
-    let target = output.constant(shape, noise(shape.iter().product(), 102));
+    let target = output.constant(shape, &noise(shape.iter().product(), 102));
     let mut named = vec![("output".to_owned(), output.to_vec())];
     let loss = output.minus(&target).mean_square().mean();
     named.push(("loss".to_owned(), loss.to_vec()));
