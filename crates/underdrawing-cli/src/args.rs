@@ -141,7 +141,8 @@ pub(crate) struct HideArgs {
 
     /// Picture to hide, or a folder of them; `-` reads standard input
     ///
-    /// Any size and aspect. With folders, pictures go together by their sorted names.
+    /// Any size and aspect. Colours are converted to sRGB and transparency is laid on white. With
+    /// folders, pictures go together by their sorted names.
     pub(crate) secret: PathBuf,
 
     /// Where the container goes; a folder when a folder was given; `-` writes standard output
@@ -438,13 +439,15 @@ pub(crate) struct ModelsArgs {
 #[command(after_help = "\
 Examples:
   underdrawing inspect postcard.png
-      Its size and format, and the mark if something is hidden in it.
+      Its size and format, and what is hidden in it, if that opens.
   underdrawing inspect model.safetensors
       Its networks, parameters and id, and how it was trained.")]
 pub(crate) struct InspectArgs {
     /// A picture or a model file; `-` reads standard input
     pub(crate) file: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 }
@@ -534,6 +537,8 @@ pub(crate) struct WriteArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Print results as JSON on standard output, one object a line
+    ///
+    /// A file's name is a string, or where it is no UTF-8 an object with the list of its `bytes`.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }

@@ -35,9 +35,15 @@ fn go_on() -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Refuses `-` for more than one input.
-fn at_most_one_stream(paths: &[&Path]) -> anyhow::Result<()> {
-    if paths.iter().filter(|path| is_stream(path)).count() > 1 {
+/// Refuses `-` for more than one input, a password's file among them.
+fn at_most_one_stream(paths: &[Option<&Path>]) -> anyhow::Result<()> {
+    if paths
+        .iter()
+        .flatten()
+        .filter(|path| is_stream(path))
+        .count()
+        > 1
+    {
         bail!("standard input can be read once: expected one `-` among the inputs");
     }
     Ok(())

@@ -5,7 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use serde::Serialize;
 
 use crate::interrupt::AtWork;
 use crate::output::error_with_hint;
@@ -30,6 +31,25 @@ pub(crate) fn display_name(path: &Path) -> String {
         "standard input".to_owned()
     } else {
         path.display().to_string()
+    }
+}
+
+/// A path in JSON: text, or its bytes where it is no UTF-8, so that a script can open it.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Name {
+    Text(String),
+    Bytes { bytes: Vec<u8> },
+}
+
+impl Name {
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some(_) => Self::Text(display_name(path)),
+            None => Self::Bytes {
+                bytes: path.as_os_str().as_encoded_bytes().to_vec(),
+            },
+        }
     }
 }
 
@@ -156,6 +176,14 @@ impl OutputFile {
         &self.path
     }
 
+    /// A path for `--json`.
+    pub(crate) fn name(&self) -> Name {
+        if is_stream(&self.path) {
+            return Name::Text(self.display_name());
+        }
+        Name::of(&self.path)
+    }
+
     /// A path for messages.
     pub(crate) fn display_name(&self) -> String {
         if is_stream(&self.path) {
@@ -177,8 +205,14 @@ impl OutputFile {
         let _at_work = AtWork::begin();
         if is_stream(&self.path) {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(bytes)?;
-            return Ok(stdout.flush()?);
+            let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+            return written.map_err(|error| match error.kind() {
+                // Not the reader's good right, as it is with lines of text: half a picture is none.
+                io::ErrorKind::BrokenPipe => {
+                    anyhow!("it was closed before the whole picture was written")
+                }
+                _ => error.into(),
+            });
         }
         if self.path.exists() && !is_regular(&self.path) {
             // A device or a pipe: a rename would replace it.
@@ -187,8 +221,7 @@ impl OutputFile {
                 .open(&self.path)?
                 .write_all(bytes)?);
         }
-        // Through a symbolic link to the file behind it.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = behind_links(&self.path);
         let mut file = temporary_beside(&path)?;
         file.write_all(bytes)?;
         file.flush()?;
@@ -204,7 +237,8 @@ impl OutputFile {
     }
 
     fn check_parent(&self) -> anyhow::Result<()> {
-        let parent = parent_of(&self.path);
+        let path = behind_links(&self.path);
+        let parent = parent_of(&path);
         if parent.is_dir() {
             return Ok(());
         }
@@ -248,6 +282,20 @@ fn already_there(path: &Path) -> anyhow::Error {
         format!("{} exists already", path.display()),
         "--force replaces it",
     )
+}
+
+/// The file behind symbolic links, whether it is there or not.
+fn behind_links(path: &Path) -> PathBuf {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = parent_of(&path).join(target);
+    }
+    path
 }
 
 fn parent_of(path: &Path) -> &Path {
@@ -351,6 +399,37 @@ mod tests {
             OutputFile::new(&link, true, &Inputs::new([&*real])).is_err(),
             "one file under two names"
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn writes_to_where_a_dangling_link_leads() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        symlink("not-there", &link).unwrap();
+        for force in [false, true] {
+            let output = OutputFile::new(&link, force, &Inputs::default()).unwrap();
+            output.write(b"new").unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+            assert_eq!(names_in(folder.path()), ["link", "not-there"]);
+            fs::remove_file(folder.path().join("not-there")).unwrap();
+        }
+        let nowhere = folder.path().join("nowhere");
+        symlink("no-folder/file", &nowhere).unwrap();
+        assert!(OutputFile::new(&nowhere, false, &Inputs::default()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_told_by_its_bytes() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let json = |name: &[u8]| {
+            serde_json::to_string(&Name::of(Path::new(OsStr::from_bytes(name)))).unwrap()
+        };
+        assert_eq!(json("ü.png".as_bytes()), "\"ü.png\"");
+        assert_eq!(json(b"\xfc.p"), r#"{"bytes":[252,46,112]}"#);
     }
 
     #[cfg(unix)]

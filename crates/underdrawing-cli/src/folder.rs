@@ -9,43 +9,50 @@ use underdrawing::FileFormat;
 
 use crate::output::{Ui, error_with_hint};
 
-/// Picture formats that people have in folders and that are not read. Skipping one would shift
-/// every pair after it, so a folder that holds one is refused.
-const NOT_READ: [&str; 7] = ["heic", "heif", "avif", "jxl", "jp2", "dng", "svg"];
-
-/// The pictures at `path`: itself if it is a file or `-`, else the folder's pictures by name.
+/// The pictures at `path`: itself if it is a file or `-`, else the folder's pictures by name. What
+/// is no picture that is read, by its name, is skipped and counted.
 pub(crate) fn pictures_at(path: &Path, ui: &Ui) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let files =
         files_in(path).with_context(|| format!("failed to read folder {}", path.display()))?;
-    let mut pictures = Vec::new();
-    for file in files {
-        let extension = extension_of(&file);
-        if NOT_READ.contains(&extension.as_str()) {
-            return Err(error_with_hint(
-                format!(
-                    "{} is not read: {}",
-                    file.display(),
-                    extension.to_uppercase()
-                ),
-                "convert it to PNG, or take it out of the folder",
-            ));
-        }
-        if FileFormat::of_extension(&extension).is_some() {
-            pictures.push(file);
-        } else {
-            ui.detail(format_args!(
-                "skipped {}: not a picture by its name",
-                file.display()
-            ));
-        }
+    let is_read = |file: &PathBuf| FileFormat::of_extension(&extension_of(file)).is_some();
+    let (pictures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_read);
+    for file in &others {
+        ui.detail(format_args!("skipped {}", file.display()));
+    }
+    if !others.is_empty() {
+        ui.note(format_args!("{}: {}", path.display(), skipped(&others)));
     }
     if pictures.is_empty() {
         bail!("{} holds no pictures", path.display());
     }
     Ok(pictures)
+}
+
+/// How many files were skipped, and of which kinds.
+fn skipped(files: &[PathBuf]) -> String {
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
+    for file in files {
+        *kinds.entry(extension_of(file)).or_default() += 1;
+    }
+    let kinds: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, n)| match kind.as_str() {
+            "" => format!("{n} without extension"),
+            kind => format!("{n} .{kind}"),
+        })
+        .collect();
+    let files = if files.len() == 1 {
+        "1 file"
+    } else {
+        &format!("{} files", files.len())
+    };
+    format!(
+        "{files} skipped, not pictures that are read by their names: {}",
+        kinds.join(", ")
+    )
 }
 
 /// Whether secrets may be hidden more than once.
@@ -66,13 +73,20 @@ pub(crate) fn pairs(
     reuse: Reuse,
 ) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
     let (n_covers, n_secrets) = (covers.len(), secrets.len());
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let counts = format!(
+        "{n_covers} cover{} and {n_secrets} secret{}",
+        plural(n_covers),
+        plural(n_secrets)
+    );
     if n_secrets > n_covers {
-        bail!(
-            "{n_covers} covers and {n_secrets} secrets: expected at most as many secrets as covers"
-        );
+        return Err(error_with_hint(
+            format!("{counts}: expected at most as many secrets as covers"),
+            "a cover is used once, since two containers of it would show what was changed",
+        ));
     }
     if n_secrets < n_covers && reuse != Reuse::Cycle {
-        let error = format!("{n_covers} covers and {n_secrets} secrets: expected as many of both");
+        let error = format!("{counts}: expected as many of both");
         return Err(match reuse {
             Reuse::NotAsked => error_with_hint(
                 error,
@@ -158,9 +172,9 @@ mod tests {
         let cases = [
             ("a b", "x y", Reuse::No, Ok("ax by")),
             ("a b c", "x y", Reuse::Cycle, Ok("ax by cx")),
-            ("a b", "x", Reuse::No, Err("2 covers and 1 secrets")),
-            ("a", "x y", Reuse::No, Err("1 covers and 2 secrets")),
-            ("a", "x y", Reuse::Cycle, Err("1 covers and 2 secrets")),
+            ("a b", "x", Reuse::No, Err("2 covers and 1 secret:")),
+            ("a", "x y", Reuse::No, Err("1 cover and 2 secrets")),
+            ("a", "x y", Reuse::Cycle, Err("1 cover and 2 secrets")),
         ];
         for (covers, secrets, reuse, expected) in cases {
             let split = |names: &str| names.split(' ').map(PathBuf::from).collect::<Vec<_>>();
@@ -206,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn lists_pictures_by_name_and_refuses_unread_formats() {
+    fn lists_pictures_by_name_and_counts_what_it_skips() {
         let folder = tempfile::tempdir().unwrap();
         let ui = Ui::new(crate::output::Verbosity::Quiet);
-        for name in ["b.PNG", "a.jpg", "notes.txt", ".hidden.png"] {
+        for name in ["b.PNG", "a.jpg", "notes.txt", ".hidden.png", "c.heic"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         let names: Vec<_> = pictures_at(folder.path(), &ui)
@@ -218,8 +232,10 @@ mod tests {
             .map(|path| path.file_name().unwrap().to_owned())
             .collect();
         assert_eq!(names, ["a.jpg", "b.PNG"]);
-        fs::write(folder.path().join("c.heic"), "").unwrap();
-        let error = pictures_at(folder.path(), &ui).unwrap_err().to_string();
-        assert!(error.ends_with("c.heic is not read: HEIC"), "{error}");
+        assert_eq!(
+            skipped(&paths(&["a.heic", "b.HEIC", "x", "y.psd"])),
+            "4 files skipped, not pictures that are read by their names: 1 without extension, 2 \
+             .heic, 1 .psd"
+        );
     }
 }

@@ -1,9 +1,12 @@
 //! From arguments to the library's options: which flag goes with which method.
 
+use std::fmt::{self, Display};
+
 use anyhow::bail;
 use serde::Serialize;
 use underdrawing::{
-    CodedOptions, CodedRate, HiddenDetails, HideOptions, NetworkOptions, Password, RevealOptions,
+    CodedOptions, CodedRate, HiddenDetails, HideOptions, Inspection, NetworkOptions, Password,
+    RevealOptions,
 };
 
 use crate::args::{Balance, ComputeArgs, Effort, Method, MethodArgs, ModelArgs, RevealArgs};
@@ -182,16 +185,12 @@ pub(crate) enum DetailsReport {
         coded_width: usize,
         coded_height: usize,
         coded_bytes: usize,
-        /// Of what is revealed, in the secret's own size; null where nothing is lost.
-        revealed_psnr_db: Option<f64>,
     },
     Coded {
         password: bool,
         coded_width: usize,
         coded_height: usize,
         coded_bytes: usize,
-        /// Null where nothing is lost.
-        coded_psnr_db: Option<f64>,
     },
 }
 
@@ -209,29 +208,173 @@ impl DetailsReport {
                 width,
                 height,
                 bytes,
-                psnr_db,
+                ..
             } => Some(Self::Robust {
                 password,
                 survives,
                 coded_width: width,
                 coded_height: height,
                 coded_bytes: bytes,
-                revealed_psnr_db: psnr_db,
             }),
             HiddenDetails::Coded {
                 password,
                 width,
                 height,
                 bytes,
-                psnr_db,
+                ..
             } => Some(Self::Coded {
                 password,
                 coded_width: width,
                 coded_height: height,
                 coded_bytes: bytes,
-                coded_psnr_db: psnr_db,
             }),
             _ => None,
+        }
+    }
+}
+
+/// What is hidden in a container; part of the lines of `--json`, with the names of
+/// [`DetailsReport`].
+#[derive(Serialize)]
+#[serde(tag = "method", rename_all = "lowercase")]
+pub(crate) enum FoundReport {
+    Network {
+        secret_width: usize,
+        secret_height: usize,
+        secret_turned: bool,
+        balance: i8,
+        model: String,
+    },
+    Robust {
+        secret_width: usize,
+        secret_height: usize,
+        /// Whether it took the password to open it.
+        password: bool,
+        survives: u8,
+        coded_bytes: usize,
+    },
+    Coded {
+        secret_width: usize,
+        secret_height: usize,
+        password: bool,
+        coded_bytes: usize,
+        parts: usize,
+        /// Parts that were not changed since hiding.
+        intact: usize,
+        /// The container's last rows are missing.
+        cropped: bool,
+    },
+}
+
+impl FoundReport {
+    /// None for a method that this program does not know.
+    pub(crate) fn of(found: &Inspection) -> Option<Self> {
+        match *found {
+            Inspection::Network {
+                secret_width,
+                secret_height,
+                turned,
+                balance,
+                model,
+            } => Some(Self::Network {
+                secret_width,
+                secret_height,
+                secret_turned: turned,
+                balance: balance.step(),
+                model: model.to_string(),
+            }),
+            Inspection::Robust {
+                secret_width,
+                secret_height,
+                password,
+                survives,
+                bytes,
+            } => Some(Self::Robust {
+                secret_width,
+                secret_height,
+                password,
+                survives,
+                coded_bytes: bytes,
+            }),
+            Inspection::Coded {
+                secret_width,
+                secret_height,
+                password,
+                bytes,
+                parts,
+                intact,
+                cropped,
+            } => Some(Self::Coded {
+                secret_width,
+                secret_height,
+                password,
+                coded_bytes: bytes,
+                parts,
+                intact,
+                cropped,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Whether it took the password to open it.
+    pub(crate) fn took_password(&self) -> bool {
+        match *self {
+            Self::Network { .. } => false,
+            Self::Robust { password, .. } | Self::Coded { password, .. } => password,
+        }
+    }
+}
+
+impl Display for FoundReport {
+    /// For people: what it is a picture of, and how it is hidden.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with = |password: &bool| if *password { "with" } else { "without" };
+        match self {
+            Self::Network {
+                secret_width,
+                secret_height,
+                secret_turned,
+                balance,
+                model,
+            } => {
+                write!(f, "a picture of {secret_width}x{secret_height}")?;
+                if *secret_turned {
+                    f.write_str(", turned by 90 degrees")?;
+                }
+                write!(f, ", by model {model}")?;
+                match balance {
+                    0 => Ok(()),
+                    balance => write!(f, ", balance {balance}"),
+                }
+            }
+            Self::Robust {
+                secret_width,
+                secret_height,
+                password,
+                survives,
+                coded_bytes,
+            } => write!(
+                f,
+                "a picture of {secret_width}x{secret_height}, coded in {coded_bytes} bytes {} a \
+                 password, to survive JPEG of quality {survives} and above",
+                with(password)
+            ),
+            Self::Coded {
+                secret_width,
+                secret_height,
+                password,
+                coded_bytes,
+                parts,
+                intact,
+                cropped,
+            } => write!(
+                f,
+                "a picture of {secret_width}x{secret_height}, coded in {coded_bytes} bytes {} a \
+                 password, {intact} of {parts} parts intact{}",
+                with(password),
+                if *cropped { ", cropped" } else { "" }
+            ),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::env;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use underdrawing::Password;
 use zeroize::Zeroizing;
 
@@ -30,22 +30,32 @@ pub(crate) enum Confirm {
 impl PasswordArgs {
     /// The password, if there is one.
     pub(crate) fn read(&self, confirm: Confirm) -> anyhow::Result<Option<Password>> {
-        let password = if self.password {
-            Some(ask(confirm)?)
+        let (bytes, older) = if self.password {
+            (ask(confirm)?, None)
         } else if let Some(path) = &self.password_file {
             let bytes = files::read(path, MAX_BYTES).with_context(|| {
                 format!("failed to read the password file {}", display_name(path))
             })?;
-            Some(without_line_break(Zeroizing::new(bytes)))
-        } else {
-            env::var_os(VARIABLE).map(|value| Zeroizing::new(value.into_encoded_bytes()))
-        };
-        match password {
-            Some(password) if password.is_empty() => {
-                anyhow::bail!("the password is empty: expected at least one character")
+            of_file(Zeroizing::new(bytes))
+        } else if let Some(value) = env::var_os(VARIABLE) {
+            if value.is_empty() {
+                bail!(
+                    "the variable {VARIABLE} is empty: expected a password in it, or that it is not set"
+                );
             }
-            password => Ok(password.map(|mut bytes| Password::new(std::mem::take(&mut *bytes)))),
+            (Zeroizing::new(value.into_encoded_bytes()), None)
+        } else {
+            return Ok(None);
+        };
+        if bytes.is_empty() {
+            bail!("the password is empty: expected at least one character");
         }
+        let take = |mut bytes: Bytes| std::mem::take(&mut *bytes);
+        let password = Password::new(take(bytes));
+        Ok(Some(match older {
+            Some(older) => password.or(take(older)),
+            None => password,
+        }))
     }
 
     /// What gives a password, for messages.
@@ -78,6 +88,35 @@ fn ask(confirm: Confirm) -> anyhow::Result<Bytes> {
     Ok(password)
 }
 
+/// A file's password, without the mark that editors put before text, and from UTF-16, which has
+/// one; and what older versions took for it where that is something else.
+fn of_file(bytes: Bytes) -> (Bytes, Option<Bytes>) {
+    let text = match &bytes[..] {
+        [0xef, 0xbb, 0xbf, text @ ..] => Some(Zeroizing::new(text.to_vec())),
+        [0xff, 0xfe, text @ ..] => utf_16(text, u16::from_le_bytes),
+        [0xfe, 0xff, text @ ..] => utf_16(text, u16::from_be_bytes),
+        _ => None,
+    };
+    let older = without_line_break(bytes);
+    match text {
+        Some(text) => (without_line_break(text), Some(older)),
+        None => (older, None),
+    }
+}
+
+/// UTF-16 as UTF-8; none where it is not.
+fn utf_16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<Bytes> {
+    let (units, []) = bytes.as_chunks::<2>() else {
+        return None;
+    };
+    // Three bytes a unit at most, so that the buffer does not move.
+    let mut text = Zeroizing::new(Vec::with_capacity(3 * units.len()));
+    for letter in char::decode_utf16(units.iter().map(|&bytes| unit(bytes))) {
+        text.extend_from_slice(letter.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    Some(text)
+}
+
 fn without_line_break(mut bytes: Bytes) -> Bytes {
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -104,6 +143,26 @@ mod tests {
         ] {
             let read = without_line_break(Zeroizing::new(file.as_bytes().to_vec()));
             assert_eq!(*read, password.as_bytes(), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn editors_marks_are_not_part_of_a_password() {
+        let utf_16 = |text: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(bytes).collect()
+        };
+        for file in [
+            "\u{feff}w\u{f6}rd\r\n".as_bytes().to_vec(),
+            utf_16("\u{feff}w\u{f6}rd\n", u16::to_le_bytes),
+            utf_16("\u{feff}w\u{f6}rd\r\n", u16::to_be_bytes),
+        ] {
+            let (read, older) = of_file(Zeroizing::new(file.clone()));
+            assert_eq!(*read, "w\u{f6}rd".as_bytes());
+            assert_eq!(older, Some(without_line_break(Zeroizing::new(file))));
+        }
+        for plain in [&b"word"[..], b"\xff\xfe\x00", b"\xff\xfe\x00\xd8"] {
+            let (read, older) = of_file(Zeroizing::new(plain.to_vec()));
+            assert_eq!((&read[..], older), (plain, None));
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Pictures as the commands want them: read with a note on whatever was changed on the way.
 
 use std::fmt::{self, Display};
+use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{FileFormat, Limits, Picture, Pixels};
+use underdrawing::{Conversion, FileFormat, Limits, Picture, Pixels};
 
 use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
 use crate::folder::extension_of;
@@ -34,6 +35,14 @@ impl Display for Role {
     }
 }
 
+/// Refuses a picture that is not there, before anything else is found wrong.
+pub(crate) fn must_exist(path: &Path, role: Role) -> anyhow::Result<()> {
+    if !files::is_stream(path) {
+        fs::metadata(path).with_context(|| format!("failed to read {role} {}", path.display()))?;
+    }
+    Ok(())
+}
+
 /// Reads and decodes a picture; conversions are noted.
 pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> {
     let failed = || format!("failed to read {role} {}", display_name(path));
@@ -42,21 +51,49 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
     let bytes = files::read_checked(path, MAX_PICTURE_BYTES, is_picture).with_context(failed)?;
     let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
     for conversion in &picture.conversions {
-        ui.note(format_args!("{role} {}: {conversion}", display_name(path)));
+        // Containers are revealed from as they are stored.
+        if !matches!((role, conversion), (Role::Container, Conversion::Turned)) {
+            ui.note(format_args!("{role} {}: {conversion}", display_name(path)));
+        }
     }
     Ok(picture)
 }
 
-/// Reads a picture as plain RGB: transparency is laid on white, and noted.
-pub(crate) fn read_opaque(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Pixels> {
-    let (pixels, had_alpha) = read(path, role, ui)?.on_white();
-    if had_alpha {
-        ui.note(format_args!(
-            "{role} {}: transparency laid on white",
-            display_name(path)
-        ));
+/// A picture as plain RGB in sRGB.
+pub(crate) struct Plain {
+    pub(crate) pixels: Pixels,
+    /// The file holds it exactly.
+    pub(crate) exact: bool,
+}
+
+/// Reads a picture as plain RGB: colours are converted to sRGB, transparency is laid on white, and
+/// both noted.
+pub(crate) fn read_plain(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Plain> {
+    Ok(plain(read(path, role, ui)?, path, role, ui))
+}
+
+/// [`read_plain`] of a picture that was read.
+pub(crate) fn plain(mut picture: Picture, path: &Path, role: Role, ui: &Ui) -> Plain {
+    let name = display_name(path);
+    let converted = picture.convert_to_srgb();
+    if let Some(conversion) = converted {
+        ui.note(format_args!("{role} {name}: {conversion}"));
     }
-    Ok(pixels)
+    let exact = |conversion: &Conversion| {
+        matches!(
+            conversion,
+            Conversion::GreyToRgb | Conversion::Turned | Conversion::FirstFrame
+        )
+    };
+    let read_exactly = picture.conversions.iter().all(exact);
+    let (pixels, had_alpha) = picture.on_white();
+    if had_alpha {
+        ui.note(format_args!("{role} {name}: transparency laid on white"));
+    }
+    Plain {
+        pixels,
+        exact: read_exactly && converted.is_none() && !had_alpha,
+    }
 }
 
 /// The lossless format that an output's name asks for; PNG for standard output.

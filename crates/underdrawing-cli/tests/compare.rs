@@ -21,7 +21,16 @@ fn measures_what_the_library_measures() {
     let report = &ran.json()[0];
     assert_eq!(
         keys(report),
-        ["a", "apd", "b", "max_difference", "psnr_db", "rmse", "ssim"]
+        [
+            "a",
+            "apd",
+            "b",
+            "max_difference",
+            "psnr_db",
+            "rmse",
+            "rounded_to_8_bits",
+            "ssim"
+        ]
     );
     let expected = Comparison::of(&picture(24, 20, 1), &folder.decoded("b.png").pixels).unwrap();
     // The parser of the test may be off by the last digit.

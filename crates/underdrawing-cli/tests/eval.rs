@@ -112,13 +112,10 @@ fn refuses_folders_that_do_not_pair() {
         ("eval odd", "expected an even number"),
         ("eval empty", "holds no pictures"),
         ("eval nosuch", "nosuch is not a folder"),
-        (
-            "eval --covers odd --secrets pairs",
-            "1 covers and 4 secrets",
-        ),
+        ("eval --covers odd --secrets pairs", "1 cover and 4 secrets"),
         (
             "eval --covers pairs --secrets odd",
-            "4 covers and 1 secrets",
+            "4 covers and 1 secret:",
         ),
     ] {
         folder

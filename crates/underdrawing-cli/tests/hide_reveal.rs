@@ -32,6 +32,7 @@ fn hides_and_reveals_through_a_file() {
             "height",
             "method",
             "model",
+            "revealed_psnr_db",
             "secret",
             "secret_height",
             "secret_turned",
@@ -46,6 +47,7 @@ fn hides_and_reveals_through_a_file() {
     );
     let psnr_db = Comparison::of(&cover, &container).unwrap().psnr_db;
     assert_eq!(report["container_psnr_db"].as_f64(), psnr_db);
+    let told_db = report["revealed_psnr_db"].as_f64();
 
     let ran = folder
         .run(&format!("reveal c.png -o r.png --json {MODEL}"))
@@ -54,11 +56,15 @@ fn hides_and_reveals_through_a_file() {
     assert_eq!(
         keys(report),
         [
+            "balance",
             "container",
             "height",
             "method",
             "model",
             "revealed",
+            "secret_height",
+            "secret_turned",
+            "secret_width",
             "width"
         ]
     );
@@ -70,6 +76,9 @@ fn hides_and_reveals_through_a_file() {
     };
     let expected = reveal(&container, &options, &mut Progress::ignore).unwrap();
     assert_eq!(revealed, expected.picture);
+    let secret = folder.decoded("secret.png").pixels;
+    let psnr_db = Comparison::of(&secret, &revealed).unwrap().psnr_db;
+    assert_eq!(told_db, psnr_db);
     assert_eq!(
         folder.names(),
         [
@@ -239,6 +248,7 @@ fn passes_transparency_and_colour_profile_on() {
     let alpha: Vec<u8> = (0..=255).cycle().take(20 * 30).collect();
     let mut profile = vec![0; 128];
     profile[16..20].copy_from_slice(b"RGB ");
+    profile[36..40].copy_from_slice(b"acsp");
     let cover = Picture {
         alpha: Some(alpha.clone()),
         icc_profile: Some(profile.clone()),

@@ -42,15 +42,14 @@ fn inspects_a_picture_and_a_container() {
         keys(report),
         [
             "alpha",
-            "coded",
             "conversions",
             "file",
             "format",
             "height",
+            "hidden",
             "icc_profile",
             "kind",
             "lossy",
-            "mark",
             "width"
         ]
     );
@@ -58,26 +57,27 @@ fn inspects_a_picture_and_a_container() {
         (&report["format"], &report["width"]),
         (&"PNG".into(), &40.into())
     );
-    assert!(report["mark"].is_null());
+    assert!(report["hidden"].is_null());
     folder
         .run("hide cover.png secret.png -o c.png --model model.safetensors --balance -2")
         .done();
     let ran = folder.run("inspect c.png --json").done();
-    let mark = &ran.json()[0]["mark"];
+    let hidden = &ran.json()[0]["hidden"];
     assert_eq!(
-        keys(mark),
+        keys(hidden),
         [
             "balance",
+            "method",
             "model",
             "secret_height",
             "secret_turned",
             "secret_width"
         ]
     );
-    assert_eq!(mark["balance"], -2);
-    assert_eq!(mark["model"], model.id().to_string());
+    assert_eq!(hidden["balance"], -2);
+    assert_eq!(hidden["model"], model.id().to_string());
     assert_eq!(
-        (&mark["secret_width"], &mark["secret_turned"]),
+        (&hidden["secret_width"], &hidden["secret_turned"]),
         (&10.into(), &true.into())
     );
     let text = folder.run("inspect c.png").done().stdout;

@@ -55,6 +55,13 @@ pub fn n_segments(first: &[u8]) -> Result<usize, DecodeError> {
     Ok(1 + Cut::new(header.width, header.height).n_stripes())
 }
 
+/// Whether a coded picture, of which this is the first segment, was coded without loss: then rows
+/// of a missing stripe are blank.
+#[must_use]
+pub fn is_lossless(first: &[u8]) -> bool {
+    Header::read(first).is_ok_and(|(header, _)| header.models == Models::Lossless)
+}
+
 /// Number of stripes, the segments after the first, of a picture of this size.
 #[must_use]
 pub fn n_stripes(width: usize, height: usize) -> usize {

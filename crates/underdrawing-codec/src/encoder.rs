@@ -114,6 +114,12 @@ impl<'p> Encoder<'p> {
         Ok(self.finish(self.lossy_within(budget)?))
     }
 
+    /// Codes without loss, if that fits in `budget` bytes; quick where it plainly does not.
+    #[must_use]
+    pub fn encode_without_loss(&self, budget: usize) -> Option<Coded> {
+        self.lossless_within(budget)
+    }
+
     /// Codes in the fewest bytes with a mean squared error of at most `mse` squared grey levels. If
     /// `mse` is not above 0, the coding is lossless.
     #[must_use]

@@ -46,7 +46,7 @@ mod simd;
 mod step;
 mod wavelet;
 
-pub use decoder::{DecodeError, Decoded, decode, n_segments, n_stripes};
+pub use decoder::{DecodeError, Decoded, decode, is_lossless, n_segments, n_stripes};
 pub use encoder::{Coded, EncodeError, Encoder, RateCurve};
 pub use header::HeaderError;
 pub use picture::{MAX_PIXELS, MAX_SIDE, Picture, PictureError};

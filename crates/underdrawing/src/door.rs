@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::coded::{self, Capacity, CodedOptions};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::network;
 use crate::options::{HideOptions, RevealOptions};
 use crate::picture::{Limits, Pixels};
@@ -55,13 +55,46 @@ pub fn hide(
 
 /// Reveals what `container` holds, by the method and the model that it names.
 ///
-/// A wrong password takes as long as the right one, about half a second; what opens without one is
-/// found in no time.
+/// A wrong password takes as long as the right one, about half a second for each of its forms
+/// ([`Password`]); what opens without one is found in no time.
 ///
 /// # Errors
 /// When nothing is found, the container was changed or is of a newer version, its model is not
 /// there, the secret is over the limits, or `progress` stopped the work.
 pub fn reveal(
+    container: &Pixels,
+    options: &RevealOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Revealed, Error> {
+    as_stored(container, |container| {
+        reveal_from(container, options, progress)
+    })
+}
+
+/// What was hidden is in the samples as a file stores them: those come first where an orientation
+/// tag turned the picture, and then the picture as it was turned.
+fn as_stored<T>(
+    container: &Pixels,
+    mut open: impl FnMut(&Pixels) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let Some(stored) = container.stored() else {
+        return open(container);
+    };
+    let no = |error: &Error| {
+        matches!(
+            error.kind(),
+            ErrorKind::NothingFound | ErrorKind::WrongPassword
+        )
+    };
+    match open(&stored) {
+        Err(first) if no(&first) => {
+            open(container).map_err(|second| if no(&second) { first } else { second })
+        }
+        opened => opened,
+    }
+}
+
+fn reveal_from(
     container: &Pixels,
     options: &RevealOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
@@ -95,13 +128,15 @@ pub fn reveal(
 /// When nothing is found, the container is of a newer version, or so damaged that it cannot be
 /// told; damaged parts of the secret are no error here.
 pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspection, Error> {
-    if let Some(mark) = network::read_mark(container)? {
-        return Ok(mark.inspection());
-    }
-    if let Some(found) = robust::find(container, password)? {
-        return found.inspection();
-    }
-    coded::inspect(container, password)
+    as_stored(container, |container| {
+        if let Some(mark) = network::read_mark(container)? {
+            return Ok(mark.inspection());
+        }
+        if let Some(found) = robust::find(container, password)? {
+            return found.inspection();
+        }
+        coded::inspect(container, password)
+    })
 }
 
 /// What to expect when `secret` is hidden in `cover`, without doing it: room, and both qualities. By

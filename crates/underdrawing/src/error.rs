@@ -25,8 +25,9 @@ pub enum Error {
     WrongPassword,
     /// The container opens, and was changed since it was written.
     #[error(
-        "the container was changed after hiding: {intact} of {parts} parts are intact, {percent} % \
-         of the secret's bytes"
+        "the container was {} after hiding: {intact} of {parts} parts are intact, {percent} % \
+         of the secret's bytes",
+        if *.cropped { "cropped" } else { "changed" }
     )]
     Damaged {
         /// Parts whose seal is good.
@@ -35,12 +36,14 @@ pub enum Error {
         parts: usize,
         /// Share of the secret's bytes in the intact parts, rounded down.
         percent: usize,
+        /// Whether its last rows are missing.
+        cropped: bool,
         /// Whether [`RevealOptions::salvage`](crate::RevealOptions::salvage) would reveal
         /// something.
         salvageable: bool,
     },
     /// The container opens, and its list of parts was changed, without which none can be found.
-    #[error("the container was changed after hiding, and its list of parts is lost")]
+    #[error("the container was changed or cropped after hiding, and its list of parts is lost")]
     DirectoryLost,
     /// The container opens, and what it holds is no picture: a faulty program made it.
     #[error("the secret's code is wrong")]

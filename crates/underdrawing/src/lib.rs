@@ -62,6 +62,7 @@ mod network;
 mod options;
 mod picture;
 mod progress;
+mod reduction;
 mod report;
 mod robust;
 mod secrecy;

@@ -23,15 +23,14 @@ pub enum HiddenDetails {
     Coded {
         /// Whether a password is needed to reveal it.
         password: bool,
-        /// Width of the picture that was coded: the secret's own, or smaller where the cover had
-        /// no room.
+        /// Width of the picture that was coded: the secret's own, or smaller where that gives a
+        /// better picture in its own size.
         width: usize,
         /// Height of the picture that was coded.
         height: usize,
         /// Bytes of the coded picture.
         bytes: usize,
-        /// PSNR of the coded picture in dB; none where nothing is lost. Where the secret was
-        /// reduced it is that of the reduced picture.
+        /// PSNR of what is revealed in dB, in the secret's own size; none where nothing is lost.
         psnr_db: Option<f64>,
     },
     /// By the robust method.
@@ -71,6 +70,8 @@ pub struct Revealed {
     /// Rows without their details, since the container's samples were changed there; empty but
     /// after [`RevealOptions::salvage`](crate::RevealOptions::salvage).
     pub blurred_rows: Vec<Range<usize>>,
+    /// Rows that are lost and grey instead, of a secret that was coded without loss; likewise.
+    pub grey_rows: Vec<Range<usize>>,
 }
 
 /// What is hidden in a container.
@@ -91,6 +92,8 @@ pub enum Inspection {
         parts: usize,
         /// Parts that were not changed since.
         intact: usize,
+        /// Whether the container's last rows are missing.
+        cropped: bool,
     },
     /// A secret of the robust method.
     Robust {

@@ -16,7 +16,6 @@ mod payload;
 mod rate;
 mod reveal;
 mod search;
-mod secret;
 mod sites;
 mod ternary;
 #[cfg(test)]

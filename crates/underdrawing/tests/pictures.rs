@@ -194,19 +194,19 @@ fn refuses_what_is_not_read_by_name() {
     let cases: [(&[u8], &str); 8] = [
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "HEIC files are not read: convert it to PNG first",
+            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG)",
         ),
         (
             b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
-            "AVIF files are not read: convert it to PNG first",
+            "AVIF files are not read: convert it to PNG first (avifdec does)",
         ),
         (
             b"\0\0\0\x14ftypisom\0\0\0\0isom",
             "video files are not read: convert it to PNG first",
         ),
         (
-            b"\xff\x0a\x00\x00",
-            "JPEG XL files are not read: convert it to PNG first",
+            b"8BPS",
+            "Photoshop files are not read: convert it to PNG first",
         ),
         (
             b"",
@@ -330,7 +330,9 @@ fn lossy_and_read_only_formats_are_not_written() {
 fn formats_say_what_they_are_written_with() {
     use FileFormat::{Bmp, Gif, Jpeg, Png, Pnm, Qoi, Tiff, WebP};
     let mut profile = vec![0; 128];
+    profile[3] = 128;
     profile[16..20].copy_from_slice(b"RGB ");
+    profile[36..40].copy_from_slice(b"acsp");
     let picture = Picture {
         icc_profile: Some(profile),
         ..Picture::from(scene())

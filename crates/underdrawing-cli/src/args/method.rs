@@ -127,7 +127,8 @@ pub(crate) struct PasswordArgs {
 
     /// Read the password from a file; `-` reads standard input
     ///
-    /// A line break at its end is not part of the password.
+    /// A line break at its end and a byte order mark are not part of the password; UTF-16 with such a
+    /// mark is read as text.
     #[arg(long, value_name = "FILE", help_heading = PASSWORD)]
     pub(crate) password_file: Option<PathBuf>,
 }

@@ -5,45 +5,40 @@ use underdrawing::{Capacity, CodedOptions, capacity};
 
 use crate::args::CapacityArgs;
 use crate::commands::at_most_one_stream;
-use crate::files::display_name;
+use crate::files::{Name, display_name};
 use crate::output::{ExitStatus, Ui};
 use crate::picture::{self, Role};
 
 /// The line of `--json`.
 #[derive(Serialize)]
 struct Report {
-    cover: String,
-    secret: Option<String>,
+    cover: Name,
+    secret: Option<Name>,
     bytes: usize,
     bits_per_pixel: f64,
     container_psnr_db: f64,
-    /// Null without a secret.
+    /// Null without a secret, and without room for one.
     revealed_psnr_db: Option<f64>,
 }
 
 impl CapacityArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let secret_path = self.secret.as_deref();
-        at_most_one_stream(
-            &[Some(&*self.cover), secret_path]
-                .into_iter()
-                .flatten()
-                .collect::<Vec<_>>(),
-        )?;
+        at_most_one_stream(&[Some(&*self.cover), secret_path])?;
         let cover = picture::read(&self.cover, Role::Cover, ui)?.pixels;
         let secret = secret_path
-            .map(|path| picture::read_opaque(path, Role::Secret, ui))
+            .map(|path| picture::read_plain(path, Role::Secret, ui))
             .transpose()?;
         let expected = capacity(
             &cover,
-            secret.as_ref(),
+            secret.as_ref().map(|secret| &secret.pixels),
             &CodedOptions::default(),
             self.survive,
         )?;
         if self.report.json {
             ui.json(&Report {
-                cover: display_name(&self.cover),
-                secret: secret_path.map(display_name),
+                cover: Name::of(&self.cover),
+                secret: secret_path.map(Name::of),
                 bytes: expected.bytes,
                 bits_per_pixel: expected.bits_per_pixel,
                 container_psnr_db: expected.container_psnr_db,
@@ -57,6 +52,9 @@ impl CapacityArgs {
 }
 
 fn lines(cover: &str, expected: &Capacity) -> String {
+    if expected.bytes == 0 {
+        return format!("{cover}: no room");
+    }
     let mut text = format!(
         "{cover}: room for {} bytes, {:.2} bits a pixel\n  container at about {:.1} dB",
         expected.bytes, expected.bits_per_pixel, expected.container_psnr_db

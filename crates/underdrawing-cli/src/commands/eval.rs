@@ -10,7 +10,7 @@ use underdrawing::{
 };
 
 use crate::args::EvalArgs;
-use crate::files::display_name;
+use crate::files::Name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
 use crate::output::{ExitStatus, Ui};
 use crate::picture::{self, Role};
@@ -24,9 +24,9 @@ use through::Arrivals;
 
 /// The line of `--json` for a pair.
 #[derive(Serialize)]
-struct PairLine<'a> {
-    cover: &'a str,
-    secret: &'a str,
+struct PairLine {
+    cover: Name,
+    secret: Name,
     #[serde(flatten)]
     figures: FlatFigures,
 }
@@ -103,8 +103,8 @@ impl EvalArgs {
     ) -> anyhow::Result<()> {
         if self.report.json {
             return ui.json(&PairLine {
-                cover: &display_name(cover),
-                secret: &display_name(secret),
+                cover: Name::of(cover),
+                secret: Name::of(secret),
                 figures: figures.flat(),
             });
         }
@@ -150,7 +150,7 @@ impl Judge {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
         // The cover's transparency takes no part: hide passes it on untouched.
         let cover = picture::read(cover, Role::Cover, ui)?.pixels;
-        let secret = picture::read_opaque(secret, Role::Secret, ui)?;
+        let secret = picture::read_plain(secret, Role::Secret, ui)?.pixels;
         let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
         arrivals
             .add(&cover, &secret, &container, &self.options)

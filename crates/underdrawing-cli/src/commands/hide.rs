@@ -13,7 +13,7 @@ use underdrawing::{
 
 use super::{OnProgress, for_each};
 use crate::args::HideArgs;
-use crate::files::{OutputFile, display_name};
+use crate::files::{Name, OutputFile, display_name};
 use crate::interrupt::{self, AtWork};
 use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
@@ -27,14 +27,16 @@ const VISIBLE_DB: f64 = 30.0;
 /// The line of `--json`.
 #[derive(Serialize)]
 struct Report {
-    cover: String,
-    secret: String,
-    container: String,
+    cover: Name,
+    secret: Name,
+    container: Name,
     width: usize,
     height: usize,
     secret_width: usize,
     secret_height: usize,
     container_psnr_db: Option<f64>,
+    /// Of what is revealed, in the secret's own size; null where nothing is lost.
+    revealed_psnr_db: Option<f64>,
     #[serde(flatten)]
     details: Option<DetailsReport>,
 }
@@ -43,6 +45,8 @@ struct Report {
 struct Done {
     cover: Pixels,
     secret: Pixels,
+    /// The secret's file holds it exactly.
+    exact: bool,
     container: Pixels,
     details: HiddenDetails,
 }
@@ -66,10 +70,18 @@ impl HideArgs {
             |job| job.container.display_name(),
             |job, on_progress| {
                 let done = self.hide(job, &options, on_progress, ui)?;
-                if let Some(sheet) = &job.sheet {
-                    write_sheet(sheet, &options, &done)?;
+                let told = self.report.json || !ui.is_quiet();
+                let revealed = if job.sheet.is_some() || (told && done.by_network()) {
+                    Some(done.revealed(&options)?)
+                } else {
+                    None
+                };
+                if let (Some(sheet), Some(revealed)) = (&job.sheet, &revealed) {
+                    write_sheet(sheet, &done, revealed)?;
                 }
-                self.report(job, &done, ui)?;
+                if told {
+                    self.report(job, &done, revealed.as_ref(), ui)?;
+                }
                 Ok(ExitStatus::Done)
             },
         )
@@ -120,10 +132,10 @@ impl HideArgs {
         ui: &Ui,
     ) -> anyhow::Result<Done> {
         let cover = self.cover(job, ui)?;
-        let secret = picture::read_opaque(&job.secret, Role::Secret, ui)?;
+        let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();
-        let hidden = hide(&cover.pixels, &secret, options, on_progress)
+        let hidden = hide(&cover.pixels, &secret.pixels, options, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;
         drop(at_work);
         if cover.icc_profile.is_some() && !job.format.keeps_profile() {
@@ -137,6 +149,12 @@ impl HideArgs {
                 "cover {cover_name}: JPEG has no place for its transparency"
             ));
         }
+        if cover.alpha.as_ref().is_some_and(|alpha| alpha.contains(&0)) {
+            ui.note(format_args!(
+                "cover {cover_name}: parts of it are fully transparent; programs that clear what \
+                 nobody sees there destroy what is hidden"
+            ));
+        }
         let container = Picture {
             alpha: cover.alpha,
             icc_profile: cover.icc_profile,
@@ -145,46 +163,52 @@ impl HideArgs {
         picture::write(&container, job.format, &job.container)?;
         Ok(Done {
             cover: cover.pixels,
-            secret,
+            secret: secret.pixels,
+            exact: secret.exact,
             container: container.pixels,
             details: hidden.details,
         })
     }
 
-    fn report(&self, job: &Job, done: &Done, ui: &Ui) -> anyhow::Result<()> {
-        if ui.is_quiet() && !self.report.json {
-            return Ok(());
-        }
+    /// `revealed` is there by networks, which do not know their quality themselves.
+    fn report(
+        &self,
+        job: &Job,
+        done: &Done,
+        revealed: Option<&Pixels>,
+        ui: &Ui,
+    ) -> anyhow::Result<()> {
+        let revealed_psnr_db = match (&done.details, revealed) {
+            (HiddenDetails::Coded { psnr_db, .. } | HiddenDetails::Robust { psnr_db, .. }, _) => {
+                *psnr_db
+            }
+            (_, Some(revealed)) => Comparison::psnr_db_only(&done.secret, revealed)?,
+            _ => None,
+        };
         note_changed_secret(&job.secret, done, ui);
         let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
         note_visible(&job.container, done, container_psnr_db, ui);
         if self.report.json {
             return ui.json(&Report {
-                cover: display_name(&job.cover),
-                secret: display_name(&job.secret),
-                container: job.container.display_name(),
+                cover: Name::of(&job.cover),
+                secret: Name::of(&job.secret),
+                container: job.container.name(),
                 width: done.container.width(),
                 height: done.container.height(),
                 secret_width: done.secret.width(),
                 secret_height: done.secret.height(),
                 container_psnr_db,
+                revealed_psnr_db,
                 details: DetailsReport::of(&done.details),
             });
         }
-        let expected = match &done.details {
-            HiddenDetails::Coded {
-                psnr_db: Some(db), ..
-            }
-            | HiddenDetails::Robust {
-                psnr_db: Some(db), ..
-            } => format!(", the secret at {db:.2} dB"),
-            HiddenDetails::Coded { .. } | HiddenDetails::Robust { .. } => {
-                ", the secret without loss".to_owned()
-            }
-            _ => String::new(),
+        let expected = match (revealed_psnr_db, done.exact) {
+            (Some(db), _) => format!("at {db:.2} dB"),
+            (None, true) => "without loss".to_owned(),
+            (None, false) => "without further loss".to_owned(),
         };
         ui.say(format_args!(
-            "{}: {} hidden in {}, container at {}{expected}",
+            "{}: {} hidden in {}, container at {}, the secret {expected}",
             job.container.display_name(),
             display_name(&job.secret),
             display_name(&job.cover),
@@ -194,14 +218,25 @@ impl HideArgs {
     }
 }
 
-fn write_sheet(output: &OutputFile, options: &HideOptions, done: &Done) -> anyhow::Result<()> {
-    let options = options.to_reveal();
-    let revealed = reveal(&done.container, &options, &mut Progress::ignore)?;
+impl Done {
+    fn by_network(&self) -> bool {
+        matches!(self.details, HiddenDetails::Network { .. })
+    }
+
+    /// What comes back out of the container.
+    fn revealed(&self, options: &HideOptions) -> anyhow::Result<Pixels> {
+        let options = options.to_reveal();
+        let revealed = reveal(&self.container, &options, &mut Progress::ignore)?;
+        Ok(revealed.picture)
+    }
+}
+
+fn write_sheet(output: &OutputFile, done: &Done, revealed: &Pixels) -> anyhow::Result<()> {
     let sheet = Sheet {
         cover: &done.cover,
         container: &done.container,
         secret: &done.secret,
-        revealed: &revealed.picture,
+        revealed,
     };
     let sheet = sheet.contact();
     let format = picture::lossless_format(output.path(), "sheet")?;
@@ -210,8 +245,7 @@ fn write_sheet(output: &OutputFile, options: &HideOptions, done: &Done) -> anyho
 
 /// Says when a network has spoiled a picture that is too far from those it was trained on.
 fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>, ui: &Ui) {
-    let by_network = matches!(done.details, HiddenDetails::Network { .. });
-    if by_network && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
+    if done.by_network() && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
         ui.note(format_args!(
             "container {}: it is at {} only, and changes show; networks are for photographs, and \
              --method coded hides any picture in any other",

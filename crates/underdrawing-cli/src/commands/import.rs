@@ -10,7 +10,7 @@ use crate::output::{ExitStatus, Ui};
 impl ImportArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let inputs = [self.hiding.as_path(), &self.reveal];
-        super::at_most_one_stream(&inputs)?;
+        super::at_most_one_stream(&inputs.map(Some))?;
         let output = OutputFile::new(&self.output, self.write.force, &Inputs::new(inputs))?;
         let [hiding_name, reveal_name] = inputs.map(display_name);
         let read = |path, name: &str| {

@@ -1,14 +1,19 @@
 //! `inspect`: what a picture or model file is.
 
+use std::path::Path;
+
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Error, ErrorKind, FileFormat, Inspection, Limits, Model, Picture, TrainingRecord, inspect,
+    Error, ErrorKind, FileFormat, Limits, Model, Password, Picture, TrainingRecord, inspect,
 };
 
+use super::at_most_one_stream;
 use crate::args::InspectArgs;
-use crate::files::{self, MAX_MODEL_BYTES, MAX_PICTURE_BYTES, display_name};
+use crate::files::{self, MAX_MODEL_BYTES, MAX_PICTURE_BYTES, Name, display_name};
+use crate::method::FoundReport;
 use crate::output::{ExitStatus, Ui};
+use crate::password::Confirm;
 
 /// The line of `--json`.
 #[derive(Serialize)]
@@ -20,7 +25,7 @@ enum Report {
 
 #[derive(Serialize)]
 struct PictureReport {
-    file: String,
+    file: Name,
     format: &'static str,
     width: usize,
     height: usize,
@@ -28,49 +33,19 @@ struct PictureReport {
     icc_profile: bool,
     lossy: bool,
     conversions: Vec<String>,
-    /// The network method's mark.
-    mark: Option<MarkReport>,
-    /// What the coded method hid without a password.
-    coded: Option<CodedReport>,
-    /// What the robust method hid without a password.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    robust: Option<RobustReport>,
+    /// What is hidden in it and opens, null for nothing.
+    hidden: Option<FoundReport>,
     /// A container that cannot be looked into, and why; left out for others.
     #[serde(skip_serializing_if = "Option::is_none")]
     closed: Option<String>,
-}
-
-#[derive(Serialize)]
-struct CodedReport {
-    secret_width: usize,
-    secret_height: usize,
-    bytes: usize,
-    parts: usize,
-    /// Parts that were not changed since hiding.
-    intact: usize,
-}
-
-#[derive(Serialize)]
-struct RobustReport {
-    secret_width: usize,
-    secret_height: usize,
-    bytes: usize,
-    /// The quality of JPEG that it survives.
-    survives: u8,
-}
-
-#[derive(Serialize)]
-struct MarkReport {
-    secret_width: usize,
-    secret_height: usize,
-    secret_turned: bool,
-    balance: i8,
-    model: String,
+    /// A password was tried.
+    #[serde(skip)]
+    tried: bool,
 }
 
 #[derive(Serialize)]
 struct ModelReport {
-    file: String,
+    file: Name,
     id: String,
     architecture: serde_json::Value,
     parameters: usize,
@@ -82,26 +57,37 @@ impl InspectArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let name = display_name(&self.file);
         let failed = || format!("failed to read {name}");
+        let password_file = self.password.password_file.as_deref();
+        at_most_one_stream(&[Some(&*self.file), password_file])?;
+        let password = self.password.read(Confirm::No)?;
         let bytes =
             files::read(&self.file, MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES)).with_context(failed)?;
         let report = if FileFormat::of_bytes(&bytes).is_ok() {
             let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
-            Report::Picture(describe_picture(&name, &picture))
+            Report::Picture(describe_picture(&self.file, &picture, password.as_ref()))
         } else {
-            Report::Model(describe_model(&name, &bytes)?)
+            Report::Model(describe_model(&self.file, &bytes)?)
         };
         if self.report.json {
             ui.json(&report)?;
         } else {
-            ui.data(report.lines()?)?;
+            ui.data(report.lines(&name)?)?;
         }
         Ok(ExitStatus::Done)
     }
 }
 
-fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
-    let mut report = PictureReport {
-        file: name.to_owned(),
+fn describe_picture(path: &Path, picture: &Picture, password: Option<&Password>) -> PictureReport {
+    let (hidden, closed) = match inspect(&picture.pixels, password) {
+        Ok(found) => (FoundReport::of(&found), None),
+        Err(error @ Error::PasswordNeeded) => (None, Some(error.to_string())),
+        Err(error) => match error.kind() {
+            ErrorKind::NothingFound | ErrorKind::WrongPassword => (None, None),
+            _ => (None, Some(error.to_string())),
+        },
+    };
+    PictureReport {
+        file: Name::of(path),
         format: picture.format.name(),
         width: picture.pixels.width(),
         height: picture.pixels.height(),
@@ -113,71 +99,21 @@ fn describe_picture(name: &str, picture: &Picture) -> PictureReport {
             .iter()
             .map(ToString::to_string)
             .collect(),
-        mark: None,
-        coded: None,
-        robust: None,
-        closed: None,
-    };
-    match inspect(&picture.pixels, None) {
-        Ok(Inspection::Network {
-            secret_width,
-            secret_height,
-            turned,
-            balance,
-            model,
-        }) => {
-            report.mark = Some(MarkReport {
-                secret_width,
-                secret_height,
-                secret_turned: turned,
-                balance: balance.step(),
-                model: model.to_string(),
-            });
-        }
-        Ok(Inspection::Coded {
-            secret_width,
-            secret_height,
-            bytes,
-            parts,
-            intact,
-            ..
-        }) => {
-            report.coded = Some(CodedReport {
-                secret_width,
-                secret_height,
-                bytes,
-                parts,
-                intact,
-            });
-        }
-        Ok(Inspection::Robust {
-            secret_width,
-            secret_height,
-            bytes,
-            survives,
-            ..
-        }) => {
-            report.robust = Some(RobustReport {
-                secret_width,
-                secret_height,
-                bytes,
-                survives,
-            });
-        }
-        Err(error @ Error::PasswordNeeded) => report.closed = Some(error.to_string()),
-        Err(error) if error.kind() != ErrorKind::NothingFound => {
-            report.closed = Some(error.to_string());
-        }
-        _ => {}
+        hidden,
+        closed,
+        tried: password.is_some(),
     }
-    report
 }
 
-fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
-    let model = Model::from_bytes(bytes)
-        .with_context(|| format!("{name} is no picture, and cannot be read as a model"))?;
+fn describe_model(path: &Path, bytes: &[u8]) -> anyhow::Result<ModelReport> {
+    let model = Model::from_bytes(bytes).with_context(|| {
+        format!(
+            "{} is no picture, and cannot be read as a model",
+            display_name(path)
+        )
+    })?;
     Ok(ModelReport {
-        file: name.to_owned(),
+        file: Name::of(path),
         id: model.id().to_string(),
         architecture: serde_json::to_value(model.architecture())?,
         parameters: model.n_parameters(),
@@ -188,19 +124,19 @@ fn describe_model(name: &str, bytes: &[u8]) -> anyhow::Result<ModelReport> {
 
 impl Report {
     /// For people: one per line.
-    fn lines(&self) -> anyhow::Result<String> {
+    fn lines(&self, name: &str) -> anyhow::Result<String> {
         match self {
-            Self::Picture(picture) => Ok(picture.lines()),
-            Self::Model(model) => model.lines(),
+            Self::Picture(picture) => Ok(picture.lines(name)),
+            Self::Model(model) => model.lines(name),
         }
     }
 }
 
 impl PictureReport {
-    fn lines(&self) -> String {
+    fn lines(&self, name: &str) -> String {
         let mut lines = vec![format!(
-            "{}: {} picture, {}x{}",
-            self.file, self.format, self.width, self.height
+            "{name}: {} picture, {}x{}",
+            self.format, self.width, self.height
         )];
         for (there, what) in [
             (self.alpha, "has transparency"),
@@ -219,57 +155,22 @@ impl PictureReport {
                 .iter()
                 .map(|conversion| format!("  on reading: {conversion}")),
         );
-        lines.push(self.hidden());
+        lines.push(match (&self.hidden, &self.closed) {
+            (Some(hidden), _) => format!("  hidden in it: {hidden}"),
+            (None, Some(reason)) => format!("  something is hidden in it: {reason}"),
+            (None, None) if self.tried => {
+                "  nothing found that opens with this password, or without".into()
+            }
+            (None, None) => "  nothing found that opens without a password".into(),
+        });
         lines.join("\n")
     }
 }
 
-impl PictureReport {
-    /// What is hidden in it, as far as anybody can tell.
-    fn hidden(&self) -> String {
-        if let Some(mark) = &self.mark {
-            return format!(
-                "  hidden in it: a picture of {}x{}{}, by model {}{}",
-                mark.secret_width,
-                mark.secret_height,
-                if mark.secret_turned {
-                    ", turned by 90 degrees"
-                } else {
-                    ""
-                },
-                mark.model,
-                match mark.balance {
-                    0 => String::new(),
-                    balance => format!(", balance {balance}"),
-                }
-            );
-        }
-        if let Some(coded) = &self.coded {
-            return format!(
-                "  hidden in it: a picture of {}x{}, coded in {} bytes without a password, {} of \
-                 {} parts intact",
-                coded.secret_width, coded.secret_height, coded.bytes, coded.intact, coded.parts
-            );
-        }
-        if let Some(robust) = &self.robust {
-            return format!(
-                "  hidden in it: a picture of {}x{}, coded in {} bytes without a password, to \
-                 survive JPEG of quality {} and above",
-                robust.secret_width, robust.secret_height, robust.bytes, robust.survives
-            );
-        }
-        if let Some(reason) = &self.closed {
-            return format!("  something is hidden in it: {reason}");
-        }
-        "  nothing found that opens without a password".to_owned()
-    }
-}
-
 impl ModelReport {
-    fn lines(&self) -> anyhow::Result<String> {
+    fn lines(&self, name: &str) -> anyhow::Result<String> {
         Ok(format!(
-            "{}: model {}, {} parameters, {} bytes\n  networks: {}\n  training: {}",
-            self.file,
+            "{name}: model {}, {} parameters, {} bytes\n  networks: {}\n  training: {}",
             self.id,
             self.parameters,
             self.bytes,

@@ -4,13 +4,14 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use underdrawing::{Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, reveal};
+use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
 
-use super::{OnProgress, for_each};
+use super::{OnProgress, at_most_one_stream, for_each};
 use crate::args::RevealArgs;
-use crate::files::{Inputs, OutputFile, create_folder, display_name};
+use crate::files::{Inputs, Name, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
 use crate::interrupt::{self, AtWork};
+use crate::method::FoundReport;
 use crate::output::{ExitStatus, Ui, error_with_hint};
 use crate::password::Confirm;
 use crate::picture::{self, Role};
@@ -23,25 +24,30 @@ struct Job {
 }
 
 /// The line of `--json`; without `revealed` when nothing was found.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct Report {
-    container: String,
-    revealed: Option<String>,
-    width: Option<usize>,
-    height: Option<usize>,
-    method: Option<&'static str>,
-    /// The network method's model.
-    model: Option<String>,
-    /// The coded method's damage, after --salvage: rows that lack their details.
+    container: Name,
+    revealed: Option<Name>,
+    /// The container's size; that of what was revealed is the secret's.
+    width: usize,
+    height: usize,
+    #[serde(flatten)]
+    found: Option<FoundReport>,
+    /// The coded method's damage, after --salvage: rows that lack their details, or are grey.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blurred_rows: Vec<Range<usize>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    grey_rows: Vec<Range<usize>>,
 }
 
 impl RevealArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let password_file = self.password.password_file.as_deref();
+        at_most_one_stream(&[Some(&*self.container), password_file])?;
         let jobs = if self.container.is_dir() {
             self.folder_jobs(ui)?
         } else {
+            picture::must_exist(&self.container, Role::Container)?;
             let format = picture::lossless_format(&self.output, "revealed picture")?;
             vec![Job {
                 container: self.container.clone(),
@@ -75,50 +81,48 @@ impl RevealArgs {
         let at_work = AtWork::begin();
         let revealed = match reveal(&container.pixels, options, on_progress) {
             Ok(revealed) => revealed,
-            Err(error) => return self.nothing_revealed(&name, error, &container, ui),
+            Err(error) => return self.nothing_revealed(job, error, &container, ui),
         };
         drop(at_work);
-        let (method, model) = match revealed.found {
-            Inspection::Network { model, turned, .. } => {
-                let (width, height) = (revealed.picture.width(), revealed.picture.height());
-                let turned = if turned { ", turned" } else { "" };
-                ui.detail(format_args!(
-                    "{name}: secret of {width}x{height}{turned}, model {model}"
+        let found = FoundReport::of(&revealed.found);
+        if let Some(found) = &found {
+            ui.detail(format_args!("{name}: {found}"));
+            if options.password.is_some() && !found.took_password() {
+                ui.note(format_args!(
+                    "{name}: it opens without the password, for anybody with this program"
                 ));
-                (Some("network"), Some(model.to_string()))
             }
-            Inspection::Coded { .. } => (Some("coded"), None),
-            Inspection::Robust { survives, .. } => {
-                ui.detail(format_args!(
-                    "{name}: hidden to survive JPEG of quality {survives}"
-                ));
-                (Some("robust"), None)
-            }
-            _ => (None, None),
-        };
-        for rows in &revealed.blurred_rows {
-            ui.note(format_args!(
-                "{name}: rows {} to {} lack their details",
-                rows.start,
-                rows.end - 1
-            ));
         }
+        for (rows, state) in [
+            (&revealed.blurred_rows, "lack their details"),
+            (&revealed.grey_rows, "are lost, and grey"),
+        ] {
+            for rows in rows {
+                let last = rows.end - 1;
+                ui.note(format_args!(
+                    "{name}: rows {} to {last} {state}",
+                    rows.start
+                ));
+            }
+        }
+        let damaged = !revealed.blurred_rows.is_empty() || !revealed.grey_rows.is_empty();
         let (width, height) = (revealed.picture.width(), revealed.picture.height());
         picture::write(&Picture::from(revealed.picture), job.format, &job.revealed)?;
         if self.report.json {
             ui.json(&Report {
-                container: name,
-                revealed: Some(job.revealed.display_name()),
-                width: Some(width),
-                height: Some(height),
-                method,
-                model,
+                container: Name::of(&job.container),
+                revealed: Some(job.revealed.name()),
+                width: container.pixels.width(),
+                height: container.pixels.height(),
+                found,
                 blurred_rows: revealed.blurred_rows,
+                grey_rows: revealed.grey_rows,
             })?;
         } else {
             let output = job.revealed.display_name();
+            let what = if damaged { "what is left of " } else { "" };
             ui.say(format_args!(
-                "{output}: {width}x{height} revealed from {name}"
+                "{output}: {what}{width}x{height} revealed from {name}"
             ));
         }
         Ok(ExitStatus::Done)
@@ -128,11 +132,12 @@ impl RevealArgs {
     /// is an answer, everything else an error.
     fn nothing_revealed(
         &self,
-        name: &str,
+        job: &Job,
         error: Error,
         container: &Picture,
         ui: &Ui,
     ) -> anyhow::Result<ExitStatus> {
+        let name = display_name(&job.container);
         let hint = match error.kind() {
             ErrorKind::NothingFound if error == Error::PasswordNeeded => {
                 Some("--password asks for one")
@@ -175,8 +180,13 @@ impl RevealArgs {
         }
         if self.report.json {
             ui.json(&Report {
-                container: name.to_owned(),
-                ..Report::default()
+                container: Name::of(&job.container),
+                revealed: None,
+                width: container.pixels.width(),
+                height: container.pixels.height(),
+                found: None,
+                blurred_rows: Vec::new(),
+                grey_rows: Vec::new(),
             })?;
         }
         Ok(ExitStatus::No)

@@ -178,6 +178,13 @@ pub(crate) fn png_header(width: u32, height: u32) -> Vec<u8> {
     png
 }
 
+/// A PNG with a chunk more before its samples.
+pub(crate) fn with_png_chunk(png: &[u8], name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    const AFTER_HEADER: usize = 33;
+    let (before, after) = png.split_at(AFTER_HEADER);
+    [before, &png_chunk(name, content), after].concat()
+}
+
 fn png_chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
     let named = [name, content].concat();
     let mut chunk = u32::try_from(content.len()).unwrap().to_be_bytes().to_vec();

@@ -93,6 +93,12 @@ impl RateCurve {
         chord / (a + (b - a) * t)
     }
 
+    /// Whether the curve reaches down to so few bytes; below, [`RateCurve::mse_at`] says too little.
+    #[must_use]
+    pub fn reaches(&self, bytes: usize) -> bool {
+        self.points.last().is_some_and(|p| p.bytes <= bytes as f64)
+    }
+
     /// Bytes to expect for a mean squared error of `mse` squared grey levels.
     #[must_use]
     pub fn bytes_at(&self, mse: f64) -> usize {
@@ -189,6 +195,7 @@ mod tests {
             curve().mse_at(5000),
             "as coarse as it gets"
         );
+        assert!(curve().reaches(5000) && !curve().reaches(4999));
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! What to expect of a cover, and of a secret in it, without hiding anything.
 
-use underdrawing_codec::{RateCurve, n_stripes};
+use underdrawing_codec::RateCurve;
 
 use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
+use crate::reduction;
 
-use super::channel::assured_capacity;
 use super::mix::{Costs, Mix};
 use super::options::{CodedOptions, CodedRate};
 use super::rate;
@@ -14,14 +14,15 @@ use super::rate;
 /// What a cover holds, and what becomes of a secret there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Capacity {
-    /// Bytes of a coded secret that the cover holds.
+    /// Bytes of a coded secret that the cover holds; 0 where it does not hold any picture.
     pub bytes: usize,
     /// Bits of a coded secret for each pixel of the cover.
     pub bits_per_pixel: f64,
     /// Expected PSNR of the container in dB when all of them are used.
     pub container_psnr_db: f64,
-    /// Expected PSNR of the revealed picture in dB, when there is a secret; estimated from a part
-    /// of it, without coding. Above 100 dB: without loss.
+    /// Expected PSNR of the revealed picture in dB, when there is a secret and it fits; estimated
+    /// from a part of it, or where it has to be reduced from a quick coding. Above 100 dB: without
+    /// loss.
     pub revealed_psnr_db: Option<f64>,
 }
 
@@ -34,56 +35,46 @@ pub(crate) fn capacity(
     options: &CodedOptions,
 ) -> Result<Capacity, Error> {
     let costs = Costs::of(cover);
-    let (width, height) = secret.map_or((1, 1), |secret| (secret.width(), secret.height()));
-    let room = Room {
-        n_samples: rate::payload_samples(cover),
-        overhead: rate::overhead(1 + n_stripes(width, height)),
-    };
-    let effort = options.effort_for((width, height));
+    let size = secret.map_or((1, 1), |secret| (secret.width(), secret.height()));
+    let effort = options.effort_for(size);
     let curve = secret.map(|secret| RateCurve::of(&coding_picture(secret), effort));
-    let mix = room.mix(options.rate, curve.as_ref(), &costs)?;
-    let bytes = room.bytes(mix);
+    let bytes = |mix| rate::budget(cover, mix, rate::n_segments(size)).unwrap_or(0);
+    let mix = mix(options.rate, bytes, curve.as_ref(), &costs)?;
+    let of_secret = secret.zip(curve).map(|(secret, curve)| {
+        let budget = |n_segments| rate::budget(cover, mix, n_segments);
+        reduction::expect(secret, budget, &curve)
+    });
+    let bytes = of_secret.map_or_else(|| bytes(mix), |expected| expected.bytes);
     let pixels = (cover.width() * cover.height()) as f64;
     Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / pixels,
         container_psnr_db: decibels_of_mse(costs.mse(mix)),
-        revealed_psnr_db: curve.map(|curve| decibels_of_mse(curve.mse_at(bytes))),
+        revealed_psnr_db: of_secret.and_then(|expected| expected.psnr_db),
     })
 }
 
-/// Where coded segments go.
-struct Room {
-    /// Samples of the cover that hold the payload.
-    n_samples: usize,
-    /// Bytes around the segments.
-    overhead: usize,
-}
-
-impl Room {
-    /// Bytes for the segments.
-    fn bytes(&self, mix: Mix) -> usize {
-        assured_capacity(self.n_samples, mix).saturating_sub(self.overhead)
-    }
-
-    /// The mix that hiding is expected to use.
-    fn mix(&self, rate: CodedRate, curve: Option<&RateCurve>, costs: &Costs) -> Result<Mix, Error> {
-        let mix = match (rate, curve) {
-            (CodedRate::Ternary, _) | (CodedRate::Equal, None) => Mix::TERNARY,
-            (CodedRate::ContainerDb(db), _) => Mix::within_error(mse_of_decibels(db)?, costs),
-            (CodedRate::RevealedDb(db), curve) => {
-                let mse = mse_of_decibels(db)?;
-                let enough = curve.and_then(|curve| {
-                    let needed = curve.bytes_at(mse);
-                    Mix::least(|mix| self.bytes(mix) >= needed)
-                });
-                enough.unwrap_or(Mix::HIGHEST)
-            }
-            (CodedRate::Equal, Some(curve)) => {
-                let crossing = Mix::least(|mix| curve.mse_at(self.bytes(mix)) <= costs.mse(mix));
-                crossing.unwrap_or(Mix::HIGHEST)
-            }
-        };
-        Ok(mix)
-    }
+/// The mix that hiding is expected to use, where each holds so many bytes.
+fn mix(
+    rate: CodedRate,
+    bytes: impl Fn(Mix) -> usize,
+    curve: Option<&RateCurve>,
+    costs: &Costs,
+) -> Result<Mix, Error> {
+    Ok(match (rate, curve) {
+        (CodedRate::Ternary, _) | (CodedRate::Equal, None) => Mix::TERNARY,
+        (CodedRate::ContainerDb(db), _) => Mix::within_error(mse_of_decibels(db)?, costs),
+        (CodedRate::RevealedDb(db), curve) => {
+            let mse = mse_of_decibels(db)?;
+            let enough = curve.and_then(|curve| {
+                let needed = curve.bytes_at(mse);
+                Mix::least(|mix| bytes(mix) >= needed)
+            });
+            enough.unwrap_or(Mix::HIGHEST)
+        }
+        (CodedRate::Equal, Some(curve)) => {
+            let crossing = Mix::least(|mix| curve.mse_at(bytes(mix)) <= costs.mse(mix));
+            crossing.unwrap_or(Mix::HIGHEST)
+        }
+    })
 }

@@ -13,7 +13,7 @@ use super::layout::{Directory, Header};
 use super::mix::Mix;
 use super::options::CodedOptions;
 use super::preamble;
-use super::rate;
+use super::rate::{self, Held};
 
 /// Coding, keys, embedding.
 const STEPS: usize = 3;
@@ -36,7 +36,7 @@ pub(super) fn hide_at_cost(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Hidden, Error> {
     let mut steps = Steps::new(on_progress, STEPS);
-    let fitted = rate::fit(cover, secret, options, &mut steps)?;
+    let Held { fitted, mix } = rate::fit(cover, secret, options, &mut steps)?;
     steps.step()?;
     let segments = &fitted.coded.segments;
     let directory = Directory {
@@ -49,8 +49,7 @@ pub(super) fn hide_at_cost(
         .map(Vec::as_slice)
         .collect();
     let password = options.password.as_ref();
-    let container = embed(cover, &parts, fitted.mix, password, cost, &mut steps)?;
-    let mse = fitted.coded.mse;
+    let container = embed(cover, &parts, mix, password, cost, &mut steps)?;
     Ok(Hidden {
         container,
         details: HiddenDetails::Coded {
@@ -58,7 +57,7 @@ pub(super) fn hide_at_cost(
             width: fitted.size.0,
             height: fitted.size.1,
             bytes: segments.iter().map(Vec::len).sum(),
-            psnr_db: (mse > 0.0).then(|| decibels_of_mse(mse)),
+            psnr_db: (fitted.mse > 0.0).then(|| decibels_of_mse(fitted.mse)),
         },
     })
 }

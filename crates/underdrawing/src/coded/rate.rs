@@ -1,11 +1,12 @@
 //! How many bytes the secret gets, and what the cover pays for them.
 
-use underdrawing_codec::{Coded, Encoder, Picture, n_stripes};
+use underdrawing_codec::{Coded, Encoder, n_stripes};
 
 use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::Steps;
+use crate::reduction::{self, Fitted};
 use crate::secrecy::TAG_BYTES;
 
 use super::channel::assured_capacity;
@@ -13,16 +14,6 @@ use super::layout::directory_bytes;
 use super::mix::{Costs, Mix};
 use super::options::{CodedOptions, CodedRate};
 use super::preamble;
-
-/// Below this quality a secret larger than its cover is reduced in size, so that what is coded is
-/// better: 32 dB.
-const LEAST_DB: f64 = 32.0;
-
-/// What the estimate of a rate is off by at most, or nearly.
-const ESTIMATE_WITHIN_DB: f64 = 3.0;
-
-/// Share of a side that a reduction keeps: steps of 0.7 in area.
-const REDUCTION: f64 = 0.84;
 
 /// A mix with fewer bits is worth its header when it leaves this share of them unused.
 const WORTH_SHRINKING: f64 = 0.99;
@@ -37,11 +28,9 @@ const DB_A_BIT: f64 = 2.75;
 /// As near as equal qualities have to be, in dB.
 const EQUAL_WITHIN_DB: f64 = 0.05;
 
-/// A secret that fits its cover.
-pub(super) struct Fitted {
-    pub(super) coded: Coded,
-    /// Width and height of the coded picture.
-    pub(super) size: (usize, usize),
+/// A secret that fits its cover, and the mix that holds it.
+pub(super) struct Held {
+    pub(super) fitted: Fitted,
     pub(super) mix: Mix,
 }
 
@@ -51,7 +40,7 @@ pub(super) fn fit(
     secret: &Pixels,
     options: &CodedOptions,
     steps: &mut Steps<'_>,
-) -> Result<Fitted, Error> {
+) -> Result<Held, Error> {
     let job = Job {
         cover,
         secret,
@@ -70,12 +59,22 @@ pub(super) fn fit(
 }
 
 /// Samples of a cover that hold the payload.
-pub(super) fn payload_samples(cover: &Pixels) -> usize {
+fn payload_samples(cover: &Pixels) -> usize {
     cover.data().len().saturating_sub(preamble::SAMPLES)
 }
 
+/// Bytes for the segments of a coded picture; none where not even what is around them fits.
+pub(super) fn budget(cover: &Pixels, mix: Mix, n_segments: usize) -> Option<usize> {
+    assured_capacity(payload_samples(cover), mix).checked_sub(overhead(n_segments))
+}
+
+/// Segments of a coded picture of this size.
+pub(super) fn n_segments((width, height): (usize, usize)) -> usize {
+    1 + n_stripes(width, height)
+}
+
 /// Bytes around coded segments: their directory, and a seal each and for the directory.
-pub(super) fn overhead(n_segments: usize) -> usize {
+fn overhead(n_segments: usize) -> usize {
     directory_bytes(n_segments) + TAG_BYTES * (1 + n_segments)
 }
 
@@ -88,29 +87,16 @@ struct Job<'a> {
 
 impl Job<'_> {
     /// The best picture that the mix has room for.
-    fn at_mix(&self, mix: Mix, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
-        let mut size = (self.secret.width(), self.secret.height());
-        loop {
-            steps.check()?;
-            let smallest = size == (1, 1);
-            let secret = self.picture(size);
-            let encoder = Encoder::new(&secret, self.options.effort_for(size));
-            if !smallest && self.is_hopeless(&encoder, size, mix) {
-                size = reduced(size);
-                continue;
-            }
-            match encoder.encode_to_bytes(self.budget(size, mix)) {
-                Ok(coded) if smallest || self.is_good(&coded, size) => {
-                    return Ok(self.fitted(coded, size, mix));
-                }
-                Err(_) if smallest => return Err(self.too_small(mix)),
-                _ => size = reduced(size),
-            }
-        }
+    fn at_mix(&self, mix: Mix, steps: &mut Steps<'_>) -> Result<Held, Error> {
+        let budget = |n_segments| budget(self.cover, mix, n_segments);
+        let effort = |size| self.options.effort_for(size);
+        let fitted = reduction::fit(self.secret, budget, effort, steps)?;
+        let fitted = fitted.ok_or_else(|| self.too_small(mix))?;
+        Ok(self.held(fitted, mix))
     }
 
     /// The secret at a quality, in the fewest bytes.
-    fn at_quality(&self, db: f64, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
+    fn at_quality(&self, db: f64, steps: &mut Steps<'_>) -> Result<Held, Error> {
         let size = (self.secret.width(), self.secret.height());
         let mse = mse_of_decibels(db)?;
         steps.check()?;
@@ -124,28 +110,33 @@ impl Job<'_> {
                 most: assured_capacity(payload_samples(self.cover), Mix::HIGHEST),
             });
         };
-        Ok(Fitted { coded, size, mix })
+        Ok(Held {
+            fitted: Fitted::in_own_size(coded, size),
+            mix,
+        })
     }
 
     /// Both pictures at one quality; where the secret has to be reduced for the ternary mix, as
     /// there.
-    fn equal(&self, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
+    fn equal(&self, steps: &mut Steps<'_>) -> Result<Held, Error> {
+        let own = (self.secret.width(), self.secret.height());
         let mut best = self.at_mix(Mix::TERNARY, steps)?;
-        if best.coded.mse == 0.0 || best.size != (self.secret.width(), self.secret.height()) {
+        if best.fitted.mse == 0.0 || best.fitted.size != own {
             return Ok(best);
         }
         let secret = coding_picture(self.secret);
-        let encoder = Encoder::new(&secret, self.options.effort_for(best.size));
+        let encoder = Encoder::new(&secret, self.options.effort_for(own));
+        let budget = |mix| budget(self.cover, mix, n_segments(own)).unwrap_or(0);
         let mut tried = best.mix;
         // What the last encoding gave, which the next mix is chosen by.
-        let (mut bytes, mut mse) = (best.coded.len() as f64, best.coded.mse);
+        let (mut bytes, mut mse) = (best.fitted.coded.len() as f64, best.fitted.mse);
         for _ in 0..EQUAL_ROUNDS {
             if self.decibels_apart(&best) < EQUAL_WITHIN_DB {
                 break;
             }
-            let pixels = (self.secret.width() * self.secret.height()) as f64;
+            let pixels = (own.0 * own.1) as f64;
             let expected = |mix| {
-                let more = 8.0 * (self.budget(best.size, mix) as f64 - bytes) / pixels;
+                let more = 8.0 * (budget(mix) as f64 - bytes) / pixels;
                 mse * 10.0_f64.powf(-0.1 * DB_A_BIT * more)
             };
             let crossing = Mix::least(|mix| expected(mix) <= self.costs.mse(mix));
@@ -154,72 +145,39 @@ impl Job<'_> {
                 break;
             }
             steps.check()?;
-            let Ok(coded) = encoder.encode_to_bytes(self.budget(best.size, mix)) else {
+            let Ok(coded) = encoder.encode_to_bytes(budget(mix)) else {
                 break;
             };
             tried = mix;
             (bytes, mse) = (coded.len() as f64, coded.mse);
-            if coded.mse == 0.0 {
-                return Ok(self.fitted(coded, best.size, mix));
+            let fitted = Fitted::in_own_size(coded, own);
+            if mse == 0.0 {
+                return Ok(self.held(fitted, mix));
             }
-            let size = best.size;
-            let fitted = Fitted { coded, size, mix };
-            if self.decibels_apart(&fitted) < self.decibels_apart(&best) {
-                best = fitted;
+            let held = Held { fitted, mix };
+            if self.decibels_apart(&held) < self.decibels_apart(&best) {
+                best = held;
             }
         }
         Ok(best)
     }
 
     /// How far apart the qualities of container and revealed picture are.
-    fn decibels_apart(&self, fitted: &Fitted) -> f64 {
-        let container = decibels_of_mse(self.costs.mse(fitted.mix));
-        (decibels_of_mse(fitted.coded.mse) - container).abs()
-    }
-
-    /// The secret at a size, for the codec.
-    fn picture(&self, size: (usize, usize)) -> Picture {
-        if size == (self.secret.width(), self.secret.height()) {
-            return coding_picture(self.secret);
-        }
-        let reduced = self.secret.raster().resized(size.0, size.1);
-        coding_picture(&Pixels::from_raster(reduced))
-    }
-
-    /// Bytes for the segments of a picture.
-    fn budget(&self, size: (usize, usize), mix: Mix) -> usize {
-        let n_segments = 1 + n_stripes(size.0, size.1);
-        assured_capacity(payload_samples(self.cover), mix).saturating_sub(overhead(n_segments))
-    }
-
-    /// Whether the coded picture may stay as it is.
-    fn is_good(&self, coded: &Coded, size: (usize, usize)) -> bool {
-        !self.may_be_reduced(size) || coded.mse == 0.0 || decibels_of_mse(coded.mse) >= LEAST_DB
-    }
-
-    /// Whether the estimate says that the picture would be far from good, which saves coding it.
-    fn is_hopeless(&self, encoder: &Encoder<'_>, size: (usize, usize), mix: Mix) -> bool {
-        self.may_be_reduced(size) && {
-            let expected = encoder.estimate().mse_at(self.budget(size, mix));
-            decibels_of_mse(expected) < LEAST_DB - ESTIMATE_WITHIN_DB
-        }
-    }
-
-    /// A secret that is no larger than its cover is never reduced for its quality.
-    fn may_be_reduced(&self, size: (usize, usize)) -> bool {
-        size.0 * size.1 > self.cover.width() * self.cover.height()
+    fn decibels_apart(&self, held: &Held) -> f64 {
+        let container = decibels_of_mse(self.costs.mse(held.mix));
+        (decibels_of_mse(held.fitted.mse) - container).abs()
     }
 
     /// With no more bits than it takes.
-    fn fitted(&self, coded: Coded, size: (usize, usize), mix: Mix) -> Fitted {
-        let needed = needed(&coded);
+    fn held(&self, fitted: Fitted, mix: Mix) -> Held {
+        let needed = needed(&fitted.coded);
         let room = assured_capacity(payload_samples(self.cover), mix);
         let mix = if (needed as f64) < WORTH_SHRINKING * room as f64 {
             self.least_mix(needed).unwrap_or(mix)
         } else {
             mix
         };
-        Fitted { coded, size, mix }
+        Held { fitted, mix }
     }
 
     fn least_mix(&self, needed: usize) -> Option<Mix> {
@@ -239,9 +197,4 @@ impl Job<'_> {
 /// Bytes of the sealed payload.
 fn needed(coded: &Coded) -> usize {
     coded.len() + overhead(coded.segments.len())
-}
-
-fn reduced(size: (usize, usize)) -> (usize, usize) {
-    let side = |n: usize| ((n as f64 * REDUCTION) as usize).max(1);
-    (side(size.0), side(size.1))
 }

@@ -1,6 +1,6 @@
 //! Revealing: a container back to the secret.
 
-use underdrawing_codec::{Decoded, decode};
+use underdrawing_codec::{Decoded, decode, is_lossless};
 
 use crate::coding::rgb;
 use crate::error::Error;
@@ -44,16 +44,14 @@ pub(super) fn reveal_at_cost(
     let mut steps = Steps::new(on_progress, STEPS);
     let payload = open_any(container, request.password, cost, &mut steps)?;
     steps.step()?;
-    let Payload {
-        directory, parts, ..
-    } = &payload;
     let limits = &request.limits;
+    let (width, height) = payload.directory.own;
     limits
-        .check(directory.own.0 as u64, directory.own.1 as u64)
+        .check(width as u64, height as u64)
         .map_err(Error::SecretTooLarge)?;
-    let intact = parts.iter().flatten().count();
-    if intact < parts.len() && (!request.salvage || parts[0].is_none()) {
-        return Err(damaged(directory, parts));
+    let parts = &payload.parts;
+    if payload.intact() < parts.len() && !(request.salvage && payload.shows_something()) {
+        return Err(damaged(&payload));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
     let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
@@ -80,6 +78,8 @@ pub(super) struct Payload {
     password: bool,
     /// The coded segments; none for one whose seal is broken.
     parts: Vec<Option<Vec<u8>>>,
+    /// The container is too short for them.
+    cropped: bool,
 }
 
 impl Payload {
@@ -90,7 +90,20 @@ impl Payload {
             password: self.password,
             bytes: self.directory.segments.iter().map(|&n| n as usize).sum(),
             parts: self.parts.len(),
-            intact: self.parts.iter().flatten().count(),
+            intact: self.intact(),
+            cropped: self.cropped,
+        }
+    }
+
+    fn intact(&self) -> usize {
+        self.parts.iter().flatten().count()
+    }
+
+    /// Whether what is intact shows anything: without loss, the first part alone is a size.
+    fn shows_something(&self) -> bool {
+        match &self.parts[0] {
+            None => false,
+            Some(first) => !is_lossless(first) || self.intact() > 1,
         }
     }
 }
@@ -103,13 +116,15 @@ fn open_any(
     steps: &mut Steps<'_>,
 ) -> Result<Payload, Error> {
     steps.check()?;
-    match (open(container.data(), None, cost), password) {
-        (Err(Error::NothingFound), Some(_)) => {
-            steps.check()?;
-            open(container.data(), password, cost)
+    let mut opened = open(container.data(), None, cost);
+    for form in password.iter().flat_map(|password| password.forms()) {
+        if !matches!(opened, Err(Error::NothingFound | Error::WrongPassword)) {
+            break;
         }
-        (opened, _) => opened,
+        steps.check()?;
+        opened = open(container.data(), Some(&form), cost);
     }
+    opened
 }
 
 /// Opens the seals of one key.
@@ -132,19 +147,24 @@ pub(super) fn open(
     let samples = &samples[preamble::SAMPLES..];
     let channel = Channel::new(samples.len(), header.mix, keys.payload_channel.clone());
     let payload = channel.extract(samples);
+    // A payload too short for what it lists was cut off: the lists are sealed.
     let (directory, mut rest) = payload
         .split_at_checked(header.directory as usize)
-        .ok_or_else(newer)?;
+        .ok_or(Error::DirectoryLost)?;
     let directory = keys
         .payload
         .open(0, directory)
         .ok_or(Error::DirectoryLost)?;
     let directory = Directory::from_bytes(&directory).map_err(|Newer| newer())?;
     let mut parts = Vec::with_capacity(directory.segments.len());
+    let mut cropped = false;
     for (i, &length) in directory.segments.iter().enumerate() {
-        let (sealed, after) = rest
-            .split_at_checked(length as usize + TAG_BYTES)
-            .ok_or_else(newer)?;
+        let Some((sealed, after)) = rest.split_at_checked(length as usize + TAG_BYTES) else {
+            cropped = true;
+            rest = &[];
+            parts.push(None);
+            continue;
+        };
         parts.push(keys.payload.open(i + 1, sealed));
         rest = after;
     }
@@ -152,17 +172,25 @@ pub(super) fn open(
         directory,
         password: password.is_some(),
         parts,
+        cropped,
     })
 }
 
-fn damaged(directory: &Directory, parts: &[Option<Vec<u8>>]) -> Error {
-    let total: u64 = directory.segments.iter().map(|&n| u64::from(n)).sum();
-    let intact: u64 = parts.iter().flatten().map(|part| part.len() as u64).sum();
+fn damaged(payload: &Payload) -> Error {
+    let total: u64 = payload
+        .directory
+        .segments
+        .iter()
+        .map(|&n| u64::from(n))
+        .sum();
+    let intact = payload.parts.iter().flatten();
+    let intact: u64 = intact.map(|part| part.len() as u64).sum();
     Error::Damaged {
-        intact: parts.iter().flatten().count(),
-        parts: parts.len(),
+        intact: payload.intact(),
+        parts: payload.parts.len(),
         percent: (100 * intact / total.max(1)) as usize,
-        salvageable: parts[0].is_some(),
+        cropped: payload.cropped,
+        salvageable: payload.shows_something(),
     }
 }
 
@@ -172,14 +200,22 @@ fn restore(decoded: Decoded, payload: &Payload) -> Revealed {
     let height = decoded.picture.height();
     let picture = rgb(decoded.picture).resized(own_width, own_height);
     let scaled = |row: usize| row * own_height / height;
-    let blurred_rows = decoded
+    let rows = decoded
         .lost_rows
         .into_iter()
         .map(|rows| scaled(rows.start)..(rows.end * own_height).div_ceil(height))
         .collect();
+    let without_loss = payload.parts[0]
+        .as_ref()
+        .is_some_and(|first| is_lossless(first));
+    let (blurred_rows, grey_rows) = match without_loss {
+        true => (Vec::new(), rows),
+        false => (rows, Vec::new()),
+    };
     Revealed {
         picture: Pixels::from_raster(picture),
         found: payload.inspection(),
         blurred_rows,
+        grey_rows,
     }
 }

@@ -162,6 +162,54 @@ fn a_password_is_tried_after_none() {
 }
 
 #[test]
+fn it_does_not_matter_how_a_keyboard_composes_letters() {
+    let (cover, secret) = (picture(60, 60, 1), picture(40, 40, 2));
+    let (composed, apart) = ("Stra\u{df}e \u{e4}", "Stra\u{df}e a\u{308}");
+    for (hidden, revealed) in [(composed, apart), (apart, composed), (apart, apart)] {
+        let container = hide(&cover, &secret, &options(Some(hidden))).container;
+        assert!(
+            reveal(&container, Some(revealed)).is_ok(),
+            "{hidden} {revealed}"
+        );
+    }
+    // A container of an older version, which took the bytes as they came.
+    let mut parts = Vec::new();
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, 2);
+    let held = rate::fit(&cover, &secret, &options(None), &mut steps).unwrap();
+    let directory = layout::Directory {
+        own: (40, 40),
+        segments: held
+            .fitted
+            .coded
+            .segments
+            .iter()
+            .map(|s| s.len() as u32)
+            .collect(),
+    };
+    parts.push(directory.to_bytes());
+    parts.extend(held.fitted.coded.segments);
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    let older = Password::new(apart).forms().last();
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, 2);
+    let container = embed(
+        &cover,
+        &parts,
+        held.mix,
+        older.as_ref(),
+        Cost::TEST,
+        &mut steps,
+    );
+    let container = container.unwrap();
+    assert!(reveal(&container, Some(apart)).is_ok());
+    assert_eq!(
+        reveal(&container, Some(composed)),
+        Err(Error::WrongPassword)
+    );
+}
+
+#[test]
 fn the_caller_can_stop_at_every_step() {
     let (cover, secret) = (picture(60, 60, 1), picture(40, 40, 2));
     let options = CodedOptions {
@@ -325,13 +373,69 @@ fn capacity_honours_the_options() {
 }
 
 #[test]
-fn a_secret_too_large_for_its_cover_is_reduced() {
-    let (cover, secret) = (picture(64, 64, 1), noise(256, 200));
-    let hidden = hide(&cover, &secret, &options(None));
-    let (width, height) = coded(&hidden).0;
-    assert!((2..256).contains(&width) && height < 200);
-    let revealed = reveal(&hidden.container, None).unwrap().picture;
-    assert_eq!((revealed.width(), revealed.height()), (256, 200));
+fn a_secret_too_large_for_its_cover_is_reduced_and_measured_as_it_comes_back() {
+    let cover = picture(64, 64, 1);
+    for (secret, cover) in [
+        (picture(500, 400, 2), &cover),
+        (noise(500, 400), &cover),
+        (picture(500, 400, 2), &picture(16, 16, 1)),
+    ] {
+        for effort in [Effort::Fast, Effort::Best] {
+            let options = CodedOptions {
+                effort: Some(effort),
+                ..options(None)
+            };
+            let hidden = hide(cover, &secret, &options);
+            let ((width, height), _, stated) = coded(&hidden);
+            assert!((2..500).contains(&width) && height < 400);
+            let revealed = reveal(&hidden.container, None).unwrap().picture;
+            assert_eq!((revealed.width(), revealed.height()), (500, 400));
+            let (stated, measured) = (stated.unwrap(), db(&secret, &revealed));
+            assert!((stated - measured).abs() < 1e-6, "{stated} {measured}");
+            let expected = capacity(cover, Some(&secret), &options).unwrap();
+            let db = expected.revealed_psnr_db.unwrap();
+            assert!((db - measured).abs() < 3.0, "{db} {measured}");
+            assert!(expected.bytes > 0);
+        }
+    }
+}
+
+#[test]
+fn a_cover_without_room_promises_nothing() {
+    let secret = picture(50, 40, 2);
+    let expected = capacity(&picture(5, 5, 1), Some(&secret), &options(None)).unwrap();
+    assert_eq!((expected.bytes, expected.revealed_psnr_db), (0, None));
+}
+
+#[test]
+fn a_secret_with_bits_enough_stays_in_its_own_size() {
+    // Far below 32 dB, as noise is, and with a third of a bit for each pixel.
+    let (cover, thin) = (picture(60, 60, 1), noise(16, 3000));
+    assert_eq!(coded(&hide(&cover, &thin, &options(None))).0, (16, 3000));
+    // A large drawing that fits without loss.
+    let drawing = Pixels::from_fn(600, 500, |x, y| match (x / 50, y / 50) {
+        (3, 3) => [200, 30, 30],
+        _ => [255; 3],
+    });
+    let hidden = hide(&cover, &drawing.unwrap(), &options(None));
+    assert_eq!((coded(&hidden).0, coded(&hidden).2), ((600, 500), None));
+}
+
+#[test]
+fn the_size_of_a_reduction_is_found_in_few_codings() {
+    let mut codings = 0;
+    hide_at_cost(
+        &picture(16, 16, 1),
+        &picture(800, 600, 2),
+        &options(None),
+        Cost::TEST,
+        &mut |Progress { done, .. }| {
+            codings += usize::from(done == 0);
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
+    assert!(codings <= 8, "{codings}");
 }
 
 #[test]

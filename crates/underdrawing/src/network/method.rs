@@ -88,6 +88,7 @@ fn run(
         picture,
         found: mark.inspection(),
         blurred_rows: Vec::new(),
+        grey_rows: Vec::new(),
     })
 }
 

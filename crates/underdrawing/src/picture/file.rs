@@ -4,10 +4,14 @@
 //! anything is allocated, a file that ends early is an error, whatever a decoder changes on the
 //! way is reported as a [`Conversion`], and a lossy file is never written.
 
+mod colour;
 mod decode;
 mod encode;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jpeg_xl;
 mod structure;
+mod tiff_kinds;
 mod upright;
 
 use std::fmt;
@@ -60,6 +64,20 @@ impl Picture {
     /// When the format is JPEG and the pixels did not come as one, is not written here, or cannot hold a picture of this size.
     pub fn encode(&self, format: FileFormat) -> Result<Vec<u8>, ImageFileError> {
         encode::encode(self, format)
+    }
+
+    /// Converts the colours to sRGB, which pixels without a profile are; says so where there was a
+    /// profile, which is gone then.
+    pub fn convert_to_srgb(&mut self) -> Option<Conversion> {
+        let profile = self.icc_profile.take()?;
+        let Some(converted) = colour::to_srgb(self.pixels.data(), &profile) else {
+            return Some(Conversion::ProfileNotUnderstood);
+        };
+        if converted == self.pixels.data() {
+            return None;
+        }
+        self.pixels.data_mut().copy_from_slice(&converted);
+        Some(Conversion::ToSrgb)
     }
 
     /// The picture laid on white, and whether that changed anything.
@@ -128,6 +146,8 @@ pub enum FileFormat {
     Qoi,
     /// Portable anymap: PBM, PGM, PPM, PAM.
     Pnm,
+    /// JPEG XL; read with the feature `jxl`.
+    JpegXl,
 }
 
 impl FileFormat {
@@ -152,6 +172,7 @@ impl FileFormat {
             "gif" => Self::Gif,
             "qoi" => Self::Qoi,
             "pnm" | "ppm" | "pgm" | "pbm" | "pam" => Self::Pnm,
+            "jxl" if cfg!(feature = "jxl") => Self::JpegXl,
             _ => return None,
         })
     }
@@ -168,10 +189,11 @@ impl FileFormat {
             Self::Gif => "GIF",
             Self::Qoi => "QOI",
             Self::Pnm => "PNM",
+            Self::JpegXl => "JPEG XL",
         }
     }
 
-    /// Whether every file of this format is lossy: only JPEG. A WebP can be either, see
+    /// Whether every file of this format is lossy: only JPEG. A WebP and a JPEG XL can be either, see
     /// [`Picture::lossy`]; it is always written losslessly here.
     #[must_use]
     pub fn is_lossy(self) -> bool {
@@ -183,7 +205,7 @@ impl FileFormat {
     pub fn is_written(self) -> bool {
         match self {
             Self::Png | Self::WebP | Self::Bmp | Self::Tiff | Self::Qoi => true,
-            Self::Jpeg | Self::Gif | Self::Pnm => false,
+            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl => false,
         }
     }
 
@@ -213,6 +235,18 @@ pub enum Conversion {
     FirstFrame,
     /// The embedded colour profile is for grey or CMYK, so it does not fit the RGB pixels.
     ProfileLeftOut,
+    /// The embedded colour profile is incomplete or none.
+    ProfileDamaged,
+    /// Colours that no profile describes: of a high dynamic range, or of unknown kinds.
+    ColoursLeftOut,
+    /// A note that samples have fewer bits than they take.
+    SignificantBits,
+    /// A mask for alpha where the format has none.
+    AlphaLeftOut,
+    /// Colours converted by [`Picture::convert_to_srgb`].
+    ToSrgb,
+    /// Colours that [`Picture::convert_to_srgb`] could not convert.
+    ProfileNotUnderstood,
 }
 
 impl fmt::Display for Conversion {
@@ -223,6 +257,17 @@ impl fmt::Display for Conversion {
             Self::Turned => "turned upright as its orientation tag asks",
             Self::FirstFrame => "only the first frame or page is used",
             Self::ProfileLeftOut => "its colour profile is not for RGB and is left out",
+            Self::ProfileDamaged => "its colour profile is damaged and is left out",
+            Self::ColoursLeftOut => {
+                "its colours are of a kind that no profile describes (a high dynamic range), and \
+                 are taken as sRGB"
+            }
+            Self::SignificantBits => "its note of significant bits is left out",
+            Self::AlphaLeftOut => "its alpha mask does not count in this kind of BMP",
+            Self::ToSrgb => "its colours are converted to sRGB",
+            Self::ProfileNotUnderstood => {
+                "its colour profile is not understood, and its colours are taken as sRGB"
+            }
         })
     }
 }
@@ -240,10 +285,12 @@ pub enum ImageFileError {
         found: String,
     },
     /// A picture, but of a format that is not read here.
-    #[error("{name} files are not read: convert it to PNG first")]
+    #[error("{name} files are not read: convert it to PNG first{way}")]
     NotRead {
         /// The format's name.
         name: &'static str,
+        /// A program that does, or a feature; may be empty.
+        way: &'static str,
     },
     /// The file ends before its picture does.
     #[error("{format} file is truncated: {missing}")]
@@ -258,8 +305,8 @@ pub enum ImageFileError {
     Corrupt {
         /// What the file is.
         format: FileFormat,
-        /// The decoder's reason.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The decoder's reason, in its own words, which no message repeats.
+        reason: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A well-formed file whose kind of pixels is not read here.
     #[error("{format} files with {found} are not read: convert it to an 8 or 16 bit PNG first")]

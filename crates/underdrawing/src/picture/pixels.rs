@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use image::metadata::Orientation;
 use underdrawing_jpeg::Jpeg;
 
-use crate::picture::raster::Raster;
+use crate::picture::raster::{Raster, inverse};
 use crate::picture::{Limits, PixelsError};
 
 /// A picture: 8-bit sRGB-encoded RGB, interleaved, row by row from the top left.
@@ -14,7 +15,9 @@ use crate::picture::{Limits, PixelsError};
 #[derive(Clone)]
 pub struct Pixels {
     raster: Raster<u8>,
-    /// The JPEG whose pixels these are, before it was turned upright.
+    /// How the file's own pixels were turned to give these.
+    orientation: Orientation,
+    /// The JPEG whose pixels these are, before they were turned.
     jpeg: Option<Arc<Jpeg>>,
 }
 
@@ -88,7 +91,28 @@ impl Pixels {
     /// A picture of a raster whose size was checked when it was made.
     pub(crate) fn from_raster(raster: Raster<u8>) -> Self {
         debug_assert_eq!(raster.samples.len(), 3 * raster.width * raster.height);
-        Self { raster, jpeg: None }
+        Self {
+            raster,
+            orientation: Orientation::NoTransforms,
+            jpeg: None,
+        }
+    }
+
+    /// The pixels of a file, turned as it asks.
+    pub(crate) fn turned(stored: &Raster<u8>, orientation: Orientation) -> Self {
+        Self {
+            orientation,
+            ..Self::from_raster(stored.oriented(orientation))
+        }
+    }
+
+    /// The pixels as the file stores them, where these were turned.
+    pub(crate) fn stored(&self) -> Option<Self> {
+        let turned = self.orientation != Orientation::NoTransforms;
+        turned.then(|| Self {
+            jpeg: self.jpeg.clone(),
+            ..Self::from_raster(self.raster.oriented(inverse(self.orientation)))
+        })
     }
 
     /// The same pixels, known to be those of a JPEG.
@@ -99,7 +123,7 @@ impl Pixels {
         }
     }
 
-    /// The JPEG whose pixels these are, before it was turned upright.
+    /// The JPEG whose pixels these are, before they were turned.
     pub(crate) fn jpeg(&self) -> Option<&Jpeg> {
         self.jpeg.as_deref()
     }
@@ -130,6 +154,7 @@ impl Pixels {
     /// The samples, for changing in place.
     pub fn data_mut(&mut self) -> &mut [u8] {
         self.jpeg = None;
+        self.orientation = Orientation::NoTransforms;
         &mut self.raster.samples
     }
 

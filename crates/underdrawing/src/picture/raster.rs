@@ -3,6 +3,7 @@
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{F32x3, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
+use image::metadata::Orientation;
 
 /// A picture of `3 * width * height` samples, RGB interleaved, row by row from the top left; the
 /// samples' range is the caller's.
@@ -39,6 +40,26 @@ impl<T: Copy> Raster<T> {
             width,
             height,
             samples,
+        }
+    }
+
+    /// Turned and mirrored as an orientation asks.
+    pub(crate) fn oriented(&self, orientation: Orientation) -> Self {
+        let (width, height) = (self.width, self.height);
+        let (right, bottom) = (width - 1, height - 1);
+        match orientation {
+            Orientation::NoTransforms => self.rearranged(width, height, |x, y| (x, y)),
+            Orientation::Rotate90 => self.turned_clockwise(),
+            Orientation::Rotate180 => {
+                self.rearranged(width, height, |x, y| (right - x, bottom - y))
+            }
+            Orientation::Rotate270 => self.turned_counter_clockwise(),
+            Orientation::FlipHorizontal => self.rearranged(width, height, |x, y| (right - x, y)),
+            Orientation::FlipVertical => self.rearranged(width, height, |x, y| (x, bottom - y)),
+            Orientation::Rotate90FlipH => self.rearranged(height, width, |x, y| (y, x)),
+            Orientation::Rotate270FlipH => {
+                self.rearranged(height, width, |x, y| (right - y, bottom - x))
+            }
         }
     }
 
@@ -104,6 +125,15 @@ impl Sample for f32 {
     }
 }
 
+/// What undoes an orientation.
+pub(crate) fn inverse(orientation: Orientation) -> Orientation {
+    match orientation {
+        Orientation::Rotate90 => Orientation::Rotate270,
+        Orientation::Rotate270 => Orientation::Rotate90,
+        other => other,
+    }
+}
+
 /// By the resampler's typed interface: the other one compiles all its pixel types, three megabytes
 /// of machine code.
 fn lanczos<P: PixelTrait>(
@@ -125,4 +155,38 @@ fn lanczos<P: PixelTrait>(
 
 fn side(n: usize) -> u32 {
     u32::try_from(n).expect("limits hold every side within u32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orientations_are_those_of_exif() {
+        // The corners of a picture of 3x2: top left, top right, bottom left, bottom right.
+        let picture = Raster {
+            width: 3,
+            height: 2,
+            samples: [0_u8, 1, 2, 3, 4, 5].iter().flat_map(|&n| [n; 3]).collect(),
+        };
+        let corners = |raster: &Raster<u8>| {
+            let (right, below) = (raster.width - 1, raster.width * (raster.height - 1));
+            [0, right, below, below + right].map(|i| raster.samples[3 * i])
+        };
+        for (tag, expected) in [
+            (1, [0, 2, 3, 5]),
+            (2, [2, 0, 5, 3]),
+            (3, [5, 3, 2, 0]),
+            (4, [3, 5, 0, 2]),
+            (5, [0, 3, 2, 5]),
+            (6, [3, 0, 5, 2]),
+            (7, [5, 2, 3, 0]),
+            (8, [2, 5, 0, 3]),
+        ] {
+            let orientation = Orientation::from_exif(tag).unwrap();
+            let turned = picture.oriented(orientation);
+            assert_eq!(corners(&turned), expected, "tag {tag}");
+            assert_eq!(turned.oriented(inverse(orientation)), picture, "tag {tag}");
+        }
+    }
 }

@@ -6,7 +6,10 @@ use crate::coded::{Capacity, CodedOptions};
 use crate::coding::{coding_picture, decibels_of_mse};
 use crate::error::Error;
 use crate::picture::Pixels;
+use crate::reduction;
+use crate::secrecy::TAG_BYTES;
 
+use super::message::overhead;
 use super::rate;
 use super::sites::Sites;
 
@@ -35,11 +38,16 @@ pub(crate) fn capacity(
     let grid = rate::grid(survive, &sites, options.rate, || {
         curve.clone().unwrap_or_else(nothing)
     })?;
-    let bytes = rate::bytes(&sites, grid);
+    let all = rate::bytes(&sites, grid);
+    let of_secret = secret.zip(curve).map(|(secret, curve)| {
+        let budget = |n_segments| all.checked_sub(TAG_BYTES + overhead(n_segments));
+        reduction::expect(secret, budget, &curve)
+    });
+    let bytes = of_secret.map_or(all, |expected| expected.bytes);
     Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / (width * height) as f64,
         container_psnr_db: decibels_of_mse(grid.mse()),
-        revealed_psnr_db: curve.map(|curve| decibels_of_mse(curve.mse_at(bytes))),
+        revealed_psnr_db: of_secret.and_then(|expected| expected.psnr_db),
     })
 }

@@ -7,6 +7,7 @@ use crate::coding::{coding_picture, decibels_of_mse};
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::{OnProgress, Steps};
+use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
@@ -15,10 +16,9 @@ use super::embed::Digits;
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
-use super::message::Message;
+use super::message::{Message, overhead};
 use super::payload::Coding;
 use super::rate;
-use super::secret::{self, Fitted};
 use super::sites::Sites;
 
 /// The channel, coding, embedding.
@@ -119,9 +119,9 @@ impl<'a> Job<'a> {
     }
 
     fn fitted(&self, coding: &Coding, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
-        let budget = coding.n_bytes().saturating_sub(TAG_BYTES);
-        let (secret, effort) = (self.request.secret, self.request.effort());
-        secret::fit(secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
+        let budget = |n_segments| (coding.n_bytes()).checked_sub(TAG_BYTES + overhead(n_segments));
+        let effort = |size| self.request.options.effort_for(size);
+        reduction::fit(self.request.secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
     }
 
     /// All bytes that are sealed.

@@ -110,9 +110,9 @@ impl Opened {
         password: Option<&Password>,
         cost: Cost,
     ) -> Result<Option<Self>, Error> {
-        let passwords = std::iter::once(None).chain(password.map(Some));
-        for password in passwords {
-            if let Some((keys, fields)) = header.open(password, cost) {
+        let forms = password.iter().flat_map(|password| password.forms());
+        for password in std::iter::once(None).chain(forms.map(Some)) {
+            if let Some((keys, fields)) = header.open(password.as_ref(), cost) {
                 let fields = fields.map_err(|_| Error::Newer { supported: VERSION })?;
                 return Ok(Some(Self {
                     fields,
@@ -162,6 +162,7 @@ impl Found {
             picture: Pixels::from_raster(picture),
             found: self.inspection_of(&message),
             blurred_rows: Vec::new(),
+            grey_rows: Vec::new(),
         })
     }
 

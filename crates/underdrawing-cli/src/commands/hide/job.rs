@@ -10,7 +10,7 @@ use crate::commands::at_most_one_stream;
 use crate::files::{Inputs, OutputFile, create_folder};
 use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
 use crate::output::Ui;
-use crate::picture;
+use crate::picture::{self, Role};
 
 /// One pair to hide; every path in it is checked.
 pub(super) struct Job {
@@ -36,7 +36,11 @@ impl HideArgs {
             return self.folder_jobs(ui);
         }
         let inputs = [self.cover.as_path(), &self.secret];
-        at_most_one_stream(&inputs)?;
+        let password_file = self.password.password_file.as_deref();
+        at_most_one_stream(&[Some(inputs[0]), Some(inputs[1]), password_file])?;
+        for (role, path) in [(Role::Cover, inputs[0]), (Role::Secret, inputs[1])] {
+            picture::must_exist(path, role)?;
+        }
         let inputs = Inputs::new(inputs);
         let paths = Paths {
             cover: &self.cover,
@@ -56,7 +60,8 @@ impl HideArgs {
             .chain(&secrets)
             .map(PathBuf::as_path)
             .collect();
-        at_most_one_stream(&inputs)?;
+        let password_file = self.password.password_file.as_deref();
+        at_most_one_stream(&[Some(&*self.cover), Some(&*self.secret), password_file])?;
         let inputs = Inputs::new(inputs);
         let reuse = if self.cycle {
             Reuse::Cycle

@@ -76,11 +76,12 @@ fn a_change_is_noticed_and_the_rest_can_be_salvaged() {
         parts,
         percent,
         salvageable,
+        cropped,
     } = error
     else {
         panic!("{error}");
     };
-    assert_eq!((intact, salvageable), (parts - 1, true));
+    assert_eq!((intact, salvageable, cropped), (parts - 1, true, false));
     assert!((50..100).contains(&percent), "{percent}");
     let salvaged = salvage(&container).unwrap();
     let [blurred] = &salvaged.blurred_rows[..] else {
@@ -93,6 +94,74 @@ fn a_change_is_noticed_and_the_rest_can_be_salvaged() {
     };
     let quality = |from, to| db(&rows(&secret, from, to), &rows(&salvaged.picture, from, to));
     assert!(quality(0, blurred.start) > quality(blurred.start, blurred.end) + 5.0);
+}
+
+/// The upper rows of a picture.
+fn upper(picture: &Pixels, height: usize) -> Pixels {
+    let samples = picture.data()[..3 * picture.width() * height].to_vec();
+    Pixels::rgb8(samples, picture.width(), height).unwrap()
+}
+
+#[test]
+fn a_cropped_container_is_called_so_and_salvaged() {
+    let (cover, secret) = (picture(512, 640, 1), picture(512, 640, 2));
+    let container = hide(&cover, &secret, &options(None)).container;
+    let mut before = usize::MAX;
+    for height in [620, 400, 250] {
+        let cropped = upper(&container, height);
+        let error = reveal(&cropped, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+        assert!(
+            error.to_string().contains("was cropped after hiding"),
+            "{error}"
+        );
+        let salvaged = salvage(&cropped).unwrap();
+        let Inspection::Coded {
+            intact, cropped, ..
+        } = salvaged.found
+        else {
+            panic!("{:?}", salvaged.found);
+        };
+        assert!(cropped && intact < before, "{intact}");
+        before = intact;
+    }
+    // Not even the list of parts is left, or the first of them.
+    for height in [1, 10] {
+        let error = reveal(&upper(&container, height), None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+        assert!(salvage(&upper(&container, height)).is_err());
+    }
+}
+
+#[test]
+fn nothing_is_salvaged_where_nothing_would_be_seen() {
+    // Without loss the first part alone says how large it was, and missing rows are grey.
+    let options = CodedOptions {
+        rate: CodedRate::RevealedDb(200.0),
+        ..options(None)
+    };
+    let (cover, colours) = (picture(600, 600, 1), noise(300, 700));
+    let secret = Pixels::from_fn(300, 700, |x, y| [colours.pixel(x, y)[0]; 3]).unwrap();
+    let container = hide(&cover, &secret, &options).container;
+    assert_eq!(reveal(&container, None).unwrap().picture, secret);
+    let salvaged = salvage(&upper(&container, 590)).unwrap();
+    assert_eq!(
+        (salvaged.blurred_rows.len(), salvaged.grey_rows.len()),
+        (0, 1)
+    );
+    let row = salvaged.grey_rows[0].start;
+    assert_eq!(upper(&salvaged.picture, row), upper(&secret, row));
+    let error = salvage(&upper(&container, 20)).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Damaged {
+                salvageable: false,
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 #[test]

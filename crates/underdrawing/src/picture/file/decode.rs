@@ -4,11 +4,12 @@ use std::io::Cursor;
 
 use image::codecs::{bmp, gif, png, pnm, qoi, tiff, webp};
 use image::error::UnsupportedErrorKind;
+use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError};
 
-use super::upright::{Upright, rgb_profile};
-use super::{Conversion, FileFormat, ImageFileError, Picture, jpeg, structure};
-use crate::picture::{Limits, Pixels};
+use super::upright::{EXIF, upright};
+use super::{Conversion, FileFormat, ImageFileError, Picture, colour, jpeg, structure, tiff_kinds};
+use crate::picture::{Limits, Raster};
 
 /// Most memory a decoder may take beside the pixels, for profiles, tables and single rows.
 const DECODER_BYTES: u64 = 64 << 20;
@@ -18,41 +19,101 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if format == FileFormat::Jpeg {
         return jpeg::decode(bytes, limits);
     }
+    #[cfg(feature = "jxl")]
+    if format == FileFormat::JpegXl {
+        return super::jpeg_xl::decode(bytes, limits);
+    }
     let failed = |error| classify(error, format);
+    if format == FileFormat::Tiff
+        && let Some(kind) = tiff_kinds::of(bytes)?
+    {
+        return kind.decode(bytes, limits);
+    }
     let mut decoder = open(bytes, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     limits.check(width.into(), height.into())?;
     structure::check_end(bytes, format)?;
 
-    let color = decoder.color_type();
-    let layout = Layout::of(color, format)?;
-    let mut conversions = Vec::new();
-    if structure::has_more_frames(bytes, format) {
-        conversions.push(Conversion::FirstFrame);
-    }
-    let orientation = decoder.orientation().map_err(failed)?;
+    let layout = Layout::of(decoder.color_type(), format)?;
+    let orientation = orientation(decoder.as_mut()).map_err(failed)?;
     let profile = decoder.icc_profile().map_err(failed)?;
-
-    let samples = read_samples(decoder, format)?;
-    let (rgb, mut alpha) = layout.convert(samples, &mut conversions);
-    if format == FileFormat::Gif {
-        // The decoder gives every GIF an alpha, also one without transparency.
-        alpha = alpha.filter(|alpha| alpha.iter().any(|&a| a != 255));
-    }
-    let icc_profile = rgb_profile(profile, &mut conversions);
-    let upright = Upright::new(width, height, orientation, &mut conversions);
-    let (rgb, width, height) = upright.rgb(rgb);
-    Ok(Picture {
-        pixels: Pixels::rgb8_within(rgb, width, height, limits)?,
-        alpha: alpha.map(|alpha| upright.alpha(alpha)),
-        icc_profile,
-        format,
-        lossy: structure::is_lossy_webp(bytes, format),
-        conversions,
-    })
+    let stored = Stored {
+        width,
+        height,
+        orientation,
+        profile,
+        samples: read_samples(decoder, format)?,
+        layout,
+    };
+    stored.picture(bytes, format, limits)
 }
 
-/// The decoder of a format but JPEG, with the header read and no pixels allocated.
+/// What a decoder gives.
+pub(super) struct Stored {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) orientation: Orientation,
+    pub(super) profile: Option<Vec<u8>>,
+    pub(super) samples: Vec<u8>,
+    pub(super) layout: Layout,
+}
+
+impl Stored {
+    /// The picture, with what the file says beside its samples.
+    pub(super) fn picture(
+        self,
+        bytes: &[u8],
+        format: FileFormat,
+        limits: &Limits,
+    ) -> Result<Picture, ImageFileError> {
+        let mut conversions = Vec::new();
+        if structure::has_more_frames(bytes, format) {
+            conversions.push(Conversion::FirstFrame);
+        }
+        if format == FileFormat::Bmp && structure::bmp_has_idle_alpha(bytes) {
+            conversions.push(Conversion::AlphaLeftOut);
+        }
+        let (rgb, mut alpha) = self.layout.convert(self.samples, &mut conversions);
+        alpha = alpha.filter(|alpha| match format {
+            // The decoder gives every GIF an alpha, also one without transparency.
+            FileFormat::Gif => alpha.iter().any(|&a| a != 255),
+            // Where all is transparent, alpha is not meant.
+            FileFormat::Bmp => alpha.iter().any(|&a| a != 0),
+            _ => true,
+        });
+        let icc_profile = colour::profile(bytes, format, self.profile, &mut conversions);
+        let stored = Raster {
+            width: self.width as usize,
+            height: self.height as usize,
+            samples: rgb,
+        };
+        let (pixels, alpha) = upright(stored, alpha, self.orientation, limits, &mut conversions)?;
+        Ok(Picture {
+            pixels,
+            alpha,
+            icc_profile,
+            format,
+            lossy: structure::is_lossy_webp(bytes, format),
+            conversions,
+        })
+    }
+}
+
+/// How the picture is to be turned. Some writers put JPEG's prefix before the Exif block, which the
+/// decoder takes for damage.
+fn orientation(decoder: &mut dyn ImageDecoder) -> Result<Orientation, ImageError> {
+    let orientation = decoder.orientation()?;
+    if orientation != Orientation::NoTransforms {
+        return Ok(orientation);
+    }
+    let exif = decoder.exif_metadata()?;
+    let block = exif.as_ref().and_then(|exif| exif.strip_prefix(EXIF));
+    Ok(block
+        .and_then(Orientation::from_exif_chunk)
+        .unwrap_or(orientation))
+}
+
+/// The decoder of a format but JPEG and JPEG XL, with the header read and no pixels allocated.
 fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     let reader = Cursor::new(bytes);
     let mut limits = image::Limits::no_limits();
@@ -64,7 +125,9 @@ fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder 
         FileFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         FileFormat::Gif => Box::new(gif::GifDecoder::new(reader)?),
         FileFormat::Qoi => Box::new(qoi::QoiDecoder::new(reader)?),
-        FileFormat::Pnm | FileFormat::Jpeg => Box::new(pnm::PnmDecoder::new(reader)?),
+        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl => {
+            Box::new(pnm::PnmDecoder::new(reader)?)
+        }
     })
 }
 
@@ -82,7 +145,7 @@ fn read_samples(
         .map_err(|error| classify(error, format))?;
     let n_bytes = usize::try_from(n_bytes).map_err(|error| ImageFileError::Corrupt {
         format,
-        source: error.into(),
+        reason: error.into(),
     })?;
     let mut samples = vec![0; n_bytes];
     decoder
@@ -97,22 +160,23 @@ fn classify(error: ImageError, format: FileFormat) -> ImageFileError {
             format,
             found: match error.kind() {
                 UnsupportedErrorKind::Color(color) => format!("pixels of type {color:?}"),
-                UnsupportedErrorKind::GenericFeature(feature) => feature,
-                _ => "a kind of picture".to_owned(),
+                _ => "pixels of a rare kind".to_owned(),
             },
         },
         error => ImageFileError::Corrupt {
             format,
-            source: error.into(),
+            reason: error.into(),
         },
     }
 }
 
 /// How a decoder's samples lie.
-struct Layout {
-    grey: bool,
-    alpha: bool,
-    sixteen_bit: bool,
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) grey: bool,
+    pub(super) alpha: bool,
+    /// Native-endian, else 8 bit.
+    pub(super) sixteen_bit: bool,
 }
 
 impl Layout {

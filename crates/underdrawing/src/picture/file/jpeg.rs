@@ -5,9 +5,10 @@ use std::sync::Arc;
 use image::metadata::Orientation;
 use underdrawing_jpeg::{Colours, Jpeg, JpegError};
 
-use super::upright::{Upright, rgb_profile};
+use super::colour::rgb_profile;
+use super::upright::{EXIF, upright};
 use super::{Conversion, FileFormat, ImageFileError, Picture};
-use crate::picture::{Limits, Pixels, PixelsError};
+use crate::picture::{Limits, PixelsError, Raster};
 
 const FORMAT: FileFormat = FileFormat::Jpeg;
 
@@ -24,17 +25,22 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if jpeg.colours == Colours::Grey {
         conversions.push(Conversion::GreyToRgb);
     }
-    let icc_profile = rgb_profile(profile(&jpeg), &mut conversions);
-    let upright = Upright::new(
-        jpeg.width as u32,
-        jpeg.height as u32,
-        orientation(&jpeg),
-        &mut conversions,
-    );
-    let (rgb, width, height) = upright.rgb(jpeg.to_rgb());
+    let icc_profile = match profile(&jpeg) {
+        Ok(profile) => rgb_profile(profile, &mut conversions),
+        Err(Incomplete) => {
+            conversions.push(Conversion::ProfileDamaged);
+            None
+        }
+    };
+    let stored = Raster {
+        width: jpeg.width,
+        height: jpeg.height,
+        samples: jpeg.to_rgb(),
+    };
+    let (pixels, alpha) = upright(stored, None, orientation(&jpeg), limits, &mut conversions)?;
     Ok(Picture {
-        pixels: Pixels::rgb8_within(rgb, width, height, limits)?.with_jpeg(Arc::new(jpeg)),
-        alpha: None,
+        pixels: pixels.with_jpeg(Arc::new(jpeg)),
+        alpha,
         icc_profile,
         format: FORMAT,
         lossy: true,
@@ -79,7 +85,7 @@ fn classify(error: JpegError, limits: &Limits) -> ImageFileError {
         }),
         _ => ImageFileError::Corrupt {
             format: FORMAT,
-            source: error.into(),
+            reason: error.into(),
         },
     }
 }
@@ -88,13 +94,16 @@ fn orientation(jpeg: &Jpeg) -> Orientation {
     jpeg.application
         .iter()
         .filter(|(number, _)| *number == 1)
-        .find_map(|(_, content)| content.strip_prefix(b"Exif\0\0"))
+        .find_map(|(_, content)| content.strip_prefix(EXIF))
         .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms)
 }
 
-/// The profile's parts in the order of their numbers.
-fn profile(jpeg: &Jpeg) -> Option<Vec<u8>> {
+/// Parts of a profile are missing.
+struct Incomplete;
+
+/// The profile's parts in the order of their numbers, each of which stands before their number.
+fn profile(jpeg: &Jpeg) -> Result<Option<Vec<u8>>, Incomplete> {
     let mut parts: Vec<&[u8]> = jpeg
         .application
         .iter()
@@ -103,6 +112,13 @@ fn profile(jpeg: &Jpeg) -> Option<Vec<u8>> {
         .filter(|part| part.len() > 2)
         .collect();
     parts.sort_by_key(|part| part[0]);
+    let n = parts.len();
+    let complete = (1..).zip(&parts).all(|(number, part): (usize, _)| {
+        (usize::from(part[0]), usize::from(part[1])) == (number, n)
+    });
+    if !complete {
+        return Err(Incomplete);
+    }
     let whole: Vec<u8> = parts.iter().flat_map(|part| &part[2..]).copied().collect();
-    (!whole.is_empty()).then_some(whole)
+    Ok((!whole.is_empty()).then_some(whole))
 }

@@ -18,10 +18,11 @@ const READ: [(&[u8], FileFormat); 11] = [
     (b"P7\n", FileFormat::Pnm),
 ];
 
+/// First bytes of JPEG XL, in a container of boxes and without.
+const JPEG_XL: [&[u8]; 2] = [b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"];
+
 /// First bytes of formats that people try and that are not read.
-const NOT_READ: [(&[u8], &str); 7] = [
-    (b"\0\0\0\x0cJXL ", "JPEG XL"),
-    (b"\xff\x0a", "JPEG XL"),
+const NOT_READ: [(&[u8], &str); 5] = [
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"8BPS", "Photoshop"),
@@ -41,9 +42,24 @@ pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
     {
         return Ok(FileFormat::Pnm);
     }
+    if JPEG_XL.iter().any(|magic| bytes.starts_with(magic)) {
+        if cfg!(feature = "jxl") {
+            return Ok(FileFormat::JpegXl);
+        }
+        return Err(ImageFileError::NotRead {
+            name: "JPEG XL",
+            way: " (djxl does), or build with the feature `jxl`",
+        });
+    }
     let not_read = NOT_READ.iter().find(|(magic, _)| bytes.starts_with(magic));
     if let Some(name) = not_read.map(|(_, name)| *name).or(iso_media(bytes)) {
-        return Err(ImageFileError::NotRead { name });
+        let way = match name {
+            // HEVC is covered by patents, and a decoder of AV1 takes a minute to build.
+            "HEIC" => " (heif-convert does, and phones when they share it as JPEG)",
+            "AVIF" => " (avifdec does)",
+            _ => "",
+        };
+        return Err(ImageFileError::NotRead { name, way });
     }
     Err(ImageFileError::Unknown {
         found: first_bytes(bytes),
@@ -102,24 +118,71 @@ pub(super) fn has_more_frames(bytes: &[u8], format: FileFormat) -> bool {
         FileFormat::WebP => riff_chunks(bytes, 12).filter(|c| c.name == b"ANMF").count() > 1,
         FileFormat::Gif => gif_frames(bytes).is_none_or(|n| n > 1),
         FileFormat::Tiff => tiff_has_second_page(bytes).unwrap_or(false),
-        FileFormat::Jpeg | FileFormat::Bmp | FileFormat::Qoi | FileFormat::Pnm => false,
+        FileFormat::Jpeg
+        | FileFormat::Bmp
+        | FileFormat::Qoi
+        | FileFormat::Pnm
+        | FileFormat::JpegXl => false,
     }
 }
 
 /// Frames that an animation control chunk announces; it stands before the pixels.
 fn png_frames(bytes: &[u8]) -> u32 {
+    png_chunk(bytes, b"acTL").map_or(1, |content| u32_be(content, 0).unwrap_or(1))
+}
+
+/// The content of a PNG's chunk, of those before the pixels.
+pub(super) fn png_chunk<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
     let mut position = 8;
-    while let (Some(length), Some(name)) = (
-        u32_be(bytes, position),
-        bytes.get(position + 4..position + 8),
-    ) {
-        match name {
-            b"acTL" => return u32_be(bytes, position + 8).unwrap_or(1),
-            b"IDAT" => return 1,
-            _ => position = position.saturating_add(length as usize + 12),
+    loop {
+        let length = u32_be(bytes, position)? as usize;
+        let name = bytes.get(position + 4..position + 8)?;
+        let content = position + 8;
+        if name == wanted {
+            return bytes.get(content..content.checked_add(length)?);
         }
+        if name == b"IDAT" {
+            return None;
+        }
+        position = content.checked_add(length)?.checked_add(4)?;
     }
-    1
+}
+
+/// The colour profile of a BMP with a header of version 5, where it names one: its bytes, or none
+/// where they are in another file or cut off.
+pub(super) fn bmp_profile(bytes: &[u8]) -> Option<Option<&[u8]>> {
+    const HEADER: usize = 14;
+    let number = |at: usize| {
+        let field = bytes.get(HEADER + at..HEADER + at + 4)?;
+        Some(u32::from_le_bytes([field[0], field[1], field[2], field[3]]))
+    };
+    const VERSION_5: u32 = 124;
+    const EMBEDDED: u32 = u32::from_be_bytes(*b"MBED");
+    const LINKED: u32 = u32::from_be_bytes(*b"LINK");
+    if number(0)? != VERSION_5 {
+        return None;
+    }
+    match number(56)? {
+        EMBEDDED => {
+            let start = HEADER.checked_add(number(112)? as usize)?;
+            Some(bytes.get(start..start.checked_add(number(116)? as usize)?))
+        }
+        LINKED => Some(None),
+        _ => None,
+    }
+}
+
+/// Whether a BMP without bit fields has a mask for alpha, which counts only with them.
+pub(super) fn bmp_has_idle_alpha(bytes: &[u8]) -> bool {
+    let number = |at: usize| {
+        let field = bytes.get(at..at + 4)?;
+        Some(u32::from_le_bytes([field[0], field[1], field[2], field[3]]))
+    };
+    const VERSION_4: u32 = 108;
+    const UNCOMPRESSED: Option<u32> = Some(0);
+    number(14).is_some_and(|size| size >= VERSION_4)
+        && number(30) == UNCOMPRESSED
+        && number(66).is_some_and(|mask| mask != 0)
 }
 
 /// Frames in a GIF, counted up to two; `None` when the file ends before its trailer.
@@ -156,27 +219,71 @@ fn gif_frames(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Whether the first image file directory names a next one.
-fn tiff_has_second_page(bytes: &[u8]) -> Option<bool> {
-    let little = bytes.starts_with(b"II");
-    let number = |position: usize, length: usize| -> Option<usize> {
-        let field = bytes.get(position..position.checked_add(length)?)?;
+/// How the numbers of a TIFF lie.
+struct TiffNumbers<'a> {
+    bytes: &'a [u8],
+    little: bool,
+}
+
+impl TiffNumbers<'_> {
+    fn at(&self, position: usize, length: usize) -> Option<usize> {
+        let field = self.bytes.get(position..position.checked_add(length)?)?;
         let mut wide = [0; 8];
-        if little {
+        if self.little {
             wide[..length].copy_from_slice(field);
             return usize::try_from(u64::from_le_bytes(wide)).ok();
         }
         wide[8 - length..].copy_from_slice(field);
         usize::try_from(u64::from_be_bytes(wide)).ok()
+    }
+}
+
+/// The first image file directory of a TIFF.
+struct TiffDirectory {
+    /// Where its entries begin, how many there are, and the size of each, which is larger in files of the big kind.
+    start: usize,
+    n_entries: usize,
+    entry_size: usize,
+    offset_size: usize,
+}
+
+fn tiff_directory(numbers: &TiffNumbers<'_>) -> Option<TiffDirectory> {
+    let (offset_size, count_size, entry_size, first) = match numbers.at(2, 2)? {
+        42 => (4, 2, 12, numbers.at(4, 4)?),
+        _ => (8, 8, 20, numbers.at(8, 8)?),
     };
-    // Sizes of an offset, of the count of entries, and of an entry; BigTIFF's are larger.
-    let (offset_size, count_size, entry_size, first) = match number(2, 2)? {
-        42 => (4, 2, 12, number(4, 4)?),
-        _ => (8, 8, 20, number(8, 8)?),
-    };
-    let entries = number(first, count_size)?.checked_mul(entry_size)?;
-    let next = first.checked_add(count_size)?.checked_add(entries)?;
-    Some(number(next, offset_size)? != 0)
+    Some(TiffDirectory {
+        start: first.checked_add(count_size)?,
+        n_entries: numbers.at(first, count_size)?,
+        entry_size,
+        offset_size,
+    })
+}
+
+/// Whether the first image file directory names a next one.
+fn tiff_has_second_page(bytes: &[u8]) -> Option<bool> {
+    let little = bytes.starts_with(b"II");
+    let numbers = TiffNumbers { bytes, little };
+    let directory = tiff_directory(&numbers)?;
+    let entries = directory.n_entries.checked_mul(directory.entry_size)?;
+    let next = directory.start.checked_add(entries)?;
+    Some(numbers.at(next, directory.offset_size)? != 0)
+}
+
+/// Where a tag's value stands in a TIFF's first directory, of those that it holds itself.
+pub(super) fn tiff_entry(bytes: &[u8], tag: u16) -> Option<usize> {
+    let little = bytes.starts_with(b"II");
+    let numbers = TiffNumbers { bytes, little };
+    let directory = tiff_directory(&numbers)?;
+    for i in 0..directory.n_entries {
+        let entry = directory
+            .start
+            .checked_add(i.checked_mul(directory.entry_size)?)?;
+        if numbers.at(entry, 2)? == usize::from(tag) {
+            return Some(entry + directory.entry_size - directory.offset_size);
+        }
+    }
+    None
 }
 
 /// Whether a WebP's (first) frame is lossy: a `VP8 ` chunk and not `VP8L`.
@@ -217,7 +324,7 @@ fn riff_chunks(bytes: &[u8], start: usize) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
-fn u32_be(bytes: &[u8], position: usize) -> Option<u32> {
+pub(super) fn u32_be(bytes: &[u8], position: usize) -> Option<u32> {
     let field = bytes.get(position..position.checked_add(4)?)?;
     Some(u32::from_be_bytes([field[0], field[1], field[2], field[3]]))
 }

@@ -1,64 +1,33 @@
-//! What every decoder does with what a file says beside its samples: which side is up, and what the
-//! colours mean.
+//! Which side is up: what every decoder does with a file's orientation tag.
 
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, RgbImage};
+use image::{DynamicImage, GrayImage};
 
 use super::Conversion;
+use crate::picture::{Limits, Pixels, PixelsError, Raster};
 
-/// Turns samples as the file's orientation tag asks.
-pub(super) struct Upright {
-    width: u32,
-    height: u32,
+/// How an Exif block begins in JPEG, and in WebP by some writers.
+pub(super) const EXIF: &[u8] = b"Exif\0\0";
+
+/// Pixels and alpha as they are stored, turned as the file's tag asks; the pixels remember how.
+pub(super) fn upright(
+    stored: Raster<u8>,
+    alpha: Option<Vec<u8>>,
     orientation: Orientation,
-}
-
-impl Upright {
-    pub(super) fn new(
-        width: u32,
-        height: u32,
-        orientation: Orientation,
-        conversions: &mut Vec<Conversion>,
-    ) -> Self {
-        if orientation != Orientation::NoTransforms {
-            conversions.push(Conversion::Turned);
-        }
-        Self {
-            width,
-            height,
-            orientation,
-        }
-    }
-
-    pub(super) fn rgb(&self, samples: Vec<u8>) -> (Vec<u8>, usize, usize) {
-        let image = RgbImage::from_raw(self.width, self.height, samples)
-            .expect("three samples a pixel by the layout");
-        let image = self.turned(image.into());
-        let (width, height) = (image.width() as usize, image.height() as usize);
-        (image.into_bytes(), width, height)
-    }
-
-    pub(super) fn alpha(&self, samples: Vec<u8>) -> Vec<u8> {
-        let image = GrayImage::from_raw(self.width, self.height, samples)
-            .expect("one sample a pixel by the layout");
-        self.turned(image.into()).into_bytes()
-    }
-
-    fn turned(&self, mut image: DynamicImage) -> DynamicImage {
-        image.apply_orientation(self.orientation);
-        image
-    }
-}
-
-/// The profile, if the colour space that its header states (bytes 16 to 20) is RGB.
-pub(super) fn rgb_profile(
-    profile: Option<Vec<u8>>,
+    limits: &Limits,
     conversions: &mut Vec<Conversion>,
-) -> Option<Vec<u8>> {
-    let profile = profile.filter(|profile| !profile.is_empty())?;
-    if profile.get(16..20) == Some(b"RGB ") {
-        return Some(profile);
+) -> Result<(Pixels, Option<Vec<u8>>), PixelsError> {
+    let (width, height) = (stored.width as u32, stored.height as u32);
+    limits.check(width.into(), height.into())?;
+    if orientation == Orientation::NoTransforms {
+        return Ok((Pixels::from_raster(stored), alpha));
     }
-    conversions.push(Conversion::ProfileLeftOut);
-    None
+    conversions.push(Conversion::Turned);
+    let alpha = alpha.map(|alpha| {
+        let image = GrayImage::from_raw(width, height, alpha).expect("one sample a pixel");
+        let mut image = DynamicImage::from(image);
+        image.apply_orientation(orientation);
+        image.into_bytes()
+    });
+    Ok((Pixels::turned(&stored, orientation), alpha))
 }

@@ -1,0 +1,210 @@
+//! The secret at the bytes that there are: what every method that codes shares.
+
+use underdrawing_codec::{Coded, Effort, Encoder, Picture, RateCurve, decode, n_stripes};
+
+use crate::coding::{coding_picture, decibels_of_mse, rgb};
+use crate::error::Error;
+use crate::picture::{Pixels, Raster};
+use crate::progress::{Progress, Steps};
+
+/// A secret that fits.
+pub(crate) struct Fitted {
+    pub(crate) coded: Coded,
+    /// Width and height of the coded picture.
+    pub(crate) size: (usize, usize),
+    /// Mean squared error of what is revealed, in the secret's own size.
+    pub(crate) mse: f64,
+}
+
+impl Fitted {
+    /// A secret that was not reduced.
+    pub(crate) fn in_own_size(coded: Coded, size: (usize, usize)) -> Self {
+        let mse = coded.mse;
+        Self { coded, size, mse }
+    }
+}
+
+/// With so many bits for each of its pixels a secret is best coded in its own size.
+const PLENTY: f64 = 0.15;
+
+/// With fewer, the best size is one that gives each of its pixels at least this many: photographs
+/// had it at 0.2 to 0.9, and within 0.1 dB of it from 0.25 on.
+const ENOUGH: f64 = 0.25;
+
+/// Share of a side that a reduction keeps.
+const REDUCTION: f64 = 0.84;
+
+/// Drawings may be better in their own size even so: it is tried where the estimate says that its
+/// error is below this share of the best reduction's. The estimate is within 2 dB.
+const PLAINLY_BETTER: f64 = 0.63;
+
+/// Codes a secret in the size that gives the best picture in its own size, by the judgement of the
+/// quick effort. `budget` is the bytes for a number of segments, none where not even their frame
+/// has room; `effort` is that for a size. None where nothing fits.
+pub(crate) fn fit(
+    secret: &Pixels,
+    budget: impl Fn(usize) -> Option<usize>,
+    effort: impl Fn((usize, usize)) -> Effort,
+    steps: &mut Steps<'_>,
+) -> Result<Option<Fitted>, Error> {
+    let job = Job {
+        secret,
+        budget: &budget,
+    };
+    let own = job.own();
+    if job.bits_per_pixel(own) >= PLENTY {
+        steps.check()?;
+        if let Some(fitted) = job.at_size(own, effort(own)) {
+            return Ok(Some(fitted));
+        }
+    }
+    let Some(quick) = job.quick(steps)? else {
+        return Ok(None);
+    };
+    if quick.mse == 0.0 || effort(quick.size) == Effort::Fast {
+        return Ok(Some(quick));
+    }
+    steps.check()?;
+    let thorough = job.at_size(quick.size, effort(quick.size));
+    let better = thorough.filter(|thorough| thorough.mse < quick.mse);
+    Ok(Some(better.unwrap_or(quick)))
+}
+
+/// What to expect of [`fit`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    /// Bytes for the segments; 0 where nothing fits.
+    pub(crate) bytes: usize,
+    /// PSNR of what is revealed in dB, in the secret's own size; none where nothing fits.
+    pub(crate) psnr_db: Option<f64>,
+}
+
+/// What to expect of [`fit`], from the secret's curve, or where it is reduced from quick codings.
+pub(crate) fn expect(
+    secret: &Pixels,
+    budget: impl Fn(usize) -> Option<usize>,
+    curve: &RateCurve,
+) -> Expected {
+    let job = Job {
+        secret,
+        budget: &budget,
+    };
+    let own = (secret.width(), secret.height());
+    let found = if job.bits_per_pixel(own) < PLENTY {
+        let mut ignore = Progress::ignore;
+        let mut steps = Steps::new(&mut ignore, 1);
+        let fitted = fit(secret, &budget, |_| Effort::Fast, &mut steps);
+        let fitted = fitted.expect("nobody stops it");
+        fitted.map(|fitted| (fitted.size, fitted.mse))
+    } else {
+        job.budget(own).map(|bytes| (own, curve.mse_at(bytes)))
+    };
+    Expected {
+        bytes: found.and_then(|(size, _)| job.budget(size)).unwrap_or(0),
+        psnr_db: found.map(|(_, mse)| decibels_of_mse(mse)),
+    }
+}
+
+struct Job<'a> {
+    secret: &'a Pixels,
+    budget: &'a dyn Fn(usize) -> Option<usize>,
+}
+
+impl Job<'_> {
+    fn budget(&self, size: (usize, usize)) -> Option<usize> {
+        (self.budget)(1 + n_stripes(size.0, size.1))
+    }
+
+    fn bits_per_pixel(&self, size: (usize, usize)) -> f64 {
+        let bits = 8 * self.budget(size).unwrap_or(0);
+        bits as f64 / (size.0 * size.1) as f64
+    }
+
+    fn own(&self) -> (usize, usize) {
+        (self.secret.width(), self.secret.height())
+    }
+
+    /// At the quick effort in the size that is best there.
+    fn quick(&self, steps: &mut Steps<'_>) -> Result<Option<Fitted>, Error> {
+        let (own, picture) = (self.own(), coding_picture(self.secret));
+        let encoder = Encoder::new(&picture, Effort::Fast);
+        let budget = self.budget(own);
+        if let Some(coded) = budget.and_then(|budget| encoder.encode_without_loss(budget)) {
+            return Ok(Some(Fitted::in_own_size(coded, own)));
+        }
+        let best = self.reduced(steps)?;
+        let curve = encoder.estimate();
+        let within = budget.filter(|&budget| curve.reaches(budget));
+        let expected = within.map(|budget| curve.mse_at(budget));
+        let bound = best.as_ref().map(|best| PLAINLY_BETTER * best.mse);
+        if expected.zip(bound).is_some_and(|(mse, bound)| mse < bound) {
+            steps.check()?;
+            let unreduced = self.at_size(own, Effort::Fast);
+            let better = |fitted: &Fitted| best.as_ref().is_none_or(|best| fitted.mse < best.mse);
+            return Ok(unreduced.filter(better).or(best));
+        }
+        Ok(best)
+    }
+
+    /// The best reduction: from the first size with enough bits for its pixels on, until it gets
+    /// worse.
+    fn reduced(&self, steps: &mut Steps<'_>) -> Result<Option<Fitted>, Error> {
+        let mut best: Option<Fitted> = None;
+        let mut size = self.own();
+        while size != (1, 1) {
+            size = reduced(size);
+            if self.bits_per_pixel(size) < ENOUGH && size != (1, 1) {
+                continue;
+            }
+            steps.check()?;
+            let fitted = self.at_size(size, Effort::Fast);
+            if let (Some(best), Some(fitted)) = (&best, &fitted)
+                && fitted.mse >= best.mse
+            {
+                break;
+            }
+            best = fitted.or(best);
+        }
+        Ok(best)
+    }
+
+    fn at_size(&self, size: (usize, usize), effort: Effort) -> Option<Fitted> {
+        let reduced = size != self.own();
+        let picture = if reduced {
+            let reduced = self.secret.raster().resized(size.0, size.1);
+            coding_picture(&Pixels::from_raster(reduced))
+        } else {
+            coding_picture(self.secret)
+        };
+        let coded = Encoder::new(&picture, effort)
+            .encode_to_bytes(self.budget(size)?)
+            .ok()?;
+        if !reduced {
+            return Some(Fitted::in_own_size(coded, size));
+        }
+        let (width, height) = self.own();
+        let revealed = rgb(decoded(&coded)?).resized(width, height);
+        let mse = mse(self.secret.raster(), &revealed);
+        Some(Fitted { coded, size, mse })
+    }
+}
+
+fn decoded(coded: &Coded) -> Option<Picture> {
+    let segments: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
+    let decoded = decode(&segments, underdrawing_codec::MAX_PIXELS).ok()?;
+    Some(decoded.picture)
+}
+
+fn mse(a: &Raster<u8>, b: &Raster<u8>) -> f64 {
+    let squares = a
+        .samples
+        .iter()
+        .zip(&b.samples)
+        .map(|(a, b)| u64::from(a.abs_diff(*b)).pow(2));
+    squares.sum::<u64>() as f64 / a.samples.len() as f64
+}
+
+fn reduced(size: (usize, usize)) -> (usize, usize) {
+    let side = |n: usize| ((n as f64 * REDUCTION) as usize).max(1);
+    (side(size.0), side(size.1))
+}
