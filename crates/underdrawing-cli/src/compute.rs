@@ -60,27 +60,28 @@ impl DeviceArgs {
     }
 }
 
-/// A card by the first of the ways that the program was built for which finds one.
+/// A card, by the first of the ways that the program was built for which finds one.
 fn gpu(tf32: bool) -> anyhow::Result<Compute> {
-    #[cfg(feature = "cuda")]
-    let why_not = {
-        let options = underdrawing_cuda::CudaOptions::default().with_tf32(tf32);
-        match underdrawing_cuda::CudaEngine::open(options) {
-            Ok(engine) => return Ok(Compute::Cuda(engine)),
-            Err(err) => Some(anyhow::Error::from(err)),
+    let ways: &[fn(bool) -> anyhow::Result<Compute>] = &[
+        #[cfg(feature = "cuda")]
+        |tf32| {
+            let options = underdrawing_cuda::CudaOptions::default().with_tf32(tf32);
+            Ok(Compute::Cuda(underdrawing_cuda::CudaEngine::open(options)?))
+        },
+        #[cfg(any(feature = "vulkan", feature = "wgpu"))]
+        |tf32| {
+            anyhow::ensure!(!tf32, "--tf32 is for cards of NVIDIA, by CUDA");
+            Ok(Compute::Gpu(underdrawing_burn::BurnEngine::gpu()?))
+        },
+    ];
+    let mut first = None;
+    for way in ways {
+        match way(tf32) {
+            Ok(compute) => return Ok(compute),
+            Err(err) => first = first.or(Some(err)),
         }
-    };
-    #[cfg(not(feature = "cuda"))]
-    let why_not: Option<anyhow::Error> = None;
-    #[cfg(any(feature = "vulkan", feature = "wgpu"))]
-    match underdrawing_burn::BurnEngine::gpu() {
-        Ok(_) if tf32 => anyhow::bail!("--tf32 is for cards of NVIDIA, by CUDA"),
-        Ok(engine) => return Ok(Compute::Gpu(engine)),
-        Err(err) if why_not.is_none() => return Err(err.into()),
-        Err(_) => {}
     }
-    let _ = tf32;
-    Err(why_not.unwrap_or_else(|| {
+    Err(first.unwrap_or_else(|| {
         anyhow::anyhow!(
             "built for the processor only: expected the Cargo feature `cuda`, `wgpu` or `vulkan`"
         )
