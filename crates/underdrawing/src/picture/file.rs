@@ -10,6 +10,7 @@ mod encode;
 mod jpeg;
 #[cfg(feature = "jxl")]
 mod jpeg_xl;
+mod stored;
 mod structure;
 mod tiff_kinds;
 mod upright;

@@ -4,7 +4,7 @@
 use image::metadata::Orientation;
 use jxl_oxide::{AllocTracker, JxlImage};
 
-use super::decode::{Layout, Stored};
+use super::stored::{Layout, Stored};
 use super::{FileFormat, ImageFileError, Picture};
 use crate::picture::Limits;
 

@@ -8,7 +8,7 @@ use tiff::TiffError;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 
-use super::decode::{Layout, Stored};
+use super::stored::{Layout, Stored};
 use super::structure::tiff_entry;
 use super::{FileFormat, ImageFileError, Picture};
 use crate::picture::Limits;
