@@ -9,7 +9,7 @@ use underdrawing_codec::Picture;
 use underdrawing_codec::fit::BestFit;
 
 /// Rates that the tables are fitted to, in bits per pixel.
-const RATES: [f64; 4] = [3.0, 4.75, 5.2, 6.0];
+const RATES: [f64; 8] = [3.0, 0.3, 4.75, 1.0, 5.2, 0.5, 6.0, 2.0];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);

@@ -3,12 +3,14 @@
 
 #[cfg(feature = "fit")]
 pub(crate) mod fit;
-mod grid;
+pub(crate) mod grid;
 mod local;
 mod low_band;
+mod mix;
 mod model;
-mod regressors;
-pub(crate) mod scale;
+mod odds;
+mod regression;
+pub(crate) mod regressors;
 mod tables;
 
 use crate::bands::{Band, Orientation};
@@ -64,8 +66,28 @@ pub(crate) fn code_part(
     code_with(&mut model, coder, machine, part, low);
 }
 
-fn code_with(
-    model: &mut Model,
+/// A model that codes coefficients row by row.
+pub(crate) trait RowModel {
+    /// Starts a band of a plane.
+    fn begin_band(&mut self, plane: usize, band: &Band);
+
+    /// Codes row `y` of the band: takes multiples from `row` when writing, puts them there when
+    /// reading.
+    fn code_row(
+        &mut self,
+        coder: &mut RangeCoder,
+        machine: Machine,
+        state: &mut u32,
+        regressors: &mut Regressors,
+        grid: &mut Grid,
+        y: usize,
+        row: &mut [i32],
+    );
+}
+
+/// Codes all coefficients of a part with a model.
+pub(crate) fn code_with(
+    model: &mut impl RowModel,
     coder: &mut RangeCoder,
     machine: Machine,
     part: &mut Part,
@@ -173,14 +195,16 @@ mod tests {
         {
             let (cut, parts) = parts(width, height, if width % 2 == 0 { 1 } else { 3 }, extreme);
             let low_bands = low_bands(&parts[0], &cut);
-            for (part, low) in parts.iter().zip(&low_bands) {
-                let mut coder = RangeCoder::writer();
-                code_part(&mut coder, Machine::EIGHT, &mut part.clone(), low);
-                let bytes = coder.finish();
-                let mut back = Part::zeros(part.shape(), part.planes.len());
-                let mut coder = RangeCoder::reader(&bytes);
-                code_part(&mut coder, Machine::EIGHT, &mut back, low);
-                assert!(back == *part, "{width}x{height} {extreme}");
+            for code in [code_part, crate::best_v1::code_part] {
+                for (part, low) in parts.iter().zip(&low_bands) {
+                    let mut coder = RangeCoder::writer();
+                    code(&mut coder, Machine::EIGHT, &mut part.clone(), low);
+                    let bytes = coder.finish();
+                    let mut back = Part::zeros(part.shape(), part.planes.len());
+                    let mut coder = RangeCoder::reader(&bytes);
+                    code(&mut coder, Machine::EIGHT, &mut back, low);
+                    assert!(back == *part, "{width}x{height} {extreme}");
+                }
             }
         }
     }

@@ -140,6 +140,13 @@ impl<'p> Encoder<'p> {
         Ok(self.lossy_within(budget)?.quantised.parts)
     }
 
+    /// The multiples of a step, to count bytes of.
+    #[cfg(feature = "fit")]
+    pub(crate) fn multiples_of(&self, step: u32) -> Vec<Part> {
+        self.quantise(&self.all(), step, self.models.machine())
+            .parts
+    }
+
     /// The numbers of all parts: 0 is the whole-picture part, the stripes follow.
     fn all(&self) -> Vec<usize> {
         (0..self.parts.len()).collect()
@@ -207,7 +214,7 @@ fn usual_ratio(models: Models) -> f64 {
     match models {
         Models::Lossless | Models::Fast => 1.0,
         Models::Normal => 0.97,
-        Models::Best => 0.925,
+        Models::Best | Models::BestV1 => 0.925,
     }
 }
 

@@ -15,17 +15,23 @@ mod logistic;
 mod mixer;
 mod range;
 mod regression;
+pub(crate) mod scale;
 mod value;
 
 pub(crate) use cost::{CostEstimator, cost};
 pub(crate) use counter::Counter;
 pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use ldl::N as REGRESSORS;
-pub(crate) use logistic::stretch;
+pub(crate) use logistic::{squash, stretch};
 pub(crate) use mixer::Mixer;
 pub(crate) use range::{RangeCoder, Reading, Writing};
 pub(crate) use regression::{Regression, Start};
 pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, ValueCoder, ValueContext};
+
+/// Tables of logistic distributions, for models with other arithmetic.
+pub(crate) mod tables {
+    pub(crate) use super::distribution::{LOG_EXP_M1_TABLE, softplus_at};
+}
 
 /// What a model drives bit by bit.
 pub(crate) trait BitCoder {

@@ -5,13 +5,16 @@
 
 mod solve;
 
+use crate::best::LowBand;
 pub use crate::best::fit::BestFit;
 use crate::encoder::Encoder;
+use crate::entropy::RangeCoder;
 use crate::fast::context::{
     BandContext, N_CLASSES, N_WEIGHTS, RowSums, Weights, band_index, class, weight, weights,
 };
 use crate::fast::{UNARY, magnitude};
-use crate::part::Part;
+use crate::models::Models;
+use crate::part::{Cut, Part};
 use crate::quantise::{Machine, index};
 use crate::{Effort, Picture};
 use solve::Equations;
@@ -188,5 +191,39 @@ fn add_band(equations: &mut Equations, part: &Part, context: &BandContext, plane
             let expected = (expected / 4096.0).max(0.0) + 0.15;
             equations.add(&f, magnitude.into(), 1.0 / (expected * expected));
         }
+    }
+}
+
+/// Multiples of a fixed step, whose bytes tell what a change of the models brings.
+pub struct Probe {
+    parts: Vec<Part>,
+    low_bands: Vec<Vec<LowBand>>,
+    models: Models,
+}
+
+impl Probe {
+    /// Quantises to a step in grey levels.
+    #[must_use]
+    pub fn new(picture: &Picture, effort: Effort, step: f64) -> Self {
+        let parts = Encoder::new(picture, effort).multiples_of((step * 16384.0) as u32);
+        let models = Models::of(effort);
+        let cut = Cut::new(picture.width(), picture.height());
+        let low_bands = models.low_bands(&parts[0], &cut);
+        Self {
+            parts,
+            low_bands,
+            models,
+        }
+    }
+
+    /// Codes the parts one after the other and returns their bytes.
+    #[must_use]
+    pub fn code(&self) -> Vec<Vec<u8>> {
+        let code = |(part, low): (&Part, &Vec<LowBand>)| {
+            let mut coder = RangeCoder::writer();
+            self.models.code_part(&mut coder, &mut part.clone(), low);
+            coder.finish()
+        };
+        self.parts.iter().zip(&self.low_bands).map(code).collect()
     }
 }

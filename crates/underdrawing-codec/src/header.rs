@@ -5,8 +5,9 @@ use crate::models::Models;
 use crate::picture::{MAX_PIXELS, MAX_SIDE};
 use thiserror::Error;
 
-/// The version of the format that is written and read.
-const VERSION: u8 = 1;
+/// The newest version of the format. Its best models are others than those of version 1; what other
+/// models code is the same and stays marked as version 1.
+const VERSION: u8 = 2;
 
 /// Smallest and largest step, in 1/16384 grey levels.
 pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 256..=1 << 22;
@@ -36,7 +37,7 @@ pub enum HeaderError {
         found: usize,
     },
     /// Another version of the format, or not a coded picture.
-    #[error("format version {found}: expected {VERSION}")]
+    #[error("format version {found}: expected 1 to {VERSION}")]
     Version {
         /// Version found.
         found: u8,
@@ -68,11 +69,12 @@ impl Header {
             Models::Lossless => 0,
             Models::Fast => 1,
             Models::Normal => 2,
-            Models::Best => 3,
+            Models::Best | Models::BestV1 => 3,
         };
+        let version = if self.models == Models::Best { 2 } else { 1 };
         let channels = u8::from(self.channels == 3) << 2;
         let planes = u8::from(self.colour.is_some()) << 3;
-        bytes.extend_from_slice(&[VERSION, models | channels | planes]);
+        bytes.extend_from_slice(&[version, models | channels | planes]);
         write_number(bytes, self.width as u64);
         write_number(bytes, self.height as u64);
         if self.models != Models::Lossless {
@@ -87,7 +89,7 @@ impl Header {
     pub(crate) fn read(bytes: &[u8]) -> Result<(Self, &[u8]), HeaderError> {
         let mut reader = Reader { all: bytes, at: 0 };
         let version = reader.byte()?;
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(HeaderError::Version { found: version });
         }
         let flags = reader.byte()?;
@@ -99,6 +101,7 @@ impl Header {
             0 => Models::Lossless,
             1 => Models::Fast,
             2 => Models::Normal,
+            _ if version == 1 => Models::BestV1,
             _ => Models::Best,
         };
         let (width, height) = (reader.number()?, reader.number()?);
@@ -211,7 +214,11 @@ mod tests {
             step: 0,
             ..header()
         };
-        for header in [header(), grey, lossless] {
+        let old = Header {
+            models: Models::BestV1,
+            ..header()
+        };
+        for header in [header(), grey, lossless, old] {
             let mut bytes = Vec::new();
             header.write(&mut bytes);
             bytes.push(77);
@@ -238,8 +245,8 @@ mod tests {
         let field = |name, found| HeaderError::Field { name, found };
         let cases = [
             Case {
-                bytes: &[2, 1],
-                expected: HeaderError::Version { found: 2 },
+                bytes: &[3, 1],
+                expected: HeaderError::Version { found: 3 },
             },
             Case {
                 bytes: &[1, 16, 1, 1],

@@ -21,11 +21,13 @@
 //! predictions. What fits without loss is coded without loss. `docs/format.md`, section 4,
 //! describes the format.
 //!
-//! All decisions are made in integers, or in the encoder by plain float arithmetic that is never
-//! fused. So the same picture gives the same bytes on every machine and with any number of threads.
+//! All decisions are made in integers, or in the encoder and the best models by plain float
+//! arithmetic that is never fused, in an order that the source fixes. So the same picture gives the
+//! same bytes on every machine and with any number of threads.
 
 mod bands;
 mod best;
+mod best_v1;
 mod colour;
 mod decoder;
 mod encoder;

@@ -4,7 +4,7 @@ use crate::best::{self, LowBand};
 use crate::entropy::RangeCoder;
 use crate::part::{Cut, Part};
 use crate::quantise::Machine;
-use crate::{Effort, fast, normal};
+use crate::{Effort, best_v1, fast, normal};
 
 /// The models that code a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) enum Models {
     Fast,
     Normal,
     Best,
+    /// Those of version 1, which is only read.
+    BestV1,
 }
 
 impl Models {
@@ -31,7 +33,7 @@ impl Models {
         match self {
             Models::Lossless | Models::Fast => Machine::EIGHT,
             Models::Normal => Machine::SIXTY_FOUR,
-            Models::Best => Machine::TWO_FIFTY_SIX,
+            Models::Best | Models::BestV1 => Machine::TWO_FIFTY_SIX,
         }
     }
 
@@ -44,6 +46,7 @@ impl Models {
             Models::Lossless | Models::Fast => fast::code_part(coder, machine, part),
             Models::Normal => normal::code_part(coder, machine, part),
             Models::Best => best::code_part(coder, machine, part, low_bands),
+            Models::BestV1 => best_v1::code_part(coder, machine, part, low_bands),
         }
     }
 
@@ -51,7 +54,7 @@ impl Models {
     /// it, and only for the stripes, which come after the whole-picture part.
     pub(crate) fn low_bands(self, whole: &Part, cut: &Cut) -> Vec<Vec<LowBand>> {
         match self {
-            Models::Best => best::low_bands(whole, cut),
+            Models::Best | Models::BestV1 => best::low_bands(whole, cut),
             Models::Lossless | Models::Fast | Models::Normal => {
                 vec![Vec::new(); 1 + cut.n_stripes()]
             }

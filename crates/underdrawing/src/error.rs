@@ -1,7 +1,7 @@
 //! Why nothing was hidden or revealed.
 
 use thiserror::Error;
-use underdrawing_codec::DecodeError;
+use underdrawing_codec::{DecodeError, HeaderError};
 
 use crate::network::model_id::ModelId;
 use crate::picture::PixelsError;
@@ -192,10 +192,12 @@ impl Error {
             Self::Code(DecodeError::Limit { .. })
             | Self::Size(PixelsError::TooLarge { .. })
             | Self::SecretTooLarge(_) => ErrorKind::Limit,
+            Self::Code(DecodeError::Header(HeaderError::Version { .. }))
+            | Self::Newer { .. }
+            | Self::NewerMark { .. } => ErrorKind::Newer,
             Self::Damaged { .. } | Self::DirectoryLost | Self::Code(_) | Self::Worn { .. } => {
                 ErrorKind::Damaged
             }
-            Self::Newer { .. } | Self::NewerMark { .. } => ErrorKind::Newer,
             Self::UnknownModel { .. } => ErrorKind::UnknownModel,
             Self::CoverTooSmall { .. }
             | Self::ContainerTooSmall { .. }

@@ -60,8 +60,13 @@ fn files_of_0_1_0_open_and_reveal_the_same() {
 }
 
 #[test]
-fn coded_containers_of_0_1_0_reveal_the_same_to_the_last_bit() {
-    for effort in ["fast", "normal", "best"] {
+fn coded_containers_reveal_the_same_to_the_last_bit() {
+    for (version, effort) in [
+        ("0.1.0", "fast"),
+        ("0.1.0", "normal"),
+        ("0.1.0", "best"),
+        ("0.2.0", "best"),
+    ] {
         for (name, password) in [
             ("colours", Some(Password::new("correct horse"))),
             ("grey", None),
@@ -71,10 +76,10 @@ fn coded_containers_of_0_1_0_reveal_the_same_to_the_last_bit() {
                 password,
                 ..RevealOptions::default()
             };
-            let container = pixels("0.1.0", &format!("{effort}_{name}_container.png"));
+            let container = pixels(version, &format!("{effort}_{name}_container.png"));
             let found = reveal(&container, &options, &mut Progress::ignore).unwrap();
-            let expected = pixels("0.1.0", &format!("{effort}_{name}_revealed.png"));
-            assert_eq!(found.picture, expected, "{effort} {name}");
+            let expected = pixels(version, &format!("{effort}_{name}_revealed.png"));
+            assert_eq!(found.picture, expected, "{version} {effort} {name}");
         }
     }
 }

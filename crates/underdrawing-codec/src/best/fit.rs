@@ -3,23 +3,29 @@
 //! The models code one picture after another without being reset. What they have learned by then is
 //! the initial state from now on.
 
-use super::model::Model;
-use super::scale::CLASSES;
+use super::mix::{MAIN_NODES, Mixer};
+use super::model::{CONTEXTS, Model};
+use super::odds::GUESSES;
+use super::regression::Regression;
 use super::{code_with, low_bands};
 use crate::encoder::Encoder;
-use crate::entropy::{INPUTS, MAIN_NODES, RangeCoder, Start};
+use crate::entropy::{RangeCoder, Start};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::{Effort, Picture};
 use std::fmt::Write as _;
 
 /// How many observations the initial state counts for.
-const TRUST: i64 = 3000;
+const TRUST: f32 = 3000.0;
 
-/// Models of the whole-picture part and of stripes, and a fresh one to compare with.
+/// What pictures have contributed.
 pub struct BestFit {
-    models: [Model; 2],
-    fresh: Model,
+    /// Of the whole-picture part and of stripes, by plane and orientation: magnitudes and values.
+    regressions: [Vec<[Regression; 2]>; 2],
+    /// The weights of all pictures' stripes, and how often each set was used.
+    mixer: Mixer,
+    weights: Vec<Vec<[f64; GUESSES]>>,
+    n: f64,
 }
 
 impl Default for BestFit {
@@ -32,9 +38,12 @@ impl BestFit {
     /// Starts from the present tables.
     #[must_use]
     pub fn new() -> Self {
+        let empty = || (0..12).map(|_| [Regression::empty(), Regression::empty()]);
         Self {
-            models: [Model::new(3, true), Model::new(3, false)],
-            fresh: Model::new(3, false),
+            regressions: [empty().collect(), empty().collect()],
+            mixer: Model::new(3, false).mixer,
+            weights: vec![vec![[0.0; GUESSES]; CONTEXTS]; MAIN_NODES],
+            n: 0.0,
         }
     }
 
@@ -51,38 +60,45 @@ impl BestFit {
         }
         let low_bands = low_bands(&parts[0], &Cut::new(width, height));
         for (part, low) in parts.iter_mut().zip(&low_bands) {
-            let model = &mut self.models[usize::from(!part.whole)];
+            let mut model = Model::new(3, part.whole);
+            if !part.whole {
+                model.mixer = self.mixer.clone();
+            }
             let machine = Models::Best.machine();
             // The bytes are not used, only what the model learns.
-            code_with(model, &mut RangeCoder::writer(), machine, part, low);
+            code_with(&mut model, &mut RangeCoder::writer(), machine, part, low);
+            let sums = &mut self.regressions[usize::from(!part.whole)];
+            for (sums, found) in sums.iter_mut().zip(&model.early) {
+                sums[0].add(&found[0]);
+                sums[1].add(&found[1]);
+            }
+            if !part.whole {
+                self.mixer = model.mixer;
+            }
+        }
+        self.n += 1.0;
+        for (node, contexts) in self.weights.iter_mut().enumerate() {
+            for (context, mean) in contexts.iter_mut().enumerate() {
+                let found = self.mixer.weights(context, node);
+                for (mean, found) in mean.iter_mut().zip(found) {
+                    *mean += (f64::from(found) - *mean) / self.n;
+                }
+            }
         }
     }
 
     fn starts(&self, kind: usize) -> Vec<[Start; 2]> {
-        let regressions = self.models[kind].regressions.iter();
+        let regressions = self.regressions[kind].iter();
         regressions
             .map(|pair| [pair[0].to_start(TRUST), pair[1].to_start(TRUST)])
             .collect()
     }
 
-    /// Mixing weights, averaged over each four classes.
-    fn mixing(&self) -> [[[[i32; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES] {
-        let model = &self.models[1];
-        let mut mixing = [[[[0; INPUTS]; CLASSES / 4]; 2]; MAIN_NODES];
-        for (node, table) in mixing.iter_mut().enumerate() {
-            for (odd, table) in table.iter_mut().enumerate() {
-                for (quarter, out) in table.iter_mut().enumerate() {
-                    for i in 0..4 {
-                        let context = 2 * (4 * quarter + i) + odd;
-                        let weights = model.coder.weights(context, node, &self.fresh.coder);
-                        for (out, weight) in out.iter_mut().zip(weights) {
-                            *out += weight / 256; // A mean of four in 1/16384.
-                        }
-                    }
-                }
-            }
-        }
-        mixing
+    /// Mixing weights in 1/16384.
+    fn mixing(&self) -> Vec<Vec<[i32; GUESSES]>> {
+        let rounded = |weights: &[f64; GUESSES]| weights.map(|w| (w * 16384.0).round() as i32);
+        let of_node = |node: &Vec<_>| node.iter().map(rounded).collect();
+        self.weights.iter().map(of_node).collect()
     }
 
     /// The tables as a Rust file.
@@ -107,12 +123,8 @@ impl BestFit {
         text.push_str(MIDDLE);
         for node in &self.mixing() {
             text.push_str("    [\n");
-            for odd in node {
-                text.push_str("        [\n");
-                for weights in odd {
-                    let _ = writeln!(text, "            {weights:?},");
-                }
-                text.push_str("        ],\n");
+            for weights in node {
+                let _ = writeln!(text, "        {weights:?},");
             }
             text.push_str("    ],\n");
         }
@@ -132,7 +144,7 @@ pub(super) static REGRESSIONS: [[[[Start; 2]; 4]; 3]; 2] = [
 
 const MIDDLE: &str = "];
 
-/// Mixing weights in 1/16384, by node, quantiser and quarter of the class of size.
+/// Mixing weights in 1/16384, by node and context.
 #[rustfmt::skip]
-pub(super) static MIXING: [[[[i32; 8]; 16]; 2]; 6] = [
+pub(super) static MIXING: [[[i32; 4]; 128]; 6] = [
 ";

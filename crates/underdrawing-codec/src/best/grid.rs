@@ -3,26 +3,26 @@
 use crate::bands::Band;
 
 /// Columns of zeros on both sides, rows above and below.
-pub(super) const MARGIN: usize = 4;
+pub(crate) const MARGIN: usize = 4;
 
 /// LL is clamped to this magnitude before models see it.
-pub(super) const MAX_LOW_SEEN: i32 = 1 << 15;
+pub(crate) const MAX_LOW_SEEN: i32 = 1 << 15;
 
 /// Details are clamped to this magnitude before models see them.
-pub(super) const MAX_SEEN: i32 = 1023;
+pub(crate) const MAX_SEEN: i32 = 1023;
 
 /// Multiples of the step of one band and plane.
 #[derive(Clone, Debug)]
-pub(super) struct Grid {
-    pub(super) width: usize,
-    pub(super) height: usize,
+pub(crate) struct Grid {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     stride: usize,
     limit: i32,
     values: Vec<i32>,
 }
 
 impl Grid {
-    pub(super) fn new(width: usize, height: usize, limit: i32) -> Self {
+    pub(crate) fn new(width: usize, height: usize, limit: i32) -> Self {
         let stride = width + 2 * MARGIN;
         Self {
             width,
@@ -34,7 +34,7 @@ impl Grid {
     }
 
     /// A band of a plane.
-    pub(super) fn of(plane: &[i32], band: &Band) -> Self {
+    pub(crate) fn of(plane: &[i32], band: &Band) -> Self {
         let mut grid = Self::new(band.width, band.height, MAX_SEEN);
         for y in 0..if band.width == 0 { 0 } else { band.height } {
             let row = &plane[band.row(y)..][..band.width];
@@ -46,7 +46,7 @@ impl Grid {
     }
 
     /// A grid whose margins repeat its edges.
-    pub(super) fn repeated(
+    pub(crate) fn repeated(
         width: usize,
         height: usize,
         value: &impl Fn(usize, usize) -> i32,
@@ -70,13 +70,13 @@ impl Grid {
 
     /// Row `y`, -4 to `height + 3`, with its margins: column `x` at `x + MARGIN`.
     #[inline(always)]
-    pub(super) fn wide(&self, y: i32) -> &[i32] {
+    pub(crate) fn wide(&self, y: i32) -> &[i32] {
         &self.values[self.start(y)..][..self.stride]
     }
 
     /// Sets the coefficient of row `y` that is being coded and returns what models see of it.
     #[inline(always)]
-    pub(super) fn put(&mut self, x: usize, y: usize, n: i32) -> i32 {
+    pub(crate) fn put(&mut self, x: usize, y: usize, n: i32) -> i32 {
         let seen = n.clamp(-self.limit, self.limit);
         let at = self.start(y as i32) + MARGIN + x;
         self.values[at] = seen;
@@ -85,7 +85,7 @@ impl Grid {
 
     /// Row `y` without margins.
     #[inline(always)]
-    pub(super) fn row_mut(&mut self, y: usize) -> &mut [i32] {
+    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [i32] {
         let start = self.start(y as i32) + MARGIN;
         &mut self.values[start..][..self.width]
     }

@@ -1,127 +1,188 @@
 //! The model of coefficients: its state, and how a row is coded.
 
-use super::grid::{Grid, MARGIN};
-use super::local::{Chosen, Local};
+use super::RowModel;
+use super::grid::{Grid, MARGIN, MAX_SEEN};
+use super::local::{BLOCK, Local};
+use super::mix::{MAIN_NODES, Mixer};
+use super::odds::{Cells, GUESSES, Guesses, Lanes, each, larger, smaller};
+use super::regression::Regression;
 use super::regressors::{BITS, N_LEFT, Regressors};
-use super::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, inverse, size_between};
 use super::tables::{MIXING, REGRESSIONS};
 use crate::bands::{Band, Orientation};
-use crate::entropy::{
-    Cells, GUESSES, INPUTS, Logistic, MAIN_NODES, RangeCoder, Regression, ValueCoder, ValueContext,
-};
+use crate::entropy::RangeCoder;
 use crate::quantise::{MAX_MULTIPLE, Machine, index, multiple};
 
 /// Cells of the quantiser of even multiples of the step, which are one cell apart.
 const EVEN: Cells = Cells {
-    first: 128,
-    back: 128,
+    first: 0.5,
+    back: 0.5,
 };
 
 /// Cells of the quantiser of odd multiples and zero, whose cell is narrower.
 const ODD: Cells = Cells {
-    first: 64,
-    back: 256,
+    first: 0.25,
+    back: 1.0,
 };
 
-/// Learning rate of the mixing weights.
-const RATE: i32 = 6;
-
 /// Coefficients that a regression remembers.
-const MEMORY: i64 = 10_000;
+const MEMORY: f32 = 7_000.0;
+
+/// The most that a regression forgets at a time.
+const MAX_FADE: f32 = 0.25;
 
 /// What ratios and local magnitudes remember.
-const RATIO_MEMORY: i32 = 250;
-const LOCAL_MEMORY: i32 = 120;
+const RATIO_MEMORY: u8 = 120;
+const LOCAL_MEMORY: u8 = 120;
 
-/// Bands of all planes: 16 places for each plane.
-const BANDS: usize = 48;
+/// Classes of sizes: quarter octaves from 1/16 on.
+pub(super) const CLASSES: usize = 64;
+
+/// Smallest and largest size, in steps.
+const MIN_SIZE: f32 = 0.0625;
+const MAX_SIZE: f32 = 4095.0;
+
+/// Largest magnitude of a mean.
+const MAX_MEAN: f32 = 4096.0;
+
+/// Contexts of mixing weights: for each octave of sizes whether the neighbourhood is busy, whether
+/// the plane is a later one, and the quantiser.
+pub(super) const CONTEXTS: usize = 2 * CLASSES;
+
+/// A neighbourhood is busy where its residuals are above this share of the expected size.
+const BUSY: f32 = 0.9;
 
 /// Columns of the table of local magnitudes.
 const HALF_CLASSES: usize = CLASSES / 2;
 
-/// Added to the expected size before regressors are divided by it; in steps, with 12 fraction bits.
-/// Without it, regressors would be huge where almost nothing is expected, and dominate the fit.
-const WEIGHT_FLOOR: i32 = 2048;
+/// Added to the expected size before regressors are divided by it, in steps. Without it, regressors
+/// would be huge where almost nothing is expected, and dominate the fit.
+const WEIGHT_FLOOR: f32 = 0.5;
+
+/// The reciprocal of a logistic distribution's scale in cells, which are two steps wide, times its
+/// mean magnitude in steps: 4 ln 2.
+const SCALES: f32 = 2.772_588_7;
+
+/// A regressor's unit, in steps.
+const UNIT: f32 = 1.0 / (1 << BITS) as f32;
+
+/// `2^(i / 8) / 16`.
+const EIGHTHS: [f32; 8] = [
+    0.0625,
+    0.068_156_73,
+    0.074_325_44,
+    0.081_052_47,
+    0.088_388_35,
+    0.096_388_18,
+    0.105_112_06,
+    0.114_625_51,
+];
+
+/// A running mean: of all values at first, later mostly of recent ones.
+#[derive(Clone, Copy, Debug)]
+struct Mean {
+    value: f32,
+    seen: u8,
+}
+
+/// `1 / (n + 1)`.
+static SHARES: [f32; 256] = shares();
+
+const fn shares() -> [f32; 256] {
+    let mut table = [0.0; 256];
+    let mut n = 0;
+    while n < 256 {
+        table[n] = 1.0 / (n + 1) as f32;
+        n += 1;
+    }
+    table
+}
+
+impl Mean {
+    fn new(value: f32) -> Self {
+        Self { value, seen: 0 }
+    }
+
+    /// Takes a value in. About `limit` of them are remembered.
+    #[inline(always)]
+    fn update(&mut self, value: f32, limit: u8) {
+        self.seen += u8::from(self.seen < limit);
+        self.value += (value - self.value) * SHARES[usize::from(self.seen)];
+    }
+}
 
 /// State of one part's model.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
-    pub(super) coder: ValueCoder,
+    pub(super) mixer: Mixer,
     /// For a coefficient's magnitude and its value, by plane and orientation.
     pub(super) regressions: Vec<[Regression; 2]>,
     /// Magnitude of a residual over the expected size, by plane and class of the size.
     ratios: Vec<Mean>,
     /// Magnitude of a residual by the class of its neighbours' and half the class of the size.
     local_sizes: Vec<Mean>,
-    /// Magnitudes of residuals in the row above and in this one, 4 fraction bits, with margins.
-    residuals: [Vec<i32>; 2],
+    /// Magnitudes of residuals in the row above and in this one, with margins.
+    residuals: [Vec<f32>; 2],
     /// A regression over the close neighbourhood, on top of those of whole bands.
     close: Local,
-    /// Sums of a row's weighted regressors but for the neighbours to the left, of sizes and values.
-    bases: [Vec<i64>; 2],
-    /// What each coefficient of a row counts for when regressions learn, 12 fraction bits.
-    weights: Vec<i32>,
-    targets: Vec<i32>,
+    row: Row,
     plane: usize,
+    /// The regressions before the last level of the part.
+    #[cfg(feature = "fit")]
+    pub(super) early: Vec<[Regression; 2]>,
     orientation: Orientation,
-    band: usize,
 }
 
-/// The expectation of one coefficient, with 12 fraction bits.
+/// What is known of a row before it is coded, and what the regressions learn from after it.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    /// Expected sizes and values, at first without the neighbours to the left.
+    sizes: Vec<f32>,
+    means: Vec<f32>,
+    /// Corrections by the close neighbourhood, without the neighbours to the left.
+    corrections: Vec<f32>,
+    weights: Vec<f32>,
+    targets: Vec<i32>,
+}
+
+/// The expectation of one coefficient, in steps.
 struct Expected {
-    size: i32,
-    mean: i32,
+    size: f32,
+    mean: f32,
     /// The mean corrected by the close neighbourhood.
-    close: i32,
+    close: f32,
     /// The magnitude to expect from the residuals nearby.
-    near: i32,
+    near: f32,
+}
+
+/// The class of a size, in quarter octaves: 0 at 1/16, 16 at 1, 63 at 3584.
+#[inline(always)]
+fn class(size: f32) -> usize {
+    let size = smaller(larger(size, MIN_SIZE), MAX_SIZE);
+    // The exponent and two bits of the mantissa.
+    ((size.to_bits() - MIN_SIZE.to_bits()) >> 21) as usize & (CLASSES - 1)
 }
 
 impl Model {
     pub(super) fn new(n_planes: usize, whole: bool) -> Self {
         let kind = usize::from(!whole);
         let regressions = REGRESSIONS[kind][..n_planes].iter().flatten();
+        let between = |e: usize| EIGHTHS[e % 8] * (1u32 << (e / 8)) as f32;
         Self {
-            coder: ValueCoder::new([2 * CLASSES, BANDS], RATE, &start_weights),
+            mixer: Mixer::new(CONTEXTS, &start_weights),
             regressions: regressions
                 .map(|[size, value]| [Regression::new(size), Regression::new(value)])
                 .collect(),
-            ratios: vec![Mean::new(1 << SIZE_BITS); CLASSES * n_planes],
+            ratios: vec![Mean::new(1.0); CLASSES * n_planes],
             local_sizes: (0..CLASSES * HALF_CLASSES)
-                .map(|i| Mean::new(size_between(i / HALF_CLASSES, 2 * (i % HALF_CLASSES))))
+                .map(|i| Mean::new(between(i / HALF_CLASSES + 2 * (i % HALF_CLASSES))))
                 .collect(),
             residuals: [Vec::new(), Vec::new()],
             close: Local::default(),
-            bases: [Vec::new(), Vec::new()],
-            weights: Vec::new(),
-            targets: Vec::new(),
+            row: Row::default(),
             plane: 0,
+            #[cfg(feature = "fit")]
+            early: Vec::new(),
             orientation: Orientation::Ll,
-            band: 0,
-        }
-    }
-
-    /// Starts a band of a plane.
-    pub(super) fn begin_band(&mut self, plane: usize, band: &Band) {
-        self.plane = plane;
-        self.orientation = band.orientation;
-        let in_plane = match band.orientation {
-            Orientation::Ll => 15,
-            Orientation::Hl => 3 * (band.level as usize - 1),
-            Orientation::Lh => 3 * (band.level as usize - 1) + 1,
-            Orientation::Hh => 3 * (band.level as usize - 1) + 2,
-        };
-        self.band = 16 * plane + in_plane;
-        // The first values of LL can be anything.
-        let start = if band.orientation == Orientation::Ll {
-            256 << BITS
-        } else {
-            0
-        };
-        self.close.begin_band(band.width);
-        for row in &mut self.residuals {
-            row.clear();
-            row.resize(band.width + 2 * MARGIN, start);
         }
     }
 
@@ -129,102 +190,49 @@ impl Model {
         4 * self.plane + self.orientation as usize
     }
 
-    /// Codes row `y` of the band: takes multiples from `row` when writing, puts them there when
-    /// reading.
-    #[inline(always)]
-    pub(super) fn code_row(
-        &mut self,
-        coder: &mut RangeCoder,
-        machine: Machine,
-        state: &mut u32,
-        regressors: &mut Regressors,
-        grid: &mut Grid,
-        y: usize,
-        row: &mut [i32],
-    ) {
-        self.residuals.swap(0, 1);
-        let is_low = self.orientation == Orientation::Ll;
-        if !is_low {
-            self.begin_row(regressors);
-        }
-        let (mut left, mut left_2) = (0i32, 0i32);
-        for x in 0..row.len() {
-            let near = [left << BITS, left_2 << BITS];
-            let values = Local::chosen(near, &regressors.values, x);
-            let expected = if is_low {
-                self.expect_low(grid, x, y)
-            } else {
-                self.expect(near, &values, x)
-            };
-            let odd = machine.is_odd(*state);
-            let v = self.code_index(coder, index_of(row[x], odd), odd, &expected);
-            *state = machine.next(*state, v.unsigned_abs());
-            let size = multiple(v.unsigned_abs().min(MAX_MULTIPLE / 2), odd) as i32;
-            row[x] = if v < 0 { -size } else { size };
-            let seen = grid.put(x, y, row[x]);
-            (left_2, left) = (left, seen);
-            self.learn(&values, &expected, x, seen);
-        }
-        if !is_low {
-            regressors.fill_left(grid.row_mut(y));
-            self.refit(regressors, grid.row_mut(y));
-        }
-    }
-
-    /// Before a row: what its coefficients' regressors predict but for the neighbours to the left.
+    /// Before a row: what is expected of its coefficients but for the neighbours to the left.
     #[inline(always)]
     fn begin_row(&mut self, regressors: &Regressors) {
-        self.close.begin_row();
-        let [size, value] = &self.regressions[self.regression()];
-        let [sizes, values] = &mut self.bases;
-        size.predict_row(&regressors.sizes, N_LEFT, sizes);
-        value.predict_row(&regressors.values, N_LEFT, values);
-        self.weights.clear();
+        let [size, value] = &self.regressions[4 * self.plane + self.orientation as usize];
+        size.predict_row(&regressors.sizes, N_LEFT, UNIT, &mut self.row.sizes);
+        value.predict_row(&regressors.values, N_LEFT, UNIT, &mut self.row.means);
+        self.close
+            .begin_row(&regressors.values, UNIT, &mut self.row.corrections);
+        self.row.weights.resize(self.row.sizes.len(), 0.0);
     }
 
-    /// After a row: lets the regressions learn from it. Each learns from every second coefficient:
-    /// 22 % less time for 0.09 % more bytes.
+    /// After a row: lets the regressions learn from it. Those of the band learn from every second
+    /// row each.
     #[inline(always)]
-    fn refit(&mut self, regressors: &Regressors, seen: &[i32]) {
-        let fade = (seen.len() as i64 * 65536 / MEMORY).min(1 << 14);
+    fn refit(&mut self, regressors: &Regressors, y: usize, seen: &[i32]) {
         let which = self.regression();
+        let row = &mut self.row;
+        for (mean, &seen) in row.means.iter_mut().zip(seen) {
+            *mean = (seen as f32 - *mean) * 16.0;
+        }
+        self.close
+            .learn_row(&regressors.values, &row.means, &row.weights);
+        let keep = 1.0 - smaller(seen.len() as f32 / MEMORY, MAX_FADE);
         let [size, value] = &mut self.regressions[which];
-        let weights = (&self.weights[..], SIZE_BITS);
-        self.targets.clear();
-        self.targets.extend(seen.iter().map(|n| n.abs() << BITS));
-        size.learn_row(&regressors.sizes, &self.targets, weights, 0);
-        self.targets.clear();
-        self.targets.extend(seen.iter().map(|n| n << BITS));
-        value.learn_row(&regressors.values, &self.targets, weights, 1);
-        size.refit(fade);
-        value.refit(fade);
+        row.targets.clear();
+        if y.is_multiple_of(2) {
+            row.targets.extend(seen.iter().map(|n| n.abs() << BITS));
+            size.learn_row(&regressors.sizes, &row.targets, &row.weights);
+            size.refit(keep);
+        } else {
+            row.targets.extend(seen.iter().map(|n| n << BITS));
+            value.learn_row(&regressors.values, &row.targets, &row.weights);
+            value.refit(keep);
+        }
     }
 
     #[inline(always)]
-    fn near(&self, x: usize) -> i32 {
+    fn near(&self, x: usize) -> f32 {
         let [above, here] = &self.residuals;
         let (above, here) = (&above[x..x + 2 * MARGIN], &here[x..x + MARGIN]);
         let near = here[MARGIN - 1] + above[MARGIN];
-        let far = here[MARGIN - 2] + above[MARGIN - 1] + above[MARGIN + 1] + above[MARGIN + 2];
-        (2 * near + far) << (SIZE_BITS - BITS - 3)
-    }
-
-    #[inline(always)]
-    fn expect(&mut self, near: [i32; N_LEFT], values: &Chosen, x: usize) -> Expected {
-        let [size, value] = &self.regressions[self.regression()];
-        let [sizes, bases] = &self.bases;
-        let size = sizes[x] + size.predict_first(near.map(i32::abs));
-        let mean = bases[x] + value.predict_first(near);
-        let size = (size >> (16 + BITS - SIZE_BITS))
-            .clamp(i64::from(MIN_SIZE), i64::from(MAX_SIZE - 1)) as i32;
-        let limit = i64::from(MAX_SIZE);
-        let mean = (mean >> (16 + BITS - SIZE_BITS)).clamp(-limit, limit) as i32;
-        Expected {
-            size,
-            mean,
-            close: mean + self.close.predict(values, x),
-            near: self.near(x),
-        }
+        let far = (here[MARGIN - 2] + above[MARGIN - 1]) + (above[MARGIN + 1] + above[MARGIN + 2]);
+        (near + near + far) * 0.125
     }
 
     /// LL looks like a small picture: its mean is the median of the left and the upper neighbour
@@ -238,24 +246,27 @@ impl Model {
             (0, _) => north,
             (_, 0) => west,
             _ => (west + north - corner).clamp(west.min(north), west.max(north)),
-        };
+        } as f32;
         let near = self.near(x);
         Expected {
-            size: near.clamp(1 << (SIZE_BITS + 2), MAX_SIZE - 1),
-            mean: mean << SIZE_BITS,
-            close: mean << SIZE_BITS,
+            size: smaller(larger(near, 4.0), MAX_SIZE),
+            mean,
+            close: mean,
             near,
         }
     }
 
+    /// Codes an index and learns from it. Returns the multiple.
     #[inline(always)]
     fn code_index(
         &mut self,
         coder: &mut RangeCoder,
-        v: i32,
+        n: i32,
         odd: bool,
         expected: &Expected,
-    ) -> i32 {
+        x: usize,
+        limit: i32,
+    ) -> (i32, u32) {
         let &Expected {
             size,
             mean,
@@ -263,74 +274,130 @@ impl Model {
             near,
         } = expected;
         let level = class(size);
-        let ratio = self.ratios[self.plane * CLASSES + level].value();
-        let calibrated = ((i64::from(size) * i64::from(ratio)) >> SIZE_BITS) as i32;
-        let local = self.local_sizes[class(near) * HALF_CLASSES + level / 2].value();
-        // A cell is two steps wide; guesses are in 1/256 of a cell.
-        let mean = mean >> (SIZE_BITS - 8 + 1);
-        let close = close >> (SIZE_BITS - 8 + 1);
-        let guess = |mean: i32, size: i32| Logistic {
-            mean,
-            inverse: inverse(size),
+        let ratio = self.plane * CLASSES + level;
+        let local = class(near) * HALF_CLASSES + level / 2;
+        let calibrated = size * self.ratios[ratio].value;
+        let sizes = [
+            0.35 * calibrated,
+            calibrated,
+            size,
+            3.0 * self.local_sizes[local].value,
+        ];
+        let guesses = Guesses {
+            means: [0.5 * close, 0.5 * mean, 0.0, 0.5 * close],
+            inverses: each(|i| SCALES / smaller(larger(sizes[i], MIN_SIZE), MAX_SIZE)),
         };
-        let context = ValueContext {
-            guesses: [
-                guess(close, calibrated),
-                guess(close, calibrated / 2),
-                guess(mean, calibrated),
-                guess(0, size),
-                guess(close, local),
-                guess(close, local * 2),
-                guess(mean, local),
-            ],
-            cells: if odd { ODD } else { EVEN },
-            contexts: [2 * level + usize::from(odd), self.band],
+        let cells = if odd { ODD } else { EVEN };
+        let kind = [near > BUSY * size, self.plane > 0, odd].map(usize::from);
+        let context = 8 * (level / 4) + 4 * kind[0] + 2 * kind[1] + kind[2];
+        let v = index_of(n, odd);
+        let v = self.mixer.code(coder, v, &guesses, cells, context);
+        let size_coded = multiple(v.unsigned_abs().min(MAX_MULTIPLE / 2), odd) as i32;
+        let n = if v < 0 { -size_coded } else { size_coded };
+        let seen = n.clamp(-limit, limit) as f32;
+        let residual = smaller((seen - close).abs(), MAX_MEAN);
+        self.residuals[1][x + MARGIN] = residual;
+        self.ratios[ratio].update(smaller(residual / size, 16.0), RATIO_MEMORY);
+        self.local_sizes[local].update(residual, LOCAL_MEMORY);
+        (n, v.unsigned_abs())
+    }
+}
+
+impl RowModel for Model {
+    fn begin_band(&mut self, plane: usize, band: &Band) {
+        self.plane = plane;
+        self.orientation = band.orientation;
+        #[cfg(feature = "fit")]
+        if band.orientation == Orientation::Hl && plane == 0 {
+            self.early.clone_from(&self.regressions);
+        }
+        // The first values of LL can be anything.
+        let start = if band.orientation == Orientation::Ll {
+            256.0
+        } else {
+            0.0
         };
-        self.coder.code(coder, v, &context)
+        self.close.begin_band(band.width);
+        for row in &mut self.residuals {
+            row.clear();
+            row.resize(band.width + 2 * MARGIN, start);
+        }
     }
 
     #[inline(always)]
-    fn learn(&mut self, values: &Chosen, expected: &Expected, x: usize, seen: i32) {
-        let &Expected {
-            size,
-            mean,
-            close,
-            near,
-        } = expected;
-        let residual = ((seen << SIZE_BITS) - close).abs().min(MAX_SIZE);
-        self.residuals[1][x + MARGIN] = residual >> (SIZE_BITS - BITS);
-        let level = class(size);
-        let ratio = ((i64::from(residual) << SIZE_BITS) / i64::from(size)).min(1 << 16);
-        self.ratios[self.plane * CLASSES + level].update(ratio as i32, RATIO_MEMORY);
-        self.local_sizes[class(near) * HALF_CLASSES + level / 2].update(residual, LOCAL_MEMORY);
-        if self.orientation != Orientation::Ll {
-            // The sums expect magnitudes near 16.
-            let weight = (1 << (SIZE_BITS + 12)) / (size + WEIGHT_FLOOR);
-            self.weights.push(weight);
-            let error = (seen << BITS) - (mean >> (SIZE_BITS - BITS));
-            let error = error.clamp(-(1 << 14), 1 << 14);
-            self.close.learn(values, x, error, weight, SIZE_BITS);
-        }
-    }
-}
-
-/// Initial mixing weights of a node for size class `context / 2` and quantiser `context % 2`.
-fn start_weights(context: usize, node: usize) -> [i32; INPUTS] {
-    match MIXING.get(node) {
-        Some(table) => table[context % 2][context / 8].map(|w| w << 6),
-        // Few bits get here, and the guesses are about right.
-        None => std::array::from_fn(|i| {
-            if i < GUESSES {
-                (1 << 20) / GUESSES as i32
-            } else {
-                0
+    fn code_row(
+        &mut self,
+        coder: &mut RangeCoder,
+        machine: Machine,
+        state: &mut u32,
+        regressors: &mut Regressors,
+        grid: &mut Grid,
+        y: usize,
+        row: &mut [i32],
+    ) {
+        self.residuals.swap(0, 1);
+        if self.orientation == Orientation::Ll {
+            for x in 0..row.len() {
+                let expected = self.expect_low(grid, x, y);
+                let odd = machine.is_odd(*state);
+                let (n, k) = self.code_index(coder, row[x], odd, &expected, x, i32::MAX);
+                *state = machine.next(*state, k);
+                row[x] = n;
+                grid.put(x, y, n);
             }
-        }),
+            return;
+        }
+        self.begin_row(regressors);
+        let [size, value] = &self.regressions[self.regression()];
+        let (size, value) = (size.first::<N_LEFT>(), value.first::<N_LEFT>());
+        let (mut left, mut left_2) = (0.0f32, 0.0f32);
+        for x in 0..row.len() {
+            let sum = |base: f32, w: [f32; N_LEFT], a: f32, b: f32| base + (w[0] * a + w[1] * b);
+            let near = Local::near(&regressors.values, x, [left * 16.0, left_2 * 16.0]);
+            let expected = {
+                let size = sum(self.row.sizes[x], size, left.abs(), left_2.abs());
+                let mean = sum(self.row.means[x], value, left, left_2);
+                let mean = smaller(larger(mean, -MAX_MEAN), MAX_MEAN);
+                let weights = [0, 1].map(|i: usize| self.close.weights[i][x / BLOCK]);
+                let correction = sum(self.row.corrections[x], weights, left, left_2)
+                    + self.close.along(&near) * UNIT;
+                let correction = smaller(larger(correction, -MAX_MEAN), MAX_MEAN);
+                Expected {
+                    size: smaller(larger(size, MIN_SIZE), MAX_SIZE),
+                    mean,
+                    close: mean + correction,
+                    near: self.near(x),
+                }
+            };
+            // Sums expect magnitudes near 16.
+            let weight = 1.0 / (expected.size + WEIGHT_FLOOR);
+            self.row.weights[x] = weight;
+            self.row.means[x] = expected.mean;
+            let odd = machine.is_odd(*state);
+            let (n, k) = self.code_index(coder, row[x], odd, &expected, x, MAX_SEEN);
+            *state = machine.next(*state, k);
+            row[x] = n;
+            let seen = grid.put(x, y, n);
+            (left_2, left) = (left, seen as f32);
+            self.close
+                .follow(&near, (left - expected.close) * 16.0, weight);
+        }
+        regressors.fill_left(grid.row_mut(y));
+        self.refit(regressors, y, grid.row_mut(y));
     }
 }
 
-/// The table covers the main nodes, with an entry for each four classes.
-const _: () = assert!(MIXING.len() == MAIN_NODES && 4 * MIXING[0][0].len() == CLASSES);
+/// Initial mixing weights of a node.
+fn start_weights(context: usize, node: usize) -> Lanes {
+    match MIXING.get(node) {
+        Some(table) => table[context].map(|w| w as f32 / 16384.0),
+        // Few bits get here, and the guesses are about right.
+        None => [1.0 / GUESSES as f32; GUESSES],
+    }
+}
+
+/// The table covers the main nodes in all contexts.
+const _: () = assert!(MIXING.len() == MAIN_NODES && MIXING[0].len() == CONTEXTS);
 
 /// The signed index of a multiple of the step.
 #[inline(always)]

@@ -5,26 +5,26 @@ use crate::bands::{Band, Orientation};
 use crate::entropy::REGRESSORS;
 
 /// Fraction bits of regressors.
-pub(super) const BITS: u32 = 4;
+pub(crate) const BITS: u32 = 4;
 
 /// The first regressors are the neighbours to the left, nearest first. They are known only while the
 /// row is coded.
-pub(super) const N_LEFT: usize = 2;
+pub(crate) const N_LEFT: usize = 2;
 
 /// One regressor for each coefficient of a row.
 type Columns = [Vec<i32>; REGRESSORS];
 
 /// The regressors of a row's coefficients.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Regressors {
+pub(crate) struct Regressors {
     /// Those that magnitudes are predicted from.
-    pub(super) sizes: Columns,
+    pub(crate) sizes: Columns,
     /// Those that values are predicted from.
-    pub(super) values: Columns,
+    pub(crate) values: Columns,
 }
 
 /// The grids that the regressors of one band and plane are taken from.
-pub(super) struct Sources<'a> {
+pub(crate) struct Sources<'a> {
     orientation: Orientation,
     parent: Option<&'a Grid>,
     siblings: [Option<&'a Grid>; 2],
@@ -33,7 +33,7 @@ pub(super) struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         band: &Band,
         plane: usize,
         grids: &'a [(Band, Vec<Grid>)],
@@ -78,7 +78,7 @@ enum Kind {
 impl Regressors {
     /// Fills in row `y`, but for the neighbours to the left.
     #[inline(always)]
-    pub(super) fn fill(&mut self, sources: &Sources, own: &Grid, y: usize) {
+    pub(crate) fn fill(&mut self, sources: &Sources, own: &Grid, y: usize) {
         for column in self.sizes.iter_mut().chain(&mut self.values) {
             column.clear();
             column.resize(own.width, 0);
@@ -119,7 +119,7 @@ impl Regressors {
 
     /// Fills in the neighbours to the left, once the row `seen` is coded.
     #[inline(always)]
-    pub(super) fn fill_left(&mut self, seen: &[i32]) {
+    pub(crate) fn fill_left(&mut self, seen: &[i32]) {
         for i in 0..N_LEFT {
             let n = seen.len().saturating_sub(i + 1);
             let at = seen.len() - n;

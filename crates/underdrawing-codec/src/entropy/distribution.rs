@@ -18,7 +18,8 @@ const SOFTPLUS_TABLE: [i16; 512] = softplus_table();
 static SOFTPLUS: [i16; 512] = SOFTPLUS_TABLE;
 
 /// `G(x) - x` in 1/256, at the place [`float_index`] of `x`.
-static LOG_EXP_M1: [i16; 32 * 24] = log_exp_m1_table();
+pub(crate) const LOG_EXP_M1_TABLE: [i16; 32 * 24] = log_exp_m1_table();
+static LOG_EXP_M1: [i16; 32 * 24] = LOG_EXP_M1_TABLE;
 
 /// Where the cells of a number's magnitude begin, in 1/256 of their width.
 #[derive(Clone, Copy, Debug)]
@@ -213,12 +214,17 @@ const fn softplus_table() -> [i16; 512] {
     let mut table = [0; 512];
     let mut i = 0;
     while i < 512 {
-        let grown = exp_64ths_doubled(2 * i + 1); // e^x with 40 fraction bits
-        let y = (1u128 << 80) / grown;
-        table[i] = ln_256ths((1 << 40) + y) as i16;
+        table[i] = softplus_at(2 * i + 1);
         i += 1;
     }
     table
+}
+
+/// `softplus(-n / 128)` in 1/256.
+pub(crate) const fn softplus_at(n: usize) -> i16 {
+    let grown = exp_64ths_doubled(n); // e^x with 40 fraction bits
+    let y = (1u128 << 80) / grown;
+    ln_256ths((1 << 40) + y) as i16
 }
 
 const fn log_exp_m1_table() -> [i16; 32 * 24] {

@@ -34,12 +34,6 @@ impl<const N: usize, const K: usize> Mixer<N, K> {
         }
     }
 
-    /// The present weights.
-    #[cfg(feature = "fit")]
-    pub(crate) fn sets(&self) -> &[[i32; N]] {
-        &self.sets
-    }
-
     /// Mixes `inputs`, each within [`LOGIT_LIMIT`], with the sets `picked`, and returns the chance
     /// of a one.
     #[inline(always)]

@@ -50,21 +50,6 @@ impl Regression {
         }
     }
 
-    /// The initial state for another regression, as if after `n` observations of the strongest
-    /// regressor.
-    #[cfg(feature = "fit")]
-    pub(crate) fn to_start(&self, n: i64) -> Start {
-        let sum = |i: usize| self.sums[i][i];
-        let largest = (0..N).map(sum).max().unwrap_or(0).max(1);
-        // A normalised magnitude is about 16; outliers make the mean square four times as large.
-        let trust = |i| (i128::from(sum(i)) * i128::from(n) * 4 / i128::from(largest)) as i32;
-        let weight = |i: usize| (self.weights[i] + 8) >> 4;
-        [
-            std::array::from_fn(weight),
-            std::array::from_fn(|i| trust(i).max(1)),
-        ]
-    }
-
     /// The weighted sum of `x`, with 16 more fraction bits.
     #[inline(always)]
     pub(crate) fn predict(&self, x: &[i32; N]) -> i64 {

@@ -94,27 +94,6 @@ impl ValueCoder {
         }
     }
 
-    /// The weights of a node in a first context, averaged over the second contexts that have
-    /// learned.
-    #[cfg(feature = "fit")]
-    pub(crate) fn weights(&self, context: usize, node: usize, fresh: &Self) -> Weights {
-        let (sets, before) = (self.mixer.sets(), fresh.mixer.sets());
-        let mut weights = sets[node];
-        let own = (1 + context) * NODES + node;
-        let others = (0..self.n_contexts[1]).map(|c| (1 + self.n_contexts[0] + c) * NODES + node);
-        let learned: Vec<usize> = others.filter(|&s| sets[s] != before[s]).collect();
-        for i in 0..INPUTS {
-            let sum: i64 = learned.iter().map(|&s| i64::from(sets[s][i])).sum();
-            let other = if learned.is_empty() {
-                sets[node][i]
-            } else {
-                (sum / learned.len() as i64) as i32
-            };
-            weights[i] += sets[own][i] + other;
-        }
-        weights
-    }
-
     /// Codes `v`, of magnitude below 2^21, and returns it. When reading, `v` is any number.
     #[inline(always)]
     pub(crate) fn code(&mut self, coder: &mut RangeCoder, v: i32, context: &ValueContext) -> i32 {

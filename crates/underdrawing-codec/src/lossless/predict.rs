@@ -2,7 +2,7 @@
 //! same pixel, and by the median of gradients.
 
 use super::{MARGIN, Neighbours, Pixel};
-use crate::best::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, size_between};
+use crate::entropy::scale::{CLASSES, MAX_SIZE, MIN_SIZE, Mean, SIZE_BITS, class, size_between};
 use crate::entropy::{
     Cells, INPUTS, Logistic, REGRESSORS, RangeCoder, Regression, ValueCoder, ValueContext,
 };
