@@ -17,7 +17,7 @@ use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
 use super::message::Message;
 use super::payload::Coding;
-use super::rate;
+use super::rate::{self, Chosen};
 use super::secret::{self, Fitted};
 use super::sites::Sites;
 
@@ -58,18 +58,18 @@ pub(super) fn hide_at_cost(
     let mut steps = Steps::new(on_progress, STEPS);
     let job = Job::new(request, cost)?;
     steps.check()?;
-    let mut parity = job.parity()?;
+    let mut chosen = job.chosen()?;
     steps.step()?;
     loop {
-        let coding = job.coding(parity)?;
+        let coding = job.coding(chosen.parity)?;
         let fitted = job.fitted(&coding, &mut steps)?;
         let bytes = job.message(&coding, &fitted);
-        if let Some(container) = job.contained(&coding, parity, &bytes) {
+        if let Some(container) = job.contained(&coding, &chosen, &bytes) {
             steps.step()?;
             steps.step()?;
             return Ok(job.hidden(container, &fitted));
         }
-        parity = rate::more(parity).ok_or_else(|| job.no_room())?;
+        chosen = chosen.more().ok_or_else(|| job.no_room())?;
     }
 }
 
@@ -108,8 +108,8 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn parity(&self) -> Result<u8, Error> {
-        rate::parity(self.request.cover, &self.sites, self.grid, self.form)
+    fn chosen(&self) -> Result<Chosen, Error> {
+        rate::choose(self.request.cover, &self.sites, self.grid, self.form)
             .ok_or_else(|| self.no_room())
     }
 
@@ -137,10 +137,10 @@ impl<'a> Job<'a> {
     }
 
     /// The container, if it survives what it should.
-    fn contained(&self, coding: &Coding, parity: u8, message: &[u8]) -> Option<Pixels> {
+    fn contained(&self, coding: &Coding, chosen: &Chosen, message: &[u8]) -> Option<Pixels> {
         let cover = self.request.cover;
         let password = self.password();
-        let fields = Fields::of(self.grid, parity, &self.sites);
+        let fields = Fields::of(self.grid, chosen.parity, &self.sites);
         let salt = salt(
             password,
             cover.data(),
@@ -156,7 +156,8 @@ impl<'a> Job<'a> {
             payload: &coding.encode(&sealed, &mask),
         };
         let container = contain(cover, &self.sites, self.grid, &digits, self.form);
-        rate::survives(&container, self.grid, coding, &mask, &sealed).then_some(container)
+        let survives = chosen.survives(&container, self.grid, coding, &mask, &sealed);
+        survives.then_some(container)
     }
 
     fn password(&self) -> Option<&Password> {

@@ -205,17 +205,21 @@ fn payload(
     seen: impl Fn(usize, usize) -> Option<Seen> + Sync,
 ) -> Vec<Soft> {
     let places = grid.places();
-    (0..sites.n_blocks())
+    (0..sites.high)
         .into_par_iter()
-        .flat_map_iter(|number| {
-            let mut block = Vec::new();
-            sites.each(&places, number, |place, held| {
-                if held == Held::Payload {
-                    let seen = seen(number, place);
-                    block.push(seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)));
-                }
-            });
-            block
+        .flat_map_iter(|y| {
+            let mut row = Vec::new();
+            for number in y * sites.wide..(y + 1) * sites.wide {
+                sites.each(&places, number, |place, held| {
+                    if held == Held::Payload {
+                        let seen = seen(number, place);
+                        row.push(
+                            seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)),
+                        );
+                    }
+                });
+            }
+            row
         })
         .collect()
 }
