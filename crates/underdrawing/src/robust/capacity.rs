@@ -32,10 +32,10 @@ pub(crate) fn capacity(
         let pixel = Pixels::from_fn(1, 1, |_, _| [128; 3]).expect("a pixel is within any limits");
         RateCurve::of(&coding_picture(&pixel), options.effort_for((1, 1)))
     };
-    let grid = rate::grid(survive, &sites, options.rate, || {
+    let grid = rate::grid(survive, &sites, options.rate, 0, || {
         curve.clone().unwrap_or_else(nothing)
     })?;
-    let bytes = rate::bytes(&sites, grid);
+    let bytes = rate::bytes(&sites, grid, 0);
     Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / (width * height) as f64,

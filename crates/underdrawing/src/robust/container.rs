@@ -9,6 +9,7 @@ use crate::picture::Pixels;
 use super::embed::{Digits, embed};
 use super::grid::Grid;
 use super::lattice::Soft;
+use super::search::COARSE_OTHER_GRID;
 use super::sites::Sites;
 use super::view::View;
 
@@ -75,14 +76,19 @@ pub(super) enum Way {
     Saved(u8),
     /// Saved by quality 90, then by this one.
     SavedTwice(u8),
+    /// So many of a hundred columns of blocks cut off, and saved as a JPEG on another grid.
+    Cropped(u8),
 }
+
+/// How much finer than the grid a JPEG has to be whose blocks lie elsewhere.
+const FINER: u8 = 15;
 
 /// Quality of the first encoder of two.
 const FIRST: u8 = 90;
 
 impl Way {
     /// Those that a container has to survive.
-    pub(super) fn all(grid: Grid, form: Form) -> Vec<Self> {
+    pub(super) fn all(grid: Grid, form: Form, crop: u8) -> Vec<Self> {
         // Just above the quality to survive the grids are nearly the same, and beat.
         let qualities = [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45]
             .map(|above| grid.survive + above)
@@ -96,6 +102,9 @@ impl Way {
         if grid.survive < FIRST {
             ways.push(Self::SavedTwice(grid.survive));
         }
+        if crop > 0 {
+            ways.push(Self::Cropped(crop));
+        }
         ways
     }
 }
@@ -105,10 +114,11 @@ pub(super) struct Sent {
     untouched: View,
     pixels: Option<View>,
     saved: Option<View>,
+    shifted: Option<View>,
 }
 
 impl Sent {
-    pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
+    pub(super) fn new(container: &Pixels, grid: Grid, ways: &[Way]) -> Option<Self> {
         let twice = ways.iter().any(|way| matches!(way, Way::SavedTwice(_)));
         let pixels = || match container.jpeg() {
             Some(_) => View::of_pixels(container),
@@ -118,10 +128,13 @@ impl Sent {
             || (view(container), pixels()),
             || twice.then(|| View::of_pixels(&saved(container, FIRST)))?,
         );
+        let cropped = ways.iter().any(|way| matches!(way, Way::Cropped(_)));
+        let shifted = || View::of_pixels(&shifted(container, (grid.survive + FINER).min(100)));
         Some(Self {
             untouched: untouched?,
             pixels,
             saved,
+            shifted: cropped.then(shifted).flatten(),
         })
     }
 
@@ -134,8 +147,32 @@ impl Sent {
             Way::Decoded => pixels.payload(grid),
             Way::Saved(quality) => pixels.recompressed(quality).payload(grid),
             Way::SavedTwice(quality) => saved.recompressed(quality).payload(grid),
+            Way::Cropped(percent) => {
+                let shifted = self.shifted.as_ref().unwrap_or(pixels);
+                let n_lost = (shifted.own.0 * usize::from(percent)).div_ceil(100);
+                shifted
+                    .clone()
+                    .without_columns(n_lost)
+                    .noisy_payload(grid, COARSE_OTHER_GRID)
+            }
         }
     }
+}
+
+/// The pixels after an encoder of this quality whose blocks begin four pixels further.
+fn shifted(container: &Pixels, quality: u8) -> Pixels {
+    const BY: usize = 4;
+    let (width, height) = (container.width() - BY, container.height() - BY);
+    let raster = container.raster();
+    let part = raster.rearranged(width, height, |x, y| (x + BY, y + BY));
+    let part = saved(&Pixels::from_raster(part), quality);
+    let mut pixels = container.clone();
+    let (from, to) = (3 * width, 3 * container.width());
+    for (y, row) in part.data().chunks_exact(from).enumerate() {
+        let at = (y + BY) * to + 3 * BY;
+        pixels.data_mut()[at..at + from].copy_from_slice(row);
+    }
+    pixels
 }
 
 /// The pixels after an encoder of this quality.

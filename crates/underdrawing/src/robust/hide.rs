@@ -30,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) secret: &'a Pixels,
     /// The quality to survive.
     pub(crate) survive: u8,
+    /// How much of the picture may be cut off, in percent.
+    pub(crate) crop: u8,
     /// Whether the container is written as a JPEG.
     pub(crate) jpeg: bool,
     pub(crate) options: &'a CodedOptions,
@@ -93,7 +95,13 @@ impl<'a> Job<'a> {
             let secret = coding_picture(request.secret);
             Encoder::new(&secret, request.effort()).estimate()
         };
-        let grid = rate::grid(request.survive, &sites, request.options.rate, curve)?;
+        let grid = rate::grid(
+            request.survive,
+            &sites,
+            request.options.rate,
+            request.crop,
+            curve,
+        )?;
         let form = if request.jpeg {
             Form::Jpeg
         } else {
@@ -109,8 +117,14 @@ impl<'a> Job<'a> {
     }
 
     fn chosen(&self) -> Result<Chosen, Error> {
-        rate::choose(self.request.cover, &self.sites, self.grid, self.form)
-            .ok_or_else(|| self.no_room())
+        rate::choose(
+            self.request.cover,
+            &self.sites,
+            self.grid,
+            self.form,
+            self.request.crop,
+        )
+        .ok_or_else(|| self.no_room())
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {
@@ -183,7 +197,7 @@ impl<'a> Job<'a> {
         Error::NoRoom {
             width: cover.width(),
             height: cover.height(),
-            bytes: rate::bytes(&self.sites, self.grid),
+            bytes: rate::bytes(&self.sites, self.grid, self.request.crop),
         }
     }
 }

@@ -26,6 +26,9 @@ const PARITIES: [u8; 30] = [
 /// Share of parity that is expected before a cover was looked at.
 const USUAL_PARITY: usize = 10;
 
+/// How much coarser than the quality to survive a grid is for containers that may be cropped.
+const COARSER: u8 = 10;
+
 /// How many coefficients hold digits by default, in quarters: containers of about 39.5 dB at 75, 34
 /// at 50.
 fn usual_quarters(survive: u8) -> u8 {
@@ -41,18 +44,23 @@ pub(super) fn grid(
     survive: u8,
     sites: &Sites,
     rate: CodedRate,
+    crop: u8,
     curve: impl FnOnce() -> RateCurve,
 ) -> Result<Grid, Error> {
     if !SURVIVED.contains(&survive) {
         return Err(Error::Survive { found: survive });
     }
+    // What JPEG on another grid leaves is half as much again as its steps on the same one.
+    let coarser = if crop > 0 { COARSER } else { 0 };
+    let usual = usual_quarters(survive);
+    let survive = survive.saturating_sub(coarser).max(*SURVIVED.start());
     let grid = |quarters| Grid { survive, quarters };
     let least = |enough: &dyn Fn(Grid) -> bool| {
         let first = (4..=u8::MAX).map(grid).find(|&grid| enough(grid));
         first.unwrap_or(grid(u8::MAX))
     };
     Ok(match rate {
-        CodedRate::Ternary => grid(usual_quarters(survive)),
+        CodedRate::Ternary => grid(usual),
         CodedRate::ContainerDb(db) => {
             let mse = mse_of_decibels(db)?;
             let too_much = (4..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
@@ -60,19 +68,25 @@ pub(super) fn grid(
         }
         CodedRate::RevealedDb(db) => {
             let (mse, curve) = (mse_of_decibels(db)?, curve());
-            least(&|grid| curve.mse_at(bytes(sites, grid)) <= mse)
+            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= mse)
         }
         CodedRate::Equal => {
             let curve = curve();
-            least(&|grid| curve.mse_at(bytes(sites, grid)) <= grid.mse())
+            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= grid.mse())
         }
     })
 }
 
-/// Bytes that a grid is expected to hold.
-pub(super) fn bytes(sites: &Sites, grid: Grid) -> usize {
+/// Bytes that a grid is expected to hold where so many of a hundred parts may be cut off.
+pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
+    /// For what the JPEG on another grid does.
+    const OTHER_GRID: usize = 40;
+    let parity = match usize::from(crop) {
+        0 => USUAL_PARITY,
+        crop => (OTHER_GRID + 256 * crop / 100).min(255),
+    };
     let n_digits = sites.n_digits(&grid.places());
-    ternary::capacity(n_digits * (256 - USUAL_PARITY) / 256)
+    ternary::capacity(n_digits * (256 - parity) / 256)
 }
 
 /// A share of parity for a cover, and how it was chosen.
@@ -88,7 +102,13 @@ const DECISIVE: usize = 3;
 
 /// The least share of parity, with one step to spare, that brings random digits back from all that
 /// may happen to a container; none where no share does.
-pub(super) fn choose(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> Option<Chosen> {
+pub(super) fn choose(
+    cover: &Pixels,
+    sites: &Sites,
+    grid: Grid,
+    form: Form,
+    crop: u8,
+) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
     let random = |seed, n: usize| -> Vec<u8> {
         let mut random = Random::new(seed);
@@ -100,8 +120,8 @@ pub(super) fn choose(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> O
         payload: &payload,
     };
     let container = contain(cover, sites, grid, &digits, form);
-    let ways = Way::all(grid, form);
-    let sent = Sent::new(&container, &ways)?;
+    let ways = Way::all(grid, form, crop);
+    let sent = Sent::new(&container, grid, &ways)?;
     // What is seen, turned so that zeros are right.
     let arrival = |&way: &Way| -> Vec<Soft> {
         let mut arrival = sent.arrival(way, grid);
@@ -136,14 +156,17 @@ fn least(n_digits: usize, arrivals: &[Vec<Soft>]) -> Option<usize> {
     let wrong = arrivals.iter().map(|soft| n_wrong(soft)).max()?;
     let expected = 500 * wrong / n_digits.max(1);
     let above = PARITIES.partition_point(|&parity| usize::from(parity) < expected);
-    let mut number = above.min(PARITIES.len() - 1);
-    if corrects(number) {
-        while number > 0 && corrects(number - 1) {
-            number -= 1;
-        }
-        return Some(number);
+    let first = above.min(PARITIES.len() - 1);
+    // Two at a time: the code's construction is the work of one thread.
+    let (enough, less) = rayon::join(|| corrects(first), || first > 0 && corrects(first - 1));
+    if !enough {
+        return (first + 1..PARITIES.len()).find(|&number| corrects(number));
     }
-    (number + 1..PARITIES.len()).find(|&number| corrects(number))
+    let mut least = first - usize::from(less);
+    while less && least > 0 && corrects(least - 1) {
+        least -= 1;
+    }
+    Some(least)
 }
 
 /// How far digits are from being 0 and sure.
@@ -176,7 +199,7 @@ impl Chosen {
         mask: &[u8],
         payload: &[u8],
     ) -> bool {
-        let Some(sent) = Sent::new(container, &self.decisive) else {
+        let Some(sent) = Sent::new(container, grid, &self.decisive) else {
             return false;
         };
         self.decisive

@@ -54,6 +54,20 @@ impl Tile {
         }
     }
 
+    /// Column, row and place of each digit of the header.
+    pub(super) fn header_slots(self) -> Vec<(usize, usize, usize)> {
+        let mut slots = vec![(0, 0, 0); HEADER_DIGITS];
+        for block in 0..self.side * self.side {
+            let (x, y) = (block % self.side, block / self.side);
+            for i in 0..self.places().len() {
+                if let Some(digit) = self.header_digit(x, y, i) {
+                    slots[digit] = (x, y, i);
+                }
+            }
+        }
+        slots
+    }
+
     /// The digit of the header in place `i` of [`Tile::places`] of the block at this column and row.
     pub(super) fn header_digit(self, x: usize, y: usize, i: usize) -> Option<usize> {
         /// Spreads the digits over the tile; odd, so that each slot gets another number.
