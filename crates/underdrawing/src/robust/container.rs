@@ -76,19 +76,24 @@ pub(super) enum Way {
     Saved(u8),
     /// Saved by quality 90, then by this one.
     SavedTwice(u8),
-    /// So many of a hundred columns of blocks cut off, and saved as a JPEG on another grid.
-    Cropped(u8),
+    /// Cropped, and saved.
+    Cropped(Crop),
 }
 
-/// How much finer than the grid a JPEG has to be whose blocks lie elsewhere.
-const FINER: u8 = 15;
+/// A part cut off, and a JPEG whose blocks lie elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Crop {
+    /// Of a hundred columns of blocks.
+    pub(super) percent: u8,
+    pub(super) quality: u8,
+}
 
 /// Quality of the first encoder of two.
 const FIRST: u8 = 90;
 
 impl Way {
     /// Those that a container has to survive.
-    pub(super) fn all(grid: Grid, form: Form, crop: u8) -> Vec<Self> {
+    pub(super) fn all(grid: Grid, form: Form, crop: Option<Crop>) -> Vec<Self> {
         // Just above the quality to survive the grids are nearly the same, and beat.
         let qualities = [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45]
             .map(|above| grid.survive + above)
@@ -102,9 +107,7 @@ impl Way {
         if grid.survive < FIRST {
             ways.push(Self::SavedTwice(grid.survive));
         }
-        if crop > 0 {
-            ways.push(Self::Cropped(crop));
-        }
+        ways.extend(crop.map(Self::Cropped));
         ways
     }
 }
@@ -118,7 +121,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    pub(super) fn new(container: &Pixels, grid: Grid, ways: &[Way]) -> Option<Self> {
+    pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
         let twice = ways.iter().any(|way| matches!(way, Way::SavedTwice(_)));
         let pixels = || match container.jpeg() {
             Some(_) => View::of_pixels(container),
@@ -128,13 +131,15 @@ impl Sent {
             || (view(container), pixels()),
             || twice.then(|| View::of_pixels(&saved(container, FIRST)))?,
         );
-        let cropped = ways.iter().any(|way| matches!(way, Way::Cropped(_)));
-        let shifted = || View::of_pixels(&shifted(container, (grid.survive + FINER).min(100)));
+        let shifted = ways.iter().find_map(|way| match way {
+            Way::Cropped(crop) => View::of_pixels(&shifted(container, crop.quality)),
+            _ => None,
+        });
         Some(Self {
             untouched: untouched?,
             pixels,
             saved,
-            shifted: cropped.then(shifted).flatten(),
+            shifted,
         })
     }
 
@@ -147,7 +152,7 @@ impl Sent {
             Way::Decoded => pixels.payload(grid),
             Way::Saved(quality) => pixels.recompressed(quality).payload(grid),
             Way::SavedTwice(quality) => saved.recompressed(quality).payload(grid),
-            Way::Cropped(percent) => {
+            Way::Cropped(Crop { percent, .. }) => {
                 let shifted = self.shifted.as_ref().unwrap_or(pixels);
                 let n_lost = (shifted.own.0 * usize::from(percent)).div_ceil(100);
                 shifted

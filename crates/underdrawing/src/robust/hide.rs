@@ -10,7 +10,7 @@ use crate::progress::{OnProgress, Steps};
 use crate::report::{Hidden, HiddenDetails};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
-use super::container::{Form, contain};
+use super::container::{Crop, Form, contain};
 use super::embed::Digits;
 use super::grid::Grid;
 use super::header::{Fields, Header};
@@ -58,9 +58,15 @@ pub(super) fn hide_at_cost(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Hidden, Error> {
     let mut steps = Steps::new(on_progress, STEPS);
-    let job = Job::new(request, cost)?;
+    let mut job = Job::new(request, cost)?;
     steps.check()?;
-    let mut chosen = job.chosen()?;
+    let mut chosen = loop {
+        match job.chosen() {
+            Some(chosen) => break chosen,
+            // No code is enough for this cover on this grid.
+            None => job.grid = job.coarser().ok_or_else(|| job.no_room())?,
+        }
+    };
     steps.step()?;
     loop {
         let coding = job.coding(chosen.parity)?;
@@ -116,15 +122,21 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn chosen(&self) -> Result<Chosen, Error> {
-        rate::choose(
-            self.request.cover,
-            &self.sites,
-            self.grid,
-            self.form,
-            self.request.crop,
-        )
-        .ok_or_else(|| self.no_room())
+    fn chosen(&self) -> Option<Chosen> {
+        /// How much finer than the quality to survive a JPEG has to be whose blocks lie elsewhere.
+        const FINER: u8 = 5;
+        let Request { survive, crop, .. } = *self.request;
+        let crop = (crop > 0).then_some(Crop {
+            percent: crop,
+            quality: (survive + FINER).min(100),
+        });
+        rate::choose(self.request.cover, &self.sites, self.grid, self.form, crop)
+    }
+
+    /// A grid that holds more where a part may be cut off.
+    fn coarser(&self) -> Option<Grid> {
+        let cropped = self.request.crop > 0;
+        cropped.then(|| rate::coarser(self.grid)).flatten()
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {

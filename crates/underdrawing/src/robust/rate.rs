@@ -8,7 +8,7 @@ use crate::coding::mse_of_decibels;
 use crate::error::Error;
 use crate::picture::Pixels;
 
-use super::container::{Form, Sent, Way, contain};
+use super::container::{Crop, Form, Sent, Way, contain};
 use super::embed::Digits;
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
@@ -28,6 +28,15 @@ const USUAL_PARITY: usize = 10;
 
 /// How much coarser than the quality to survive a grid is for containers that may be cropped.
 const COARSER: u8 = 10;
+
+/// The same cover's next coarser grid; none where there is none.
+pub(super) fn coarser(grid: Grid) -> Option<Grid> {
+    const BY: u8 = 5;
+    let survive = grid.survive.checked_sub(BY)?;
+    SURVIVED
+        .contains(&survive)
+        .then_some(Grid { survive, ..grid })
+}
 
 /// How many coefficients hold digits by default, in quarters: containers of about 39.5 dB at 75, 34
 /// at 50.
@@ -107,7 +116,7 @@ pub(super) fn choose(
     sites: &Sites,
     grid: Grid,
     form: Form,
-    crop: u8,
+    crop: Option<Crop>,
 ) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
     let random = |seed, n: usize| -> Vec<u8> {
@@ -121,7 +130,7 @@ pub(super) fn choose(
     };
     let container = contain(cover, sites, grid, &digits, form);
     let ways = Way::all(grid, form, crop);
-    let sent = Sent::new(&container, grid, &ways)?;
+    let sent = Sent::new(&container, &ways)?;
     // What is seen, turned so that zeros are right.
     let arrival = |&way: &Way| -> Vec<Soft> {
         let mut arrival = sent.arrival(way, grid);
@@ -199,7 +208,7 @@ impl Chosen {
         mask: &[u8],
         payload: &[u8],
     ) -> bool {
-        let Some(sent) = Sent::new(container, grid, &self.decisive) else {
+        let Some(sent) = Sent::new(container, &self.decisive) else {
             return false;
         };
         self.decisive
