@@ -17,6 +17,7 @@ Ways, with steps joined by `+`:
     magick:Q:SAMPLING         ImageMagick's convert, named by --magick
     webp:Q, avif:Q            Pillow
     crop:LEFT:TOP:RIGHT:BOTTOM  pixels off each side; r for 5 to 40 by the pair's number
+    crop                      5 to 40 pixels off one side, by the pair's number
     png                       decoded and saved as PNG
 
 Needs numpy and Pillow.
@@ -80,6 +81,8 @@ def step(data, words, number, options):
     if kind in ("webp", "avif"):
         return saved(opened(saved(picture, kind.upper(), quality=int(rest[0]))), "PNG")
     if kind == "crop":
+        if not rest:
+            rest = ["r" if side == number % 4 else "0" for side in range(4)]
         off = [5 + (7 * number + 11 * side) % 36 if n == "r" else int(n) for side, n in enumerate(rest)]
         box = (off[0], off[1], picture.width - off[2], picture.height - off[3])
         return saved(picture.crop(box), "PNG")

@@ -398,6 +398,8 @@ pub(crate) struct TrainArgs {
 #[command(after_help = "\
 Example:
   underdrawing demo -o look/
+  underdrawing demo -o look/ --survive 75
+      After a JPEG of quality 75, which is written as sent.jpg.
 
 Writes cover.png, secret.png, container.png, revealed.png, difference.png (container minus cover, \
 ten times amplified) and sheet.png with all of them.")]

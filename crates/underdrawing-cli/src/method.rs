@@ -37,6 +37,7 @@ impl MethodArgs {
             Method::Coded => Ok(HideOptions::Coded(self.coded_options(password()?)?)),
             Method::Robust => Ok(HideOptions::Robust {
                 survive: self.quality().unwrap_or(USUAL_QUALITY),
+                crop: self.survive_crop.unwrap_or(0),
                 jpeg,
                 coded: self.coded_options(password()?)?,
             }),
@@ -58,7 +59,9 @@ impl MethodArgs {
 
     /// The quality to survive that was asked for.
     fn quality(&self) -> Option<u8> {
-        self.survive.or(self.channel.map(|channel| channel.survive))
+        let of_channel = self.channel.map(|channel| channel.survive);
+        let usual = self.survive_crop.map(|_| USUAL_QUALITY);
+        self.survive.or(of_channel).or(usual)
     }
 
     /// As [`MethodArgs::options`], without a password.
@@ -113,6 +116,7 @@ impl MethodArgs {
         [
             (self.survive.is_some(), "--survive"),
             (self.channel.is_some(), "--for"),
+            (self.survive_crop.is_some(), "--survive-crop"),
             (self.effort.is_some(), "--effort"),
             (self.container_db.is_some(), "--container-db"),
             (self.revealed_db.is_some(), "--revealed-db"),

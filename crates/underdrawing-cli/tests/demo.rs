@@ -14,6 +14,16 @@ const FILES: [&str; 6] = [
 ];
 
 #[test]
+fn shows_what_arrives_where_it_is_to_survive() {
+    let folder = Folder::new();
+    let line = "demo -o look --survive 75 --effort fast";
+    let text = folder.run(line).done().stdout;
+    assert!(text.contains("JPEG of quality 75"), "{text}");
+    folder.run("reveal look/sent.jpg -o again.png").done();
+    folder.run("compare look/revealed.png again.png").done();
+}
+
+#[test]
 fn writes_all_pictures_and_says_where_to_look() {
     let (folder, _) = Folder::with_model();
     let line = "demo -o look --model model.safetensors";

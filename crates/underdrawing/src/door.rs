@@ -37,6 +37,7 @@ pub fn hide(
         HideOptions::Coded(options) => coded::hide(cover, secret, options, progress),
         HideOptions::Robust {
             survive,
+            crop,
             jpeg,
             coded,
         } => {
@@ -44,6 +45,7 @@ pub fn hide(
                 cover,
                 secret,
                 survive: *survive,
+                crop: *crop,
                 jpeg: *jpeg,
                 options: coded,
             };

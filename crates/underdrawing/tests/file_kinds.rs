@@ -79,6 +79,7 @@ fn a_container_with_an_orientation_tag_reveals_from_its_stored_samples() {
         HideOptions::Robust {
             survive: 50,
             jpeg: false,
+            crop: 0,
             coded: fast(),
         },
     ] {
@@ -105,6 +106,7 @@ fn so_does_one_that_is_a_jpeg() {
     let options = HideOptions::Robust {
         survive: 50,
         jpeg: true,
+        crop: 0,
         coded: fast(),
     };
     let (cover, secret) = (ramp(130, 90), ramp(31, 20));

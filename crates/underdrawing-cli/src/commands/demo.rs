@@ -10,6 +10,7 @@ use underdrawing::{
     Comparison, FileFormat, HiddenDetails, HideOptions, Limits, Picture, Pixels, Progress, Sheet,
     hide, reveal,
 };
+use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::args::DemoArgs;
 use crate::files::{Inputs, OutputFile, create_folder};
@@ -37,6 +38,14 @@ impl DemoArgs {
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
         let (container, details) = self.hide(&options, &cover, &secret, ui)?;
+        let quality = match options {
+            HideOptions::Robust { survive, .. } => Some(survive),
+            _ => None,
+        };
+        let container = match quality {
+            Some(quality) => self.sent(&container, quality)?,
+            None => container,
+        };
         let options = options.to_reveal();
         let revealed = reveal(&container, &options, &mut Progress::ignore)?.picture;
         let sheet = Sheet {
@@ -59,7 +68,7 @@ impl DemoArgs {
         ] {
             self.write(name, &Picture::from(pixels).encode(FileFormat::Png)?)?;
         }
-        self.print(&report, ui)
+        self.print(&report, quality, ui)
     }
 
     /// The container as it comes back from the file.
@@ -82,6 +91,16 @@ impl DemoArgs {
             fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
         let container = Picture::decode(&written, &Limits::default())?.pixels;
         Ok((container, hidden.details))
+    }
+
+    /// The container as it arrives after a JPEG of this quality.
+    fn sent(&self, container: &Pixels, quality: u8) -> anyhow::Result<Pixels> {
+        let (width, height) = (container.width(), container.height());
+        let tables = quality::tables(quality);
+        let jpeg = Jpeg::from_rgb(container.data(), width, height, Sampling::Half, &tables);
+        let bytes = jpeg.write();
+        self.write("sent.jpg", &bytes)?;
+        Ok(Picture::decode(&bytes, &Limits::default())?.pixels)
     }
 
     /// Writes a file of the demo; one that is there with the same content is no reason to stop, so
@@ -112,17 +131,23 @@ impl DemoArgs {
         })
     }
 
-    fn print(&self, report: &Report, ui: &Ui) -> anyhow::Result<ExitStatus> {
+    fn print(&self, report: &Report, quality: Option<u8>, ui: &Ui) -> anyhow::Result<ExitStatus> {
         if self.report.json {
             ui.json(report)?;
             return Ok(ExitStatus::Done);
         }
+        let sent = match quality {
+            Some(quality) => format!(
+                "\nThe container of these figures is sent.jpg: container.png saved as JPEG of quality {quality}."
+            ),
+            None => String::new(),
+        };
         ui.data(format_args!(
             "container against cover   {}, SSIM {:.4}\n\
              revealed against secret   {}, SSIM {:.4}\n\
              \n\
              Look at {}: all pictures and what differs between them, ten times amplified.\n\
-             container.png beside it looks like cover.png and holds revealed.png.",
+             container.png beside it looks like cover.png and holds revealed.png.{sent}",
             decibels(report.container_psnr_db),
             report.container_ssim,
             decibels(report.revealed_psnr_db),

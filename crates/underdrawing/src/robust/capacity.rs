@@ -35,10 +35,10 @@ pub(crate) fn capacity(
         let pixel = Pixels::from_fn(1, 1, |_, _| [128; 3]).expect("a pixel is within any limits");
         RateCurve::of(&coding_picture(&pixel), options.effort_for((1, 1)))
     };
-    let grid = rate::grid(survive, &sites, options.rate, || {
+    let grid = rate::grid(survive, &sites, options.rate, 0, || {
         curve.clone().unwrap_or_else(nothing)
     })?;
-    let all = rate::bytes(&sites, grid);
+    let all = rate::bytes(&sites, grid, 0);
     let of_secret = secret.zip(curve).map(|(secret, curve)| {
         let budget = |n_segments| all.checked_sub(TAG_BYTES + overhead(n_segments));
         reduction::expect(secret, budget, &curve)

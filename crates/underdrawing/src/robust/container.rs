@@ -9,6 +9,7 @@ use crate::picture::Pixels;
 use super::embed::{Digits, embed};
 use super::grid::Grid;
 use super::lattice::Soft;
+use super::search::COARSE_OTHER_GRID;
 use super::sites::Sites;
 use super::view::View;
 
@@ -64,29 +65,127 @@ pub(super) fn view(container: &Pixels) -> Option<View> {
     }
 }
 
-/// How likely the payload's digits are where the container arrives untouched, and after encoders of
-/// qualities from the one to survive up to 95, once and after one of 90.
-pub(super) fn arrivals(container: &Pixels, grid: Grid) -> Vec<Vec<Soft>> {
-    let (Some(untouched), Some(pixels)) = (view(container), View::of_pixels(container)) else {
-        return Vec::new();
-    };
-    let mut arrivals = vec![untouched.payload(grid), pixels.payload(grid)];
-    // Just above the quality to survive the grids are nearly the same, and beat.
-    for above in [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45] {
-        let quality = grid.survive + above;
-        if quality <= 95 {
-            arrivals.push(pixels.recompressed(quality).payload(grid));
+/// What may happen to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Nothing.
+    Untouched,
+    /// Decoded to pixels, if it was a JPEG.
+    Decoded,
+    /// Saved as a JPEG of this quality.
+    Saved(u8),
+    /// Saved by quality 90, then by this one.
+    SavedTwice(u8),
+    /// Cropped, and saved.
+    Cropped(Crop),
+}
+
+/// A part cut off, and a JPEG whose blocks lie elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Crop {
+    /// Of a hundred columns of blocks.
+    pub(super) percent: u8,
+    pub(super) quality: u8,
+}
+
+/// Quality of the first encoder of two.
+const FIRST: u8 = 90;
+
+impl Way {
+    /// Those that a container has to survive.
+    pub(super) fn all(grid: Grid, form: Form, crop: Option<Crop>) -> Vec<Self> {
+        // Just above the quality to survive the grids are nearly the same, and beat.
+        let qualities = [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45]
+            .map(|above| grid.survive + above)
+            .into_iter()
+            .filter(|&quality| quality <= 95);
+        let mut ways = vec![Self::Untouched];
+        if form == Form::Jpeg {
+            ways.push(Self::Decoded);
+        }
+        ways.extend(qualities.map(Self::Saved));
+        if grid.survive < FIRST {
+            ways.push(Self::SavedTwice(grid.survive));
+        }
+        ways.extend(crop.map(Self::Cropped));
+        ways
+    }
+}
+
+/// What is seen of a container on its ways.
+pub(super) struct Sent {
+    untouched: View,
+    pixels: Option<View>,
+    saved: Option<View>,
+    shifted: Option<View>,
+}
+
+impl Sent {
+    pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
+        let twice = ways.iter().any(|way| matches!(way, Way::SavedTwice(_)));
+        let pixels = || match container.jpeg() {
+            Some(_) => View::of_pixels(container),
+            None => None,
+        };
+        let ((untouched, pixels), saved) = rayon::join(
+            || (view(container), pixels()),
+            || twice.then(|| View::of_pixels(&saved(container, FIRST)))?,
+        );
+        let shifted = ways.iter().find_map(|way| match way {
+            Way::Cropped(crop) => View::of_pixels(&shifted(container, crop.quality)),
+            _ => None,
+        });
+        Some(Self {
+            untouched: untouched?,
+            pixels,
+            saved,
+            shifted,
+        })
+    }
+
+    /// How likely the payload's digits are when the container arrives.
+    pub(super) fn arrival(&self, way: Way, grid: Grid) -> Vec<Soft> {
+        let pixels = self.pixels.as_ref().unwrap_or(&self.untouched);
+        let saved = self.saved.as_ref().unwrap_or(pixels);
+        match way {
+            Way::Untouched => self.untouched.payload(grid),
+            Way::Decoded => pixels.payload(grid),
+            Way::Saved(quality) => pixels.recompressed(quality).payload(grid),
+            Way::SavedTwice(quality) => saved.recompressed(quality).payload(grid),
+            Way::Cropped(Crop { percent, .. }) => {
+                let shifted = self.shifted.as_ref().unwrap_or(pixels);
+                let n_lost = (shifted.own.0 * usize::from(percent)).div_ceil(100);
+                shifted
+                    .clone()
+                    .without_columns(n_lost)
+                    .noisy_payload(grid, COARSE_OTHER_GRID)
+            }
         }
     }
-    if grid.survive < 90 {
-        let (width, height) = (container.width(), container.height());
-        let tables = quality::tables(90);
-        let before = Jpeg::from_rgb(container.data(), width, height, Sampling::Half, &tables);
-        let mut decoded = container.clone();
-        decoded.data_mut().copy_from_slice(&before.to_rgb());
-        if let Some(decoded) = View::of_pixels(&decoded) {
-            arrivals.push(decoded.recompressed(grid.survive).payload(grid));
-        }
+}
+
+/// The pixels after an encoder of this quality whose blocks begin four pixels further.
+fn shifted(container: &Pixels, quality: u8) -> Pixels {
+    const BY: usize = 4;
+    let (width, height) = (container.width() - BY, container.height() - BY);
+    let raster = container.raster();
+    let part = raster.rearranged(width, height, |x, y| (x + BY, y + BY));
+    let part = saved(&Pixels::from_raster(part), quality);
+    let mut pixels = container.clone();
+    let (from, to) = (3 * width, 3 * container.width());
+    for (y, row) in part.data().chunks_exact(from).enumerate() {
+        let at = (y + BY) * to + 3 * BY;
+        pixels.data_mut()[at..at + from].copy_from_slice(row);
     }
-    arrivals
+    pixels
+}
+
+/// The pixels after an encoder of this quality.
+fn saved(container: &Pixels, quality: u8) -> Pixels {
+    let (width, height) = (container.width(), container.height());
+    let tables = quality::tables(quality);
+    let jpeg = Jpeg::from_rgb(container.data(), width, height, Sampling::Half, &tables);
+    let mut decoded = container.clone();
+    decoded.data_mut().copy_from_slice(&jpeg.to_rgb());
+    decoded
 }

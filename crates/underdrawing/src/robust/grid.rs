@@ -31,6 +31,8 @@ pub(super) struct Places {
     pub(super) steps: [i32; 64],
     /// In how many of four blocks they hold a digit.
     pub(super) used: [u8; 64],
+    /// The coefficients that hold one in each of four blocks, a bit each.
+    pub(super) masks: [u64; 4],
 }
 
 impl Grid {
@@ -41,9 +43,14 @@ impl Grid {
             used[usize::from(place)] = left.min(4);
             left = left.saturating_sub(4);
         }
+        let mask = |turn| {
+            let bit = |place: usize| u64::from(turn < used[place]) << place;
+            (0..64).map(bit).sum()
+        };
         Places {
             steps: steps(self.survive),
             used,
+            masks: [0, 1, 2, 3].map(mask),
         }
     }
 

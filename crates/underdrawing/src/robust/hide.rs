@@ -11,14 +11,14 @@ use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
-use super::container::{Form, contain};
+use super::container::{Crop, Form, contain};
 use super::embed::Digits;
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
 use super::message::{Message, overhead};
 use super::payload::Coding;
-use super::rate;
+use super::rate::{self, Chosen};
 use super::sites::Sites;
 
 /// The channel, coding, embedding.
@@ -30,6 +30,8 @@ pub(crate) struct Request<'a> {
     pub(crate) secret: &'a Pixels,
     /// The quality to survive.
     pub(crate) survive: u8,
+    /// How much of the picture may be cut off, in percent.
+    pub(crate) crop: u8,
     /// Whether the container is written as a JPEG.
     pub(crate) jpeg: bool,
     pub(crate) options: &'a CodedOptions,
@@ -56,20 +58,26 @@ pub(super) fn hide_at_cost(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Hidden, Error> {
     let mut steps = Steps::new(on_progress, STEPS);
-    let job = Job::new(request, cost)?;
+    let mut job = Job::new(request, cost)?;
     steps.check()?;
-    let mut parity = job.parity()?;
+    let mut chosen = loop {
+        match job.chosen() {
+            Some(chosen) => break chosen,
+            // No code is enough for this cover on this grid.
+            None => job.grid = job.coarser().ok_or_else(|| job.no_room())?,
+        }
+    };
     steps.step()?;
     loop {
-        let coding = job.coding(parity)?;
+        let coding = job.coding(chosen.parity)?;
         let fitted = job.fitted(&coding, &mut steps)?;
         let bytes = job.message(&coding, &fitted);
-        if let Some(container) = job.contained(&coding, parity, &bytes) {
+        if let Some(container) = job.contained(&coding, &chosen, &bytes) {
             steps.step()?;
             steps.step()?;
             return Ok(job.hidden(container, &fitted));
         }
-        parity = rate::more(parity).ok_or_else(|| job.no_room())?;
+        chosen = chosen.more().ok_or_else(|| job.no_room())?;
     }
 }
 
@@ -93,7 +101,13 @@ impl<'a> Job<'a> {
             let secret = coding_picture(request.secret);
             Encoder::new(&secret, request.effort()).estimate()
         };
-        let grid = rate::grid(request.survive, &sites, request.options.rate, curve)?;
+        let grid = rate::grid(
+            request.survive,
+            &sites,
+            request.options.rate,
+            request.crop,
+            curve,
+        )?;
         let form = if request.jpeg {
             Form::Jpeg
         } else {
@@ -108,9 +122,21 @@ impl<'a> Job<'a> {
         })
     }
 
-    fn parity(&self) -> Result<u8, Error> {
-        rate::parity(self.request.cover, &self.sites, self.grid, self.form)
-            .ok_or_else(|| self.no_room())
+    fn chosen(&self) -> Option<Chosen> {
+        /// How much finer than the quality to survive a JPEG has to be whose blocks lie elsewhere.
+        const FINER: u8 = 5;
+        let Request { survive, crop, .. } = *self.request;
+        let crop = (crop > 0).then_some(Crop {
+            percent: crop,
+            quality: (survive + FINER).min(100),
+        });
+        rate::choose(self.request.cover, &self.sites, self.grid, self.form, crop)
+    }
+
+    /// A grid that holds more where a part may be cut off.
+    fn coarser(&self) -> Option<Grid> {
+        let cropped = self.request.crop > 0;
+        cropped.then(|| rate::coarser(self.grid)).flatten()
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {
@@ -137,10 +163,10 @@ impl<'a> Job<'a> {
     }
 
     /// The container, if it survives what it should.
-    fn contained(&self, coding: &Coding, parity: u8, message: &[u8]) -> Option<Pixels> {
+    fn contained(&self, coding: &Coding, chosen: &Chosen, message: &[u8]) -> Option<Pixels> {
         let cover = self.request.cover;
         let password = self.password();
-        let fields = Fields::of(self.grid, parity, &self.sites);
+        let fields = Fields::of(self.grid, chosen.parity, &self.sites);
         let salt = salt(
             password,
             cover.data(),
@@ -156,7 +182,8 @@ impl<'a> Job<'a> {
             payload: &coding.encode(&sealed, &mask),
         };
         let container = contain(cover, &self.sites, self.grid, &digits, self.form);
-        rate::survives(&container, self.grid, coding, &mask, &sealed).then_some(container)
+        let survives = chosen.survives(&container, self.grid, coding, &mask, &sealed);
+        survives.then_some(container)
     }
 
     fn password(&self) -> Option<&Password> {
@@ -182,7 +209,7 @@ impl<'a> Job<'a> {
         Error::NoRoom {
             width: cover.width(),
             height: cover.height(),
-            bytes: rate::bytes(&self.sites, self.grid),
+            bytes: rate::bytes(&self.sites, self.grid, self.request.crop),
         }
     }
 }

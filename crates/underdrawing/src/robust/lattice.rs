@@ -24,9 +24,11 @@ pub(super) fn nearest(value: i32, step: i32, digit: u8) -> i32 {
 /// How likely each digit is where a coefficient is seen like this, after noise of so large a
 /// deviation, in eighths.
 pub(super) fn soft(seen: Seen, step: i32, noise: i32) -> Soft {
+    let period = 3 * step;
+    let above = seen.value.rem_euclid(period);
     std::array::from_fn(|digit| {
-        let point = nearest(seen.value, step, digit as u8);
-        likelihood((seen.value - point).abs(), seen.step, noise)
+        let off = (above - step * digit as i32).abs();
+        likelihood(off.min(period - off), seen.step, noise)
     })
 }
 

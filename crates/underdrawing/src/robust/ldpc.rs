@@ -198,17 +198,21 @@ fn scaled(belief: Belief) -> Belief {
 }
 
 fn belief(soft: &Soft) -> Belief {
-    /// e^(-1/8).
-    const EIGHTH: f32 = 0.882_496_9;
     let most = soft.iter().copied().max().unwrap_or(0);
-    scaled(soft.map(|soft| {
-        let mut p = 1.0;
-        for _ in 0..(most - soft).min(100) {
-            p *= EIGHTH;
-        }
-        p
-    }))
+    scaled(soft.map(|soft| LIKELIHOODS[usize::from((most - soft).min(100) as u16)]))
 }
+
+/// Powers of e^(-1/8).
+const LIKELIHOODS: [f32; 101] = {
+    const EIGHTH: f32 = 0.882_496_9;
+    let mut powers = [1.0; 101];
+    let mut i = 1;
+    while i < powers.len() {
+        powers[i] = powers[i - 1] * EIGHTH;
+        i += 1;
+    }
+    powers
+};
 
 /// The likeliest digit; none where two are equally likely.
 fn likeliest(belief: &Belief) -> Option<u8> {

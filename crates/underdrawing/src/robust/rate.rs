@@ -8,7 +8,7 @@ use crate::coding::mse_of_decibels;
 use crate::error::Error;
 use crate::picture::Pixels;
 
-use super::container::{Form, arrivals, contain};
+use super::container::{Crop, Form, Sent, Way, contain};
 use super::embed::Digits;
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
@@ -26,6 +26,18 @@ const PARITIES: [u8; 30] = [
 /// Share of parity that is expected before a cover was looked at.
 const USUAL_PARITY: usize = 10;
 
+/// How much coarser than the quality to survive a grid is for containers that may be cropped.
+const COARSER: u8 = 10;
+
+/// The same cover's next coarser grid; none where there is none.
+pub(super) fn coarser(grid: Grid) -> Option<Grid> {
+    const BY: u8 = 5;
+    let survive = grid.survive.checked_sub(BY)?;
+    SURVIVED
+        .contains(&survive)
+        .then_some(Grid { survive, ..grid })
+}
+
 /// How many coefficients hold digits by default, in quarters: containers of about 39.5 dB at 75, 34
 /// at 50.
 fn usual_quarters(survive: u8) -> u8 {
@@ -41,18 +53,23 @@ pub(super) fn grid(
     survive: u8,
     sites: &Sites,
     rate: CodedRate,
+    crop: u8,
     curve: impl FnOnce() -> RateCurve,
 ) -> Result<Grid, Error> {
     if !SURVIVED.contains(&survive) {
         return Err(Error::Survive { found: survive });
     }
+    // What JPEG on another grid leaves is half as much again as its steps on the same one.
+    let coarser = if crop > 0 { COARSER } else { 0 };
+    let usual = usual_quarters(survive);
+    let survive = survive.saturating_sub(coarser).max(*SURVIVED.start());
     let grid = |quarters| Grid { survive, quarters };
     let least = |enough: &dyn Fn(Grid) -> bool| {
         let first = (4..=u8::MAX).map(grid).find(|&grid| enough(grid));
         first.unwrap_or(grid(u8::MAX))
     };
     Ok(match rate {
-        CodedRate::Ternary => grid(usual_quarters(survive)),
+        CodedRate::Ternary => grid(usual),
         CodedRate::ContainerDb(db) => {
             let mse = mse_of_decibels(db)?;
             let too_much = (4..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
@@ -60,24 +77,47 @@ pub(super) fn grid(
         }
         CodedRate::RevealedDb(db) => {
             let (mse, curve) = (mse_of_decibels(db)?, curve());
-            least(&|grid| curve.mse_at(bytes(sites, grid)) <= mse)
+            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= mse)
         }
         CodedRate::Equal => {
             let curve = curve();
-            least(&|grid| curve.mse_at(bytes(sites, grid)) <= grid.mse())
+            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= grid.mse())
         }
     })
 }
 
-/// Bytes that a grid is expected to hold.
-pub(super) fn bytes(sites: &Sites, grid: Grid) -> usize {
+/// Bytes that a grid is expected to hold where so many of a hundred parts may be cut off.
+pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
+    /// For what the JPEG on another grid does.
+    const OTHER_GRID: usize = 40;
+    let parity = match usize::from(crop) {
+        0 => USUAL_PARITY,
+        crop => (OTHER_GRID + 256 * crop / 100).min(255),
+    };
     let n_digits = sites.n_digits(&grid.places());
-    ternary::capacity(n_digits * (256 - USUAL_PARITY) / 256)
+    ternary::capacity(n_digits * (256 - parity) / 256)
 }
+
+/// A share of parity for a cover, and how it was chosen.
+pub(super) struct Chosen {
+    /// In 1/256.
+    pub(super) parity: u8,
+    /// The ways that ask for so much, and doing nothing.
+    decisive: Vec<Way>,
+}
+
+/// Ways that decide: the others do less.
+const DECISIVE: usize = 3;
 
 /// The least share of parity, with one step to spare, that brings random digits back from all that
 /// may happen to a container; none where no share does.
-pub(super) fn parity(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> Option<u8> {
+pub(super) fn choose(
+    cover: &Pixels,
+    sites: &Sites,
+    grid: Grid,
+    form: Form,
+    crop: Option<Crop>,
+) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
     let random = |seed, n: usize| -> Vec<u8> {
         let mut random = Random::new(seed);
@@ -89,28 +129,54 @@ pub(super) fn parity(cover: &Pixels, sites: &Sites, grid: Grid, form: Form) -> O
         payload: &payload,
     };
     let container = contain(cover, sites, grid, &digits, form);
-    let mut arrivals = arrivals(&container, grid);
-    for soft in &mut arrivals {
-        for (soft, &digit) in soft.iter_mut().zip(&payload) {
+    let ways = Way::all(grid, form, crop);
+    let sent = Sent::new(&container, &ways)?;
+    // What is seen, turned so that zeros are right.
+    let arrival = |&way: &Way| -> Vec<Soft> {
+        let mut arrival = sent.arrival(way, grid);
+        for (soft, &digit) in arrival.iter_mut().zip(&payload) {
             *soft = turned_back(*soft, digit);
         }
-    }
-    arrivals.sort_by_cached_key(|soft| std::cmp::Reverse(doubts(soft)));
-    let corrects = |&parity: &u8| {
-        Coding::new(n_digits, parity).is_some_and(|coding| {
-            arrivals
-                .iter()
-                .take(WORST)
-                .all(|soft| coding.corrects(soft))
-        })
+        arrival
     };
-    let enough = PARITIES.partition_point(|parity| !corrects(parity));
-    let spare = (enough + 1).min(PARITIES.len() - 1);
-    (enough < PARITIES.len()).then(|| PARITIES[spare])
+    let doubts: Vec<i64> = ways.par_iter().map(|way| doubts(&arrival(way))).collect();
+    let mut order: Vec<usize> = (0..ways.len()).collect();
+    order.sort_by_key(|&number| std::cmp::Reverse(doubts[number]));
+    let mut ways: Vec<Way> = order.into_iter().map(|number| ways[number]).collect();
+    ways.truncate(DECISIVE);
+    let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
+    let least = least(n_digits, &arrivals)?;
+    if !ways.contains(&Way::Untouched) {
+        ways.push(Way::Untouched);
+    }
+    Some(Chosen {
+        parity: PARITIES[(least + 1).min(PARITIES.len() - 1)],
+        decisive: ways,
+    })
 }
 
-/// Arrivals that decide: the others are better.
-const WORST: usize = 3;
+/// The number of the least share that corrects what arrives.
+fn least(n_digits: usize, arrivals: &[Vec<Soft>]) -> Option<usize> {
+    let corrects = |number: usize| {
+        Coding::new(n_digits, PARITIES[number])
+            .is_some_and(|coding| arrivals.iter().all(|soft| coding.corrects(soft)))
+    };
+    // Looked for from where it is expected: a share that does not do takes long to find out.
+    let wrong = arrivals.iter().map(|soft| n_wrong(soft)).max()?;
+    let expected = 500 * wrong / n_digits.max(1);
+    let above = PARITIES.partition_point(|&parity| usize::from(parity) < expected);
+    let first = above.min(PARITIES.len() - 1);
+    // Two at a time: the code's construction is the work of one thread.
+    let (enough, less) = rayon::join(|| corrects(first), || first > 0 && corrects(first - 1));
+    if !enough {
+        return (first + 1..PARITIES.len()).find(|&number| corrects(number));
+    }
+    let mut least = first - usize::from(less);
+    while less && least > 0 && corrects(least - 1) {
+        least -= 1;
+    }
+    Some(least)
+}
 
 /// How far digits are from being 0 and sure.
 fn doubts(soft: &[Soft]) -> i64 {
@@ -120,20 +186,33 @@ fn doubts(soft: &[Soft]) -> i64 {
     soft.iter().map(of).sum()
 }
 
-/// The next larger share.
-pub(super) fn more(parity: u8) -> Option<u8> {
-    PARITIES.into_iter().find(|&other| other > parity)
+/// How many digits would be taken for others than 0.
+fn n_wrong(soft: &[Soft]) -> usize {
+    let wrong = |[right, one, two]: &&Soft| right < one.max(two);
+    soft.iter().filter(wrong).count()
 }
 
-/// Whether the payload comes back from all that may happen to a container.
-pub(super) fn survives(
-    container: &Pixels,
-    grid: Grid,
-    coding: &Coding,
-    mask: &[u8],
-    payload: &[u8],
-) -> bool {
-    arrivals(container, grid)
-        .par_iter()
-        .all(|soft| coding.decode(soft, mask).as_deref() == Some(payload))
+impl Chosen {
+    /// With the next larger share.
+    pub(super) fn more(self) -> Option<Self> {
+        let parity = PARITIES.into_iter().find(|&other| other > self.parity)?;
+        Some(Self { parity, ..self })
+    }
+
+    /// Whether the payload comes back from the ways that decide.
+    pub(super) fn survives(
+        &self,
+        container: &Pixels,
+        grid: Grid,
+        coding: &Coding,
+        mask: &[u8],
+        payload: &[u8],
+    ) -> bool {
+        let Some(sent) = Sent::new(container, &self.decisive) else {
+            return false;
+        };
+        self.decisive
+            .par_iter()
+            .all(|&way| coding.decode(&sent.arrival(way, grid), mask).as_deref() == Some(payload))
+    }
 }

@@ -16,7 +16,7 @@ use super::keys::{COST, Keys};
 use super::lattice::ROUNDING;
 use super::message::Message;
 use super::payload::Coding;
-use super::search::{Cropped, OTHER_GRID, search};
+use super::search::{COARSE_OTHER_GRID, Cropped, OTHER_GRID, search};
 use super::sites::Sites;
 use super::view::View;
 
@@ -173,7 +173,7 @@ impl Found {
             quality: self.quality,
         };
         for view in &self.views {
-            for noise in [ROUNDING, OTHER_GRID] {
+            for noise in [ROUNDING, OTHER_GRID, COARSE_OTHER_GRID] {
                 let soft = view.noisy_payload(fields.grid, noise);
                 let coding = Coding::new(soft.len(), fields.parity).ok_or_else(lost)?;
                 let mask = keys.mask(coding.n_digits());

@@ -54,6 +54,20 @@ impl Tile {
         }
     }
 
+    /// Column, row and place of each digit of the header.
+    pub(super) fn header_slots(self) -> Vec<(usize, usize, usize)> {
+        let mut slots = vec![(0, 0, 0); HEADER_DIGITS];
+        for block in 0..self.side * self.side {
+            let (x, y) = (block % self.side, block / self.side);
+            for i in 0..self.places().len() {
+                if let Some(digit) = self.header_digit(x, y, i) {
+                    slots[digit] = (x, y, i);
+                }
+            }
+        }
+        slots
+    }
+
     /// The digit of the header in place `i` of [`Tile::places`] of the block at this column and row.
     pub(super) fn header_digit(self, x: usize, y: usize, i: usize) -> Option<usize> {
         /// Spreads the digits over the tile; odd, so that each slot gets another number.
@@ -91,46 +105,52 @@ impl Sites {
 
     /// Calls `visit` with each place of a block that holds something, and what.
     pub(super) fn each(&self, places: &Places, number: usize, mut visit: impl FnMut(usize, Held)) {
-        let (x, y) = (number % self.wide, number / self.wide);
-        let header = self.tile.places();
-        // Each row of blocks begins elsewhere, so that no pattern shows.
-        let turn = ((x + 2 * (y % 2) + y / 2) % 4) as u8;
-        for (place, &used) in places.used.iter().enumerate() {
-            let digit = header
-                .iter()
-                .position(|&at| at == place)
-                .and_then(|i| self.tile.header_digit(x, y, i));
-            match digit {
-                Some(digit) => visit(place, Held::Header(digit)),
-                None if turn < used => visit(place, Held::Payload),
-                None => {}
+        let header = self.header(number);
+        let mut left = self.payload_mask(places, number) | header;
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if header >> place & 1 == 0 {
+                visit(place, Held::Payload);
+            } else if let Some(digit) = self.header_digit(number, place) {
+                visit(place, Held::Header(digit));
             }
         }
     }
 
+    /// The coefficients of a block that hold digits of the header, a bit each.
+    fn header(&self, number: usize) -> u64 {
+        let bit = |&place: &usize| u64::from(self.header_digit(number, place).is_some()) << place;
+        self.tile.places().iter().map(bit).sum()
+    }
+
+    fn header_digit(&self, number: usize, place: usize) -> Option<usize> {
+        let (x, y) = (number % self.wide, number / self.wide);
+        let i = self.tile.places().iter().position(|&at| at == place)?;
+        self.tile.header_digit(x, y, i)
+    }
+
+    /// The coefficients of a block that hold digits of the payload, and maybe of a header.
+    fn payload_mask(&self, places: &Places, number: usize) -> u64 {
+        let (x, y) = (number % self.wide, number / self.wide);
+        // Each row of blocks begins elsewhere, so that no pattern shows.
+        places.masks[(x + 2 * (y % 2) + y / 2) % 4]
+    }
+
     /// Where each block's payload digits begin, and where the last one's end.
     pub(super) fn starts(&self, places: &Places) -> Vec<usize> {
-        let mut starts = Vec::with_capacity(self.n_blocks() + 1);
         let mut end = 0;
-        starts.push(0);
-        for number in 0..self.n_blocks() {
-            self.each(places, number, |_, held| {
-                end += usize::from(held == Held::Payload);
-            });
-            starts.push(end);
-        }
-        starts
+        let ends = (0..self.n_blocks()).map(|number| {
+            let mask = self.payload_mask(places, number) & !self.header(number);
+            end += mask.count_ones() as usize;
+            end
+        });
+        std::iter::once(0).chain(ends).collect()
     }
 
     /// Digits of the payload.
     pub(super) fn n_digits(&self, places: &Places) -> usize {
-        let mut n = 0;
-        for number in 0..self.n_blocks() {
-            self.each(places, number, |_, held| {
-                n += usize::from(held == Held::Payload);
-            });
-        }
-        n
+        self.starts(places).last().copied().unwrap_or(0)
     }
 }
 

@@ -43,6 +43,7 @@ fn hidden(survive: u8, jpeg: bool, password: Option<&str>) -> Hidden {
         secret: &picture(90, 120, 5),
         survive,
         jpeg,
+        crop: 0,
         options: &options(password),
     };
     hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room")
@@ -163,27 +164,32 @@ fn a_jpeg_container_keeps_its_coefficients_in_a_file() {
 }
 
 #[test]
-fn a_cropped_container_is_found() {
-    let request = Request {
-        cover: &picture(330, 280, 1),
-        secret: &picture(50, 40, 5),
-        survive: 50,
-        jpeg: false,
-        options: &options(None),
-    };
-    let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
-    let raster = hidden.container.raster();
-    for (left, top) in [(0, 8), (3, 5)] {
-        let (width, height) = (330 - left, 280 - top);
-        let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
-        let revealed = reveal(&Pixels::from_raster(part), None);
-        match revealed {
-            Ok(Some(revealed)) => assert_eq!(revealed.picture.width(), 50),
-            other => assert_eq!(
-                other.unwrap_err().kind(),
-                ErrorKind::Damaged,
-                "{left} {top}"
-            ),
+fn a_cropped_container_comes_back_where_that_was_asked_for() {
+    for (crop, back) in [(0, false), (20, true)] {
+        let request = Request {
+            cover: &picture(330, 280, 1),
+            secret: &picture(50, 40, 5),
+            survive: 75,
+            jpeg: false,
+            crop,
+            options: &options(None),
+        };
+        let hidden =
+            hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
+        let raster = hidden.container.raster();
+        for (left, top, right, bottom) in
+            [(35, 0, 0, 0), (0, 16, 0, 0), (3, 5, 2, 9), (0, 0, 41, 0)]
+        {
+            let (width, height) = (330 - left - right, 280 - top - bottom);
+            let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
+            let sent = recompressed(&Pixels::from_raster(part), 85, Sampling::Half);
+            match reveal(&sent, None) {
+                Ok(Some(revealed)) => assert_eq!(revealed.picture.width(), 50),
+                other => {
+                    assert_eq!(other.unwrap_err().kind(), ErrorKind::Damaged);
+                    assert!(!back, "{left} {top} {right} {bottom}");
+                }
+            }
         }
     }
 }
@@ -196,6 +202,7 @@ fn covers_without_room_are_refused() {
             secret: &picture(90, 120, 5),
             survive,
             jpeg: false,
+            crop: 0,
             options: &options(None),
         };
         hide_at_cost(&request, Cost::TEST, &mut Progress::ignore)

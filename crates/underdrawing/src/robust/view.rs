@@ -9,7 +9,7 @@ use super::embed;
 use super::grid::{Grid, SURVIVED, steps};
 use super::header::Header;
 use super::lattice::{ROUNDING, Seen, Soft, soft};
-use super::sites::{HEADER_DIGITS, Held, Sites, Tile};
+use super::sites::{Held, Sites, Tile};
 
 /// A picture's coefficients.
 #[derive(Clone)]
@@ -72,6 +72,18 @@ impl View {
         }
     }
 
+    /// The same without the last columns of blocks, as a part of the whole.
+    pub(super) fn without_columns(self, n: usize) -> Self {
+        let wide = self.own.0.saturating_sub(n);
+        let rows = self.blocks.chunks_exact(self.own.0);
+        let blocks = rows.flat_map(|row| &row[..wide]).copied().collect();
+        Self {
+            own: (wide, self.own.1),
+            blocks,
+            ..self
+        }
+    }
+
     /// The same after an encoder of this quality.
     pub(super) fn recompressed(&self, quality: u8) -> Rounded<'_> {
         Rounded {
@@ -105,27 +117,12 @@ impl View {
 
     /// All headers that can be read, one for each grid that differs where headers are.
     pub(super) fn headers(&self) -> impl Iterator<Item = Header> {
-        let mut tried: Vec<Vec<i32>> = Vec::new();
-        SURVIVED.filter_map(move |survive| {
-            let steps = steps(survive);
-            let key: Vec<i32> = self
-                .sites
-                .tile()
-                .places()
-                .iter()
-                .map(|&p| steps[p])
-                .collect();
-            if tried.contains(&key) {
-                return None;
-            }
-            tried.push(key);
-            Header::from_soft(&self.header(&steps, ROUNDING))
+        let tile = self.sites.tile();
+        let digits = tile.header_slots();
+        header_grids(tile).into_iter().filter_map(move |survive| {
+            let slots = self.slots(tile, &steps(survive), ROUNDING);
+            Header::from_soft(&header_of(tile, &digits, (0, 0), &slots))
         })
-    }
-
-    fn header(&self, steps: &[i32; 64], noise: i32) -> Vec<Soft> {
-        let slots = self.slots(self.sites.tile(), steps, noise);
-        header_of(self.sites.tile(), (0, 0), &slots)
     }
 
     /// What all tiles together say of each place that may hold a header's digit, if the first block
@@ -147,20 +144,36 @@ impl View {
     }
 }
 
-/// What slots say of a header's digits, if the first block is the one in this column and row of a
-/// tile.
-pub(super) fn header_of(tile: Tile, (left, top): (usize, usize), slots: &[[i32; 3]]) -> Vec<Soft> {
+/// Qualities whose grids differ where headers are.
+pub(super) fn header_grids(tile: Tile) -> Vec<u8> {
+    let key = |survive| -> Vec<i32> {
+        let steps = steps(survive);
+        tile.places().iter().map(|&place| steps[place]).collect()
+    };
+    let mut qualities: Vec<u8> = SURVIVED.collect();
+    qualities.dedup_by_key(|&mut survive| key(survive));
+    qualities
+}
+
+/// What slots say of a header's digits, which are in [`Tile::header_slots`] `digits`, if the first
+/// block is the one in this column and row of a tile.
+pub(super) fn header_of(
+    tile: Tile,
+    digits: &[(usize, usize, usize)],
+    (left, top): (usize, usize),
+    slots: &[[i32; 3]],
+) -> Vec<Soft> {
     let n_places = tile.places().len();
-    let mut digits = vec![[0; 3]; HEADER_DIGITS];
-    for (slot, sum) in slots.iter().enumerate() {
-        let (block, i) = (slot / n_places, slot % n_places);
-        let (x, y) = (block % tile.side + left, block / tile.side + top);
-        if let Some(digit) = tile.header_digit(x, y, i) {
-            let most = sum.iter().copied().max().unwrap_or(0);
-            digits[digit] = sum.map(|sum| (sum - most).max(-500) as i16);
-        }
-    }
-    digits
+    let of = |&(x, y, i): &(usize, usize, usize)| {
+        let (x, y) = (
+            (x + tile.side - left) % tile.side,
+            (y + tile.side - top) % tile.side,
+        );
+        let sum = slots[(y * tile.side + x) * n_places + i];
+        let most = sum.iter().copied().max().unwrap_or(0);
+        sum.map(|sum| (sum - most).max(-500) as i16)
+    };
+    digits.iter().map(of).collect()
 }
 
 /// Far beyond all coefficients of pictures; damaged files have larger ones.
@@ -205,17 +218,21 @@ fn payload(
     seen: impl Fn(usize, usize) -> Option<Seen> + Sync,
 ) -> Vec<Soft> {
     let places = grid.places();
-    (0..sites.n_blocks())
+    (0..sites.high)
         .into_par_iter()
-        .flat_map_iter(|number| {
-            let mut block = Vec::new();
-            sites.each(&places, number, |place, held| {
-                if held == Held::Payload {
-                    let seen = seen(number, place);
-                    block.push(seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)));
-                }
-            });
-            block
+        .flat_map_iter(|y| {
+            let mut row = Vec::new();
+            for number in y * sites.wide..(y + 1) * sites.wide {
+                sites.each(&places, number, |place, held| {
+                    if held == Held::Payload {
+                        let seen = seen(number, place);
+                        row.push(
+                            seen.map_or([0; 3], |seen| soft(seen, places.steps[place], noise)),
+                        );
+                    }
+                });
+            }
+            row
         })
         .collect()
 }

@@ -48,7 +48,7 @@ impl Edges {
     fn new(n_information: usize, n_parity: usize) -> Self {
         let n_pairs = (0..n_information)
             .map(|bit| weight(bit, n_information, n_parity).min(n_parity))
-            .map(|weight| weight * weight / 2)
+            .map(|weight| weight * (weight - 1) / 2)
             .sum();
         Self {
             random: Random::new((n_information as u64) << 32 | n_parity as u64),
@@ -131,7 +131,7 @@ impl Edges {
 /// A set of pairs of checks that a digit connects.
 struct Pairs {
     /// Zero where a slot is free.
-    slots: Vec<u64>,
+    slots: Vec<u32>,
 }
 
 impl Pairs {
@@ -142,9 +142,11 @@ impl Pairs {
     }
 
     /// The slot that holds the pair, or would.
-    fn find(&self, a: u32, b: u32) -> (usize, u64) {
-        let pair = u64::from(a.min(b)) << 32 | u64::from(a.max(b));
-        let mut slot = (pair.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize;
+    fn find(&self, a: u32, b: u32) -> (usize, u32) {
+        // There are fewer checks than 2^16.
+        let pair = a.min(b) << 16 | a.max(b);
+        let hash = u64::from(pair).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mut slot = (hash >> 32) as usize;
         loop {
             slot &= self.slots.len() - 1;
             if self.slots[slot] == 0 || self.slots[slot] == pair {
