@@ -3,7 +3,7 @@
 mod method;
 mod through;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -554,6 +554,13 @@ pub(crate) struct ModelArgs {
     /// model; for revealing, the one that the container names.
     #[arg(short, long, value_name = "MODEL", help_heading = MODEL)]
     pub(crate) model: Option<String>,
+}
+
+impl ModelArgs {
+    /// The path, if it is one.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.model.as_deref().map(Path::new)
+    }
 }
 
 /// Where and how to compute.

@@ -49,6 +49,27 @@ fn a_secret_is_without_loss_only_where_it_is() {
 }
 
 #[test]
+fn passwords_and_models_are_inputs_that_are_not_replaced() {
+    let (folder, model) = Folder::with_model();
+    folder.picture("cover.png", 90, 70, 1);
+    folder.picture("secret.png", 20, 15, 2);
+    folder.write("password.png", "open");
+    let bytes = model.to_bytes(underdrawing::Precision::Full);
+    folder.write("model.png", &bytes);
+    for line in [
+        "hide cover.png secret.png --password-file password.png -o password.png -f",
+        "hide cover.png secret.png --password-file password.png -o o.png --sheet password.png -f",
+        "hide cover.png secret.png -m model.png -o model.png -f",
+        "reveal cover.png --password-file password.png -o password.png -f",
+        "reveal cover.png -m model.png --size 20x15 -o model.png -f",
+    ] {
+        assert_ne!(folder.run(line).code, Some(0), "{line}");
+    }
+    assert_eq!(folder.read("password.png"), b"open");
+    assert_eq!(folder.read("model.png"), bytes);
+}
+
+#[test]
 fn pictures_of_16_bits_are_not_called_identical() {
     let folder = folder();
     wide(&folder, "a.png", 257 * 40);

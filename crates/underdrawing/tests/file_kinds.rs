@@ -390,7 +390,7 @@ fn a_tiff_with_the_colours_of_jpeg_shows_what_the_jpeg_shows() {
 
 #[test]
 fn tiffs_that_are_not_read_say_why_in_one_sentence() {
-    let cases: [(&[Tag<'_>], &str); 4] = [
+    let cases: [(&[Tag<'_>], &str); 6] = [
         (
             &[(258, &[8]), (259, &[50_000]), (262, &[1])],
             "Zstandard compression",
@@ -404,12 +404,39 @@ fn tiffs_that_are_not_read_say_why_in_one_sentence() {
             &[(258, &[8; 5]), (262, &[2]), (277, &[5])],
             "5 samples a pixel",
         ),
+        (
+            &[(258, &[8]), (262, &[1]), (266, &[2])],
+            "bytes with their bits in reverse order",
+        ),
+        (
+            &[
+                (258, &[8; 2]),
+                (259, &[7]),
+                (262, &[1]),
+                (277, &[2]),
+                (338, &[2]),
+            ],
+            "JPEG compression of grey with alpha",
+        ),
     ];
     for (tags, found) in cases {
         let error = decode(&tiff([2, 2], tags, &[0; 60])).unwrap_err();
         let expected =
             format!("TIFF files with {found} are not read: convert it to an 8 or 16 bit PNG first");
         assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_palette_that_ends_within_a_colour_is_damage() {
+    for len in [4, 5, 29, 767] {
+        let mut png = png_with(&ramp(8, 8), &[(b"PLTE", &vec![0; len])]);
+        // Indices of eight bits.
+        png[25] = 3;
+        let header = crc32(&png[12..29]).to_be_bytes();
+        png[29..33].copy_from_slice(&header);
+        let said = decode(&png).unwrap_err().to_string();
+        assert!(said.contains("damaged"), "{said}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! `reveal`: containers in, secrets out.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
@@ -54,7 +54,7 @@ impl RevealArgs {
                 revealed: OutputFile::new(
                     &self.output,
                     self.write.force,
-                    &Inputs::new([&*self.container]),
+                    &self.inputs([&*self.container]),
                 )?,
                 format,
             }]
@@ -192,10 +192,17 @@ impl RevealArgs {
         Ok(ExitStatus::No)
     }
 
+    /// All that is read.
+    fn inputs<'a>(&'a self, containers: impl IntoIterator<Item = &'a Path>) -> Inputs {
+        let password_file = self.password.password_file.as_deref();
+        let beside = password_file.into_iter().chain(self.model.path());
+        Inputs::new(containers.into_iter().chain(beside))
+    }
+
     /// Jobs for a folder: outputs are named after the containers.
     fn folder_jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
         let containers = pictures_at(&self.container, ui)?;
-        let inputs = Inputs::new(containers.iter().map(PathBuf::as_path));
+        let inputs = self.inputs(containers.iter().map(PathBuf::as_path));
         let paths = png_names(&containers, &self.output)?;
         create_folder(&self.output)?;
         let mut jobs = Vec::with_capacity(paths.len());

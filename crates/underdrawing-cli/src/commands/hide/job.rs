@@ -41,7 +41,12 @@ impl HideArgs {
         for (role, path) in [(Role::Cover, inputs[0]), (Role::Secret, inputs[1])] {
             picture::must_exist(path, role)?;
         }
-        let inputs = Inputs::new(inputs);
+        let inputs = Inputs::new(
+            inputs
+                .into_iter()
+                .chain(password_file)
+                .chain(self.model.path()),
+        );
         let paths = Paths {
             cover: &self.cover,
             secret: &self.secret,
@@ -62,7 +67,8 @@ impl HideArgs {
             .collect();
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(&*self.cover), Some(&*self.secret), password_file])?;
-        let inputs = Inputs::new(inputs);
+        let inputs = inputs.into_iter().chain(password_file);
+        let inputs = Inputs::new(inputs.chain(self.model.path()));
         let reuse = if self.cycle {
             Reuse::Cycle
         } else {

@@ -30,6 +30,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     {
         return kind.decode(bytes, limits);
     }
+    structure::check_palette(bytes, format)?;
     let mut decoder = open(bytes, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     limits.check(width.into(), height.into())?;

@@ -103,6 +103,25 @@ pub(super) fn check_end(bytes: &[u8], format: FileFormat) -> Result<(), ImageFil
     Err(ImageFileError::Truncated { format, missing })
 }
 
+/// Refuses PNGs whose palette ends within a colour, which the decoder does not expect.
+pub(super) fn check_palette(bytes: &[u8], format: FileFormat) -> Result<(), ImageFileError> {
+    let palette = match format {
+        FileFormat::Png => png_chunk(bytes, b"PLTE").unwrap_or_default(),
+        _ => &[],
+    };
+    if palette.len().is_multiple_of(3) {
+        return Ok(());
+    }
+    let reason = format!(
+        "expected a palette of whole colours, found {} bytes",
+        palette.len()
+    );
+    Err(ImageFileError::Corrupt {
+        format,
+        reason: reason.into(),
+    })
+}
+
 /// Whether a RIFF file is as long as it says.
 fn riff_is_complete(bytes: &[u8]) -> bool {
     let length = bytes.get(4..8).map_or(0, |field| {

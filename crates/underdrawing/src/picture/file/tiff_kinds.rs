@@ -22,6 +22,9 @@ const RGB: u16 = 2;
 const PALETTE: u16 = 3;
 const YCBCR: u16 = 6;
 
+/// Number of JPEG among the compressions.
+const JPEG: u16 = 7;
+
 /// A TIFF of such a kind.
 pub(super) struct Kind {
     colours: Colours,
@@ -72,6 +75,9 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
     if let Some(found) = unread_compression(compression) {
         return Err(unread(format!("{found} compression")));
     }
+    if number(Tag::FillOrder, 1)? == 2 {
+        return Err(unread("bytes with their bits in reverse order".to_owned()));
+    }
     if float != 1 || bits > 16 {
         let kind = if float == 3 { "floating-point" } else { "such" };
         return Err(unread(format!("{kind} samples of {bits} bits")));
@@ -80,7 +86,7 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
         0 | BLACK_IS_ZERO => Colours::Grey,
         RGB => Colours::Rgb,
         PALETTE => Colours::Palette,
-        YCBCR if compression == 7 => Colours::YCbCr,
+        YCBCR if compression == JPEG => Colours::YCbCr,
         YCBCR => return Err(unread("unpacked YCbCr colours".to_owned())),
         5 => return Ok(None),
         8..=10 => return Err(unread("Lab colours".to_owned())),
@@ -97,6 +103,9 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
         (Some(1), _) => Alpha::Straight,
         _ => return Err(unread(format!("{n_samples} samples a pixel"))),
     };
+    if colours == Colours::Grey && alpha != Alpha::None && compression == JPEG {
+        return Err(unread("JPEG compression of grey with alpha".to_owned()));
+    }
     let usual = match colours {
         Colours::Grey => alpha == Alpha::None && matches!(bits, 1 | 8 | 16),
         Colours::Rgb => alpha != Alpha::Multiplied,
