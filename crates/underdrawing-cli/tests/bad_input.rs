@@ -192,7 +192,7 @@ fn an_existing_file_needs_force() {
 
 #[test]
 fn a_gpu_that_is_not_built_in() {
-    if cfg!(feature = "gpu") {
+    if cfg!(any(feature = "cuda", feature = "vulkan", feature = "wgpu")) {
         return;
     }
     let folder = folder();
