@@ -58,8 +58,9 @@ pub(super) fn find_at_cost(
     let mut closed = false;
     for header in view.headers().collect::<Vec<_>>() {
         if let Some(opened) = Opened::new(&header, password, cost)? {
+            let part = Cropped::at_the_start(header, view);
             return Ok(Some(Found {
-                views: vec![view],
+                views: placed(&part, &opened.fields),
                 opened,
                 quality,
             }));

@@ -180,6 +180,16 @@ fn cropped(view: View, grids: Option<&[u8]>, code: &Code) -> Option<Cropped> {
 }
 
 impl Cropped {
+    /// A header that is where a picture that was not cropped, or only at the right and below, has it.
+    pub(super) fn at_the_start(header: Header, view: View) -> Self {
+        Self {
+            header,
+            phase: (0, 0),
+            tile: view.sites.tile(),
+            view,
+        }
+    }
+
     /// Columns and rows that the part's first block may have in a picture of so many blocks.
     pub(super) fn places(&self, wide: usize, high: usize) -> Vec<(usize, usize)> {
         let along = |phase: usize, own: usize, all: usize| {
