@@ -32,7 +32,7 @@ pub(crate) struct MethodArgs {
     /// Survive being cropped, too, by so many percent of the width or height, 1 to 30
     ///
     /// And then saved as JPEG, of a quality 5 above that of --survive. Takes a coarser grid and more
-    /// error correction: both pictures come out worse by two to four decibels.
+    /// error correction: both pictures come out worse.
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=30), help_heading = METHOD)]
     pub(crate) survive_crop: Option<u8>,
 
