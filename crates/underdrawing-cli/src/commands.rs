@@ -20,7 +20,8 @@ use std::path::Path;
 use anyhow::bail;
 use underdrawing::Progress;
 
-use crate::files::is_stream;
+use crate::args::{ModelArgs, PasswordArgs};
+use crate::files::{Inputs, is_stream};
 use crate::interrupt;
 use crate::output::{ExitStatus, Ui, is_broken_pipe};
 
@@ -47,6 +48,16 @@ fn at_most_one_stream(paths: &[Option<&Path>]) -> anyhow::Result<()> {
         bail!("standard input can be read once: expected one `-` among the inputs");
     }
     Ok(())
+}
+
+/// All that a command reads: pictures, and what goes with them.
+fn inputs_of<'a>(
+    pictures: impl IntoIterator<Item = &'a Path>,
+    password: &'a PasswordArgs,
+    model: &'a ModelArgs,
+) -> Inputs {
+    let beside = password.password_file.as_deref().into_iter();
+    Inputs::new(pictures.into_iter().chain(beside).chain(model.path()))
 }
 
 /// Does `work` for each job. One job fails or succeeds by itself; of several, a failed one is

@@ -13,6 +13,7 @@ mod distribution;
 mod ldl;
 mod logistic;
 mod mixer;
+mod nodes;
 mod range;
 mod regression;
 pub(crate) mod scale;
@@ -24,9 +25,10 @@ pub(crate) use distribution::{Cells, Logistic};
 pub(crate) use ldl::N as REGRESSORS;
 pub(crate) use logistic::{squash, stretch};
 pub(crate) use mixer::Mixer;
+pub(crate) use nodes::{MAIN_NODES, NODES, Question, UNARY, tail};
 pub(crate) use range::{RangeCoder, Reading, Writing};
-pub(crate) use regression::{Regression, Start};
-pub(crate) use value::{GUESSES, INPUTS, MAIN_NODES, ValueCoder, ValueContext};
+pub(crate) use regression::{Regression, Start, dot};
+pub(crate) use value::{GUESSES, INPUTS, ValueCoder, ValueContext};
 
 /// Tables of logistic distributions, for models with other arithmetic.
 pub(crate) mod tables {

@@ -39,10 +39,13 @@ struct Shared {
     // Before the card, which what is in it needs.
     work: Mutex<Work>,
     kernels: Kernels,
-    residual: Mutex<HashMap<(Widths, Way), Arc<Compiled>>>,
+    residual: Mutex<ResidualKernels>,
     tf32: bool,
     card: Card,
 }
+
+/// By channels and direction; none where the card has no room for them.
+type ResidualKernels = HashMap<(Widths, Way), Option<Arc<Compiled>>>;
 
 #[derive(Debug)]
 struct Work {
@@ -143,13 +146,16 @@ impl Device {
         &self.0.kernels
     }
 
-    /// The kernels of residual networks with such channels, compiled when first asked for.
-    pub(crate) fn residual_kernels(&self, widths: Widths, way: Way) -> Arc<Compiled> {
+    /// The kernels of residual networks with such channels, compiled when first asked for; none where
+    /// the card has no room for them.
+    pub(crate) fn residual_kernels(&self, widths: Widths, way: Way) -> Option<Arc<Compiled>> {
         let known = self.0.residual.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
         let compiled = known.entry((widths, way)).or_insert_with(|| {
-            let compiled = Compiled::new(self.entered(), widths, way, self.0.tf32);
-            Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
+            widths.fits(&self.0.card).then(|| {
+                let compiled = Compiled::new(self.entered(), widths, way, self.0.tf32);
+                Arc::new(compiled.unwrap_or_else(|err| panic!("{err}")))
+            })
         });
         compiled.clone()
     }
@@ -210,10 +216,11 @@ impl Device {
 
     /// Prepares convolutions of a shape.
     fn prepare(&self, shape: Shape) -> usize {
-        // The memory that ways are tried on may be one that noted work still needs.
-        self.send();
         let card = self.entered();
         let mut work = self.work();
+        // The memory that ways are tried on may be one that noted work still needs. Nobody notes more
+        // until they have been tried.
+        let readings = work.send(card);
         let Work {
             arena,
             convolutions,
@@ -228,6 +235,8 @@ impl Device {
         for (address, len) in taken {
             arena.give(address, len);
         }
+        drop(work);
+        drop(readings);
         plan
     }
 
@@ -240,9 +249,7 @@ impl Device {
         for piece in values.chunks(PIECE) {
             let mut pinned = work.staging.take(card, piece.len());
             let room = &mut pinned.values_mut()[..piece.len()];
-            room.par_chunks_mut(COPIED)
-                .zip(piece.par_chunks(COPIED))
-                .for_each(|(to, from)| to.copy_from_slice(from));
+            copy(room, piece);
             card.copy_in(&pinned, to, piece.len());
             to += size_of_val(piece) as u64;
             work.staging.busy.push((pinned, card.mark()));
@@ -269,9 +276,7 @@ impl Device {
         let mut values = vec![0.0; memory.len];
         for ((pinned, event, len), to) in pieces.iter().zip(values.chunks_mut(PIECE)) {
             event.wait();
-            to.par_chunks_mut(COPIED)
-                .zip(pinned.values()[..*len].par_chunks(COPIED))
-                .for_each(|(to, from)| to.copy_from_slice(from));
+            copy(to, &pinned.values()[..*len]);
         }
         let mut work = self.work();
         for (pinned, ..) in pieces {
@@ -309,6 +314,12 @@ impl Device {
         let readings = self.work().send_step(card);
         drop(readings);
     }
+}
+
+/// Copies within the host, by all threads.
+fn copy(to: &mut [f32], from: &[f32]) {
+    let chunks = to.par_chunks_mut(COPIED).zip(from.par_chunks(COPIED));
+    chunks.for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// Memory of an arena, which grows if it must.
@@ -433,6 +444,12 @@ impl Coming {
         let values = pinned.values()[..self.len].to_vec();
         self.device.work().staging.put(pinned);
         values
+    }
+}
+
+impl Memory {
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 }
 

@@ -15,7 +15,7 @@ use crate::layout::{from_card, to_card};
 use crate::optimiser;
 use crate::runner::CudaRunner;
 use crate::session::Session;
-use crate::tensor::CudaTensor;
+use crate::tensor::{CudaTensor, is_in_one_order};
 
 /// How a card computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,9 +114,7 @@ impl Engine for CudaEngine {
 
     fn reading(&self, tensor: &CudaTensor) -> Reading {
         let tensor = tensor.settled();
-        let [n, c, h, w] = tensor.shape();
-        if c * h * w > 1 && n > 0 {
-            // Only single values come in an order that is right for the host.
+        if !is_in_one_order(tensor.shape()) {
             return Reading::known(tensor.to_vec());
         }
         let coming = Rc::new(self.device.coming(tensor.values()));

@@ -31,7 +31,6 @@ mod residual;
 mod residual_kernels;
 mod runner;
 mod session;
-mod tape;
 mod tensor;
 
 pub use buffer::CudaBuffer;

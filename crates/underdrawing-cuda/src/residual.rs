@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use underdrawing_net::{ConvLayer, ResidualNet};
+use underdrawing_net::{ConvLayer, ResidualNet, Wanted};
 
 use crate::device::{Command, Device, Memory};
 use crate::kernels::Argument::{At, Float, Int};
 use crate::launches::couple_backward;
-use crate::residual_kernels::{Start, Way, Widths, partial};
-use crate::session::Session;
-use crate::tape::{Gradients, Wanted};
+use crate::residual_kernels::{Compiled, Start, Way, Widths, partial};
+use crate::session::{Gradients, Session};
 
 /// A residual network with its weights on the card.
 struct Net {
@@ -71,9 +70,10 @@ pub(crate) fn run(
     let device = session.device.clone();
     let widths = Widths::of(net, c);
     let couples = matches!(end, End::Coupled(..));
-    if size.contains(&0) || !widths.fits(device.card()) || couples && !widths.couples() {
+    if size.contains(&0) || couples && !widths.couples() {
         return None;
     }
+    let kernels = device.residual_kernels(widths, Way::Forward)?;
     let layers = [net.first, net.middle, net.last];
     let biases = layers
         .iter()
@@ -89,7 +89,8 @@ pub(crate) fn run(
         .iter()
         .flat_map(|layer| [session.node(layer.weight), bias(layer)]);
     let nodes = [node, end.node()].into_iter().chain(params).collect();
-    let Forward { f, s, y, t } = net.forward(&device, x, size, end, session.tape.is_some());
+    let Forward { f, s, y, t } =
+        net.forward(&device, &kernels, x, size, end, session.tape.is_some());
     Some(Made {
         y,
         channels: end.channels(widths.co),
@@ -156,13 +157,13 @@ impl Net {
     fn forward(
         &self,
         device: &Device,
+        kernels: &Compiled,
         x: &Memory,
         size: [usize; 3],
         end: &End,
         trains: bool,
     ) -> Forward {
         let Widths { w, co, .. } = self.widths;
-        let kernels = device.residual_kernels(self.widths, Way::Forward);
         let note = |launch| device.note(Command::Launch(launch));
         let pixels: usize = size.iter().product();
         let room = |channels: usize| Arc::new(device.room(pixels * channels));
@@ -212,6 +213,7 @@ impl Net {
         let Kept { x, f, s, size } = kept;
         let (size, sign) = (*size, Float(sign));
         let kernels = device.residual_kernels(self.widths, Way::Back);
+        let kernels = kernels.expect("there are kernels both ways, or none");
         let note = |launch| device.note(Command::Launch(launch));
         let pixels: usize = size.iter().product();
         let [dm, dx, df] = [w, c, w].map(|channels| device.room(pixels * channels));

@@ -2,12 +2,22 @@
 
 use std::sync::Arc;
 
-use underdrawing_net::{Param, ParamId};
+use underdrawing_net::{BatchNorm, Param, ParamId, Tape, Wanted};
 
 use crate::device::{Device, Memory};
-use crate::launches::multiplied;
+use crate::launches::{add, multiplied};
 use crate::layout::to_card;
-use crate::tape::{Moments, Tape, Wanted};
+
+/// Statistics of a batch.
+#[derive(Debug)]
+pub(crate) struct Moments {
+    pub(crate) norm: BatchNorm,
+    /// Four rows of a value a channel; the third are means, the fourth variances.
+    pub(crate) statistics: Arc<Memory>,
+}
+
+/// Gradients on the way back.
+pub(crate) type Gradients = underdrawing_net::Gradients<Arc<Memory>>;
 
 /// One pass through networks.
 #[derive(Debug)]
@@ -17,7 +27,7 @@ pub(crate) struct Session {
     weights: Vec<Arc<Memory>>,
     masks: Vec<Option<Arc<Memory>>>,
     /// In training.
-    pub(crate) tape: Option<Tape>,
+    pub(crate) tape: Option<Tape<Arc<Memory>, Moments>>,
 }
 
 impl Session {
@@ -47,7 +57,7 @@ impl Session {
             device: device.clone(),
             weights: weights.iter().zip(&masks).map(masked).collect(),
             masks,
-            tape: Some(Tape::new(params.len())),
+            tape: Some(Tape::new(params.len(), sum)),
         }
     }
 
@@ -68,7 +78,7 @@ impl Session {
         gradient: Memory,
     ) -> (Vec<Option<Arc<Memory>>>, Vec<Moments>) {
         let tape = self.tape.as_ref().expect("only training goes back");
-        let (mut gradients, moments) = tape.backward(&self.device, node, gradient);
+        let (mut gradients, moments) = tape.backward(node, gradient.into());
         for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
             if let (Some(gradient), Some(mask)) = (gradient, mask) {
                 *gradient = Arc::new(multiplied(&self.device, gradient, mask));
@@ -76,4 +86,8 @@ impl Session {
         }
         (gradients, moments)
     }
+}
+
+fn sum(sum: Arc<Memory>, gradient: &Arc<Memory>) -> Arc<Memory> {
+    Arc::new(add(sum.device(), &sum, gradient, 1.0))
 }

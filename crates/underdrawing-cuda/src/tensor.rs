@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use underdrawing_net::{
     Activation, BatchNorm, ChaCha8Rng, Change, ConvLayer, ConvTransposeLayer, Differentiable,
-    ParamId, ResidualNet, Shape, Tensor, residual_by_layers,
+    ParamId, ResidualNet, Shape, Tensor, Wanted, residual_by_layers,
 };
 
 use crate::convolution::{self, Wanted as Of};
@@ -14,8 +14,7 @@ use crate::kernels::Argument;
 use crate::kernels::Argument::{At, Float, Int, Long};
 use crate::launches::{add, couple_backward};
 use crate::residual::{self, End};
-use crate::session::Session;
-use crate::tape::{Gradients, Moments, Wanted};
+use crate::session::{Gradients, Moments, Session};
 
 /// A tensor on a card, channels last in its memory.
 #[derive(Clone, Debug)]
@@ -27,6 +26,11 @@ pub struct CudaTensor {
     /// What each channel still lacks. Batch normalisation takes it away again, so that it need not be
     /// added before one.
     bias: Option<ParamId>,
+}
+
+/// Whether values lie in the same order channels last and by planes.
+pub(crate) fn is_in_one_order([_, c, h, w]: Shape) -> bool {
+    c == 1 || h * w == 1
 }
 
 /// How kernels name an activation.
@@ -47,7 +51,7 @@ impl CudaTensor {
         assert_eq!(values.len(), n * c * h * w, "values of a tensor {shape:?}");
         let device = &session.device;
         let planes = device.upload(values);
-        let values = match c * h * w == c || c == 1 {
+        let values = match is_in_one_order(shape) {
             true => planes,
             false => {
                 let values = device.room(planes.len);
@@ -612,15 +616,8 @@ impl Tensor for CudaTensor {
             Change::Couple => End::Coupled(values, node, 1.0),
             Change::Uncouple => End::Coupled(values, node, -1.0),
         };
-        source.ended(net, &end).unwrap_or_else(|| {
-            let update = residual_by_layers(source, net);
-            match change {
-                Change::Add => self.plus(&update),
-                Change::Subtract => self.minus(&update),
-                Change::Couple => self.couple(&update),
-                Change::Uncouple => self.uncouple(&update),
-            }
-        })
+        let changed = source.ended(net, &end);
+        changed.unwrap_or_else(|| change.apply(self, &residual_by_layers(source, net)))
     }
 
     fn couple(self, update: &Self) -> Self {
@@ -717,7 +714,7 @@ impl Differentiable for CudaTensor {
         if values.len == 0 {
             return Vec::new();
         }
-        if c == 1 || h * w == 1 {
+        if is_in_one_order(this.shape) {
             return device.download(values);
         }
         let planes = device.room(values.len);

@@ -139,6 +139,6 @@ impl Init {
 }
 
 /// Uniform in `[0, 1)`, 24 bits.
-fn unit(random: &mut ChaCha8Rng) -> f64 {
+pub(crate) fn unit(random: &mut ChaCha8Rng) -> f64 {
     f64::from(random.next_u32() >> 8) / f64::from(1u32 << 24)
 }

@@ -31,6 +31,7 @@ mod param;
 mod reveal2018;
 mod rounding;
 mod shaping;
+mod tape;
 mod tensor;
 
 pub use architecture::{Architecture, ArchitectureError};
@@ -47,5 +48,6 @@ pub use rand_chacha::ChaCha8Rng;
 pub use reveal2018::{RevealNet, RevealNetConfig};
 pub use rounding::{Rounder, Rounding};
 pub use shaping::NoiseShaping;
+pub use tape::{Gradients, Tape, Wanted};
 pub use tensor::{Change, Differentiable, Shape, Tensor, residual_by_layers};
 pub use underdrawing_conv::{Activation, Kernel, Stretch};

@@ -6,9 +6,9 @@
 //! parameters, and a tensor knows where the parameters' values are.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::Rng;
 use underdrawing_conv::Activation;
 
+use crate::init::unit;
 use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer, ResidualNet};
 
 /// Pictures, channels, rows, columns.
@@ -25,6 +25,18 @@ pub enum Change {
     Couple,
     /// See [`Tensor::uncouple`].
     Uncouple,
+}
+
+impl Change {
+    /// What it makes of `x`, where the network gave `update`.
+    pub fn apply<T: Tensor>(self, x: T, update: &T) -> T {
+        match self {
+            Self::Add => x.plus(update),
+            Self::Subtract => x.minus(update),
+            Self::Couple => x.couple(update),
+            Self::Uncouple => x.uncouple(update),
+        }
+    }
 }
 
 /// Values of `[n, c, h, w]`, and the operations of networks on them.
@@ -90,13 +102,7 @@ pub trait Tensor: Clone {
 
     /// This tensor changed by the residual network of `source`.
     fn change(self, net: &ResidualNet, source: &Self, change: Change) -> Self {
-        let update = source.residual(net);
-        match change {
-            Change::Add => self.plus(&update),
-            Change::Subtract => self.minus(&update),
-            Change::Couple => self.couple(&update),
-            Change::Uncouple => self.uncouple(&update),
-        }
+        change.apply(self, &source.residual(net))
     }
 }
 
@@ -117,10 +123,7 @@ pub trait Differentiable: Tensor {
     /// Noise beside this tensor: uniform in [-0.5, 0.5), 24 bits a value, one word of `random` for
     /// each in their order.
     fn uniform(&self, shape: Shape, random: &mut ChaCha8Rng) -> Self {
-        let values = (0..shape.iter().product()).map(|_| {
-            let bits = random.next_u32() >> 8;
-            bits as f32 / (1u32 << 24) as f32 - 0.5
-        });
+        let values = (0..shape.iter().product()).map(|_| (unit(random) - 0.5) as f32);
         self.constant(shape, &values.collect::<Vec<f32>>())
     }
 

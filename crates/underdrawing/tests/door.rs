@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{hidden, model, picture};
+use common::{crc32, hidden, model, picture};
 use underdrawing::{
     BuiltInModel, CodedOptions, CodedRate, Effort, Error, ErrorKind, HiddenDetails, HideOptions,
     Inspection, Limits, NetworkOptions, Password, Picture, Pixels, Progress, RevealOptions,
@@ -224,15 +224,4 @@ fn write_bits(container: &mut Pixels, mark: &[u8; 18]) {
         let sample = &mut container.data_mut()[place];
         *sample = *sample & 0xfe | bit;
     }
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for &byte in bytes {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    !crc
 }

@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::path::Path;
 
+use common::crc32;
 use underdrawing::{
     CodedOptions, Conversion, Effort, FileFormat, HideOptions, ImageFileError, Limits,
     NetworkOptions, Picture, Pixels, Progress, RevealOptions, hide, inspect, reveal,
@@ -47,17 +50,6 @@ fn png_with(pixels: &Pixels, chunks: &[Chunk<'_>]) -> Vec<u8> {
     }
     png.extend(&plain[AFTER_HEADER..]);
     png
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for &byte in bytes {
-        crc ^= u32::from(byte);
-        for _ in 0..8 {
-            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-        }
-    }
-    !crc
 }
 
 /// An Exif block of one entry: orientation 6.

@@ -1,14 +1,14 @@
 //! `reveal`: containers in, secrets out.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
 
-use super::{OnProgress, at_most_one_stream, for_each};
+use super::{OnProgress, at_most_one_stream, for_each, inputs_of};
 use crate::args::RevealArgs;
-use crate::files::{Inputs, Name, OutputFile, create_folder, display_name};
+use crate::files::{Name, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
 use crate::interrupt::{self, AtWork};
 use crate::method::FoundReport;
@@ -54,7 +54,7 @@ impl RevealArgs {
                 revealed: OutputFile::new(
                     &self.output,
                     self.write.force,
-                    &self.inputs([&*self.container]),
+                    &inputs_of([&*self.container], &self.password, &self.model),
                 )?,
                 format,
             }]
@@ -192,17 +192,11 @@ impl RevealArgs {
         Ok(ExitStatus::No)
     }
 
-    /// All that is read.
-    fn inputs<'a>(&'a self, containers: impl IntoIterator<Item = &'a Path>) -> Inputs {
-        let password_file = self.password.password_file.as_deref();
-        let beside = password_file.into_iter().chain(self.model.path());
-        Inputs::new(containers.into_iter().chain(beside))
-    }
-
     /// Jobs for a folder: outputs are named after the containers.
     fn folder_jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
         let containers = pictures_at(&self.container, ui)?;
-        let inputs = self.inputs(containers.iter().map(PathBuf::as_path));
+        let paths_read = containers.iter().map(PathBuf::as_path);
+        let inputs = inputs_of(paths_read, &self.password, &self.model);
         let paths = png_names(&containers, &self.output)?;
         create_folder(&self.output)?;
         let mut jobs = Vec::with_capacity(paths.len());

@@ -3,13 +3,13 @@
 //! The models code one picture after another without being reset. What they have learned by then is
 //! the initial state from now on.
 
-use super::mix::{MAIN_NODES, Mixer};
+use super::mix::Mixer;
 use super::model::{CONTEXTS, Model};
 use super::odds::GUESSES;
 use super::regression::Regression;
 use super::{code_with, low_bands};
 use crate::encoder::Encoder;
-use crate::entropy::{RangeCoder, Start};
+use crate::entropy::{MAIN_NODES, RangeCoder, Start};
 use crate::models::Models;
 use crate::part::Cut;
 use crate::{Effort, Picture};

@@ -1,23 +1,7 @@
 //! Codes indices bit by bit, with each bit's chance mixed from the guesses' odds.
 
-use super::odds::{Cells, GUESSES, Guesses, Lanes, each, larger, smaller};
-use crate::entropy::{BitCoder, RangeCoder, squash};
-
-/// Nodes: zero, sign, four of the unary part, 16 intervals, 16 first bisections, 10 later ones.
-pub(super) const NODES: usize = 48;
-
-/// Nodes that nearly all bits belong to: zero, sign and unary.
-pub(super) const MAIN_NODES: usize = 6;
-
-const INTERVAL_NODE: usize = 6;
-const HALVING_NODE: usize = 22;
-const LATER_NODE: usize = 38;
-
-/// Magnitudes below this are coded in unary.
-const UNARY: i32 = 5;
-
-/// The most doublings: magnitudes stay below 5 + 2^21.
-const MAX_DOUBLINGS: usize = 21;
+use super::odds::{Cells, GUESSES, Guesses, Lanes, each, larger, rounded, smaller};
+use crate::entropy::{BitCoder, NODES, Question, RangeCoder, UNARY, squash, tail};
 
 /// Largest weight.
 const LIMIT: f32 = 4.0;
@@ -122,33 +106,18 @@ impl Mixer {
         cells: Cells,
         first: usize,
     ) -> i32 {
-        let (mut begin, mut size, mut doublings) = (UNARY, 1, 0usize);
-        while doublings < MAX_DOUBLINGS {
-            let odds = guesses.beyond(cells.lower(begin), &guesses.width(size as f32));
-            let node = INTERVAL_NODE + doublings.min(15);
-            if !self.bit(coder, v >= begin + size, node, first, &odds) {
-                break;
-            }
-            begin += size;
-            size *= 2;
-            doublings += 1;
-        }
-        let mut later = false;
-        while size > 1 {
-            size /= 2;
-            let at = |m: i32| cells.lower(begin + m);
-            let odds = guesses.upper(at(0), at(size), at(2 * size));
-            let node = if later {
-                LATER_NODE + (size.ilog2() as usize).min(9)
-            } else {
-                HALVING_NODE + doublings.min(15)
+        tail(|node, question| {
+            let odds = match question {
+                Question::Beyond { begin, size } => {
+                    guesses.beyond(cells.lower(begin), &guesses.width(size as f32))
+                }
+                Question::Upper { begin, size } => {
+                    let at = |m: i32| cells.lower(begin + m);
+                    guesses.upper(at(0), at(size), at(2 * size))
+                }
             };
-            later = true;
-            if self.bit(coder, v >= begin + size, node, first, &odds) {
-                begin += size;
-            }
-        }
-        begin
+            self.bit(coder, question.answer(v), node, first, &odds)
+        })
     }
 
     #[inline(always)]
@@ -173,11 +142,4 @@ impl Mixer {
         }
         bit
     }
-}
-
-/// The nearest whole number, of magnitudes below 2^21.
-#[inline(always)]
-fn rounded(x: f32) -> i32 {
-    const ONE_AND_A_HALF: f32 = 12_582_912.0; // Times 2^23: the lowest bit counts ones.
-    (x + ONE_AND_A_HALF).to_bits() as i32 - ONE_AND_A_HALF.to_bits() as i32
 }

@@ -3,13 +3,13 @@
 use super::RowModel;
 use super::grid::{Grid, MARGIN, MAX_SEEN};
 use super::local::{BLOCK, Local};
-use super::mix::{MAIN_NODES, Mixer};
+use super::mix::Mixer;
 use super::odds::{Cells, GUESSES, Guesses, Lanes, each, larger, smaller};
 use super::regression::Regression;
 use super::regressors::{BITS, N_LEFT, Regressors};
 use super::tables::{MIXING, REGRESSIONS};
 use crate::bands::{Band, Orientation};
-use crate::entropy::RangeCoder;
+use crate::entropy::{MAIN_NODES, RangeCoder};
 use crate::quantise::{MAX_MULTIPLE, Machine, index, multiple};
 
 /// Cells of the quantiser of even multiples of the step, which are one cell apart.

@@ -215,6 +215,13 @@ impl Ends {
     }
 }
 
+/// The nearest whole number, of magnitudes below 2^21.
+#[inline(always)]
+pub(super) fn rounded(x: f32) -> i32 {
+    const ONE_AND_A_HALF: f32 = 12_582_912.0; // Times 2^23: the lowest bit counts ones.
+    (x + ONE_AND_A_HALF).to_bits() as i32 - ONE_AND_A_HALF.to_bits() as i32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

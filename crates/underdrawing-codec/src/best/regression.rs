@@ -2,8 +2,8 @@
 //! target, from which the best weights are solved for after a row. Unused regressors are always
 //! zero.
 
-use super::odds::{larger, smaller};
-use crate::entropy::{REGRESSORS as N, Start};
+use super::odds::{larger, rounded, smaller};
+use crate::entropy::{REGRESSORS as N, Start, dot};
 
 /// Most observations whose products are summed in 32 bits.
 const MAX_RECENT: usize = 500;
@@ -151,18 +151,7 @@ impl Regression {
 /// The nearest whole number to `x`, limited.
 #[inline(always)]
 pub(super) fn normalised(x: f32, limit: f32) -> i32 {
-    const ONE_AND_A_HALF: f32 = 12_582_912.0; // Times 2^23: the lowest bit counts ones.
-    let x = smaller(larger(x, -limit), limit);
-    (x + ONE_AND_A_HALF).to_bits() as i32 - ONE_AND_A_HALF.to_bits() as i32
-}
-
-/// Sum of products, of at most [`MAX_RECENT`] numbers up to [`LIMIT`].
-#[inline(always)]
-fn dot(a: &[i16], b: &[i16]) -> i32 {
-    a.iter()
-        .zip(b)
-        .map(|(&a, &b)| i32::from(a) * i32::from(b))
-        .sum()
+    rounded(smaller(larger(x, -limit), limit))
 }
 
 /// Solves `sums * weights = target` by LDL^T decomposition.

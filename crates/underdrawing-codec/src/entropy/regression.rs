@@ -174,7 +174,7 @@ impl Regression {
 
 /// Sum of products, of at most [`MAX_RECENT`] numbers up to [`LIMIT`].
 #[inline(always)]
-fn dot(a: &[i16], b: &[i16]) -> i32 {
+pub(crate) fn dot(a: &[i16], b: &[i16]) -> i32 {
     a.iter()
         .zip(b)
         .map(|(&a, &b)| i32::from(a) * i32::from(b))

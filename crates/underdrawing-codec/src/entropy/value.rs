@@ -1,29 +1,12 @@
 //! Codes integers bit by bit, with each bit's chance mixed from several guesses at the number.
 //!
-//! A number becomes a zero flag, a sign, a unary magnitude up to 5, then doubling intervals, and
-//! bisections of the interval that it lies in. Each question has a node number, and its own weights
-//! for the guesses. Counters in contexts as further inputs saved only 0.02 % of the rate, so there
-//! are none.
+//! [`nodes`](super::nodes) has the questions. Each has its own weights for the guesses. Counters in
+//! contexts as further inputs saved only 0.02 % of the rate, so there are none.
 
 use super::distribution::{Cells, Guesses, Logistic};
 use super::mixer::Mixer;
+use super::nodes::{NODES, Question, UNARY, tail};
 use super::{BitCoder, RangeCoder};
-
-/// Nodes: zero, sign, four of the unary part, 16 intervals, 16 first bisections, 10 later ones.
-pub(crate) const NODES: usize = 48;
-
-/// Nodes that nearly all bits belong to: zero, sign and unary.
-pub(crate) const MAIN_NODES: usize = 6;
-
-const INTERVAL_NODE: usize = 6;
-const HALVING_NODE: usize = 22;
-const LATER_NODE: usize = 38;
-
-/// Magnitudes below this are coded in unary.
-const UNARY: i32 = 5;
-
-/// The most doublings: magnitudes stay below 5 + 2^21.
-const MAX_DOUBLINGS: usize = 21;
 
 /// Inputs of the mixer: the guesses, and a constant.
 pub(crate) const INPUTS: usize = 8;
@@ -138,36 +121,16 @@ impl ValueCoder {
         guesses: &Guesses<INPUTS>,
         context: &ValueContext,
     ) -> i32 {
-        let cells = context.cells;
-        let (mut begin, mut size, mut doublings) = (UNARY, 1, 0usize);
-        while doublings < MAX_DOUBLINGS {
-            let (low, high) = (cells.lower(begin), cells.lower(begin + size));
-            let logits = guesses.beyond(low, high);
-            let node = INTERVAL_NODE + doublings.min(15);
-            if !self.bit(coder, v >= begin + size, node, &logits, context) {
-                break;
-            }
-            begin += size;
-            size *= 2;
-            doublings += 1;
-        }
-        let mut first = true;
-        while size > 1 {
-            size /= 2;
-            let (low, middle) = (cells.lower(begin), cells.lower(begin + size));
-            let high = cells.lower(begin + 2 * size);
-            let logits = guesses.upper(low, middle, high);
-            let node = if first {
-                HALVING_NODE + doublings.min(15)
-            } else {
-                LATER_NODE + (size.ilog2() as usize).min(9)
+        let at = |m| context.cells.lower(m);
+        tail(|node, question| {
+            let logits = match question {
+                Question::Beyond { begin, size } => guesses.beyond(at(begin), at(begin + size)),
+                Question::Upper { begin, size } => {
+                    guesses.upper(at(begin), at(begin + size), at(begin + 2 * size))
+                }
             };
-            first = false;
-            if self.bit(coder, v >= begin + size, node, &logits, context) {
-                begin += size;
-            }
-        }
-        begin
+            self.bit(coder, question.answer(v), node, &logits, context)
+        })
     }
 
     #[inline(always)]

@@ -20,9 +20,10 @@ mod single_precision {
 }
 
 /// Operands of convolutions have 10 bits behind the point. The networks here make much of little
-/// differences.
+/// differences, and of the ways to convolve the fastest is taken, of which some round: by which of
+/// them do, gradients differ by up to 1e-2.
 mod tf32 {
     use crate::{agreement, common};
 
-    agreement::tests!(common::engine(true), 5e-3, 1e-2);
+    agreement::tests!(common::engine(true), 5e-3, 2e-2);
 }

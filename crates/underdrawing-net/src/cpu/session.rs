@@ -10,6 +10,7 @@ use super::buffer::{Buffer, Pool};
 use super::planner::plan;
 use crate::layers::{BatchNorm, ResidualNet};
 use crate::param::{Param, ParamId};
+use crate::tape::{Tape, Wanted};
 use crate::tensor::{Shape, Tensor};
 
 /// One pass through networks.
@@ -20,7 +21,7 @@ pub(super) struct Session {
     masks: Vec<Option<Vec<f32>>>,
     pub(super) pool: Arc<Pool>,
     /// In training: what was done.
-    tape: Option<RefCell<Tape>>,
+    tape: Option<Tape<Buffer, Moments>>,
     /// In inference: how residual networks run.
     plans: RefCell<Plans>,
 }
@@ -37,24 +38,6 @@ pub(super) struct Plans {
 /// part in the result.
 const PLANNED_FOR: [usize; 2] = [128, 128];
 
-/// What was done, for the backward pass. Parameters are the first nodes.
-#[derive(Debug, Default)]
-struct Tape {
-    nodes: Vec<Node>,
-    moments: Vec<Moments>,
-}
-
-/// From the gradient of a node to those of the nodes that it was made from.
-struct Node(Backward);
-
-type Backward = Box<dyn FnOnce(Buffer, &mut Gradients)>;
-
-impl std::fmt::Debug for Node {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Node")
-    }
-}
-
 /// Statistics of a batch, by channel.
 #[derive(Debug)]
 pub(super) struct Moments {
@@ -64,8 +47,8 @@ pub(super) struct Moments {
     pub(super) variance: Vec<f32>,
 }
 
-/// A node whose gradient is wanted; none where nothing depends on parameters.
-pub(super) type Wanted = Option<usize>;
+/// Gradients on the way back.
+pub(super) type Gradients = crate::tape::Gradients<Buffer>;
 
 impl Session {
     /// For inference: nothing is kept but plans.
@@ -90,7 +73,7 @@ impl Session {
             weights: weights.iter().zip(&masks).map(masked).collect(),
             masks,
             pool: pool.clone(),
-            tape: Some(RefCell::default()),
+            tape: Some(Tape::new(params.len(), sum)),
             plans: RefCell::default(),
         }
     }
@@ -134,19 +117,13 @@ impl Session {
     where
         F: FnOnce(Buffer, &mut Gradients) + 'static,
     {
-        let tape = self.tape.as_ref()?;
-        inputs.iter().any(Option::is_some).then(|| {
-            let node = Node(Box::new(backward()));
-            let mut tape = tape.borrow_mut();
-            tape.nodes.push(node);
-            self.weights.len() + tape.nodes.len() - 1
-        })
+        self.tape.as_ref()?.record(inputs, backward)
     }
 
     /// Keeps statistics of a batch.
     pub(super) fn keep(&self, moments: Moments) {
         if let Some(tape) = &self.tape {
-            tape.borrow_mut().moments.push(moments);
+            tape.keep(moments);
         }
     }
 
@@ -156,43 +133,20 @@ impl Session {
         node: Wanted,
         gradient: Buffer,
     ) -> (Vec<Option<Buffer>>, Vec<Moments>) {
-        let tape = self.tape.as_ref().map(RefCell::take).unwrap_or_default();
-        let n = self.weights.len();
-        let mut gradients = Gradients {
-            of: (0..n + tape.nodes.len()).map(|_| None).collect(),
-        };
-        gradients.add(node, || gradient);
-        for (i, node) in tape.nodes.into_iter().enumerate().rev() {
-            // What comes after the node is known, so its gradient is whole.
-            if let Some(gradient) = gradients.of[n + i].take() {
-                node.0(gradient, &mut gradients);
-            }
-        }
-        gradients.of.truncate(n);
-        for (gradient, mask) in gradients.of.iter_mut().zip(&self.masks) {
+        let tape = self.tape.as_ref().expect("only training goes back");
+        let (mut gradients, moments) = tape.backward(node, gradient);
+        for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
             if let (Some(gradient), Some(mask)) = (gradient, mask) {
                 *gradient = masked(gradient, mask);
             }
         }
-        (gradients.of, tape.moments)
+        (gradients, moments)
     }
 }
 
-/// Gradients by node, as far as the backward pass has come.
-pub(super) struct Gradients {
-    of: Vec<Option<Buffer>>,
-}
-
-impl Gradients {
-    /// Adds to the gradient of a node, if it is wanted.
-    pub(super) fn add(&mut self, node: Wanted, gradient: impl FnOnce() -> Buffer) {
-        let Some(node) = node else { return };
-        let gradient = gradient();
-        match &mut self.of[node] {
-            Some(sum) => super::elementwise::zip(sum, &gradient, |sum, g| sum + g),
-            empty => *empty = Some(gradient),
-        }
-    }
+fn sum(mut sum: Buffer, gradient: &Buffer) -> Buffer {
+    super::elementwise::zip(&mut sum, gradient, |sum, g| sum + g);
+    sum
 }
 
 fn masked(values: &[f32], mask: &[f32]) -> Buffer {

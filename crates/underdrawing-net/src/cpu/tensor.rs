@@ -13,9 +13,10 @@ use super::convolution::Convolution;
 use super::coupling::{self, couple_backward, couple_value, uncouple_backward, uncouple_value};
 use super::elementwise::{self, CHUNK};
 use super::haar::{self, hadamard};
-use super::session::{Gradients, Moments, Session, Wanted};
+use super::session::{Gradients, Moments, Session};
 use crate::layers::{BatchNorm, ConvLayer, ConvTransposeLayer, ResidualNet};
 use crate::param::ParamId;
+use crate::tape::Wanted;
 use crate::tensor::{Differentiable, Shape, Tensor, residual_by_layers};
 
 /// A tensor on the processor.
@@ -349,8 +350,8 @@ impl Tensor for CpuTensor {
                 let mut dx = pool.take(x.len());
                 let [dw, db] = batch_norm::backward(&x, &channels, shape, least, &dy, &mut dx);
                 gradients.add(nodes[0], || dx);
-                gradients.add(nodes[1], || dw.into());
-                gradients.add(nodes[2], || db.into());
+                gradients.add(nodes[1], || dw);
+                gradients.add(nodes[2], || db);
             }
         })
     }
@@ -626,7 +627,7 @@ impl Differentiable for CpuTensor {
         let mean = vec![(sum / n as f64) as f32];
         Self::result(&self.session, &[node], [1; 4], Buffer::from(mean), || {
             move |dy: Buffer, gradients: &mut Gradients| {
-                gradients.add(node, || vec![dy[0] / n as f32; n].into());
+                gradients.add(node, || vec![dy[0] / n as f32; n]);
             }
         })
     }

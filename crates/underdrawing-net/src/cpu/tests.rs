@@ -22,17 +22,10 @@ use crate::param::{Param, ParamId, Role};
 use crate::reveal2018::RevealNetConfig;
 use crate::tensor::{Change, Differentiable, Shape, Tensor};
 
-/// Values in [0, 1), the same in each run.
-fn noise(n: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 8) as f32 / (1 << 24) as f32
-    };
-    (0..n).map(|_| next()).collect()
-}
+#[path = "../../agreement/values.rs"]
+mod values;
+
+use values::{lively, noise};
 
 /// What an operation is computed from, all of it parameters, so that all has gradients. Those that
 /// are no parameters of a layer come as tensors, in their order.
@@ -267,24 +260,6 @@ fn the_gradient_passes_a_straight_through_clamp() {
     let (gradients, _) = session.backward(y.node, vec![1.0, 2.0, 3.0].into());
     let gradient = gradients[0].as_ref().expect("a gradient");
     assert_eq!(gradient[..], [1.0, 2.0, 0.0], "masked as well");
-}
-
-/// Networks that do much to a picture.
-fn lively(architecture: Architecture) -> Networks {
-    let mut seed = 0;
-    Networks::new(architecture, 1).map(|param| {
-        seed += 1;
-        let noise = noise(param.len(), seed).into_iter();
-        if param.name.ends_with("running_var") {
-            return noise.map(|v| 0.5 + v).collect();
-        }
-        let fan_in = param.shape[1..].iter().product::<usize>() as f32;
-        let size = match param.shape.len() {
-            4 => 3.0 / fan_in.sqrt(),
-            _ => 1.0,
-        };
-        noise.map(|v| (v - 0.5) * size).collect()
-    })
 }
 
 const LIFTING: Architecture = Architecture::Lifting(LiftingNetConfig {

@@ -65,3 +65,16 @@ pub(crate) fn revealed(model: &Model, container: &Pixels) -> Pixels {
         .expect("the model's own container")
         .picture
 }
+
+/// The sum that PNG's chunks and marks end with.
+#[allow(dead_code)] // not every test file uses it
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for &byte in bytes {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+        }
+    }
+    !crc
+}

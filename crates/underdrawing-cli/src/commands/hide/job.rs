@@ -6,7 +6,7 @@ use anyhow::bail;
 use underdrawing::FileFormat;
 
 use crate::args::HideArgs;
-use crate::commands::at_most_one_stream;
+use crate::commands::{at_most_one_stream, inputs_of};
 use crate::files::{Inputs, OutputFile, create_folder};
 use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
 use crate::output::Ui;
@@ -41,12 +41,7 @@ impl HideArgs {
         for (role, path) in [(Role::Cover, inputs[0]), (Role::Secret, inputs[1])] {
             picture::must_exist(path, role)?;
         }
-        let inputs = Inputs::new(
-            inputs
-                .into_iter()
-                .chain(password_file)
-                .chain(self.model.path()),
-        );
+        let inputs = inputs_of(inputs, &self.password, &self.model);
         let paths = Paths {
             cover: &self.cover,
             secret: &self.secret,
@@ -67,8 +62,7 @@ impl HideArgs {
             .collect();
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(&*self.cover), Some(&*self.secret), password_file])?;
-        let inputs = inputs.into_iter().chain(password_file);
-        let inputs = Inputs::new(inputs.chain(self.model.path()));
+        let inputs = inputs_of(inputs, &self.password, &self.model);
         let reuse = if self.cycle {
             Reuse::Cycle
         } else {
