@@ -3,7 +3,6 @@
 //! A library of one function, so that the Python package has the program inside, too.
 
 mod args;
-mod channels;
 mod commands;
 mod compute;
 mod files;
