@@ -73,7 +73,11 @@ pub(crate) fn test(root: &Path, wheel: &Path) -> anyhow::Result<()> {
     ];
     run(root, &python, &install)?;
     run(&package, &python, &["-m", "pytest", "-q"])?;
-    run(&package, &python, &["-m", "mypy.stubtest", "underdrawing"])?;
+    run(
+        &package,
+        &python,
+        &["-m", "mypy.stubtest", "underdrawing._native"],
+    )?;
     run(
         &package,
         &python,

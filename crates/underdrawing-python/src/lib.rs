@@ -1,6 +1,6 @@
 //! The native half of the Python package `underdrawing`: converts, calls the library, converts.
 //!
-//! What people import is in `python/underdrawing`: it checks types, knows NumPy, reads and writes
+//! What people import is in `python/underdrawing`: it checks types, knows arrays, reads and writes
 //! files, and documents. Here are pictures and models as opaque objects, the library's functions on
 //! them, training runs, and the program.
 

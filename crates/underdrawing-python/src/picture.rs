@@ -113,23 +113,6 @@ impl Picture {
         self.picture.pixels.height()
     }
 
-    /// The file's format; PNG for a picture that came as samples.
-    #[getter]
-    fn format(&self) -> &'static str {
-        self.picture.format.name()
-    }
-
-    /// Whether the file's compression changes pixels.
-    #[getter]
-    fn lossy(&self) -> bool {
-        self.picture.lossy
-    }
-
-    #[getter]
-    fn has_icc_profile(&self) -> bool {
-        self.picture.icc_profile.is_some()
-    }
-
     /// What was changed on reading, in words.
     #[getter]
     fn conversions(&self) -> Vec<String> {

@@ -26,7 +26,7 @@ type Told = Result<String, TrainError>;
 /// What to train.
 enum Start {
     Fresh {
-        settings: TrainSettings,
+        settings: Box<TrainSettings>,
         from: Option<underdrawing::Model>,
         paths: RunPaths,
     },
@@ -63,7 +63,7 @@ impl Training {
             None => TrainSettings::default(),
         };
         let start = Start::Fresh {
-            settings: settings.over(config),
+            settings: Box::new(settings.over(config)),
             from: from_model.map(|model| model.model.clone()),
             paths: RunPaths { train, val, out },
         };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def test_what_hide_gives_is_what_reveal_takes(cover: Pixels, secret: Pixels) -> 
 
 def test_any_number_of_threads_gives_the_same(cover: Pixels, secret: Pixels) -> None:
     for method in ("coded", "network"):
-        one = underdrawing.hide(cover, secret, method=method, threads=1)  # type: ignore[arg-type]
-        three = underdrawing.hide(cover, secret, method=method, threads=3)  # type: ignore[arg-type]
+        one = underdrawing.hide(cover, secret, method=method, threads=1)
+        three = underdrawing.hide(cover, secret, method=method, threads=3)
         assert np.array_equal(one.container, three.container)
 
 
@@ -146,6 +147,11 @@ def test_options_are_refused(
         underdrawing.hide(cover, secret, **options)  # type: ignore[arg-type]
     assert message in str(refused.value)
     assert isinstance(refused.value, ValueError)
+
+
+def test_channels_are_the_librarys() -> None:
+    names = {name for name, _, _ in underdrawing._native.channels()}
+    assert set(get_args(underdrawing._hiding.Channel)) == names
 
 
 def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -> None:

@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("pictures")
     for name, count in (("train", 6), ("val", 2)):
         (folder / name).mkdir()
@@ -40,7 +40,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_tells_what_happens_and_hides_with_the_result(
-    folders: dict[str, Path], tmp_path: Path
+    folders: dict[str, Any], tmp_path: Path
 ) -> None:
     run = underdrawing.train(**folders, out=tmp_path / "run", **SMALL)
     events = list(run)
@@ -59,7 +59,7 @@ def test_tells_what_happens_and_hides_with_the_result(
         underdrawing.reveal(hidden)
 
 
-def test_a_stopped_run_goes_on_exactly(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_stopped_run_goes_on_exactly(folders: dict[str, Any], tmp_path: Path) -> None:
     whole = underdrawing.train(**folders, out=tmp_path / "whole", **SMALL)
     assert list(whole)[-1].step == 12
     with underdrawing.train(**folders, out=tmp_path / "stopped", **SMALL) as stopped:
@@ -76,7 +76,7 @@ def test_a_stopped_run_goes_on_exactly(folders: dict[str, Path], tmp_path: Path)
     assert one == other
 
 
-def test_leaving_the_block_saves(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_leaving_the_block_saves(folders: dict[str, Any], tmp_path: Path) -> None:
     with underdrawing.train(**folders, out=tmp_path / "run", **SMALL) as run:
         next(event for event in run if event.kind == "step")
     resumed = underdrawing.train(resume=tmp_path / "run")
@@ -96,13 +96,13 @@ def test_leaving_the_block_saves(folders: dict[str, Path], tmp_path: Path) -> No
     ],
 )
 def test_refuses_before_it_begins(
-    folders: dict[str, Path], tmp_path: Path, change: dict[str, Any], error: Any, message: str
+    folders: dict[str, Any], tmp_path: Path, change: dict[str, Any], error: Any, message: str
 ) -> None:
     with pytest.raises(error, match=message):
         underdrawing.train(**{**folders, **SMALL, "out": tmp_path / "run", **change})
 
 
-def test_a_folder_holds_one_run(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_a_folder_holds_one_run(folders: dict[str, Any], tmp_path: Path) -> None:
     underdrawing.train(**folders, out=tmp_path / "run", **SMALL).close()
     with pytest.raises(underdrawing.TrainingError, match="already holds a run"):
         underdrawing.train(**folders, out=tmp_path / "run", **SMALL)
@@ -117,7 +117,7 @@ def test_has_every_setting_of_the_program() -> None:
     assert flags | {"from_model", "progress"} == set(inspect.signature(underdrawing.train).parameters)
 
 
-def test_progress_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_progress_is_told(folders: dict[str, Any], tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     run = underdrawing.train(
         **folders,
@@ -143,7 +143,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
-def test_ctrl_c_saves(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_ctrl_c_saves(folders: dict[str, Any], tmp_path: Path) -> None:
     settings = {**SMALL, "steps": 100_000, "validate_every": 50_000}
     paths = {name: str(path) for name, path in folders.items()}
     code = CTRL_C.format(**paths, out=str(tmp_path / "run"), settings=settings)

@@ -83,7 +83,7 @@ def hide(
 
     Raises `OptionError`, `TooSmallError`, `LimitError` or `PictureError`.
     """
-    return _hide(
+    hidden: Hidden = _hide(
         Hidden,
         picture_of(cover, "cover"),
         picture_of(secret, "secret"),
@@ -103,6 +103,7 @@ def hide(
         threads=threads,
         progress=progress,
     )
+    return hidden
 
 
 def hide_file(
@@ -147,7 +148,7 @@ def hide_file(
         _files.check_output(output, force)
     native_cover = _native.Picture.decode(file_of(cover, "cover"))
     native_secret = _native.Picture.decode(file_of(secret, "secret"))
-    hidden = _hide(
+    hidden: HiddenFile = _hide(
         HiddenFile,
         native_cover,
         native_secret,
@@ -230,7 +231,7 @@ def reveal(
     Raises `NothingFoundError`, `WrongPasswordError`, `DamagedError`, `NewerError`,
     `UnknownModelError`, `OptionError` or `LimitError`.
     """
-    return _reveal(
+    revealed: Revealed = _reveal(
         Revealed,
         picture_of(container, "container"),
         password=password,
@@ -241,6 +242,7 @@ def reveal(
         threads=threads,
         progress=progress,
     )
+    return revealed
 
 
 def reveal_file(
@@ -307,7 +309,9 @@ def _reveal(
             progress=on_progress,
             **settings,
         )
-    result = {name: tuple(known.pop(name)) for name in ("blurred_rows", "grey_rows")}
+    result: dict[str, Any] = {
+        name: tuple(known.pop(name)) for name in ("blurred_rows", "grey_rows")
+    }
     if encode is not None:
         result["file"] = picture.encode(encode)
     return kind(_picture=picture, found=Inspection(**known), **result)

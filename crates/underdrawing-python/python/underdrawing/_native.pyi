@@ -4,6 +4,23 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, final
 
+__all__ = [
+    "Model",
+    "Picture",
+    "Training",
+    "__version__",
+    "after_fork",
+    "after_fork_in_child",
+    "before_fork",
+    "capacity",
+    "channels",
+    "compare",
+    "hide",
+    "inspect",
+    "reveal",
+    "run_program",
+]
+
 __version__: str
 
 @final
@@ -23,12 +40,6 @@ class Picture:
     def width(self) -> int: ...
     @property
     def height(self) -> int: ...
-    @property
-    def format(self) -> str: ...
-    @property
-    def lossy(self) -> bool: ...
-    @property
-    def has_icc_profile(self) -> bool: ...
     @property
     def conversions(self) -> list[str]: ...
 
