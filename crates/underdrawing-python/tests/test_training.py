@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import os
 import re
@@ -48,6 +49,9 @@ def test_tells_what_happens_and_hides_with_the_result(
     assert kinds[0] == "started" and kinds[-1] == "finished"
     assert [event.step for event in events if event.kind == "step"] == list(range(1, 13))
     assert kinds.count("validated") == 2 and not events[-1].stopped
+    assert copy.deepcopy(events) == events
+    with pytest.raises(AttributeError, match="an event of kind started has no step"):
+        events[0].step
     figures = next(event for event in events if event.kind == "validated")
     assert 5 < figures.container_psnr_db < 60
     model = underdrawing.Model(run.best)

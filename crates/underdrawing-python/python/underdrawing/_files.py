@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
@@ -24,24 +24,25 @@ def check_output(path: str | os.PathLike[str], force: bool) -> None:
 def write(path: str | os.PathLike[str], content: bytes, force: bool) -> None:
     """Writes a file by the name of another one first, so that nobody finds half of it."""
     target = Path(os.path.realpath(path))
-    handle, unfinished = tempfile.mkstemp(prefix=".underdrawing-", dir=target.parent)
+    unfinished = target.with_name(f".underdrawing-{secrets.token_hex(8)}")
     try:
-        with open(handle, "wb") as file:
+        with open(unfinished, "xb") as file:
             file.write(content)
-        os.chmod(unfinished, 0o666 & ~_umask())
         if force:
             os.replace(unfinished, target)
         else:
-            # Fails where somebody else has written the file meanwhile.
-            os.link(unfinished, target)
-            os.unlink(unfinished)
-    except BaseException:
-        if os.path.exists(unfinished):
-            os.unlink(unfinished)
+            _rename_to_nothing(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _rename_to_nothing(unfinished: Path, target: Path) -> None:
+    """Fails where somebody else has written the file meanwhile."""
+    try:
+        os.link(unfinished, target)
+    except FileExistsError:
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    except OSError:
+        # A file system without hard links.
+        check_output(target, force=False)
+        os.replace(unfinished, target)

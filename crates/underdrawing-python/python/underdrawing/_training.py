@@ -44,8 +44,10 @@ class Event:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and name in self.figures:
-            return self.figures[name]
+        # Not by attributes: while an event is copied it has none yet.
+        figures = self.__dict__.get("figures", {})
+        if name in figures:
+            return figures[name]
         raise AttributeError(f"an event of kind {self.__dict__.get('kind')} has no {name}")
 
 
