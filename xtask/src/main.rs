@@ -1,6 +1,7 @@
 //! The project's chores: `cargo xtask check` runs what CI runs.
 
 mod dependencies;
+mod wheel;
 
 use std::path::Path;
 use std::process::Command;
@@ -12,18 +13,35 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => run("bash", &[".ci/run"]),
         ["dependencies"] => dependencies::write(Path::new(ROOT)),
-        ["help"] => {
-            use std::io::Write as _;
-            writeln!(std::io::stdout(), "{COMMANDS}").context("failed to write")
+        ["wheel"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            let wheel = wheel::build(&root, wheel::Profile::Wheel)?;
+            say(wheel.display())
         }
+        ["wheel", "--test"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            let wheel = wheel::build(&root, wheel::Profile::Release)?;
+            wheel::test(&root, &wheel)
+        }
+        ["help"] => say(COMMANDS),
         _ => bail!("expected a command\n{COMMANDS}"),
     }
 }
 
-const COMMANDS: &str = "check         format, tests, clippy, docs, demo: what CI runs\ndependencies  builds the program anew and writes docs/dependencies.md\nhelp          this list";
+const COMMANDS: &str = "\
+check         format, tests, clippy, docs, demo, wheel: what CI runs
+dependencies  builds the program anew and writes docs/dependencies.md
+wheel         builds the Python package as it is published
+wheel --test  builds it for tests, installs it in an environment of its own, and runs them
+help          this list";
 
 /// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    writeln!(std::io::stdout(), "{text}").context("failed to write")
+}
 
 /// Runs a program in the root of the repository.
 fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {

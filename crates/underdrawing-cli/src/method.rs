@@ -2,18 +2,14 @@
 
 use std::fmt::{self, Display};
 
-use anyhow::bail;
 use serde::Serialize;
 use underdrawing::{
-    CodedOptions, CodedRate, HiddenDetails, HideOptions, Inspection, NetworkOptions, Password,
-    RevealOptions,
+    BalanceSetting, BuiltInModel, HiddenDetails, HideOptions, HideSettings, Inspection, Password,
+    RevealOptions, SettingsError,
 };
 
 use crate::args::{Balance, ComputeArgs, Effort, Method, MethodArgs, ModelArgs, RevealArgs};
 use crate::output::{Ui, error_with_hint};
-
-/// The quality to survive without --survive.
-const USUAL_QUALITY: u8 = 75;
 
 impl MethodArgs {
     /// The method asked for and its options; `password_source` names the flag that gave a
@@ -28,40 +24,37 @@ impl MethodArgs {
         ui: &Ui,
     ) -> anyhow::Result<HideOptions> {
         let device = compute.start()?;
-        match self.chosen(model, password_source)? {
-            Method::Network => Ok(HideOptions::Network(NetworkOptions {
-                model: model.load(&device, ui)?,
-                balance: self.network_balance()?,
-                tile_size: compute.tile_size(),
-            })),
-            Method::Coded => Ok(HideOptions::Coded(self.coded_options(password()?)?)),
-            Method::Robust => Ok(HideOptions::Robust {
-                survive: self.quality().unwrap_or(USUAL_QUALITY),
-                crop: self.survive_crop.unwrap_or(0),
-                jpeg,
-                coded: self.coded_options(password()?)?,
-            }),
+        let mut settings = HideSettings {
+            method: self.method.map(Method::named),
+            survive: self.survive,
+            survive_crop: self.survive_crop,
+            channel: self.channel,
+            effort: self.effort.map(Effort::named),
+            balance: self.balance.map(Balance::named),
+            container_db: self.container_db,
+            revealed_db: self.revealed_db,
+            // Stand-ins: models are read, and people asked, once it is clear that they count.
+            model: model.model.is_some().then(|| BuiltInModel::first().model()),
+            password: password_source.map(Password::new),
+            tile_size: Some(compute.tile_size()),
+            jpeg,
+        };
+        let spelled = |error| with_flags(error, password_source);
+        let method = settings.chosen().map_err(spelled)?;
+        if method == underdrawing::Method::Network {
+            settings.model = Some(model.load(&device, ui)?);
+        } else {
+            settings.password = password()?;
         }
-    }
-
-    fn coded_options(&self, password: Option<Password>) -> anyhow::Result<CodedOptions> {
-        Ok(CodedOptions {
-            password,
-            effort: self.effort(),
-            rate: self.rate()?,
-        })
+        settings.resolve().map_err(spelled)
     }
 
     /// Whether containers may be JPEG files.
     pub(crate) fn survives(&self) -> bool {
-        self.quality().is_some() || self.method == Some(Method::Robust)
-    }
-
-    /// The quality to survive that was asked for.
-    fn quality(&self) -> Option<u8> {
-        let of_channel = self.channel.map(|channel| channel.survive);
-        let usual = self.survive_crop.map(|_| USUAL_QUALITY);
-        self.survive.or(of_channel).or(usual)
+        self.survive.is_some()
+            || self.channel.is_some()
+            || self.survive_crop.is_some()
+            || self.method == Some(Method::Robust)
     }
 
     /// As [`MethodArgs::options`], without a password.
@@ -73,91 +66,49 @@ impl MethodArgs {
     ) -> anyhow::Result<HideOptions> {
         self.options(model, compute, None, || Ok(None), false, ui)
     }
+}
 
-    fn chosen(&self, model: &ModelArgs, password_source: Option<&str>) -> anyhow::Result<Method> {
-        let default = if self.quality().is_some() {
-            Method::Robust
-        } else if model.model.is_some() {
-            Method::Network
-        } else {
-            Method::Coded
-        };
-        let method = self.method.unwrap_or(default);
-        match method {
-            Method::Coded | Method::Robust if model.model.is_some() => {
-                bail!("--model goes with the network method: the others have no model")
-            }
-            Method::Coded if self.quality().is_some() => {
-                bail!("--survive and --for go with the robust method, and this is the coded method")
-            }
-            Method::Network => {
-                if let Some(flag) = self.coded_flag() {
-                    bail!(
-                        "{flag} goes with the coded method or the robust one, and this is the network method"
-                    );
-                }
-                if let Some(source) = password_source {
-                    return Err(error_with_hint(
-                        format!(
-                            "{source} gives a password, and the network method has none: anybody \
-                             with the model can reveal"
-                        ),
-                        "use the coded method, the default, or no password",
-                    ));
-                }
-            }
-            Method::Coded | Method::Robust => {}
+/// Settings that do not go together, by the names of their flags.
+fn with_flags(error: SettingsError, password_source: Option<&str>) -> anyhow::Error {
+    let message = error.message(|setting| match (setting, password_source) {
+        ("channel", _) => "--for".to_owned(),
+        ("password", Some(source)) => source.to_owned(),
+        _ => format!("--{}", setting.replace('_', "-")),
+    });
+    match error {
+        SettingsError::PasswordForNetwork => {
+            error_with_hint(message, "use the coded method, the default, or no password")
         }
-        Ok(method)
+        _ => anyhow::Error::msg(message),
     }
+}
 
-    /// The first flag given that the network method has not.
-    fn coded_flag(&self) -> Option<&'static str> {
-        [
-            (self.survive.is_some(), "--survive"),
-            (self.channel.is_some(), "--for"),
-            (self.survive_crop.is_some(), "--survive-crop"),
-            (self.effort.is_some(), "--effort"),
-            (self.container_db.is_some(), "--container-db"),
-            (self.revealed_db.is_some(), "--revealed-db"),
-        ]
-        .into_iter()
-        .find_map(|(given, flag)| given.then_some(flag))
-    }
-
-    fn effort(&self) -> Option<underdrawing::Effort> {
-        self.effort.map(|effort| match effort {
-            Effort::Fast => underdrawing::Effort::Fast,
-            Effort::Normal => underdrawing::Effort::Normal,
-            Effort::Best => underdrawing::Effort::Best,
-        })
-    }
-
-    fn network_balance(&self) -> anyhow::Result<underdrawing::Balance> {
-        match self.balance {
-            None | Some(Balance::Equal) => Ok(underdrawing::Balance::EVEN),
-            Some(Balance::Step(step)) => Ok(step),
-            Some(Balance::Container) => {
-                bail!(
-                    "--balance container goes with the coded method: for the network method \
-                     expected equal, or a whole number from -2 to 2"
-                )
-            }
+impl Method {
+    fn named(self) -> underdrawing::Method {
+        match self {
+            Self::Coded => underdrawing::Method::Coded,
+            Self::Robust => underdrawing::Method::Robust,
+            Self::Network => underdrawing::Method::Network,
         }
     }
+}
 
-    fn rate(&self) -> anyhow::Result<CodedRate> {
-        match (self.balance, self.container_db, self.revealed_db) {
-            (Some(Balance::Step(_)), ..) => {
-                bail!(
-                    "--balance with a number goes with the network method: for the coded method \
-                     expected container or equal"
-                )
-            }
-            (Some(Balance::Equal), ..) => Ok(CodedRate::Equal),
-            (_, Some(db), _) => Ok(CodedRate::ContainerDb(db)),
-            (_, _, Some(db)) => Ok(CodedRate::RevealedDb(db)),
-            _ => Ok(CodedRate::Ternary),
+impl Effort {
+    fn named(self) -> underdrawing::Effort {
+        match self {
+            Self::Fast => underdrawing::Effort::Fast,
+            Self::Normal => underdrawing::Effort::Normal,
+            Self::Best => underdrawing::Effort::Best,
+        }
+    }
+}
+
+impl Balance {
+    fn named(self) -> BalanceSetting {
+        match self {
+            Self::Container => BalanceSetting::Container,
+            Self::Equal => BalanceSetting::Equal,
+            Self::Step(step) => BalanceSetting::Step(step),
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
-use std::process::ExitCode;
 
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -27,13 +26,13 @@ pub(crate) enum ExitStatus {
     Interrupted,
 }
 
-impl From<ExitStatus> for ExitCode {
+impl From<ExitStatus> for u8 {
     fn from(status: ExitStatus) -> Self {
         match status {
-            ExitStatus::Done => ExitCode::SUCCESS,
-            ExitStatus::No => ExitCode::from(1),
-            ExitStatus::SomeFailed => ExitCode::from(FAILED),
-            ExitStatus::Interrupted => ExitCode::from(INTERRUPTED),
+            ExitStatus::Done => 0,
+            ExitStatus::No => 1,
+            ExitStatus::SomeFailed => FAILED,
+            ExitStatus::Interrupted => INTERRUPTED,
         }
     }
 }

@@ -73,26 +73,15 @@ pub(crate) fn read_plain(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Pla
 }
 
 /// [`read_plain`] of a picture that was read.
-pub(crate) fn plain(mut picture: Picture, path: &Path, role: Role, ui: &Ui) -> Plain {
-    let name = display_name(path);
-    let converted = picture.convert_to_srgb();
-    if let Some(conversion) = converted {
-        ui.note(format_args!("{role} {name}: {conversion}"));
-    }
-    let exact = |conversion: &Conversion| {
-        matches!(
-            conversion,
-            Conversion::GreyToRgb | Conversion::Turned | Conversion::FirstFrame
-        )
-    };
-    let read_exactly = picture.conversions.iter().all(exact);
-    let (pixels, had_alpha) = picture.on_white();
-    if had_alpha {
-        ui.note(format_args!("{role} {name}: transparency laid on white"));
+pub(crate) fn plain(picture: Picture, path: &Path, role: Role, ui: &Ui) -> Plain {
+    let noted = picture.conversions.len();
+    let plain = picture.into_plain();
+    for conversion in &plain.conversions[noted..] {
+        ui.note(format_args!("{role} {}: {conversion}", display_name(path)));
     }
     Plain {
-        pixels,
-        exact: read_exactly && converted.is_none() && !had_alpha,
+        exact: plain.is_exact(),
+        pixels: plain.pixels,
     }
 }
 

@@ -98,7 +98,7 @@ fn flags_that_do_not_go_together_are_refused() {
         .failed("--survive goes with");
     folder
         .run("hide cover.png secret.png -o c.png --survive 75 --method coded")
-        .failed("go with the robust method");
+        .failed("goes with the robust method");
     folder
         .run("hide cover.png secret.png -o c.png --survive 30")
         .failed("50..=95");

@@ -53,6 +53,7 @@
 
 #![warn(clippy::disallowed_methods)]
 
+mod channel;
 mod coded;
 mod coding;
 mod door;
@@ -66,8 +67,10 @@ mod reduction;
 mod report;
 mod robust;
 mod secrecy;
+mod settings;
 mod sheet;
 
+pub use channel::Channel;
 pub use coded::{Capacity, CodedOptions, CodedRate, Effort};
 pub use door::{capacity, hide, inspect, reveal};
 pub use error::{Error, ErrorKind};
@@ -81,6 +84,7 @@ pub use picture::{Conversion, FileFormat, ImageFileError, Limits, Picture, Pixel
 pub use progress::Progress;
 pub use report::{Hidden, HiddenDetails, Inspection, Revealed};
 pub use secrecy::Password;
+pub use settings::{BalanceSetting, HideSettings, Method, SettingsError};
 pub use sheet::Sheet;
 
 /// The README's code, compiled with the other examples.

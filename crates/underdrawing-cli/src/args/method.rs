@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-
-use crate::channels::Channel;
+use underdrawing::Channel;
 
 const METHOD: &str = "Method";
 const PASSWORD: &str = "Password";
@@ -41,7 +40,7 @@ pub(crate) struct MethodArgs {
     /// Reduces the cover to the longest side that it keeps, and survives the JPEG that it makes, as
     /// far as public sources tell; `underdrawing channels` lists them. --survive goes before its
     /// quality.
-    #[arg(long = "for", value_name = "CHANNEL", value_parser = crate::channels::find, help_heading = METHOD)]
+    #[arg(long = "for", value_name = "CHANNEL", value_parser = channel, help_heading = METHOD)]
     pub(crate) channel: Option<&'static Channel>,
 
     /// Coded, robust: effort; the default is best up to 2.5 megapixels, normal up to 10, else fast
@@ -69,6 +68,13 @@ pub(crate) struct MethodArgs {
     /// Coded, robust: quality of the revealed picture in dB; the rest goes to the container
     #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
     pub(crate) revealed_db: Option<f64>,
+}
+
+fn channel(name: &str) -> Result<&'static Channel, String> {
+    Channel::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Channel::all().iter().map(|channel| channel.name).collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 /// Ways to hide a picture.

@@ -1,9 +1,9 @@
 //! `channels`: what hide --for knows.
 
 use serde::Serialize;
+use underdrawing::Channel;
 
 use crate::args::ChannelsArgs;
-use crate::channels::CHANNELS;
 use crate::output::{ExitStatus, Ui};
 
 /// The line of `--json` for a channel.
@@ -18,7 +18,7 @@ struct Report {
 
 impl ChannelsArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        for channel in &CHANNELS {
+        for channel in Channel::all() {
             if self.report.json {
                 ui.json(&Report {
                     name: channel.name,

@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
-    reveal,
+    Comparison, Conversion, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress,
+    Sheet, hide, reveal,
 };
 
 use super::{OnProgress, for_each};
@@ -97,30 +97,20 @@ impl HideArgs {
     /// The cover, reduced to what the channel keeps.
     fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
         let cover = picture::read(&job.cover, Role::Cover, ui)?;
-        let (width, height) = (cover.pixels.width(), cover.pixels.height());
         let Some(channel) = self.method.channel else {
             return Ok(cover);
         };
-        let Some((width, height)) = channel.reduced(width, height) else {
-            return Ok(cover);
-        };
-        ui.note(format_args!(
-            "cover {}: reduced to {width}x{height}, which {} keeps",
-            display_name(&job.cover),
-            channel.name
-        ));
-        let icc_profile = cover.icc_profile.clone();
-        let (pixels, had_alpha) = cover.on_white();
-        if had_alpha {
-            ui.note(format_args!(
-                "cover {}: transparency laid on white",
-                display_name(&job.cover)
-            ));
+        let noted = cover.conversions.len();
+        let reduced = cover.reduced_for(channel)?;
+        for conversion in &reduced.conversions[noted..] {
+            let which = match conversion {
+                Conversion::Reduced { .. } => format!(", which {} keeps", channel.name),
+                _ => String::new(),
+            };
+            let name = display_name(&job.cover);
+            ui.note(format_args!("cover {name}: {conversion}{which}"));
         }
-        Ok(Picture {
-            icc_profile,
-            ..Picture::from(pixels.resized(width, height)?)
-        })
+        Ok(reduced)
     }
 
     /// Reads, hides and writes.
@@ -155,11 +145,7 @@ impl HideArgs {
                  nobody sees there destroy what is hidden"
             ));
         }
-        let container = Picture {
-            alpha: cover.alpha,
-            icc_profile: cover.icc_profile,
-            ..Picture::from(hidden.container)
-        };
+        let container = cover.with_container(hidden.container);
         picture::write(&container, job.format, &job.container)?;
         Ok(Done {
             cover: cover.pixels,

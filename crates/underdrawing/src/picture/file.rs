@@ -19,6 +19,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::channel::Channel;
 use crate::picture::{Limits, Pixels, PixelsError};
 
 /// A picture as it was in a file: its pixels and what else must survive hiding.
@@ -79,6 +80,70 @@ impl Picture {
         }
         self.pixels.data_mut().copy_from_slice(&converted);
         Some(Conversion::ToSrgb)
+    }
+
+    /// The picture as secrets are hidden: its colours converted to sRGB, and laid on white. What
+    /// that changed is added to [`Picture::conversions`].
+    #[must_use]
+    pub fn into_plain(mut self) -> Self {
+        let to_srgb = self.convert_to_srgb();
+        let mut conversions = std::mem::take(&mut self.conversions);
+        let (format, lossy) = (self.format, self.lossy);
+        let (pixels, had_alpha) = self.on_white();
+        conversions.extend(to_srgb);
+        conversions.extend(had_alpha.then_some(Conversion::OnWhite));
+        Self {
+            format,
+            lossy,
+            conversions,
+            ..Self::from(pixels)
+        }
+    }
+
+    /// Whether the pixels hold what the file does, exactly.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.conversions.iter().all(|conversion| {
+            matches!(
+                conversion,
+                Conversion::GreyToRgb | Conversion::Turned | Conversion::FirstFrame
+            )
+        })
+    }
+
+    /// The picture in the size that a channel keeps, laid on white for it, and noted in
+    /// [`Picture::conversions`]; as it is where it fits.
+    ///
+    /// # Errors
+    /// When the size is over the limits.
+    pub fn reduced_for(self, channel: &Channel) -> Result<Self, PixelsError> {
+        let (width, height) = (self.pixels.width(), self.pixels.height());
+        let Some((width, height)) = channel.reduced(width, height) else {
+            return Ok(self);
+        };
+        let (format, lossy) = (self.format, self.lossy);
+        let mut conversions = self.conversions.clone();
+        conversions.push(Conversion::Reduced { width, height });
+        let icc_profile = self.icc_profile.clone();
+        let (pixels, had_alpha) = self.on_white();
+        conversions.extend(had_alpha.then_some(Conversion::OnWhite));
+        Ok(Self {
+            icc_profile,
+            format,
+            lossy,
+            conversions,
+            ..Self::from(pixels.resized(width, height)?)
+        })
+    }
+
+    /// The container that was made of this cover, with its alpha and its profile.
+    #[must_use]
+    pub fn with_container(&self, container: Pixels) -> Self {
+        Self {
+            alpha: self.alpha.clone(),
+            icc_profile: self.icc_profile.clone(),
+            ..Self::from(container)
+        }
     }
 
     /// The picture laid on white, and whether that changed anything.
@@ -248,11 +313,24 @@ pub enum Conversion {
     ToSrgb,
     /// Colours that [`Picture::convert_to_srgb`] could not convert.
     ProfileNotUnderstood,
+    /// Transparency laid on white.
+    OnWhite,
+    /// Reduced to the size that a [`Channel`] keeps.
+    Reduced {
+        /// Width that it has now.
+        width: usize,
+        /// Height that it has now.
+        height: usize,
+    },
 }
 
 impl fmt::Display for Conversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Reduced { width, height } => {
+                return write!(f, "reduced to {width}x{height}");
+            }
+            Self::OnWhite => "transparency laid on white",
             Self::SixteenBitTo8 => "16 bits a sample become 8",
             Self::GreyToRgb => "grey becomes RGB",
             Self::Turned => "turned upright as its orientation tag asks",

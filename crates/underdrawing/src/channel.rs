@@ -1,18 +1,19 @@
 //! Messengers and pages that pictures are sent by (docs/channels.md).
 
-/// What a channel does to pictures, as far as public sources tell.
+/// What a messenger or page does to pictures, as far as public sources tell.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Channel {
-    pub(crate) name: &'static str,
+pub struct Channel {
+    /// Short name, unique.
+    pub name: &'static str,
     /// The longest side that is kept, in pixels; none where pictures keep their size.
-    pub(crate) longest_side: Option<usize>,
+    pub longest_side: Option<usize>,
     /// The quality of JPEG to survive.
-    pub(crate) survive: u8,
+    pub survive: u8,
     /// How sure that is.
-    pub(crate) sure: &'static str,
+    pub sure: &'static str,
 }
 
-pub(crate) const CHANNELS: [Channel; 8] = [
+static CHANNELS: [Channel; 8] = [
     channel("whatsapp", Some(1600), 60, "low"),
     channel("telegram", Some(1280), 70, "medium"),
     channel("signal", Some(1600), 70, "high"),
@@ -37,18 +38,22 @@ const fn channel(
     }
 }
 
-/// The channel of this name.
-pub(crate) fn find(name: &str) -> Result<&'static Channel, String> {
-    let found = CHANNELS.iter().find(|channel| channel.name == name);
-    found.ok_or_else(|| {
-        let names: Vec<&str> = CHANNELS.iter().map(|channel| channel.name).collect();
-        format!("expected one of {}", names.join(", "))
-    })
-}
-
 impl Channel {
+    /// All that are known.
+    #[must_use]
+    pub fn all() -> &'static [Self] {
+        &CHANNELS
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        CHANNELS.iter().find(|channel| channel.name == name)
+    }
+
     /// The size that a picture is reduced to; none where it fits.
-    pub(crate) fn reduced(&self, width: usize, height: usize) -> Option<(usize, usize)> {
+    #[must_use]
+    pub fn reduced(&self, width: usize, height: usize) -> Option<(usize, usize)> {
         let longest = self.longest_side?;
         let side = width.max(height);
         let scaled = |n: usize| ((n * longest + side / 2) / side).max(1);
@@ -62,11 +67,11 @@ mod tests {
 
     #[test]
     fn reduces_what_is_larger() {
-        let telegram = find("telegram").unwrap();
+        let telegram = Channel::named("telegram").unwrap();
         assert_eq!(telegram.reduced(4000, 3000), Some((1280, 960)));
         assert_eq!(telegram.reduced(10, 12_800), Some((1, 1280)));
         assert_eq!(telegram.reduced(1280, 700), None);
-        assert_eq!(find("discord").unwrap().reduced(9000, 9000), None);
-        assert!(find("pigeon").unwrap_err().contains("telegram"));
+        assert_eq!(Channel::named("discord").unwrap().reduced(9000, 9000), None);
+        assert_eq!(Channel::named("pigeon"), None);
     }
 }

@@ -1,0 +1,71 @@
+//! The command line of underdrawing: hides a picture in a picture and reveals it again.
+//!
+//! A library of one function, so that the Python package has the program inside, too.
+
+mod args;
+mod commands;
+mod compute;
+mod files;
+mod folder;
+mod interrupt;
+mod method;
+mod models;
+mod output;
+mod password;
+mod picture;
+mod progress;
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use output::{ExitStatus, Ui};
+
+/// Runs the program with a command line, its name first, and returns the exit code: 0 done; 1 the
+/// answer is no; 2 wrong usage or an error; 130 stopped by Ctrl-C.
+///
+/// It takes over the handling of signals and the number of threads of the whole process, and may
+/// end the process: call it once, where nothing else runs.
+pub fn main(command_line: impl IntoIterator<Item = OsString>) -> u8 {
+    files::survive_file_size_limit();
+    let cli = match Cli::try_parse_from(command_line) {
+        Ok(cli) => cli,
+        Err(help_or_error) => {
+            // Where it is written, as clap does by itself.
+            let _ = help_or_error.print();
+            return if help_or_error.use_stderr() {
+                output::FAILED
+            } else {
+                ExitStatus::Done.into()
+            };
+        }
+    };
+    let ui = Ui::new(cli.verbosity());
+    match run(cli.command, &ui) {
+        Ok(status) => status.into(),
+        Err(error) if output::is_broken_pipe(&error) => ExitStatus::Done.into(),
+        Err(error) => {
+            ui.error(&error);
+            output::FAILED
+        }
+    }
+}
+
+fn run(command: Command, ui: &Ui) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Hide(args) => args.run(ui),
+        Command::Reveal(args) => args.run(ui),
+        Command::Capacity(args) => args.run(ui),
+        Command::Compare(args) => args.run(ui),
+        Command::Eval(args) => args.run(ui),
+        Command::Train(args) => args.run(ui),
+        Command::Demo(args) => args.run(ui),
+        Command::Models(args) => args.run(ui),
+        Command::Channels(args) => args.run(ui),
+        Command::Inspect(args) => args.run(ui),
+        Command::Import(args) => args.run(ui),
+        Command::Export(args) => args.run(ui),
+        Command::Generate(args) => args.run(ui),
+    }
+}

@@ -1,0 +1,91 @@
+"""Models of the network method."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Union
+
+from . import _files, _native
+
+
+class Model:
+    """Networks that hide and reveal: a built-in model, or one from a file.
+
+    `Model()` is the default one, `Model("lifting-3")` another built-in one, `Model(path)` or
+    `Model(bytes)` a model file as `train` writes it.
+
+    Raises `ModelFileError` for a file that is none, `OptionError` for a name that is neither.
+    """
+
+    _native: _native.Model
+
+    def __init__(self, source: Union[str, os.PathLike[str], bytes, None] = None) -> None:
+        if source is None or (isinstance(source, str) and source in dict(Model.built_in())):
+            self._native = _native.Model.built_in(source)
+        elif isinstance(source, bytes):
+            self._native = _native.Model.from_bytes(source)
+        elif isinstance(source, str) and not Path(source).exists():
+            from ._errors import OptionError
+
+            names = ", ".join(dict(Model.built_in()))
+            raise OptionError(f"no model {source}: neither a built-in model ({names}) nor a file")
+        else:
+            self._native = _native.Model.from_bytes(Path(source).read_bytes())
+
+    @staticmethod
+    def built_in() -> list[tuple[str, str]]:
+        """Names of the built-in models and what they are, the default one first."""
+        return _native.Model.built_in_names()
+
+    @property
+    def id(self) -> str:
+        """16 hexadecimal digits, of architecture and parameters; containers name it."""
+        return self._native.id
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all networks."""
+        return self._native.parameters
+
+    @property
+    def architecture(self) -> dict[str, Any]:
+        """What the networks are built of."""
+        architecture: dict[str, Any] = json.loads(self._native.architecture)
+        return architecture
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """How the model came about: settings, seed, steps and quality reached."""
+        training: dict[str, Any] = json.loads(self._native.training)
+        return training
+
+    def to_bytes(self, *, half: bool = False) -> bytes:
+        """The model file (safetensors). `half` stores parameters in 16 bits, which makes another
+        model with another id of it."""
+        return self._native.to_bytes(half)
+
+    def save(self, path: Union[str, os.PathLike[str]], *, force: bool = False) -> None:
+        """Writes the model file. An existing file is not replaced without `force`."""
+        _files.check_output(path, force)
+        _files.write(path, self.to_bytes(), force)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.id}, {self.architecture['kind']}, {self.parameters} parameters>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> Any:
+        return Model, (self.to_bytes(),)
+
+
+def native_model(model: Any) -> Any:
+    """The native model of a `Model`, or of what makes one."""
+    if model is None:
+        return None
+    return (model if isinstance(model, Model) else Model(model))._native

@@ -1,0 +1,216 @@
+"""Hiding and revealing arrays."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from typing import get_args
+
+import numpy as np
+import pytest
+from conftest import Pixels, as_file, scene
+from PIL import Image
+
+import underdrawing
+from underdrawing import OptionError
+
+
+def psnr_db(a: Pixels, b: Pixels) -> float:
+    error = float(np.mean((a.astype(float) - b.astype(float)) ** 2))
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+@pytest.mark.parametrize("method", ["coded", "robust", "network"])
+def test_figures_are_those_of_the_arrays(cover: Pixels, secret: Pixels, method: str) -> None:
+    hidden = underdrawing.hide(cover, secret, method=method)  # type: ignore[arg-type]
+    revealed = underdrawing.reveal(hidden.container)
+    assert hidden.method == revealed.found.method == method
+    assert hidden.container.shape == cover.shape
+    assert revealed.picture.shape == secret.shape
+    assert hidden.container_psnr_db == pytest.approx(psnr_db(hidden.container, cover))
+    assert hidden.revealed_psnr_db == pytest.approx(psnr_db(revealed.picture, secret))
+    least = {"coded": 45, "robust": 30, "network": 30}[method]
+    assert hidden.container_psnr_db > least
+    assert (revealed.found.secret_width, revealed.found.secret_height) == (120, 140)
+
+
+def test_networks_are_measured_where_asked(cover: Pixels, secret: Pixels) -> None:
+    hidden = underdrawing.hide(cover, secret, method="network", measure=False)
+    assert hidden.revealed_psnr_db is None
+    assert hidden.model == underdrawing.Model().id
+
+
+def test_what_hide_gives_is_what_reveal_takes(cover: Pixels, secret: Pixels) -> None:
+    hidden = underdrawing.hide(cover, secret, effort="fast")
+    direct = underdrawing.reveal(hidden).picture
+    assert np.array_equal(direct, underdrawing.reveal(hidden.container).picture)
+    copied = pickle.loads(pickle.dumps(hidden))
+    assert np.array_equal(copied.container, hidden.container)
+    assert copied.coded_bytes == hidden.coded_bytes
+
+
+def test_any_number_of_threads_gives_the_same(cover: Pixels, secret: Pixels) -> None:
+    for method in ("coded", "network"):
+        one = underdrawing.hide(cover, secret, method=method, threads=1)
+        three = underdrawing.hide(cover, secret, method=method, threads=3)
+        assert np.array_equal(one.container, three.container)
+
+
+def test_grey_alpha_and_views_are_pictures(cover: Pixels, secret: Pixels) -> None:
+    alpha = scene(160, 120, seed=3)[:, :, :1]
+    with_alpha = np.concatenate([cover, alpha], axis=2)
+    hidden = underdrawing.hide(with_alpha, secret[:, :, 0], effort="fast")
+    assert np.array_equal(hidden.container[:, :, 3:], alpha)
+    opaque = underdrawing.hide(cover, np.repeat(secret[:, :, :1], 3, axis=2), effort="fast")
+    assert np.array_equal(hidden.container[:, :, :3], opaque.container)
+    assert underdrawing.reveal(hidden.container).found.method == "coded"
+    # Neither upside down nor every other pixel is in memory as a picture is.
+    view = cover[::-1, ::2]
+    same = underdrawing.hide(np.ascontiguousarray(view), secret, effort="fast")
+    assert np.array_equal(underdrawing.hide(view, secret, effort="fast").container, same.container)
+
+
+def test_a_secrets_opacity_is_laid_on_white(cover: Pixels) -> None:
+    secret = np.zeros((40, 30, 4), np.uint8)
+    secret[:, 15:, 3] = 255
+    hidden = underdrawing.hide(cover, secret)
+    revealed = underdrawing.reveal(hidden).picture
+    assert revealed[:, :10].min() > 250 and revealed[:, 20:].max() < 5
+    assert "secret: transparency laid on white" in hidden.conversions
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "RGB"])
+def test_pillow_pictures_mean_what_they_show(cover: Pixels, mode: str) -> None:
+    picture = Image.fromarray(scene(60, 50)).convert(mode)
+    shown = np.asarray(picture.convert("RGB"))
+    by_picture = underdrawing.hide(cover, picture, effort="fast").container
+    assert np.array_equal(by_picture, underdrawing.hide(cover, shown, effort="fast").container)
+
+
+def test_takes_whatever_has_an_array(cover: Pixels, secret: Pixels) -> None:
+    class Frame:
+        def __array__(self, dtype: object = None, copy: object = None) -> Pixels:
+            return cover
+
+    hidden = underdrawing.hide(Frame(), secret, effort="fast")
+    assert np.array_equal(hidden.container, underdrawing.hide(cover, secret, effort="fast").container)
+
+
+@pytest.mark.parametrize(
+    ("picture", "found"),
+    [
+        (np.zeros((8, 8, 3)), "float64"),
+        (np.zeros((8, 8, 2), np.uint8), "(8, 8, 2)"),
+        (np.zeros((2, 8, 8, 3), np.uint8), "(2, 8, 8, 3)"),
+        (Image.new("I;16", (8, 8)), "I;16"),
+    ],
+)
+def test_other_arrays_are_refused_by_what_they_are(picture: object, found: str) -> None:
+    with pytest.raises(underdrawing.PictureError, match="cover: ") as refused:
+        underdrawing.hide(picture, np.zeros((8, 8, 3), np.uint8))
+    assert found in str(refused.value)
+
+
+def test_empty_pictures_are_refused() -> None:
+    with pytest.raises(underdrawing.LimitError):
+        underdrawing.hide(np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8))
+
+
+def test_paths_go_to_the_functions_for_files(secret: Pixels) -> None:
+    with pytest.raises(TypeError, match="hide_file"):
+        underdrawing.hide("cover.png", secret)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "magic"}, "method magic: expected coded, robust or network"),
+        ({"effort": "much"}, "effort much: expected fast, normal or best"),
+        ({"survive": 10}, "survive 10: expected 50 to 95"),
+        ({"survive_crop": 90}, "survive_crop 90: expected 1 to 30"),
+        ({"channel": "pigeon"}, "channel pigeon: expected whatsapp"),
+        ({"balance": 7}, "balance: expected container, equal"),
+        ({"method": "coded", "survive": 75}, "survive goes with the robust method"),
+        ({"method": "network", "password": "x"}, "password gives a password"),
+        ({"method": "network", "effort": "fast"}, "effort goes with the coded method"),
+        ({"container_db": 40.0, "revealed_db": 40.0}, "container_db cannot be used with"),
+        ({"container_db": float("nan")}, "expected a number above 0"),
+        ({"password": ""}, "the password is empty"),
+        ({"model": "lifting-99"}, "no model lifting-99"),
+        ({"method": "network", "tile_size": 1}, "tile size 1 is too small"),
+    ],
+)
+def test_options_are_refused(
+    cover: Pixels, secret: Pixels, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(OptionError) as refused:
+        underdrawing.hide(cover, secret, **options)  # type: ignore[arg-type]
+    assert message in str(refused.value)
+    assert isinstance(refused.value, ValueError)
+
+
+def test_channels_are_the_librarys() -> None:
+    names = {name for name, _, _ in underdrawing._native.channels()}
+    assert set(get_args(underdrawing._hiding.Channel)) == names
+
+
+def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -> None:
+    sealed = underdrawing.hide(cover, secret, password="word", effort="fast").container
+    with pytest.raises(underdrawing.NothingFoundError):
+        underdrawing.reveal(cover)
+    with pytest.raises(underdrawing.WrongPasswordError):
+        underdrawing.reveal(sealed, password="other")
+    with pytest.raises(underdrawing.TooSmallError):
+        underdrawing.hide(cover[:4, :4], secret)
+    changed = sealed.copy()
+    changed[60:, 40:] ^= 1
+    with pytest.raises(underdrawing.DamagedError):
+        underdrawing.reveal(changed, password="word")
+    assert underdrawing.inspect(sealed, password=b"word").password
+    assert underdrawing.reveal(sealed, password="word").picture.shape == secret.shape
+
+
+def test_compare_is_the_formula(cover: Pixels, secret: Pixels) -> None:
+    other = cover.copy()
+    other[0, 0, 0] ^= 16
+    found = underdrawing.compare(cover, other)
+    assert found.psnr_db == pytest.approx(psnr_db(cover, other))
+    assert found.max_difference == 16
+    same = underdrawing.compare(cover, cover)
+    assert same.psnr_db == math.inf and same.ssim == 1
+    with pytest.raises(OptionError, match="expected the same size"):
+        underdrawing.compare(cover, secret)
+
+
+def test_capacity_foretells(cover: Pixels, secret: Pixels) -> None:
+    expected = underdrawing.capacity(cover, secret)
+    hidden = underdrawing.hide(cover, secret)
+    assert expected.container_psnr_db == pytest.approx(hidden.container_psnr_db, abs=0.5)
+    assert hidden.coded_bytes is not None and expected.bytes >= hidden.coded_bytes
+    assert underdrawing.capacity(as_file(cover)).bytes == expected.bytes
+    assert underdrawing.capacity(cover).revealed_psnr_db is None
+
+
+def test_notebooks_see_a_picture_and_the_figures(cover: Pixels, secret: Pixels) -> None:
+    hidden = underdrawing.hide(cover, secret, effort="fast")
+    assert hidden._repr_png_().startswith(b"\x89PNG")
+    page = hidden._repr_html_()
+    assert "data:image/png;base64," in page and f"{hidden.container_psnr_db:.2f} dB" in page
+    assert repr(hidden).startswith("<Hidden 160x120, method: coded, container: ")
+    wide = underdrawing.reveal(underdrawing.hide(scene(900, 300), scene(900, 300), effort="fast"))
+    with Image.open(__import__("io").BytesIO(wide._repr_png_())) as shown:
+        assert shown.size == (768, 256)
+
+
+def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
+    model = underdrawing.Model()
+    assert model.parameters > 200_000 and model.architecture["kind"] == "lifting"
+    again = underdrawing.Model(model.to_bytes())
+    assert again == model and again.training == model.training
+    older = underdrawing.Model("lifting-3")
+    assert older != model
+    hidden = underdrawing.hide(cover, secret, model=older, balance=1)
+    revealed = underdrawing.reveal(hidden)
+    assert revealed.found.model == older.id and revealed.found.balance == 1
+    with pytest.raises(underdrawing.ModelFileError):
+        underdrawing.Model(b"no model")

@@ -1,0 +1,129 @@
+"""Files: the same bytes as the program's, and nothing half-written."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Pixels, as_file, program, scene
+from PIL import Image, ImageCms
+
+import underdrawing
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cover: Pixels, secret: Pixels) -> Path:
+    (tmp_path / "cover.png").write_bytes(as_file(cover))
+    (tmp_path / "secret.jpg").write_bytes(as_file(secret, "JPEG", quality=92))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("flags", "options", "name"),
+    [
+        ([], {}, "c.png"),
+        (["--effort", "fast"], {"effort": "fast"}, "c.tiff"),
+        (["--balance", "equal"], {"balance": "equal"}, "c.webp"),
+        (["--container-db", "45"], {"container_db": 45}, "c.qoi"),
+        (["--method", "network", "--balance", "-1"], {"method": "network", "balance": -1}, "c.bmp"),
+        (["--model", "lifting-2"], {"model": "lifting-2"}, "c.png"),
+        (["--survive", "80"], {"survive": 80}, "c.jpg"),
+        (["--for", "discord"], {"channel": "discord"}, "c.png"),
+    ],
+)
+def test_gives_the_programs_bytes(
+    folder: Path, flags: list[str], options: dict[str, object], name: str
+) -> None:
+    cover, secret, by_program = folder / "cover.png", folder / "secret.jpg", folder / name
+    ran = program("hide", cover, secret, "-o", by_program, *flags)
+    assert ran.returncode == 0, ran.stderr.decode()
+    ours = folder / f"ours-{name}"
+    hidden = underdrawing.hide_file(cover, str(secret), ours, **options)  # type: ignore[arg-type]
+    assert ours.read_bytes() == hidden.file == by_program.read_bytes()
+    ran = program("reveal", by_program, "-o", folder / "r.png")
+    assert ran.returncode == 0, ran.stderr.decode()
+    revealed = underdrawing.reveal_file(hidden.file)
+    assert revealed.file == (folder / "r.png").read_bytes()
+
+
+def test_passwords_open_what_the_program_hid(folder: Path) -> None:
+    (folder / "word").write_text("correct horse\n")
+    container = folder / "c.png"
+    flags = ["--password-file", folder / "word", "--effort", "fast"]
+    ran = program("hide", folder / "cover.png", folder / "secret.jpg", "-o", container, *flags)
+    assert ran.returncode == 0, ran.stderr.decode()
+    assert underdrawing.reveal_file(container, password="correct horse").found.password
+    with pytest.raises(underdrawing.NothingFoundError):
+        underdrawing.reveal_file(container)
+
+
+def test_profile_and_opacity_stay(folder: Path, cover: Pixels) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    alpha = scene(160, 120, seed=4)[:, :, :1]
+    rgba = np.concatenate([cover, alpha], axis=2)
+    file = as_file(rgba, icc_profile=profile)
+    hidden = underdrawing.hide_file(file, folder / "secret.jpg", effort="fast")
+    with Image.open(io.BytesIO(hidden.file)) as container:
+        assert container.info["icc_profile"] == profile
+        assert np.array_equal(np.asarray(container)[:, :, 3:], alpha)
+        assert np.array_equal(np.asarray(container), hidden.container)
+
+
+def test_sixteen_bits_are_noted(folder: Path) -> None:
+    wide = Image.fromarray(scene(50, 40)[:, :, 0].astype(np.uint16) * 257)
+    file = io.BytesIO()
+    wide.save(file, "PNG")
+    hidden = underdrawing.hide_file(folder / "cover.png", file.getvalue(), effort="fast")
+    assert hidden.conversions == (
+        "secret: 16 bits a sample become 8",
+        "secret: grey becomes RGB",
+    )
+
+
+def test_a_messenger_gets_the_size_that_it_keeps() -> None:
+    cover, secret = as_file(scene(2000, 300)), as_file(scene(40, 30))
+    hidden = underdrawing.hide_file(cover, secret, channel="x")
+    assert (hidden.width, hidden.height, hidden.survives) == (1200, 180, 75)
+    assert "cover: reduced to 1200x180" in hidden.conversions
+
+
+def test_nothing_is_overwritten_or_half_written(folder: Path) -> None:
+    cover, secret, output = folder / "cover.png", folder / "secret.jpg", folder / "c.png"
+    output.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="force=True"):
+        underdrawing.hide_file(cover, secret, output, effort="fast")
+    assert output.read_bytes() == b"mine"
+    hidden = underdrawing.hide_file(cover, secret, output, effort="fast", force=True)
+    assert output.read_bytes() == hidden.file
+    with pytest.raises(FileExistsError):
+        hidden.save(output)
+    hidden.save(folder / "other.png")
+    with pytest.raises(FileNotFoundError):
+        underdrawing.hide_file(cover, secret, folder / "no" / "c.png", effort="fast")
+    with pytest.raises(underdrawing.NothingFoundError):
+        underdrawing.reveal_file(cover, folder / "nothing.png")
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"cover.png", "secret.jpg", "c.png", "other.png"}
+
+
+def test_lossy_and_unknown_formats_are_refused(folder: Path) -> None:
+    cover, secret = folder / "cover.png", folder / "secret.jpg"
+    with pytest.raises(underdrawing.PictureError, match="JPEG changes pixels"):
+        underdrawing.hide_file(cover, secret, folder / "c.jpg", effort="fast")
+    with pytest.raises(underdrawing.OptionError, match="format"):
+        underdrawing.hide_file(cover, secret, folder / "c.xyz", effort="fast")
+    with pytest.raises(underdrawing.PictureError, match="not a picture file"):
+        underdrawing.hide_file(b"no picture", secret)
+    with pytest.raises(FileNotFoundError):
+        underdrawing.hide_file(folder / "none.png", secret)
+
+
+def test_inspects_files(folder: Path) -> None:
+    hidden = underdrawing.hide_file(folder / "cover.png", folder / "secret.jpg", effort="fast")
+    found = underdrawing.inspect(hidden.file)
+    assert (found.method, found.secret_width, found.secret_height) == ("coded", 120, 140)
+    assert found.coded_bytes == hidden.coded_bytes and found.parts == found.intact
+    with pytest.raises(underdrawing.NothingFoundError):
+        underdrawing.inspect(folder / "cover.png")
