@@ -48,7 +48,7 @@ impl RestoringNetConfig {
     /// Fresh weights; the last layer starts near zero, so the first restored picture is nearly the
     /// one that came.
     fn init(&self, init: &mut Init) -> RestoringNet {
-        let mut layer = |name: &str, c_in: usize, c_out: usize, gain: f64| {
+        let layer = |name: &str, c_in: usize, c_out: usize, gain: f64, init: &mut Init| {
             let deviation = gain * (2.0 / (9 * c_in) as f64).sqrt();
             init.within(name, |init| ConvLayer {
                 weight: init.normal("weight", &[c_out, c_in, 3, 3], 0.0, deviation),
@@ -57,15 +57,12 @@ impl RestoringNetConfig {
                 c_out,
             })
         };
-        let first = layer("first", BANDS + 1, self.width, 1.0);
-        let last = layer("last", self.width, BANDS, 0.05);
-        let blocks = init.list("blocks", self.blocks, |init, _| {
-            ResidualNet::init(self.width, self.width, self.width, init)
-        });
         RestoringNet {
-            first,
-            blocks,
-            last,
+            first: layer("first", BANDS + 1, self.width, 1.0, init),
+            blocks: init.list("blocks", self.blocks, |init, _| {
+                ResidualNet::init(self.width, self.width, self.width, init)
+            }),
+            last: layer("last", self.width, BANDS, 0.05, init),
         }
     }
 }

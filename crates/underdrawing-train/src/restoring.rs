@@ -14,8 +14,8 @@ use safetensors::{Dtype, tensor::TensorView};
 use underdrawing::Pixels;
 use underdrawing_codec::{Effort, Encoder, MAX_PIXELS, Picture, decode};
 use underdrawing_net::{
-    CpuEngine, CpuRestorer, Differentiable, Engine, Param, Restoring, RestoringNet, Tensor,
-    RestoringNetConfig,
+    CpuEngine, CpuRestorer, Differentiable, Engine, Param, Restoring, RestoringNet,
+    RestoringNetConfig, Tensor,
 };
 
 use crate::checkpoint::{CheckpointError, write_whole};

@@ -64,6 +64,7 @@ mod picture;
 mod progress;
 mod reduction;
 mod report;
+mod restoring;
 mod robust;
 mod secrecy;
 mod sheet;
