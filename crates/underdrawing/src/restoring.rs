@@ -111,7 +111,12 @@ pub(crate) fn to_bytes(picture: &Raster<f32>) -> Raster<u8> {
 
 #[cfg(test)]
 mod tests {
+    use underdrawing_codec::{Effort, Encoder};
+
     use super::*;
+    use crate::coding::coding_picture;
+    use crate::picture::{Limits, Picture, Pixels};
+    use crate::reduction::{decoded, mse};
 
     /// A picture of an odd size with structure everywhere.
     fn picture(width: usize, height: usize) -> Raster<u8> {
@@ -147,6 +152,42 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// A photograph, part of the program's demonstration.
+    const PHOTOGRAPH: &[u8] = include_bytes!("../../underdrawing-cli/demo/secret.png");
+
+    #[test]
+    fn photographs_at_few_bits_come_nearer_to_what_they_were() {
+        let photograph = Picture::decode(PHOTOGRAPH, &Limits::default())
+            .unwrap()
+            .pixels;
+        let original = photograph.raster().resized(200, 201);
+        let picture = coding_picture(&Pixels::from_raster(original.clone()));
+        for (bits, gain) in [(0.2, 1.05), (0.4, 1.05), (0.8, 1.02)] {
+            let budget = (bits * f64::from(200 * 201) / 8.0) as usize;
+            let encoder = Encoder::new(&picture, Effort::Normal);
+            let coded = encoder.encode_to_bytes(budget).unwrap();
+            let decoded = decoded(&coded).unwrap();
+            let before = mse(&original, &rgb(decoded.picture.clone()));
+            let after = mse(&original, &to_bytes(&restored(decoded)));
+            assert!(
+                before > gain * after,
+                "{bits} bits: {before:.2}, {after:.2}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_coded_without_loss_stays() {
+        let noise = picture(40, 30);
+        let coded = Encoder::new(
+            &coding_picture(&Pixels::from_raster(noise.clone())),
+            Effort::Fast,
+        )
+        .encode_without_loss(usize::MAX)
+        .unwrap();
+        assert_eq!(to_bytes(&restored(decoded(&coded).unwrap())), noise);
     }
 
     #[test]
