@@ -1,7 +1,7 @@
 //! Decoding: segments to a picture.
 
 use crate::entropy::RangeCoder;
-use crate::header::{Header, HeaderError};
+use crate::header::{Header, HeaderError, UNITS_A_GREY_LEVEL};
 use crate::models::Models;
 use crate::part::{Cut, Part};
 use crate::{Picture, lossless, parallel, planes};
@@ -37,10 +37,12 @@ pub enum DecodeError {
 }
 
 /// A decoded picture.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
     /// The picture.
     pub picture: Picture,
+    /// The quantiser's step in grey levels; none if the picture was coded without loss.
+    pub step: Option<f64>,
     /// Rows that lack fine detail since their segment is missing, or that are next to such rows and
     /// disturbed by them. From top to bottom; ranges may overlap.
     pub lost_rows: Vec<Range<usize>>,
@@ -124,7 +126,11 @@ pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, De
             }
         })
         .collect();
-    Ok(Decoded { picture, lost_rows })
+    Ok(Decoded {
+        picture,
+        step: (!lossless).then(|| f64::from(header.step) / UNITS_A_GREY_LEVEL),
+        lost_rows,
+    })
 }
 
 /// Decodes stripes that were coded without loss. The samples of missing ones are 128.

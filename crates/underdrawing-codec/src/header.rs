@@ -9,6 +9,9 @@ use thiserror::Error;
 /// models code is the same and stays marked as version 1.
 const VERSION: u8 = 2;
 
+/// Steps are counted in this part of a grey level.
+pub(crate) const UNITS_A_GREY_LEVEL: f64 = 16384.0;
+
 /// Smallest and largest step, in 1/16384 grey levels.
 pub(crate) const STEPS: std::ops::RangeInclusive<u32> = 256..=1 << 22;
 

@@ -7,8 +7,10 @@ mod convolution;
 mod coupling;
 mod elementwise;
 mod haar;
+mod inference;
 mod optimiser;
 mod planner;
+mod restorer;
 mod runner;
 mod session;
 mod tensor;
@@ -16,5 +18,6 @@ mod tensor;
 mod tests;
 
 pub use optimiser::CpuEngine;
+pub use restorer::CpuRestorer;
 pub use runner::CpuRunner;
 pub use tensor::CpuTensor;

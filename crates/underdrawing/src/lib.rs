@@ -65,6 +65,7 @@ mod picture;
 mod progress;
 mod reduction;
 mod report;
+mod restoring;
 mod robust;
 mod secrecy;
 mod settings;

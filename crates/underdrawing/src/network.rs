@@ -24,4 +24,5 @@ pub use options::NetworkOptions;
 pub use pth::PthError;
 
 pub(crate) use method::{Request, hide, reveal_at_size, reveal_marked};
+pub(crate) use model_file::ModelFile;
 pub(crate) use reveal::read_mark;

@@ -1,6 +1,6 @@
 //! The secret at the bytes that there are: what every method that codes shares.
 
-use underdrawing_codec::{Coded, Effort, Encoder, Picture, RateCurve, decode, n_stripes};
+use underdrawing_codec::{Coded, Decoded, Effort, Encoder, RateCurve, decode, n_stripes};
 
 use crate::coding::{coding_picture, decibels_of_mse, rgb};
 use crate::error::Error;
@@ -183,19 +183,20 @@ impl Job<'_> {
             return Some(Fitted::in_own_size(coded, size));
         }
         let (width, height) = self.own();
-        let revealed = rgb(decoded(&coded)?).resized(width, height);
+        let revealed = rgb(decoded(&coded)?.picture).resized(width, height);
         let mse = mse(self.secret.raster(), &revealed);
         Some(Fitted { coded, size, mse })
     }
 }
 
-fn decoded(coded: &Coded) -> Option<Picture> {
+/// What the decoder makes of it.
+pub(crate) fn decoded(coded: &Coded) -> Option<Decoded> {
     let segments: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
-    let decoded = decode(&segments, underdrawing_codec::MAX_PIXELS).ok()?;
-    Some(decoded.picture)
+    decode(&segments, underdrawing_codec::MAX_PIXELS).ok()
 }
 
-fn mse(a: &Raster<u8>, b: &Raster<u8>) -> f64 {
+/// Mean squared error of two pictures of one size.
+pub(crate) fn mse(a: &Raster<u8>, b: &Raster<u8>) -> f64 {
     let squares = a
         .samples
         .iter()

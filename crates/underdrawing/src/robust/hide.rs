@@ -9,6 +9,7 @@ use crate::picture::Pixels;
 use crate::progress::{OnProgress, Steps};
 use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
+use crate::restoring::{restored, to_bytes};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Crop, Form, contain};
@@ -70,8 +71,10 @@ pub(super) fn hide_at_cost(
     steps.step()?;
     loop {
         let coding = job.coding(chosen.parity)?;
-        let fitted = job.fitted(&coding, &mut steps)?;
-        let bytes = job.message(&coding, &fitted);
+        let mut fitted = job.fitted(&coding, &mut steps)?;
+        let restored = job.restored(&fitted);
+        fitted.mse = restored.unwrap_or(fitted.mse);
+        let bytes = job.message(&coding, &fitted, restored.is_some());
         if let Some(container) = job.contained(&coding, &chosen, &bytes) {
             steps.step()?;
             steps.step()?;
@@ -150,11 +153,21 @@ impl<'a> Job<'a> {
         reduction::fit(self.request.secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
     }
 
+    /// Mean squared error of the restored secret, in its own size, if it gains by that.
+    fn restored(&self, fitted: &Fitted) -> Option<f64> {
+        let secret = self.request.secret;
+        let restored = restored(reduction::decoded(&fitted.coded)?);
+        let restored = to_bytes(&restored.resized(secret.width(), secret.height()));
+        let mse = reduction::mse(secret.raster(), &restored);
+        (mse < fitted.mse).then_some(mse)
+    }
+
     /// All bytes that are sealed.
-    fn message(&self, coding: &Coding, fitted: &Fitted) -> Vec<u8> {
+    fn message(&self, coding: &Coding, fitted: &Fitted, restored: bool) -> Vec<u8> {
         let secret = self.request.secret;
         let message = Message {
             own: (secret.width(), secret.height()),
+            restored,
             segments: fitted.coded.segments.clone(),
         };
         let mut bytes = message.to_bytes();

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Steps};
 use crate::report::{Inspection, Revealed};
+use crate::restoring::{restored, to_bytes};
 use crate::secrecy::{Cost, Password};
 
 use super::container::view;
@@ -157,7 +158,11 @@ impl Found {
             .map_err(Error::SecretTooLarge)?;
         let segments: Vec<Option<&[u8]>> = message.segments.iter().map(|s| Some(&s[..])).collect();
         let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
-        let picture = rgb(decoded.picture).resized(width, height);
+        let picture = if message.restored {
+            to_bytes(&restored(decoded).resized(width, height))
+        } else {
+            rgb(decoded.picture).resized(width, height)
+        };
         steps.step()?;
         Ok(Revealed {
             picture: Pixels::from_raster(picture),

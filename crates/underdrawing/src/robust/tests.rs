@@ -4,10 +4,12 @@ use underdrawing_codec::Effort;
 use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::coded::CodedOptions;
+use crate::coding::decibels_of_mse;
 use crate::error::{Error, ErrorKind};
 use crate::picture::{FileFormat, Limits, Picture, Pixels};
 use crate::progress::Progress;
-use crate::report::{Hidden, Inspection, Revealed};
+use crate::reduction;
+use crate::report::{Hidden, HiddenDetails, Inspection, Revealed};
 use crate::secrecy::{Cost, Password};
 
 use super::hide::{Request, hide_at_cost};
@@ -87,6 +89,35 @@ fn survives_what_it_was_made_for() {
                 assert!(revealed.picture == untouched.picture, "{survive} {quality}");
             }
         }
+    }
+}
+
+/// A secret that restoring helps, and one of noise, which it does not.
+#[test]
+fn the_decibels_told_are_those_of_what_comes_back() {
+    let noise = |x: usize, y: usize| [(x * x * 31 + y * y * 17 + x * y * 7) as u8; 3];
+    let noise = Pixels::from_fn(60, 40, noise).expect("within the limits");
+    for secret in [picture(90, 120, 5), noise] {
+        let request = Request {
+            cover: &picture(200, 150, 1),
+            secret: &secret,
+            survive: 75,
+            jpeg: false,
+            crop: 0,
+            options: &options(None),
+        };
+        let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("room");
+        let HiddenDetails::Robust { psnr_db, .. } = hidden.details else {
+            panic!("hidden by the robust method");
+        };
+        let revealed = reveal(&hidden.container, None).expect("untouched");
+        let revealed = revealed.expect("something is hidden").picture;
+        let error = reduction::mse(secret.raster(), revealed.raster());
+        let told = psnr_db.expect("it does not fit without loss");
+        assert!(
+            (decibels_of_mse(error) - told).abs() < 1e-3,
+            "{error}, {told}"
+        );
     }
 }
 
