@@ -10,7 +10,7 @@ use crate::header::Header;
 use crate::models::Models;
 use crate::parallel;
 use crate::part::{Cut, Part};
-use crate::quantise::{Machine, Rates, TARGET_BITS, search};
+use crate::quantise::{Machine, Prices, TARGET_BITS, search};
 use crate::simd::with_simd;
 use crate::step;
 
@@ -46,9 +46,12 @@ impl Quantised {
 
     /// Quantises some parts, or quantises them again, at their own price of a bit.
     pub(super) fn add(&mut self, coefficients: &[Part], cut: &Cut, which: &[usize], lambda: u32) {
-        let (rates, price) = (fast::rates(), (self.step, lambda));
+        // Targets are in 1/64 steps, so a quantiser is 2 * 64 of them wide. The search takes 16
+        // times the price.
+        let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
+        let prices = Prices::new(fast::rates(), lambda);
         let found = parallel::map(which, |&i| {
-            quantise_part(&coefficients[i], self.machine, price, rates)
+            quantise_part(&coefficients[i], self.machine, self.step, &prices)
         });
         for (&i, part) in which.iter().zip(found) {
             self.parts[i] = part;
@@ -111,10 +114,7 @@ fn code_part(models: Models, part: &Part, low_bands: &[LowBand]) -> Vec<u8> {
 }
 
 /// Chooses the multiples of one part.
-fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rates: &Rates) -> Part {
-    // Targets are in 1/64 steps, so a quantiser is 2 * 64 of them wide. The search takes 16 times
-    // the price.
-    let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
+fn quantise_part(part: &Part, machine: Machine, step: u32, prices: &Prices) -> Part {
     let contexts = BandContext::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
@@ -157,7 +157,7 @@ fn quantise_part(part: &Part, machine: Machine, (step, lambda): (u32, u32), rate
             }
             multiples.clear();
             multiples.resize(line.len(), 0);
-            search(machine, &line, &classes, rates, lambda, &mut multiples);
+            search(machine, &line, &classes, prices, &mut multiples);
             for y in 0..if band.width == 0 { 0 } else { band.height } {
                 out.planes[p][band.row(y)..][..band.width]
                     .copy_from_slice(&multiples[y * band.width..][..band.width]);
