@@ -9,6 +9,7 @@ use crate::fast::context::{BandContext, MAX_MAGNITUDE, RowSums, class, weight, w
 use crate::fast::outside_magnitudes;
 use crate::part::Part;
 use crate::quantise::{Machine, index, multiple};
+use crate::simd::with_simd;
 use model::{Context, Model};
 use row_contexts::RowContexts;
 
@@ -45,9 +46,12 @@ fn code_with<C: BitCoder>(coder: &mut C, machine: Machine, part: &mut Part) {
                     near: [weights[weight::LEFT], weights[weight::LEFT_2]],
                     row_contexts: &row_contexts,
                 };
-                coding.code(
-                    &mut part.planes[plane][row.clone()],
-                    &mut magnitudes[plane][row],
+                let multiples = &mut part.planes[plane][row.clone()];
+                let magnitudes = &mut magnitudes[plane][row];
+                // For the mixer, whose products of 32 bits the oldest x86-64 lacks.
+                with_simd(
+                    #[inline(always)]
+                    || coding.code(multiples, magnitudes),
                 );
             }
         }

@@ -5,9 +5,10 @@
 //! multiples and zero. Which one is in force depends on a state, which the parities of all earlier
 //! indices determine. So the encoder chooses among more points than it pays for.
 
+mod lanes;
 mod trellis;
 
-pub(crate) use trellis::{Machine, RATED, Rates, TARGET_BITS, search};
+pub(crate) use trellis::{Machine, Prices, RATED, Rates, TARGET_BITS, search};
 
 /// The index that is coded for the multiple `n` of the step. It counts the quantiser's points from
 /// zero outwards.

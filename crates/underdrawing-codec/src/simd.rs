@@ -22,6 +22,17 @@ pub(crate) fn with_simd<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// AVX2, where this processor has it.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub(crate) fn avx2() -> Option<pulp::x86::V3> {
+    #[cfg(test)]
+    if tests::LEVEL.load(std::sync::atomic::Ordering::Relaxed) == tests::PLAIN {
+        return None;
+    }
+    pulp::x86::V3::try_new()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{Effort, Encoder, Picture};

@@ -1,8 +1,10 @@
 //! The state machine shared by encoder and decoder, and the encoder's search through its trellis.
 
 use super::index;
+use super::lanes::{LANES, Plain, Vectors};
+#[cfg(target_arch = "x86_64")]
+use crate::simd::avx2;
 use crate::simd::with_simd;
-use std::ops::Range;
 
 /// A state machine. Its state is the last few input bits, the newest lowest.
 ///
@@ -88,100 +90,170 @@ impl Rates {
     }
 
     /// Cost of index `k` in 1/256 bit. Large ones take two more bits for each doubling.
-    #[inline(always)]
-    fn of(&self, class: u8, odd: bool, k: u32) -> i32 {
+    fn of(&self, class: usize, odd: bool, k: u32) -> i32 {
         let last = RATED as u32 - 1;
-        let row = (usize::from(class) % N_CLASSES * 2 + usize::from(odd)) * RATED;
+        let row = (class * 2 + usize::from(odd)) * RATED;
         let doublings = 31 - (k.max(last) - last + 1).leading_zeros();
         self.table[row + k.min(last) as usize] + 512 * doublings as i32
-    }
-
-    /// Cost of index 0.
-    #[inline(always)]
-    fn of_zero(&self, class: u8, odd: bool) -> i32 {
-        self.table[(usize::from(class) % N_CLASSES * 2 + usize::from(odd)) * RATED]
     }
 }
 
 /// Fraction bits of a coefficient in steps during the search.
 pub(crate) const TARGET_BITS: u32 = 6;
 
-/// Kinds of candidates of a coefficient: one for each quantiser (even, odd) and parity of the
-/// index, at `2 * odd + parity`.
+/// Larger multiples cost as many bits as this one: among neighbours that is about right.
+const PRICED: usize = 32;
+
+/// Candidates of a coefficient: neighbouring multiples, one for each quantiser and parity of the
+/// index. Which one of these a multiple belongs to follows from its remainder modulo 4.
 const KINDS: usize = 4;
 
-/// Costs are clamped to this, so that sums of a few thousand fit in 32 bits.
-const MAX_COST: i32 = 1 << 18;
+/// Costs are in 1/256 of a squared step, so that those of paths fit in 16 bits, and clamped to
+/// this.
+const MAX_COST: i16 = 4095;
 
-/// Largest price of a bit.
-const MAX_LAMBDA: i32 = 1 << 19;
+/// A number for each kind of candidate.
+type Kinds = [i16; KINDS];
 
-/// Errors are clamped to this, in 1/64 steps.
-const MAX_ERROR: i32 = 500;
-
-/// The input of a search.
-struct Task<'a> {
-    /// Coefficients in 1/64 steps.
-    targets: &'a [i32],
-    classes: &'a [u8],
-    rates: &'a Rates,
-    /// Price of a bit in squared 1/64 steps, times 16.
-    lambda: i32,
+/// What multiples cost in bits, in the unit of costs.
+pub(crate) struct Prices {
+    /// By class and the least of four neighbouring multiples.
+    table: Box<[[Kinds; PRICED + KINDS]; N_CLASSES]>,
+    /// Those of zero, and more than any cost for the two kinds without it.
+    zeros: [Kinds; N_CLASSES],
+    /// In 1/256 bit, by class and multiple, the last one for zero in the odd quantiser.
+    bits: Box<[[i32; PRICED + 2]; N_CLASSES]>,
 }
 
-/// Candidates of one kind for each coefficient of a block.
+impl Prices {
+    /// From the price of a bit in squared 1/64 steps, times 16.
+    pub(crate) fn new(rates: &Rates, lambda: i32) -> Self {
+        let price = |class: usize, odd: bool, n: usize| {
+            let k = index(n.min(PRICED) as i32, odd);
+            let bits = i64::from(rates.of(class, odd, k));
+            ((bits * i64::from(lambda)) >> 16).min(i64::from(MAX_COST)) as i16
+        };
+        let neighbours = |class: usize, base: usize| {
+            std::array::from_fn(|kind| {
+                let n = base + (kind.wrapping_sub(base) & 3);
+                price(class, n % 2 == 1, n)
+            })
+        };
+        let row = |class: usize| std::array::from_fn(|base| neighbours(class, base));
+        let zeros = |class: usize| {
+            let [even, odd] = [false, true].map(|odd| price(class, odd, 0));
+            [even, 2 * MAX_COST, 2 * MAX_COST, odd]
+        };
+        let bits = |class: usize| {
+            std::array::from_fn(|n| {
+                let (n, odd) = if n > PRICED {
+                    (0, true)
+                } else {
+                    (n, n % 2 == 1)
+                };
+                rates.of(class, odd, index(n as i32, odd))
+            })
+        };
+        Self {
+            table: Box::new(std::array::from_fn(row)),
+            zeros: std::array::from_fn(zeros),
+            bits: Box::new(std::array::from_fn(bits)),
+        }
+    }
+
+    /// What a multiple of a kind takes in 1/256 bit. Large ones take two more bits for each
+    /// doubling.
+    #[inline(always)]
+    fn bits(&self, class: u8, kind: u8, n: i32) -> i32 {
+        let row = &self.bits[usize::from(class) % N_CLASSES];
+        let priced = (n as usize).min(PRICED);
+        let odd_zero = usize::from(n == 0 && kind == 3) * (PRICED + 1);
+        let doublings = (n as u32 / PRICED as u32).max(1).ilog2();
+        row[priced + odd_zero] + 512 * doublings as i32
+    }
+}
+
+/// How far the multiple of each kind lies from the least of four, in 1/32 steps; by that one modulo
+/// 4.
+const DISTANCES: [Kinds; KINDS] = [
+    [0, 32, 64, 96],
+    [96, 0, 32, 64],
+    [64, 96, 0, 32],
+    [32, 64, 96, 0],
+];
+
+/// The candidates of a block's coefficients.
 #[derive(Default)]
 struct Candidates {
-    costs: Vec<i32>,
-    multiples: Vec<i32>,
-    /// Rate of the nearest multiple above zero, and of zero; used only while costs are computed.
-    rates: Vec<i32>,
-    zero_rates: Vec<i32>,
+    costs: Vec<Kinds>,
+    /// The least of four neighbouring multiples.
+    bases: Vec<i32>,
+    /// All ones where zero takes the place of the neighbouring multiple.
+    zeros: Vec<Kinds>,
+    errors: Vec<Kinds>,
+    /// From the least of four neighbouring multiples, and from zero, squared.
+    distances: Vec<[i16; 2]>,
 }
 
 impl Candidates {
-    /// Finds the cheapest multiples of one quantiser and parity, in three passes. The first and the
-    /// last are vectorised; the second looks rates up.
     #[inline(always)]
-    fn fill<const ODD: bool, const PARITY: u32>(&mut self, task: &Task, block: Range<usize>) {
-        let (targets, classes) = (&task.targets[block.clone()], &task.classes[block]);
-        // Smallest multiple above zero of this kind; the others lie 4 apart.
-        let first = if ODD { 3 - 2 * PARITY } else { 4 - 2 * PARITY } as i32;
-        self.multiples.clear();
-        self.multiples.extend(targets.iter().map(|&target| {
-            let past = size(target) + ((2 - first) << TARGET_BITS);
-            first + 4 * (past.max(0) >> (TARGET_BITS + 2))
-        }));
-        self.rates.clear();
-        let nearest = classes.iter().zip(&self.multiples);
-        let rate = |(&class, &n): (&u8, &i32)| task.rates.of(class, ODD, index(n, ODD));
-        self.rates.extend(nearest.map(rate));
-        let lambda = task.lambda >> 4;
-        // Both factors are at most 2^15; larger rates are clamped.
-        let price = |rate: i32| (rate.min(1 << 15) * lambda) >> 8;
-        let cost = |target: i32, n: i32, rate: i32| {
-            let error = (size(target) - (n << TARGET_BITS)).clamp(-MAX_ERROR, MAX_ERROR);
-            (error * error + price(rate)).min(MAX_COST)
-        };
-        let inputs = targets.iter().zip(&self.multiples).zip(&self.rates);
-        self.costs.clear();
-        self.costs
-            .extend(inputs.map(|((&target, &n), &rate)| cost(target, n, rate)));
-        if PARITY == 1 {
-            return;
+    fn fill(&mut self, targets: &[i32], classes: &[u8], prices: &Prices) {
+        let n = targets.len();
+        self.bases.resize(n, 0);
+        self.distances.resize(n, [0; 2]);
+        for numbers in [&mut self.costs, &mut self.zeros, &mut self.errors] {
+            numbers.resize(n, [0; KINDS]);
         }
-        // Zero is another multiple of this kind, and often the cheaper one.
-        self.zero_rates.clear();
-        let zero_rate = |&class| task.rates.of_zero(class, ODD);
-        self.zero_rates.extend(classes.iter().map(zero_rate));
-        let outputs = self.costs.iter_mut().zip(&mut self.multiples);
-        let inputs = targets.iter().zip(&self.zero_rates);
-        for ((cost_there, n), (&target, &rate)) in outputs.zip(inputs) {
-            let zero = cost(target, 0, rate);
-            let stays = (*n > first) | (*cost_there < zero);
-            *cost_there = if stays { *cost_there } else { zero };
-            *n = if stays { *n } else { 0 };
+        let outputs = self.bases.iter_mut().zip(&mut self.distances);
+        for (&target, (base, [error, square])) in targets.iter().zip(outputs) {
+            let size = size(target);
+            *base = (size >> TARGET_BITS).max(2) - 1;
+            // Errors in 1/32 steps: at most 4 steps, where the square has 14 bits.
+            *error = ((size - (*base << TARGET_BITS)).min(2 << TARGET_BITS) >> 1) as i16;
+            // The square of 181 is more than the largest cost.
+            let whole = (size >> 1).min(181);
+            *square = ((whole * whole) >> 2) as i16;
         }
+        let inputs = classes.iter().zip(&self.bases).zip(&self.distances);
+        let outputs = self.costs.iter_mut().zip(&mut self.zeros);
+        let outputs = outputs.zip(&mut self.errors);
+        for (((&class, &base), distances), ((costs, zeros), errors)) in inputs.zip(outputs) {
+            let class = usize::from(class) % N_CLASSES;
+            let rest = base as usize % KINDS;
+            let row = &prices.table[class];
+            *costs = row[(base as usize).min(PRICED + rest) % row.len()];
+            let (far, free) = (&DISTANCES[rest], &prices.zeros[class]);
+            let &[error, square] = distances;
+            for kind in 0..KINDS {
+                errors[kind] = error - far[kind];
+                zeros[kind] = square + free[kind];
+            }
+        }
+        let costs = self.costs.as_flattened_mut().iter_mut();
+        let outputs = costs.zip(self.zeros.as_flattened_mut());
+        for ((cost, zero), &error) in outputs.zip(self.errors.as_flattened()) {
+            let near = (((error * error) >> 2) + *cost).min(MAX_COST);
+            *cost = near.min(*zero);
+            *zero = -i16::from(*zero < near);
+        }
+    }
+
+    /// A candidate of coefficient `t`, without its sign.
+    #[inline(always)]
+    fn multiple(&self, t: usize, kind: u8) -> i32 {
+        let base = self.bases[t];
+        let n = base + ((i32::from(kind) - base) & 3);
+        n & !i32::from(self.zeros[t][usize::from(kind)])
+    }
+}
+
+/// The kind of candidate for a quantiser and a parity of the index: the multiple modulo 4.
+const fn kind(odd: bool, parity: bool) -> u8 {
+    match (odd, parity) {
+        (false, false) => 0,
+        (true, true) => 1,
+        (false, true) => 2,
+        (true, false) => 3,
     }
 }
 
@@ -190,134 +262,154 @@ impl Candidates {
 fn size(target: i32) -> i32 {
     target
         .unsigned_abs()
-        .min(super::MAX_MULTIPLE << TARGET_BITS) as i32
+        .min((super::MAX_MULTIPLE - KINDS as u32) << TARGET_BITS) as i32
 }
 
 /// Coefficients that are decided at a time. The next block starts from the state that they lead to.
-const BLOCK: usize = 4096;
+const BLOCK: usize = 2048;
 
 /// How far the search looks beyond a block. Nearly all survivors agree on what lies so far back.
 const DELAY: usize = 128;
 
+/// Coefficients after which the costs of all paths are lowered by the least one. A path reaches any
+/// state in eight steps, so costs differ by at most eight times the largest one; with these they
+/// fit in 16 bits.
+const LOWERED: usize = 6;
+
+/// The least cost of a path at a block's start. Others start with more than they could make up for.
+const LEAST: i16 = i16::MIN + 256;
+const UNREACHED: i16 = LEAST + (8 * MAX_COST as i32 + 1) as i16;
+const _: () = assert!(LEAST as i32 + (8 + LOWERED as i32) * MAX_COST as i32 + 1 < 1 << 15);
+
 /// Quantises a sequence to the multiples of the step that cost least, by Viterbi's algorithm, and
-/// writes them to `out`. The state starts at 0.
+/// writes them to `out`. The state starts at 0. Returns about how many 1/256 bits they take.
 ///
-/// `targets` are in 1/64 steps, `classes` select from `rates`, and `lambda` is the price of a bit
-/// in squared 1/64 steps, times 16.
+/// `targets` are in 1/64 steps, `classes` select from `prices`.
 pub(crate) fn search(
     machine: Machine,
     targets: &[i32],
     classes: &[u8],
-    rates: &Rates,
-    lambda: i32,
+    prices: &Prices,
     out: &mut [i32],
-) {
-    let task = Task {
-        targets,
-        classes,
-        rates,
-        lambda: lambda.min(MAX_LAMBDA),
-    };
+) -> u64 {
     match machine.mask {
-        7 => Search::<8, 4>::new(machine).run(&task, out),
-        255 => Search::<256, 128>::new(machine).run(&task, out),
-        _ => Search::<64, 32>::new(machine).run(&task, out),
+        7 => Search::<8>::new(machine).run(targets, classes, prices, out),
+        255 => Search::<256>::new(machine).run(targets, classes, prices, out),
+        _ => Search::<64>::new(machine).run(targets, classes, prices, out),
     }
 }
 
-/// Fills the candidates of a block, which do not depend on the number of states.
-fn fill(candidates: &mut [Candidates; KINDS], task: &Task, block: &Range<usize>) {
-    with_simd(
-        #[inline(always)]
-        || {
-            let [a, b, c, d] = candidates;
-            a.fill::<false, 0>(task, block.clone());
-            b.fill::<false, 1>(task, block.clone());
-            c.fill::<true, 0>(task, block.clone());
-            d.fill::<true, 1>(task, block.clone());
-        },
-    );
+/// Survivors of `N` states.
+struct Search<const N: usize> {
+    costs: [i16; N],
+    steps: Steps<N>,
+    /// For each undecided coefficient and new state `c LANES + i`: a bit of number `i`, the lowest
+    /// for the largest `c`, says whether it came from the upper half of the states.
+    from: Vec<[i16; LANES]>,
+    /// Of the block's coefficients.
+    candidates: Candidates,
+    /// Which of them was chosen.
+    kinds: Vec<u8>,
 }
 
-/// Survivors of `N` states; `HALF` is half of `N`.
-struct Search<const N: usize, const HALF: usize> {
-    machine: Machine,
-    costs: [i32; N],
-    /// All ones where states `i` and `i + HALF` quantise to odd multiples.
-    odd: [i32; HALF],
-    /// All ones where state `i` takes in a zero by an odd index; for `i + HALF` it is the reverse.
-    parity: [i32; HALF],
-    /// For each undecided coefficient and pair of new states 2i, 2i + 1: whether they came from
-    /// `i + HALF`.
-    from: Vec<[[u8; HALF]; 2]>,
-    /// Costs and multiples of the block's candidates.
-    candidates: [Candidates; KINDS],
+/// The steps to new states. State `s` is reached from `s / 2` and from `s / 2 + N / 2`. Both take in
+/// the same bit, with the same quantiser, by indices of different parity.
+struct Steps<const N: usize> {
+    /// The kinds of candidate that lead to each state from the lower and from the upper half.
+    kinds: [[u8; 2]; N],
+    /// All ones where the step from the lower half to one of the first states has an odd quantiser,
+    /// and where its index is odd.
+    odd: [i16; LANES],
+    parity: [i16; LANES],
+    /// For each [`LANES`] states, whether they differ from the first ones in the quantiser (2) and
+    /// in the parity (1).
+    other: [u8; LANES],
 }
 
-impl<const N: usize, const HALF: usize> Search<N, HALF> {
+impl<const N: usize> Steps<N> {
     fn new(machine: Machine) -> Self {
-        let mask = |set: &[u64; 4], s: usize| -i32::from(bit(set, s as u32));
+        let odd = |s: usize| bit(&machine.odd, (s % N) as u32 / 2);
+        let parity = |s: usize| bit(&machine.parity, (s % N) as u32 / 2) ^ (s % 2 == 1);
         Self {
-            machine,
+            kinds: std::array::from_fn(|s| [false, true].map(|p| kind(odd(s), parity(s) ^ p))),
+            odd: std::array::from_fn(|s| -i16::from(odd(s))),
+            parity: std::array::from_fn(|s| -i16::from(parity(s))),
+            // Both are parities of some of a state's bits.
+            other: std::array::from_fn(|c| {
+                2 * u8::from(odd(c * LANES)) + u8::from(parity(c * LANES))
+            }),
+        }
+    }
+}
+
+impl<const N: usize> Search<N> {
+    fn new(machine: Machine) -> Self {
+        Self {
             costs: [0; N],
-            odd: std::array::from_fn(|s| mask(&machine.odd, s)),
-            parity: std::array::from_fn(|s| mask(&machine.parity, s)),
-            from: Vec::with_capacity(BLOCK + DELAY),
-            candidates: Default::default(),
+            steps: Steps::new(machine),
+            from: Vec::new(),
+            candidates: Candidates::default(),
+            kinds: Vec::new(),
         }
     }
 
-    fn run(mut self, task: &Task, out: &mut [i32]) {
-        let n = task.targets.len();
-        let (mut start, mut state) = (0, 0);
+    fn run(mut self, targets: &[i32], classes: &[u8], prices: &Prices, out: &mut [i32]) -> u64 {
+        let n = targets.len();
+        let (mut start, mut state, mut sum) = (0, 0, 0);
         while start < n {
             let end = (start + BLOCK + DELAY).min(n);
-            fill(&mut self.candidates, task, &(start..end));
             let decided = start..if end == n { end } else { start + BLOCK };
-            let (signs, out) = (&task.targets[decided.clone()], &mut out[decided.clone()]);
+            let (block, classes) = (&targets[start..end], &classes[start..end]);
+            let (signs, out) = (&targets[decided.clone()], &mut out[decided.clone()]);
             with_simd(
                 #[inline(always)]
-                || {
-                    self.extend(state);
-                    state = self.decide(signs, out);
-                },
+                || self.candidates.fill(block, classes, prices),
             );
+            self.extend_by_widest(state);
+            state = self.decide(signs, out);
+            let decided_classes = classes.iter().zip(&*out).zip(&self.kinds);
+            let bits =
+                |((&class, &n), &kind): ((&u8, &i32), &u8)| prices.bits(class, kind, n.abs());
+            sum += decided_classes.map(bits).sum::<i32>() as u64;
             start = decided.end;
         }
+        sum
+    }
+
+    fn extend_by_widest(&mut self, state: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(avx2) = avx2() {
+            return avx2.vectorize(
+                #[inline(always)]
+                || self.extend(state, avx2),
+            );
+        }
+        self.extend(state, Plain);
     }
 
     /// Extends all survivors of `state` by the block's coefficients.
     #[inline(always)]
-    fn extend(&mut self, state: usize) {
-        let mut costs = [MAX_COST << 4; N];
-        costs[state] = 0;
+    fn extend<V: Vectors>(&mut self, state: usize, vectors: V) {
+        let mut costs = [UNREACHED; N];
+        costs[state] = LEAST;
         let mut others = [0; N];
-        let (odd, parity) = (self.odd, self.parity);
-        let [a, b, c, d] = &self.candidates;
-        let n = a.costs.len();
-        self.from.resize(n, [[0; HALF]; 2]);
-        let cost = |t: usize| [a.costs[t], b.costs[t], c.costs[t], d.costs[t]];
-        // Two coefficients at a time, back and forth, so that costs are not copied.
-        let mut pairs = self.from.chunks_exact_mut(2);
-        for (t, from) in pairs.by_ref().enumerate() {
-            advance(
-                &costs,
-                &mut others,
-                cost(2 * t),
-                (&odd, &parity),
-                &mut from[0],
-            );
-            advance(
-                &others,
-                &mut costs,
-                cost(2 * t + 1),
-                (&odd, &parity),
-                &mut from[1],
-            );
-        }
-        if let [from] = pairs.into_remainder() {
-            advance(&costs, &mut others, cost(n - 1), (&odd, &parity), from);
-            costs = others;
+        self.from.resize(self.candidates.costs.len(), [0; LANES]);
+        let blocks = self.candidates.costs.chunks(LOWERED);
+        for (block, from) in blocks.zip(self.from.chunks_mut(LOWERED)) {
+            // Two coefficients at a time, back and forth, so that costs are not copied.
+            for (pair, from) in block.chunks(2).zip(from.chunks_mut(2)) {
+                from[0] = advance(vectors, &costs, &mut others, pair[0], &self.steps);
+                if let (&[_, second], [_, from]) = (pair, from) {
+                    *from = advance(vectors, &others, &mut costs, second, &self.steps);
+                } else {
+                    costs = others;
+                }
+            }
+            let least = costs.iter().copied().min().unwrap_or(0);
+            let excess = least - LEAST;
+            for cost in &mut costs {
+                *cost -= excess;
+            }
         }
         self.costs = costs;
     }
@@ -325,21 +417,22 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
     /// Follows the best survivor back, writes the oldest `out.len()` decisions and returns the
     /// state after them.
     #[inline(always)]
-    fn decide(&self, signs: &[i32], out: &mut [i32]) -> usize {
+    fn decide(&mut self, signs: &[i32], out: &mut [i32]) -> usize {
         let least = self.costs.iter().copied().min().unwrap_or(0);
         let mut state = self.costs.iter().position(|&c| c == least).unwrap_or(0);
         let mut after = state;
+        self.kinds.resize(out.len(), 0);
         for t in (0..self.from.len()).rev() {
             if t + 1 == out.len() {
                 after = state;
             }
-            let input = state & 1;
-            let high = self.from[t][input][state >> 1];
-            state = (state >> 1) + usize::from(high) * HALF;
-            let odd = usize::from(bit(&self.machine.odd, state as u32));
-            let parity = input ^ usize::from(bit(&self.machine.parity, state as u32));
+            let high = self.from[t][state % LANES] >> ((N - 1) / LANES - state / LANES) & 1;
+            let high = high as usize;
+            let kind = self.steps.kinds[state][high];
+            state = state / 2 + high * (N / 2);
             if let Some(out) = out.get_mut(t) {
-                let n = self.candidates[2 * odd + parity].multiples[t];
+                let n = self.candidates.multiple(t, kind);
+                self.kinds[t] = kind;
                 *out = if signs[t] < 0 { -n } else { n };
             }
         }
@@ -347,30 +440,74 @@ impl<const N: usize, const HALF: usize> Search<N, HALF> {
     }
 }
 
-/// Advances by one coefficient: from states `i` and `i + HALF` to `2 i` and `2 i + 1`. `cost` holds
-/// that of each kind of candidate.
+/// Advances by one coefficient. `cost` holds that of each candidate. Returns what [`Search::from`]
+/// holds.
 #[inline(always)]
-fn advance<const N: usize, const HALF: usize>(
-    old: &[i32; N],
-    new: &mut [i32; N],
-    cost: [i32; KINDS],
-    (odd, parity): (&[i32; HALF], &[i32; HALF]),
-    from: &mut [[u8; HALF]; 2],
-) {
-    let pick = |a: i32, b: i32, mask: i32| a ^ ((a ^ b) & mask);
-    let [from_0, from_1] = from;
-    for i in 0..HALF {
-        let even_index = pick(cost[0], cost[2], odd[i]);
-        let odd_index = pick(cost[1], cost[3], odd[i]);
-        let same = pick(even_index, odd_index, parity[i]);
-        let other = even_index ^ odd_index ^ same;
-        let (a, b) = (old[i] + same, old[i + HALF] + other);
-        new[2 * i] = a.min(b);
-        from_0[i] = u8::from(b < a);
-        let (a, b) = (old[i] + other, old[i + HALF] + same);
-        new[2 * i + 1] = a.min(b);
-        from_1[i] = u8::from(b < a);
+fn advance<V: Vectors, const N: usize>(
+    vectors: V,
+    old: &[i16; N],
+    new: &mut [i16; N],
+    cost: Kinds,
+    steps: &Steps<N>,
+) -> [i16; LANES] {
+    if N > LANES {
+        return advance_by_vectors(vectors, old, new, cost, steps);
     }
+    let pick = |a: i16, b: i16, mask: i16| a ^ ((a ^ b) & mask);
+    let mut from = [0; LANES];
+    for i in 0..N {
+        let even_index = pick(cost[0], cost[3], steps.odd[i]);
+        let odd_index = pick(cost[2], cost[1], steps.odd[i]);
+        let low = old[i / 2] + pick(even_index, odd_index, steps.parity[i]);
+        let high = old[(N + i) / 2] + pick(odd_index, even_index, steps.parity[i]);
+        new[i] = low.min(high);
+        from[i] = i16::from(high < low);
+    }
+    from
+}
+
+#[inline(always)]
+fn advance_by_vectors<V: Vectors, const N: usize>(
+    v: V,
+    old: &[i16; N],
+    new: &mut [i16; N],
+    cost: Kinds,
+    steps: &Steps<N>,
+) -> [i16; LANES] {
+    let (odd, parity) = (v.load(steps.odd), v.load(steps.parity));
+    // The costs of steps to the first states, with the same and with other quantisers and parities.
+    let [a, b, c, d] = cost;
+    let (a, b, c, d) = (v.splat(a), v.splat(b), v.splat(c), v.splat(d));
+    let (even_0, odd_0) = (v.pick(a, d, odd), v.pick(c, b, odd));
+    let (even_1, odd_1) = (v.pick(d, a, odd), v.pick(b, c, odd));
+    let costs = [
+        v.pick(even_0, odd_0, parity),
+        v.pick(odd_0, even_0, parity),
+        v.pick(even_1, odd_1, parity),
+        v.pick(odd_1, even_1, parity),
+    ];
+    let mut from = v.splat(0);
+    let (lower, upper) = old.split_at(N / 2);
+    let (lower, _) = lower.as_chunks::<{ LANES / 2 }>();
+    let (upper, _) = upper.as_chunks::<{ LANES / 2 }>();
+    let (new, _) = new.as_chunks_mut::<LANES>();
+    // Four vectors at a time, which the compiler unrolls.
+    let inputs = lower
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .zip(upper.as_chunks::<4>().0);
+    let outputs = new.as_chunks_mut::<4>().0.iter_mut();
+    for ((new, (lower, upper)), other) in outputs.zip(inputs).zip(steps.other.as_chunks::<4>().0) {
+        for c in 0..4 {
+            let other = usize::from(other[c]) & 3;
+            let low = v.add(v.twice(lower[c]), costs[other]);
+            let high = v.add(v.twice(upper[c]), costs[other ^ 1]);
+            new[c] = v.store(v.min(low, high));
+            from = v.sub(v.add(from, from), v.less(high, low));
+        }
+    }
+    v.store(from)
 }
 
 #[cfg(test)]
@@ -378,8 +515,9 @@ mod tests {
     use super::super::multiple;
     use super::*;
 
-    fn rates() -> Rates {
-        Rates::new(|_, _, k| if k == 0 { 200 } else { 600 + 256 * k as i32 })
+    fn prices(lambda: i32) -> Prices {
+        let rates = Rates::new(|_, _, k| if k == 0 { 200 } else { 600 + 256 * k as i32 });
+        Prices::new(&rates, lambda)
     }
 
     fn noise(n: usize, spread: i32) -> Vec<i32> {
@@ -420,8 +558,7 @@ mod tests {
                 machine,
                 &targets,
                 &vec![0; targets.len()],
-                &rates(),
-                0,
+                &prices(0),
                 &mut out,
             );
             errors.push(followed(machine, &targets, &out));
@@ -442,8 +579,7 @@ mod tests {
             Machine::SIXTY_FOUR,
             &targets,
             &classes,
-            &rates(),
-            9000,
+            &prices(9000),
             &mut long,
         );
         let n = 3 * BLOCK + 700;
@@ -452,8 +588,7 @@ mod tests {
             Machine::SIXTY_FOUR,
             &targets[..n],
             &classes[..n],
-            &rates(),
-            9000,
+            &prices(9000),
             &mut short,
         );
         let same = short.iter().zip(&long).take_while(|(a, b)| a == b).count();
@@ -468,8 +603,7 @@ mod tests {
             Machine::EIGHT,
             &targets,
             &vec![0; 3000],
-            &rates(),
-            1 << 20,
+            &prices(1 << 19),
             &mut out,
         );
         assert!(out.iter().all(|&n| n == 0));
@@ -483,8 +617,7 @@ mod tests {
             Machine::SIXTY_FOUR,
             &targets,
             &[0; 5],
-            &rates(),
-            17_000,
+            &prices(17_000),
             &mut out,
         );
         assert!(out[0] > 1 << 21 && out[1] < -(1 << 21), "{out:?}");
