@@ -13,7 +13,7 @@ use crate::args::{Balance, ComputeArgs, Effort, Method, MethodArgs, ModelArgs, R
 use crate::output::{Ui, error_with_hint};
 
 /// The quality to survive without --survive.
-const USUAL_QUALITY: u8 = 75;
+pub(crate) const USUAL_QUALITY: u8 = 75;
 
 impl MethodArgs {
     /// The method asked for and its options; `password_source` names the flag that gave a

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use underdrawing::{Conversion, FileFormat, Limits, Picture, Pixels};
 
+use crate::channels::Channel;
 use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
 use crate::folder::extension_of;
 use crate::output::{Ui, error_with_hint};
@@ -57,6 +58,41 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
         }
     }
     Ok(picture)
+}
+
+/// Reads a cover: where what is hidden is to survive, as JPEG and the channel keep it.
+pub(crate) fn read_cover(
+    path: &Path,
+    survives: bool,
+    channel: Option<&Channel>,
+    ui: &Ui,
+) -> anyhow::Result<Picture> {
+    let cover = read(path, Role::Cover, ui)?;
+    if !survives {
+        return Ok(cover);
+    }
+    let name = display_name(path);
+    let icc_profile = cover.icc_profile.clone();
+    let (pixels, had_alpha) = cover.on_white();
+    if had_alpha {
+        ui.note(format_args!(
+            "cover {name}: transparency laid on white, since JPEG has none"
+        ));
+    }
+    let mut cover = Picture {
+        icc_profile,
+        ..Picture::from(pixels)
+    };
+    let size = (cover.pixels.width(), cover.pixels.height());
+    let reduced = channel.and_then(|channel| Some((channel, channel.reduced(size.0, size.1)?)));
+    if let Some((channel, (width, height))) = reduced {
+        ui.note(format_args!(
+            "cover {name}: reduced to {width}x{height}, which {} keeps",
+            channel.name
+        ));
+        cover.pixels = cover.pixels.resized(width, height)?;
+    }
+    Ok(cover)
 }
 
 /// A picture as plain RGB in sRGB.

@@ -6,6 +6,7 @@ use underdrawing::{Capacity, CodedOptions, capacity};
 use crate::args::CapacityArgs;
 use crate::commands::at_most_one_stream;
 use crate::files::{Name, display_name};
+use crate::method::USUAL_QUALITY;
 use crate::output::{ExitStatus, Ui};
 use crate::picture::{self, Role};
 
@@ -16,8 +17,9 @@ struct Report {
     secret: Option<Name>,
     bytes: usize,
     bits_per_pixel: f64,
+    /// Null without room.
     container_psnr_db: f64,
-    /// Null without a secret, and without room for one.
+    /// Null without a secret, without room for one, and where nothing is lost.
     revealed_psnr_db: Option<f64>,
 }
 
@@ -25,7 +27,8 @@ impl CapacityArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let secret_path = self.secret.as_deref();
         at_most_one_stream(&[Some(&*self.cover), secret_path])?;
-        let cover = picture::read(&self.cover, Role::Cover, ui)?.pixels;
+        let survive = self.quality();
+        let cover = picture::read_cover(&self.cover, survive.is_some(), self.channel, ui)?.pixels;
         let secret = secret_path
             .map(|path| picture::read_plain(path, Role::Secret, ui))
             .transpose()?;
@@ -33,7 +36,8 @@ impl CapacityArgs {
             &cover,
             secret.as_ref().map(|secret| &secret.pixels),
             &CodedOptions::default(),
-            self.survive,
+            survive,
+            self.survive_crop.unwrap_or(0),
         )?;
         if self.report.json {
             ui.json(&Report {
@@ -47,7 +51,18 @@ impl CapacityArgs {
         } else {
             ui.data(lines(&display_name(&self.cover), &expected))?;
         }
-        Ok(ExitStatus::Done)
+        Ok(if expected.bytes > 0 {
+            ExitStatus::Done
+        } else {
+            ExitStatus::No
+        })
+    }
+
+    /// The quality to survive, if any.
+    fn quality(&self) -> Option<u8> {
+        let of_channel = self.channel.map(|channel| channel.survive);
+        let usual = self.survive_crop.map(|_| USUAL_QUALITY);
+        self.survive.or(of_channel).or(usual)
     }
 }
 
@@ -59,7 +74,9 @@ fn lines(cover: &str, expected: &Capacity) -> String {
         "{cover}: room for {} bytes, {:.2} bits a pixel\n  container at about {:.1} dB",
         expected.bytes, expected.bits_per_pixel, expected.container_psnr_db
     );
-    if let Some(db) = expected.revealed_psnr_db {
+    if expected.revealed_psnr_db == Some(f64::INFINITY) {
+        text.push_str("\n  secret without loss");
+    } else if let Some(db) = expected.revealed_psnr_db {
         text.push_str(&format!("\n  secret at about {db:.1} dB"));
     }
     text

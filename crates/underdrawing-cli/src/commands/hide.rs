@@ -11,7 +11,7 @@ use underdrawing::{
     reveal,
 };
 
-use super::{OnProgress, for_each};
+use super::{OnProgress, for_each, refuse_mixed_output};
 use crate::args::HideArgs;
 use crate::files::{Name, OutputFile, display_name};
 use crate::interrupt::{self, AtWork};
@@ -56,6 +56,7 @@ struct Done {
 
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        refuse_mixed_output(self.report.json, &self.output)?;
         let jobs = self.jobs(ui)?;
         let jpeg = jobs.iter().any(|job| job.format == FileFormat::Jpeg);
         let options = self.options(jpeg, ui)?;
@@ -97,42 +98,6 @@ impl HideArgs {
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
-    /// The cover, as JPEG and the channel keep it where it is hidden to survive them.
-    fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
-        let cover = picture::read(&job.cover, Role::Cover, ui)?;
-        if !self.method.survives() {
-            return Ok(cover);
-        }
-        let icc_profile = cover.icc_profile.clone();
-        let (pixels, had_alpha) = cover.on_white();
-        if had_alpha {
-            ui.note(format_args!(
-                "cover {}: transparency laid on white, since JPEG has none",
-                display_name(&job.cover)
-            ));
-        }
-        let cover = Picture {
-            icc_profile,
-            ..Picture::from(pixels)
-        };
-        let (width, height) = (cover.pixels.width(), cover.pixels.height());
-        let Some(channel) = self.method.channel else {
-            return Ok(cover);
-        };
-        let Some((width, height)) = channel.reduced(width, height) else {
-            return Ok(cover);
-        };
-        ui.note(format_args!(
-            "cover {}: reduced to {width}x{height}, which {} keeps",
-            display_name(&job.cover),
-            channel.name
-        ));
-        Ok(Picture {
-            pixels: cover.pixels.resized(width, height)?,
-            ..cover
-        })
-    }
-
     /// Reads, hides and writes.
     fn hide(
         &self,
@@ -141,7 +106,8 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
-        let cover = self.cover(job, ui)?;
+        let (survives, channel) = (self.method.survives(), self.method.channel);
+        let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();
