@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{Conversion, FileFormat, Limits, Picture, Pixels};
+use underdrawing::{Channel, Conversion, FileFormat, Limits, Picture, Pixels};
 
 use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
 use crate::folder::extension_of;
@@ -59,6 +59,35 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
     Ok(picture)
 }
 
+/// Reads a cover: where what is hidden is to survive, as JPEG and the channel keep it.
+pub(crate) fn read_cover(
+    path: &Path,
+    survives: bool,
+    channel: Option<&Channel>,
+    ui: &Ui,
+) -> anyhow::Result<Picture> {
+    let cover = read(path, Role::Cover, ui)?;
+    if !survives {
+        return Ok(cover);
+    }
+    let noted = cover.conversions.len();
+    let cover = cover.to_survive(channel)?;
+    for conversion in &cover.conversions[noted..] {
+        let why = match (conversion, channel) {
+            (Conversion::OnWhite, _) => ", since JPEG has none".to_owned(),
+            (Conversion::Reduced { .. }, Some(channel)) => {
+                format!(", which {} keeps", channel.name)
+            }
+            _ => String::new(),
+        };
+        ui.note(format_args!(
+            "cover {}: {conversion}{why}",
+            display_name(path)
+        ));
+    }
+    Ok(cover)
+}
+
 /// A picture as plain RGB in sRGB.
 pub(crate) struct Plain {
     pub(crate) pixels: Pixels,
@@ -94,14 +123,23 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
     let png = path.with_extension("png");
     match FileFormat::of_extension(&extension) {
         Some(format) if format.is_written() => Ok(format),
-        Some(format) => Err(error_with_hint(
-            format!(
-                "cannot write a {role} as {}: the format changes pixels, and what is hidden in \
-                 them is lost",
-                format.name()
-            ),
-            format!("use a lossless format: {}", png.display()),
-        )),
+        Some(format) => {
+            let reason = match (format.is_lossy(), role) {
+                (true, "container") => {
+                    "the format changes pixels, and what is hidden in them is lost"
+                }
+                (true, _) => "the format changes pixels",
+                (false, _) => "the format is only read",
+            };
+            let survive = match (format.is_lossy(), role) {
+                (true, "container") => ", or --survive 75, which hides so that JPEG keeps it",
+                _ => "",
+            };
+            Err(error_with_hint(
+                format!("cannot write a {role} as {}: {reason}", format.name()),
+                format!("use a lossless format: {}{survive}", png.display()),
+            ))
+        }
         None => Err(error_with_hint(
             format!(
                 "cannot tell the format of {}: expected .png, .tiff, .bmp, .qoi or .webp",

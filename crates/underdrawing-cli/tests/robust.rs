@@ -4,7 +4,7 @@ mod common;
 
 use common::Folder;
 use image::ImageEncoder;
-use underdrawing::FileFormat;
+use underdrawing::{Comparison, FileFormat, Picture, Pixels};
 
 /// A folder with a cover of 200x180 and a secret of 50x60.
 fn folder() -> Folder {
@@ -79,6 +79,82 @@ fn too_much_damage_and_passwords_are_told() {
 }
 
 #[test]
+fn a_cover_without_alpha_is_what_survives() {
+    let folder = folder();
+    let cover = folder.decoded("cover.png");
+    let alpha: Vec<u8> = (0..200 * 180)
+        .map(|i| [0, 130, 255][i % 200 / 67])
+        .collect();
+    let cover = Picture {
+        alpha: Some(alpha),
+        ..cover
+    };
+    folder.png("glass.png", cover.clone());
+    let (seen, _) = cover.on_white();
+    for container in ["c.jpg", "c.png"] {
+        let ran = folder
+            .run(&format!(
+                "hide glass.png secret.png -o {container} --survive 75 --effort fast --json"
+            ))
+            .done();
+        assert!(ran.stderr.contains("transparency laid on white"), "{ran:?}");
+        let written = folder.decoded(container);
+        assert_eq!(written.alpha, None);
+        let true_db = Comparison::psnr_db_only(&seen, &written.pixels).expect("one size");
+        assert_eq!(ran.json()[0]["container_psnr_db"].as_f64(), true_db);
+        assert!(true_db.expect("they differ") > 30.0, "{true_db:?}");
+    }
+}
+
+#[test]
+fn another_password_is_told_from_nothing_hidden() {
+    let folder = folder();
+    folder.write("password.txt", "open");
+    folder.write("other.txt", "sesame");
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 85 --effort fast --password-file password.txt")
+        .done();
+    let ran = folder.run("reveal c.png -o r.png --password-file other.txt");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("nothing revealed from c.png"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr.contains("this password does not open it"),
+        "{ran:?}"
+    );
+    let inspected = folder.run("inspect c.png --password-file other.txt").done();
+    assert!(
+        inspected.stdout.contains("this password does not open it"),
+        "{inspected:?}"
+    );
+}
+
+#[test]
+fn a_quality_that_is_not_reached_is_told() {
+    let folder = folder();
+    let noise = |x: usize, y: usize| [(x * x * 31 + y * y * 57 + x * y * 13) as u8; 3];
+    let noise = Pixels::from_fn(200, 180, noise).expect("within the limits");
+    folder.png("noise.png", noise.into());
+    for (flag, note) in [
+        ("--revealed-db 60", "--revealed-db asked for 60 dB"),
+        ("--container-db 60", "--container-db asked for 60 dB"),
+    ] {
+        let ran = folder
+            .run(&format!(
+                "hide cover.png noise.png -o c.png -f --survive 75 --effort fast {flag}"
+            ))
+            .done();
+        assert!(ran.stderr.contains(note), "{ran:?}");
+    }
+    let ran = folder
+        .run("hide cover.png secret.png -o c.png -f --survive 75 --effort fast --container-db 30")
+        .done();
+    assert!(!ran.stderr.contains("asked for"), "{ran:?}");
+}
+
+#[test]
 fn a_channel_sets_size_and_quality() {
     let folder = Folder::new();
     folder.picture("cover.png", 2560, 160, 1);
@@ -107,7 +183,16 @@ fn flags_that_do_not_go_together_are_refused() {
         .failed("telegram");
     folder
         .run("hide cover.png secret.png -o c.jpg")
-        .failed("cannot write a container as JPEG");
+        .failed("--survive 75, which hides so that JPEG keeps it");
+    for line in [
+        "hide cover.png secret.png -o - --json",
+        "reveal cover.png -o - --json",
+    ] {
+        folder.run(line).failed("both write to standard output");
+    }
+    folder
+        .run("hide cover.png secret.png -o c.ppm")
+        .failed("cannot write a container as PNM: the format is only read");
 }
 
 #[test]
@@ -119,6 +204,36 @@ fn capacity_channels_and_eval_know_the_method() {
     let lossless = folder.run("capacity cover.png secret.png --json").done();
     let bytes = |ran: &common::Ran| ran.json()[0]["bytes"].as_u64().expect("a number");
     assert!(bytes(&ran) > 100 && 4 * bytes(&ran) < bytes(&lossless));
+    // What hiding then says, of drawings, too.
+    let strokes = |x: usize, y: usize| {
+        [if (x / 4 + y / 9).is_multiple_of(3) {
+            0
+        } else {
+            255
+        }; 3]
+    };
+    let drawing = Pixels::from_fn(200, 180, strokes).expect("within the limits");
+    folder.png("drawing.png", drawing.into());
+    for (cover, flags) in [
+        ("cover.png", "--survive 75"),
+        ("drawing.png", "--survive 75"),
+        ("cover.png", "--for wechat"),
+        ("cover.png", "--survive 75 --survive-crop 10"),
+    ] {
+        let told = folder
+            .run(&format!("capacity {cover} secret.png {flags} --json"))
+            .done();
+        let hidden = folder
+            .run(&format!(
+                "hide {cover} secret.png -o c.png -f {flags} --json"
+            ))
+            .done();
+        let db = |ran: &common::Ran, name| ran.json()[0][name].as_f64().expect("a number");
+        for name in ["container_psnr_db", "revealed_psnr_db"] {
+            let apart = (db(&told, name) - db(&hidden, name)).abs();
+            assert!(apart < 0.5, "{cover} {flags} {name}: {apart}");
+        }
+    }
     let channels = folder.run("channels --json").done().json();
     assert!(channels.iter().any(|channel| channel["name"] == "signal"));
     folder.write("pairs/a.png", folder.read("cover.png"));

@@ -154,12 +154,12 @@ fn hide_pictures(
     measure: bool,
     on_progress: &mut crate::work::OnProgress<'_>,
 ) -> PyResult<Done> {
-    let cover = match channel {
-        Some(channel) => {
-            let cover = (*cover).clone().reduced_for(channel);
+    let cover = match options {
+        HideOptions::Robust { .. } => {
+            let cover = (*cover).clone().to_survive(channel);
             Arc::new(cover.map_err(|error| of_size(&error))?)
         }
-        None => cover,
+        _ => cover,
     };
     let hidden = underdrawing::hide(&cover.pixels, &secret.pixels, options, on_progress)
         .map_err(|error| of_library(&error))?;
@@ -343,19 +343,37 @@ pub(crate) fn inspect<'py>(
 
 /// What to expect when `secret` is hidden in `cover`.
 #[pyfunction]
-#[pyo3(signature = (cover, secret, *, survive))]
+#[pyo3(signature = (cover, secret, *, survive, survive_crop, channel))]
 pub(crate) fn capacity<'py>(
     py: Python<'py>,
     cover: &Picture,
     secret: Option<&Picture>,
     survive: Option<i64>,
+    survive_crop: Option<i64>,
+    channel: Option<&str>,
 ) -> PyResult<Bound<'py, PyDict>> {
-    let survive = in_range("survive", survive, 50, 95)?;
-    let cover = cover.picture.clone();
+    let settings = HideSettings {
+        survive: in_range("survive", survive, 50, 95)?,
+        survive_crop: in_range("survive_crop", survive_crop, 1, 30)?,
+        channel: channel.map(channel_named).transpose()?,
+        ..HideSettings::default()
+    };
+    let survive = settings.quality();
+    let mut cover = cover.picture.clone();
+    if survive.is_some() {
+        let survives = (*cover).clone().to_survive(settings.channel);
+        cover = Arc::new(survives.map_err(|error| of_size(&error))?);
+    }
     let secret = secret.map(|secret| secret.picture.clone());
     let expected = work(py, 0, None, move |_| {
         let secret = secret.as_ref().map(|secret| &secret.pixels);
-        underdrawing::capacity(&cover.pixels, secret, &CodedOptions::default(), survive)
+        underdrawing::capacity(
+            &cover.pixels,
+            secret,
+            &CodedOptions::default(),
+            survive,
+            settings.survive_crop.unwrap_or(0),
+        )
     })?;
     let expected = expected.map_err(|error| of_library(&error))?;
     let report = PyDict::new(py);

@@ -228,6 +228,7 @@ impl HideSettings {
             (_, _, Some(db)) => CodedRate::RevealedDb(db),
             _ => CodedRate::Ternary,
         };
+        let quality = self.quality();
         let coded = CodedOptions {
             password: self.password,
             effort: self.effort,
@@ -236,13 +237,20 @@ impl HideSettings {
         if method == Method::Coded {
             return Ok(HideOptions::Coded(coded));
         }
-        let of_channel = self.channel.map(|channel| channel.survive);
         Ok(HideOptions::Robust {
-            survive: self.survive.or(of_channel).unwrap_or(USUAL_QUALITY),
+            survive: quality.unwrap_or(USUAL_QUALITY),
             crop: self.survive_crop.unwrap_or(0),
             jpeg: self.jpeg,
             coded,
         })
+    }
+
+    /// The quality to survive, where these settings ask for one.
+    #[must_use]
+    pub fn quality(&self) -> Option<u8> {
+        let of_channel = self.channel.map(|channel| channel.survive);
+        let usual = self.survive_crop.map(|_| USUAL_QUALITY);
+        self.survive.or(of_channel).or(usual)
     }
 
     /// Two answers to the question which picture comes out better are none.

@@ -7,11 +7,11 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, Conversion, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress,
-    Sheet, hide, reveal,
+    Comparison, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
+    reveal,
 };
 
-use super::{OnProgress, for_each};
+use super::{OnProgress, for_each, refuse_mixed_output};
 use crate::args::HideArgs;
 use crate::files::{Name, OutputFile, display_name};
 use crate::interrupt::{self, AtWork};
@@ -23,6 +23,9 @@ use job::Job;
 
 /// PSNR below which a container is plainly not its cover.
 const VISIBLE_DB: f64 = 30.0;
+
+/// A quality this close to the one asked for is that one.
+const NEAR_DB: f64 = 0.1;
 
 /// The line of `--json`.
 #[derive(Serialize)]
@@ -53,6 +56,7 @@ struct Done {
 
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        refuse_mixed_output(self.report.json, &self.output)?;
         let jobs = self.jobs(ui)?;
         let jpeg = jobs.iter().any(|job| job.format == FileFormat::Jpeg);
         let options = self.options(jpeg, ui)?;
@@ -88,29 +92,10 @@ impl HideArgs {
     }
 
     fn options(&self, jpeg: bool, ui: &Ui) -> anyhow::Result<HideOptions> {
-        let password = || self.password.read(Confirm::Yes);
+        let password = || self.password.read(Confirm::Yes, ui);
         let source = self.password.source();
         self.method
             .options(&self.model, &self.compute, source, password, jpeg, ui)
-    }
-
-    /// The cover, reduced to what the channel keeps.
-    fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
-        let cover = picture::read(&job.cover, Role::Cover, ui)?;
-        let Some(channel) = self.method.channel else {
-            return Ok(cover);
-        };
-        let noted = cover.conversions.len();
-        let reduced = cover.reduced_for(channel)?;
-        for conversion in &reduced.conversions[noted..] {
-            let which = match conversion {
-                Conversion::Reduced { .. } => format!(", which {} keeps", channel.name),
-                _ => String::new(),
-            };
-            let name = display_name(&job.cover);
-            ui.note(format_args!("cover {name}: {conversion}{which}"));
-        }
-        Ok(reduced)
     }
 
     /// Reads, hides and writes.
@@ -121,7 +106,8 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
-        let cover = self.cover(job, ui)?;
+        let (survives, channel) = (self.method.survives(), self.method.channel);
+        let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();
@@ -132,11 +118,6 @@ impl HideArgs {
             let format = job.format;
             ui.note(format_args!(
                 "cover {cover_name}: {format} has no place for its colour profile"
-            ));
-        }
-        if job.format == FileFormat::Jpeg && cover.alpha.is_some() {
-            ui.note(format_args!(
-                "cover {cover_name}: JPEG has no place for its transparency"
             ));
         }
         if cover.alpha.as_ref().is_some_and(|alpha| alpha.contains(&0)) {
@@ -174,6 +155,23 @@ impl HideArgs {
         note_changed_secret(&job.secret, done, ui);
         let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
         note_visible(&job.container, done, container_psnr_db, ui);
+        for (flag, asked, reached) in [
+            (
+                "--container-db",
+                self.method.container_db,
+                container_psnr_db,
+            ),
+            ("--revealed-db", self.method.revealed_db, revealed_psnr_db),
+        ] {
+            if let Some((asked, reached)) = asked.zip(reached)
+                && reached < asked - NEAR_DB
+            {
+                ui.note(format_args!(
+                    "{}: {flag} asked for {asked} dB, and {reached:.2} were reached",
+                    job.container.display_name()
+                ));
+            }
+        }
         if self.report.json {
             return ui.json(&Report {
                 cover: Name::of(&job.cover),

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Error, ErrorKind, FileFormat, Limits, Model, Password, Picture, TrainingRecord, inspect,
+    Error, FileFormat, ImageFileError, Limits, Model, Password, Picture, TrainingRecord, inspect,
 };
 
 use super::at_most_one_stream;
@@ -59,9 +59,9 @@ impl InspectArgs {
         let failed = || format!("failed to read {name}");
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(&*self.file), password_file])?;
-        let password = self.password.read(Confirm::No)?;
-        let bytes =
-            files::read(&self.file, MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES)).with_context(failed)?;
+        let password = self.password.read(Confirm::No, ui)?;
+        let most = MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES);
+        let bytes = files::read_checked(&self.file, most, must_be_known).with_context(failed)?;
         let report = if FileFormat::of_bytes(&bytes).is_ok() {
             let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
             Report::Picture(describe_picture(&self.file, &picture, password.as_ref()))
@@ -77,14 +77,24 @@ impl InspectArgs {
     }
 }
 
+/// Refuses a file that is neither a picture nor a model, before all of it is read.
+fn must_be_known(first: &[u8]) -> anyhow::Result<()> {
+    // A model's header, in JSON, comes after its length.
+    let is_model = first.get(8) == Some(&b'{');
+    match FileFormat::of_bytes(first) {
+        Err(error @ ImageFileError::Unknown { .. }) if !is_model => {
+            Err(anyhow::Error::new(error).context("neither a picture nor a model"))
+        }
+        Err(error) if !is_model => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 fn describe_picture(path: &Path, picture: &Picture, password: Option<&Password>) -> PictureReport {
     let (hidden, closed) = match inspect(&picture.pixels, password) {
         Ok(found) => (FoundReport::of(&found), None),
-        Err(error @ Error::PasswordNeeded) => (None, Some(error.to_string())),
-        Err(error) => match error.kind() {
-            ErrorKind::NothingFound | ErrorKind::WrongPassword => (None, None),
-            _ => (None, Some(error.to_string())),
-        },
+        Err(Error::NothingFound | Error::WrongPassword) => (None, None),
+        Err(error) => (None, Some(error.to_string())),
     };
     PictureReport {
         file: Name::of(path),
@@ -157,7 +167,7 @@ impl PictureReport {
         );
         lines.push(match (&self.hidden, &self.closed) {
             (Some(hidden), _) => format!("  hidden in it: {hidden}"),
-            (None, Some(reason)) => format!("  something is hidden in it: {reason}"),
+            (None, Some(reason)) => format!("  a container that does not open: {reason}"),
             (None, None) if self.tried => {
                 "  nothing found that opens with this password, or without".into()
             }

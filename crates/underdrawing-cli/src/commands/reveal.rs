@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
 
-use super::{OnProgress, at_most_one_stream, for_each, inputs_of};
+use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
 use crate::files::{Name, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
@@ -59,7 +59,8 @@ impl RevealArgs {
                 format,
             }]
         };
-        let options = self.options(self.password.read(Confirm::No)?)?;
+        refuse_mixed_output(self.report.json, &self.output)?;
+        let options = self.options(self.password.read(Confirm::No, ui)?)?;
         interrupt::watch()?;
         for_each(
             &jobs,
@@ -87,6 +88,11 @@ impl RevealArgs {
         let found = FoundReport::of(&revealed.found);
         if let Some(found) = &found {
             ui.detail(format_args!("{name}: {found}"));
+            if self.model.model.is_some() && !matches!(found, FoundReport::Network { .. }) {
+                ui.note(format_args!(
+                    "{name}: --model was not needed: it was not hidden by networks"
+                ));
+            }
             if options.password.is_some() && !found.took_password() {
                 ui.note(format_args!(
                     "{name}: it opens without the password, for anybody with this program"
@@ -142,13 +148,16 @@ impl RevealArgs {
             ErrorKind::NothingFound if error == Error::PasswordNeeded => {
                 Some("--password asks for one")
             }
+            ErrorKind::WrongPassword if error == Error::OtherPassword => {
+                Some("passwords are case-sensitive")
+            }
             ErrorKind::NothingFound | ErrorKind::WrongPassword if container.lossy => Some(
                 "a lossy file: what was hidden without --survive is gone; use the file that hide \
                  wrote, or hide with --survive",
             ),
             ErrorKind::NothingFound => Some(
-                "--password asks for one; --size WxH [--model M] reveals by the network method \
-                 regardless",
+                "--password asks for one; where networks hid it and its mark was damaged, --size WxH \
+                 reveals without one (from anything else it makes noise)",
             ),
             ErrorKind::WrongPassword => {
                 Some("passwords are case-sensitive, and the file must be the one that hide wrote")
@@ -170,8 +179,8 @@ impl RevealArgs {
                 return Err(anyhow::Error::new(error).context(failed));
             }
         };
-        let answer = match error.kind() {
-            ErrorKind::NothingFound | ErrorKind::WrongPassword => "nothing found in",
+        let answer = match error {
+            Error::NothingFound | Error::WrongPassword => "nothing found in",
             _ => "nothing revealed from",
         };
         ui.answer_no(format_args!("{answer} {name}: {error}"));

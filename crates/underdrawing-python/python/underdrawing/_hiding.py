@@ -337,16 +337,25 @@ def capacity(
     secret: Union[PictureLike, PathOrBytes, None] = None,
     *,
     survive: Optional[int] = None,
+    survive_crop: Optional[int] = None,
+    channel: Optional[Channel] = None,
 ) -> Capacity:
     """What to expect when `secret` is hidden in `cover`, without doing it.
 
-    By the coded method, or where a quality to `survive` is given (50 to 95) by the robust one,
-    whose figures are estimates. Pictures are those of `hide` or of `hide_file`.
+    By the coded method, or where something is to survive by the robust one, whose figures are
+    estimates. Pictures are those of `hide` or of `hide_file`; so are `survive` (50 to 95),
+    `survive_crop` (1 to 30) and `channel`. The secret is coded as for hiding, and takes as long.
 
     Raises `OptionError`, `LimitError` or `PictureError`.
     """
     native_secret = None if secret is None else anything(secret, "secret").plain()
-    known = _native.capacity(anything(cover, "cover"), native_secret, survive=survive)
+    known = _native.capacity(
+        anything(cover, "cover"),
+        native_secret,
+        survive=survive,
+        survive_crop=survive_crop,
+        channel=channel,
+    )
     return Capacity(**known)
 
 

@@ -111,28 +111,29 @@ impl Picture {
         })
     }
 
-    /// The picture in the size that a channel keeps, laid on white for it, and noted in
-    /// [`Picture::conversions`]; as it is where it fits.
+    /// The picture as a cover of what is to survive JPEG: laid on white, since JPEG has no alpha, and
+    /// in the size that the channel keeps, if there is one. What that changed is added to
+    /// [`Picture::conversions`].
     ///
     /// # Errors
     /// When the size is over the limits.
-    pub fn reduced_for(self, channel: &Channel) -> Result<Self, PixelsError> {
-        let (width, height) = (self.pixels.width(), self.pixels.height());
-        let Some((width, height)) = channel.reduced(width, height) else {
-            return Ok(self);
-        };
+    pub fn to_survive(mut self, channel: Option<&Channel>) -> Result<Self, PixelsError> {
+        let mut conversions = std::mem::take(&mut self.conversions);
+        let icc_profile = self.icc_profile.take();
         let (format, lossy) = (self.format, self.lossy);
-        let mut conversions = self.conversions.clone();
-        conversions.push(Conversion::Reduced { width, height });
-        let icc_profile = self.icc_profile.clone();
-        let (pixels, had_alpha) = self.on_white();
+        let (mut pixels, had_alpha) = self.on_white();
         conversions.extend(had_alpha.then_some(Conversion::OnWhite));
+        let (width, height) = (pixels.width(), pixels.height());
+        if let Some((width, height)) = channel.and_then(|channel| channel.reduced(width, height)) {
+            pixels = pixels.resized(width, height)?;
+            conversions.push(Conversion::Reduced { width, height });
+        }
         Ok(Self {
             icc_profile,
             format,
             lossy,
             conversions,
-            ..Self::from(pixels.resized(width, height)?)
+            ..Self::from(pixels)
         })
     }
 
@@ -299,12 +300,16 @@ pub enum Conversion {
     Turned,
     /// An animation or a file of several pages, of which only the first is used.
     FirstFrame,
-    /// The embedded colour profile is for grey or CMYK, so it does not fit the RGB pixels.
+    /// The embedded colour profile is for other colours than the picture's, CMYK for one.
     ProfileLeftOut,
     /// The embedded colour profile is incomplete or none.
     ProfileDamaged,
-    /// Colours that no profile describes: of a high dynamic range, or of unknown kinds.
+    /// Colours that no profile describes: of a high dynamic range.
     ColoursLeftOut,
+    /// Colours of kinds that are not known, or numbers that cannot be colours.
+    ColoursUnknown,
+    /// A sample after the colours of which the file says that it is no alpha.
+    ExtraLeftOut,
     /// A note that samples have fewer bits than they take.
     SignificantBits,
     /// A mask for alpha where the format has none.
@@ -335,12 +340,16 @@ impl fmt::Display for Conversion {
             Self::GreyToRgb => "grey becomes RGB",
             Self::Turned => "turned upright as its orientation tag asks",
             Self::FirstFrame => "only the first frame or page is used",
-            Self::ProfileLeftOut => "its colour profile is not for RGB and is left out",
+            Self::ProfileLeftOut => "its colour profile is not for its colours and is left out",
             Self::ProfileDamaged => "its colour profile is damaged and is left out",
             Self::ColoursLeftOut => {
                 "its colours are of a kind that no profile describes (a high dynamic range), and \
                  are taken as sRGB"
             }
+            Self::ColoursUnknown => {
+                "what it says of its colours is not known or cannot be, and they are taken as sRGB"
+            }
+            Self::ExtraLeftOut => "its fourth channel is not alpha and is left out",
             Self::SignificantBits => "its note of significant bits is left out",
             Self::AlphaLeftOut => "its alpha mask does not count in this kind of BMP",
             Self::ToSrgb => "its colours are converted to sRGB",

@@ -61,13 +61,7 @@ pub(super) fn hide_at_cost(
     let mut steps = Steps::new(on_progress, STEPS);
     let mut job = Job::new(request, cost)?;
     steps.check()?;
-    let mut chosen = loop {
-        match job.chosen() {
-            Some(chosen) => break chosen,
-            // No code is enough for this cover on this grid.
-            None => job.grid = job.coarser().ok_or_else(|| job.no_room())?,
-        }
-    };
+    let mut chosen = job.choose()?;
     steps.step()?;
     loop {
         let coding = job.coding(chosen.parity)?;
@@ -82,6 +76,18 @@ pub(super) fn hide_at_cost(
         }
         chosen = chosen.more().ok_or_else(|| job.no_room())?;
     }
+}
+
+/// What the channel is expected to hold: bytes for the segments by their number, and the container's
+/// mean squared error.
+pub(super) fn expect(
+    request: &Request<'_>,
+) -> Result<(impl Fn(usize) -> Option<usize> + use<>, f64), Error> {
+    let mut job = Job::new(request, COST)?;
+    let chosen = job.choose()?;
+    let n_bytes = job.coding(chosen.parity)?.n_bytes();
+    let budget = move |n_segments| n_bytes.checked_sub(TAG_BYTES + overhead(n_segments));
+    Ok((budget, chosen.mse))
 }
 
 struct Job<'a> {
@@ -123,6 +129,16 @@ impl<'a> Job<'a> {
             form,
             cost,
         })
+    }
+
+    /// The share of parity, on a coarser grid where no code is enough for this cover on its own.
+    fn choose(&mut self) -> Result<Chosen, Error> {
+        loop {
+            match self.chosen() {
+                Some(chosen) => return Ok(chosen),
+                None => self.grid = self.coarser().ok_or_else(|| self.no_room())?,
+            }
+        }
     }
 
     fn chosen(&self) -> Option<Chosen> {
