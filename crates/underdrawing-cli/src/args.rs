@@ -136,7 +136,8 @@ pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
     ///
     /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM. Its transparency and colour
-    /// profile go to the container untouched.
+    /// profile go to the container untouched; with --survive transparency is laid on white, since
+    /// JPEG has none.
     pub(crate) cover: PathBuf,
 
     /// Picture to hide, or a folder of them; `-` reads standard input

@@ -69,7 +69,7 @@ fn for_each<Job>(
     mut work: impl FnMut(&Job, &mut OnProgress<'_>) -> anyhow::Result<ExitStatus>,
 ) -> anyhow::Result<ExitStatus> {
     if let [job] = jobs {
-        let bar = ui.bar(1, "steps");
+        let bar = ui.bar_of_steps();
         bar.message(name(job));
         let mut show = |Progress { done, total }| {
             bar.set(done, total);

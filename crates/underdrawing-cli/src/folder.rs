@@ -15,8 +15,15 @@ pub(crate) fn pictures_at(path: &Path, ui: &Ui) -> anyhow::Result<Vec<PathBuf>> 
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let files =
+    let (files, n_folders) =
         files_in(path).with_context(|| format!("failed to read folder {}", path.display()))?;
+    if n_folders > 0 {
+        ui.note(format_args!(
+            "{}: {} skipped: pictures are taken from the folder itself only",
+            path.display(),
+            counted(n_folders, "subfolder")
+        ));
+    }
     let is_read = |file: &PathBuf| FileFormat::of_extension(&extension_of(file)).is_some();
     let (pictures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_read);
     for file in &others {
@@ -44,11 +51,7 @@ fn skipped(files: &[PathBuf]) -> String {
             kind => format!("{n} .{kind}"),
         })
         .collect();
-    let files = if files.len() == 1 {
-        "1 file"
-    } else {
-        &format!("{} files", files.len())
-    };
+    let files = counted(files.len(), "file");
     format!(
         "{files} skipped, not pictures that are read by their names: {}",
         kinds.join(", ")
@@ -137,19 +140,29 @@ pub(crate) fn png_names(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Pa
     Ok(paths)
 }
 
-fn files_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
+fn counted(n: usize, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
+}
+
+/// The files of a folder by name, and how many folders are in it.
+fn files_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, usize)> {
+    let (mut files, mut n_folders) = (Vec::new(), 0);
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && path.is_file() {
+        if hidden {
+            continue;
+        }
+        n_folders += usize::from(path.is_dir());
+        if path.is_file() {
             files.push(path);
         }
     }
     files.sort();
-    Ok(files)
+    Ok((files, n_folders))
 }
 
 /// The extension in lower case, empty if there is none.
@@ -226,6 +239,8 @@ mod tests {
         for name in ["b.PNG", "a.jpg", "notes.txt", ".hidden.png", "c.heic"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
+        fs::create_dir(folder.path().join("more")).unwrap();
+        assert_eq!(files_in(folder.path()).unwrap().1, 1);
         let names: Vec<_> = pictures_at(folder.path(), &ui)
             .unwrap()
             .iter()

@@ -126,6 +126,11 @@ impl Ui {
         Bar::new(&self.bars, len, unit)
     }
 
+    /// A bar for the steps of one picture, which take different times.
+    pub(crate) fn bar_of_steps(&self) -> Bar {
+        Bar::of_steps(&self.bars)
+    }
+
     fn stderr(&self, from: Verbosity, message: &dyn Display) {
         if self.verbosity >= from {
             // A stderr that is gone is no reason to fail.

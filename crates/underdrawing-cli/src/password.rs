@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::args::PasswordArgs;
 use crate::files::{self, display_name};
-use crate::output::error_with_hint;
+use crate::output::{Ui, error_with_hint};
 
 /// Holds a password where neither of the flags is given.
 const VARIABLE: &str = "UNDERDRAWING_PASSWORD";
@@ -29,14 +29,22 @@ pub(crate) enum Confirm {
 
 impl PasswordArgs {
     /// The password, if there is one.
-    pub(crate) fn read(&self, confirm: Confirm) -> anyhow::Result<Option<Password>> {
+    pub(crate) fn read(&self, confirm: Confirm, ui: &Ui) -> anyhow::Result<Option<Password>> {
         let (bytes, older) = if self.password {
             (ask(confirm)?, None)
         } else if let Some(path) = &self.password_file {
             let bytes = files::read(path, MAX_BYTES).with_context(|| {
                 format!("failed to read the password file {}", display_name(path))
             })?;
-            of_file(Zeroizing::new(bytes))
+            let (bytes, older) = of_file(Zeroizing::new(bytes));
+            if std::str::from_utf8(&bytes).is_err() {
+                ui.note(format_args!(
+                    "{}: not UTF-8, so that the bytes themselves are the password; the same \
+                     letters typed at a terminal are another one",
+                    display_name(path)
+                ));
+            }
+            (bytes, older)
         } else if let Some(value) = env::var_os(VARIABLE) {
             if value.is_empty() {
                 bail!(
@@ -56,6 +64,14 @@ impl PasswordArgs {
             Some(older) => password.or(take(older)),
             None => password,
         }))
+    }
+
+    /// The variable, where there are no flags for a password.
+    pub(crate) fn variable() -> Self {
+        Self {
+            password: false,
+            password_file: None,
+        }
     }
 
     /// What gives a password, for messages.
@@ -82,10 +98,18 @@ fn ask(confirm: Confirm) -> anyhow::Result<Bytes> {
             })
     };
     let password = prompt("Password: ")?;
-    if confirm == Confirm::Yes && prompt("Password again: ")? != password {
-        anyhow::bail!("the two passwords differ");
+    if confirm == Confirm::Yes {
+        let again = prompt("Password again: ")?;
+        if !alike(&password, &again) {
+            bail!("the two passwords differ");
+        }
     }
     Ok(password)
+}
+
+/// Whether both hide alike: the same letters, composed or not.
+fn alike(a: &Bytes, b: &Bytes) -> bool {
+    Password::new(a.to_vec()) == Password::new(b.to_vec())
 }
 
 /// A file's password, without the mark that editors put before text, and from UTF-16, which has
@@ -144,6 +168,13 @@ mod tests {
             let read = without_line_break(Zeroizing::new(file.as_bytes().to_vec()));
             assert_eq!(*read, password.as_bytes(), "{file:?}");
         }
+    }
+
+    #[test]
+    fn letters_may_be_composed_at_one_prompt_and_not_at_the_other() {
+        let bytes = |text: &str| Zeroizing::new(text.as_bytes().to_vec());
+        assert!(alike(&bytes("M\u{fc}ller"), &bytes("Mu\u{308}ller")));
+        assert!(!alike(&bytes("M\u{fc}ller"), &bytes("Muller")));
     }
 
     #[test]

@@ -94,14 +94,23 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
     let png = path.with_extension("png");
     match FileFormat::of_extension(&extension) {
         Some(format) if format.is_written() => Ok(format),
-        Some(format) => Err(error_with_hint(
-            format!(
-                "cannot write a {role} as {}: the format changes pixels, and what is hidden in \
-                 them is lost",
-                format.name()
-            ),
-            format!("use a lossless format: {}", png.display()),
-        )),
+        Some(format) => {
+            let reason = match (format.is_lossy(), role) {
+                (true, "container") => {
+                    "the format changes pixels, and what is hidden in them is lost"
+                }
+                (true, _) => "the format changes pixels",
+                (false, _) => "the format is only read",
+            };
+            let survive = match (format.is_lossy(), role) {
+                (true, "container") => ", or --survive 75, which hides so that JPEG keeps it",
+                _ => "",
+            };
+            Err(error_with_hint(
+                format!("cannot write a {role} as {}: {reason}", format.name()),
+                format!("use a lossless format: {}{survive}", png.display()),
+            ))
+        }
         None => Err(error_with_hint(
             format!(
                 "cannot tell the format of {}: expected .png, .tiff, .bmp, .qoi or .webp",

@@ -10,12 +10,21 @@ pub(crate) struct Bar {
 }
 
 impl Bar {
+    /// For pieces of work that take about the same time each.
     pub(crate) fn new(bars: &MultiProgress, len: u64, unit: &'static str) -> Self {
-        let style = ProgressStyle::with_template(
-            "{msg} {wide_bar:.cyan/blue} {pos}/{len} {prefix}, {eta} left",
-        )
-        .expect("the template is a constant that parses")
-        .progress_chars("=> ");
+        Self::with_end(bars, len, unit, "{eta} left")
+    }
+
+    /// For the steps of one picture, which take anything from milliseconds to minutes.
+    pub(crate) fn of_steps(bars: &MultiProgress) -> Self {
+        Self::with_end(bars, 1, "steps", "{elapsed}")
+    }
+
+    fn with_end(bars: &MultiProgress, len: u64, unit: &'static str, end: &str) -> Self {
+        let template = format!("{{msg}} {{wide_bar:.cyan/blue}} {{pos}}/{{len}} {{prefix}}, {end}");
+        let style = ProgressStyle::with_template(&template)
+            .expect("the templates are constants that parse")
+            .progress_chars("=> ");
         let bar = bars.add(ProgressBar::new(len).with_style(style).with_prefix(unit));
         bar.enable_steady_tick(Duration::from_millis(200));
         Self { bar }

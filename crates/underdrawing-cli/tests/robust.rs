@@ -4,7 +4,7 @@ mod common;
 
 use common::Folder;
 use image::ImageEncoder;
-use underdrawing::FileFormat;
+use underdrawing::{Comparison, FileFormat, Picture};
 
 /// A folder with a cover of 200x180 and a secret of 50x60.
 fn folder() -> Folder {
@@ -79,6 +79,79 @@ fn too_much_damage_and_passwords_are_told() {
 }
 
 #[test]
+fn a_cover_without_alpha_is_what_survives() {
+    let folder = folder();
+    let cover = folder.decoded("cover.png");
+    let alpha: Vec<u8> = (0..200 * 180)
+        .map(|i| [0, 130, 255][i % 200 / 67])
+        .collect();
+    let cover = Picture {
+        alpha: Some(alpha),
+        ..cover
+    };
+    folder.png("glass.png", cover.clone());
+    let (seen, _) = cover.on_white();
+    for container in ["c.jpg", "c.png"] {
+        let ran = folder
+            .run(&format!(
+                "hide glass.png secret.png -o {container} --survive 75 --effort fast --json"
+            ))
+            .done();
+        assert!(ran.stderr.contains("transparency laid on white"), "{ran:?}");
+        let written = folder.decoded(container);
+        assert_eq!(written.alpha, None);
+        let true_db = Comparison::psnr_db_only(&seen, &written.pixels).expect("one size");
+        assert_eq!(ran.json()[0]["container_psnr_db"].as_f64(), true_db);
+        assert!(true_db.expect("they differ") > 30.0, "{true_db:?}");
+    }
+}
+
+#[test]
+fn another_password_is_told_from_nothing_hidden() {
+    let folder = folder();
+    folder.write("password.txt", "open");
+    folder.write("other.txt", "sesame");
+    folder
+        .run("hide cover.png secret.png -o c.png --survive 85 --effort fast --password-file password.txt")
+        .done();
+    let ran = folder.run("reveal c.png -o r.png --password-file other.txt");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("nothing revealed from c.png"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr.contains("this password does not open it"),
+        "{ran:?}"
+    );
+    let inspected = folder.run("inspect c.png --password-file other.txt").done();
+    assert!(
+        inspected.stdout.contains("this password does not open it"),
+        "{inspected:?}"
+    );
+}
+
+#[test]
+fn a_quality_that_is_not_reached_is_told() {
+    let folder = folder();
+    for (flag, note) in [
+        ("--revealed-db 60", "--revealed-db asked for 60 dB"),
+        ("--container-db 60", "--container-db asked for 60 dB"),
+    ] {
+        let ran = folder
+            .run(&format!(
+                "hide cover.png secret.png -o c.png -f --survive 75 --effort fast {flag}"
+            ))
+            .done();
+        assert!(ran.stderr.contains(note), "{ran:?}");
+    }
+    let ran = folder
+        .run("hide cover.png secret.png -o c.png -f --survive 75 --effort fast --container-db 30")
+        .done();
+    assert!(!ran.stderr.contains("asked for"), "{ran:?}");
+}
+
+#[test]
 fn a_channel_sets_size_and_quality() {
     let folder = Folder::new();
     folder.picture("cover.png", 2560, 160, 1);
@@ -107,7 +180,10 @@ fn flags_that_do_not_go_together_are_refused() {
         .failed("telegram");
     folder
         .run("hide cover.png secret.png -o c.jpg")
-        .failed("cannot write a container as JPEG");
+        .failed("--survive 75, which hides so that JPEG keeps it");
+    folder
+        .run("hide cover.png secret.png -o c.ppm")
+        .failed("cannot write a container as PNM: the format is only read");
 }
 
 #[test]

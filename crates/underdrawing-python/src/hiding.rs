@@ -154,6 +154,10 @@ fn hide_pictures(
     measure: bool,
     on_progress: &mut crate::work::OnProgress<'_>,
 ) -> PyResult<Done> {
+    let cover = match options {
+        HideOptions::Robust { .. } => Arc::new((*cover).clone().laid_on_white()),
+        _ => cover,
+    };
     let cover = match channel {
         Some(channel) => {
             let cover = (*cover).clone().reduced_for(channel);

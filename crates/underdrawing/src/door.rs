@@ -90,7 +90,8 @@ fn as_stored<T>(
     };
     match open(&stored) {
         Err(first) if no(&first) => {
-            open(container).map_err(|second| if no(&second) { first } else { second })
+            let vague = |error: &Error| matches!(error, Error::NothingFound | Error::WrongPassword);
+            open(container).map_err(|second| if vague(&second) { first } else { second })
         }
         opened => opened,
     }

@@ -14,13 +14,13 @@ pub enum Error {
     /// these cannot be told apart.
     #[error(
         "no mark of the network method, and nothing that opens without a password (a plain \
-         picture, or a damaged container)"
+         picture, or a container that was changed, for instance resized)"
     )]
     NothingFound,
     /// As [`Error::NothingFound`], and the password does not open it either.
     #[error(
-        "the password is wrong, or this is a plain picture or a damaged container (they cannot be \
-         told apart)"
+        "the password is wrong, or this is a plain picture or a container that was changed, for \
+         instance resized (they cannot be told apart)"
     )]
     WrongPassword,
     /// The container opens, and was changed since it was written.
@@ -51,17 +51,22 @@ pub enum Error {
     /// A container of the robust method that takes a password.
     #[error("something is hidden to survive JPEG, and it takes a password to open it")]
     PasswordNeeded,
+    /// A container of the robust method that the password does not open.
+    #[error("something is hidden to survive JPEG, and this password does not open it")]
+    OtherPassword,
     /// A container of the robust method that was changed by more than it survives.
     #[error(
         "something is hidden, and was changed by more than it survives: it was made for JPEG of \
-         quality {survives} or above{}",
-        .quality.map_or_else(String::new, |quality| format!(", and came as one of about {quality}"))
+         quality {survives} or above, {}",
+        how_worn(*survives, *quality, *cropped)
     )]
     Worn {
         /// The quality that it survives.
         survives: u8,
         /// About the quality of the JPEG that it came as; none where it came as pixels.
         quality: Option<u8>,
+        /// Whether a part of it is missing.
+        cropped: bool,
     },
     /// A quality to survive that there is no grid for.
     #[error("cannot survive JPEG of quality {found}: expected 50 to 95")]
@@ -158,6 +163,26 @@ pub enum Error {
     Cancelled,
 }
 
+/// What is known of the way of a container that was worn.
+fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
+    match (quality, cropped) {
+        (Some(quality), true) if quality < survives => {
+            format!("and was cropped and came as one of about {quality}")
+        }
+        (_, true) => "and was cropped by more than it was made for".to_owned(),
+        (Some(quality), false) if quality < survives => {
+            format!("and came as one of about {quality}")
+        }
+        (Some(quality), false) => format!(
+            "and something else was done to it before it came as one of about {quality}: a coarser \
+             JPEG, a filter, or writing on it"
+        ),
+        (None, false) => "and did not come as one: maybe it was saved by a coarser JPEG, filtered \
+             or written on"
+            .to_owned(),
+    }
+}
+
 /// What went wrong, as far as a caller has to tell cases apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -188,7 +213,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NothingFound | Self::PasswordNeeded => ErrorKind::NothingFound,
-            Self::WrongPassword => ErrorKind::WrongPassword,
+            Self::WrongPassword | Self::OtherPassword => ErrorKind::WrongPassword,
             Self::Code(DecodeError::Limit { .. })
             | Self::Size(PixelsError::TooLarge { .. })
             | Self::SecretTooLarge(_) => ErrorKind::Limit,

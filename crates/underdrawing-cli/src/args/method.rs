@@ -141,7 +141,8 @@ pub(crate) struct PasswordArgs {
     /// Read the password from a file; `-` reads standard input
     ///
     /// A line break at its end and a byte order mark are not part of the password; UTF-16 with such a
-    /// mark is read as text.
+    /// mark is read as text. Other bytes that are not UTF-8, those of a Latin-1 file for one, are the
+    /// password as they are.
     #[arg(long, value_name = "FILE", help_heading = PASSWORD)]
     pub(crate) password_file: Option<PathBuf>,
 }

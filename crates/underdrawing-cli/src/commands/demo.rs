@@ -12,10 +12,11 @@ use underdrawing::{
 };
 use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
-use crate::args::DemoArgs;
+use crate::args::{DemoArgs, PasswordArgs};
 use crate::files::{Inputs, OutputFile, create_folder};
 use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
+use crate::password::Confirm;
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
 const SECRET: &[u8] = include_bytes!("../../demo/secret.png");
@@ -34,7 +35,12 @@ struct Report {
 
 impl DemoArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let options = self.method.open_options(&self.model, &self.compute, ui)?;
+        let password = PasswordArgs::variable();
+        let source = password.source();
+        let password = || password.read(Confirm::No, ui);
+        let options =
+            self.method
+                .options(&self.model, &self.compute, source, password, false, ui)?;
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
         let (container, details) = self.hide(&options, &cover, &secret, ui)?;
@@ -79,7 +85,7 @@ impl DemoArgs {
         secret: &Pixels,
         ui: &Ui,
     ) -> anyhow::Result<(Pixels, HiddenDetails)> {
-        let bar = ui.bar(1, "steps");
+        let bar = ui.bar_of_steps();
         bar.message("hiding");
         let hidden = hide(cover, secret, options, &mut |Progress { done, total }| {
             bar.set(done, total);

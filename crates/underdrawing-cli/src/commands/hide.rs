@@ -24,6 +24,9 @@ use job::Job;
 /// PSNR below which a container is plainly not its cover.
 const VISIBLE_DB: f64 = 30.0;
 
+/// A quality this close to the one asked for is that one.
+const NEAR_DB: f64 = 0.1;
+
 /// The line of `--json`.
 #[derive(Serialize)]
 struct Report {
@@ -88,29 +91,35 @@ impl HideArgs {
     }
 
     fn options(&self, jpeg: bool, ui: &Ui) -> anyhow::Result<HideOptions> {
-        let password = || self.password.read(Confirm::Yes);
+        let password = || self.password.read(Confirm::Yes, ui);
         let source = self.password.source();
         self.method
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
-    /// The cover, reduced to what the channel keeps.
+    /// The cover, as JPEG and the channel keep it where it is hidden to survive them.
     fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
         let cover = picture::read(&job.cover, Role::Cover, ui)?;
-        let Some(channel) = self.method.channel else {
+        if !self.method.survives() {
             return Ok(cover);
-        };
+        }
         let noted = cover.conversions.len();
-        let reduced = cover.reduced_for(channel)?;
-        for conversion in &reduced.conversions[noted..] {
-            let which = match conversion {
-                Conversion::Reduced { .. } => format!(", which {} keeps", channel.name),
+        let mut kept = cover.laid_on_white();
+        if let Some(channel) = self.method.channel {
+            kept = kept.reduced_for(channel)?;
+        }
+        for conversion in &kept.conversions[noted..] {
+            let which = match (conversion, self.method.channel) {
+                (Conversion::Reduced { .. }, Some(channel)) => {
+                    format!(", which {} keeps", channel.name)
+                }
+                (Conversion::OnWhite, _) => ", since JPEG has none".to_owned(),
                 _ => String::new(),
             };
             let name = display_name(&job.cover);
             ui.note(format_args!("cover {name}: {conversion}{which}"));
         }
-        Ok(reduced)
+        Ok(kept)
     }
 
     /// Reads, hides and writes.
@@ -132,11 +141,6 @@ impl HideArgs {
             let format = job.format;
             ui.note(format_args!(
                 "cover {cover_name}: {format} has no place for its colour profile"
-            ));
-        }
-        if job.format == FileFormat::Jpeg && cover.alpha.is_some() {
-            ui.note(format_args!(
-                "cover {cover_name}: JPEG has no place for its transparency"
             ));
         }
         if cover.alpha.as_ref().is_some_and(|alpha| alpha.contains(&0)) {
@@ -174,6 +178,23 @@ impl HideArgs {
         note_changed_secret(&job.secret, done, ui);
         let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
         note_visible(&job.container, done, container_psnr_db, ui);
+        for (flag, asked, reached) in [
+            (
+                "--container-db",
+                self.method.container_db,
+                container_psnr_db,
+            ),
+            ("--revealed-db", self.method.revealed_db, revealed_psnr_db),
+        ] {
+            if let Some((asked, reached)) = asked.zip(reached)
+                && reached < asked - NEAR_DB
+            {
+                ui.note(format_args!(
+                    "{}: {flag} asked for {asked} dB, and {reached:.2} were reached",
+                    job.container.display_name()
+                ));
+            }
+        }
         if self.report.json {
             return ui.json(&Report {
                 cover: Name::of(&job.cover),

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{
-    Error, ErrorKind, FileFormat, Limits, Model, Password, Picture, TrainingRecord, inspect,
-};
+use underdrawing::{Error, FileFormat, Limits, Model, Password, Picture, TrainingRecord, inspect};
 
 use super::at_most_one_stream;
 use crate::args::InspectArgs;
@@ -59,7 +57,7 @@ impl InspectArgs {
         let failed = || format!("failed to read {name}");
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(&*self.file), password_file])?;
-        let password = self.password.read(Confirm::No)?;
+        let password = self.password.read(Confirm::No, ui)?;
         let bytes =
             files::read(&self.file, MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES)).with_context(failed)?;
         let report = if FileFormat::of_bytes(&bytes).is_ok() {
@@ -80,11 +78,8 @@ impl InspectArgs {
 fn describe_picture(path: &Path, picture: &Picture, password: Option<&Password>) -> PictureReport {
     let (hidden, closed) = match inspect(&picture.pixels, password) {
         Ok(found) => (FoundReport::of(&found), None),
-        Err(error @ Error::PasswordNeeded) => (None, Some(error.to_string())),
-        Err(error) => match error.kind() {
-            ErrorKind::NothingFound | ErrorKind::WrongPassword => (None, None),
-            _ => (None, Some(error.to_string())),
-        },
+        Err(Error::NothingFound | Error::WrongPassword) => (None, None),
+        Err(error) => (None, Some(error.to_string())),
     };
     PictureReport {
         file: Name::of(path),
@@ -157,7 +152,7 @@ impl PictureReport {
         );
         lines.push(match (&self.hidden, &self.closed) {
             (Some(hidden), _) => format!("  hidden in it: {hidden}"),
-            (None, Some(reason)) => format!("  something is hidden in it: {reason}"),
+            (None, Some(reason)) => format!("  a container that does not open: {reason}"),
             (None, None) if self.tried => {
                 "  nothing found that opens with this password, or without".into()
             }

@@ -59,7 +59,7 @@ impl RevealArgs {
                 format,
             }]
         };
-        let options = self.options(self.password.read(Confirm::No)?)?;
+        let options = self.options(self.password.read(Confirm::No, ui)?)?;
         interrupt::watch()?;
         for_each(
             &jobs,
@@ -142,6 +142,9 @@ impl RevealArgs {
             ErrorKind::NothingFound if error == Error::PasswordNeeded => {
                 Some("--password asks for one")
             }
+            ErrorKind::WrongPassword if error == Error::OtherPassword => {
+                Some("passwords are case-sensitive")
+            }
             ErrorKind::NothingFound | ErrorKind::WrongPassword if container.lossy => Some(
                 "a lossy file: what was hidden without --survive is gone; use the file that hide \
                  wrote, or hide with --survive",
@@ -170,8 +173,8 @@ impl RevealArgs {
                 return Err(anyhow::Error::new(error).context(failed));
             }
         };
-        let answer = match error.kind() {
-            ErrorKind::NothingFound | ErrorKind::WrongPassword => "nothing found in",
+        let answer = match error {
+            Error::NothingFound | Error::WrongPassword => "nothing found in",
             _ => "nothing revealed from",
         };
         ui.answer_no(format_args!("{answer} {name}: {error}"));

@@ -121,19 +121,27 @@ impl Picture {
         let Some((width, height)) = channel.reduced(width, height) else {
             return Ok(self);
         };
-        let (format, lossy) = (self.format, self.lossy);
-        let mut conversions = self.conversions.clone();
-        conversions.push(Conversion::Reduced { width, height });
-        let icc_profile = self.icc_profile.clone();
-        let (pixels, had_alpha) = self.on_white();
-        conversions.extend(had_alpha.then_some(Conversion::OnWhite));
-        Ok(Self {
-            icc_profile,
-            format,
-            lossy,
-            conversions,
-            ..Self::from(pixels.resized(width, height)?)
-        })
+        let mut reduced = self.laid_on_white();
+        reduced
+            .conversions
+            .push(Conversion::Reduced { width, height });
+        reduced.pixels = reduced.pixels.resized(width, height)?;
+        Ok(reduced)
+    }
+
+    /// The picture without alpha, as JPEG keeps it: [`Picture::on_white`], with its profile, and noted
+    /// in [`Picture::conversions`]. A cover has to be laid so before anything is hidden in it by
+    /// [`HideOptions::Robust`](crate::HideOptions).
+    #[must_use]
+    pub fn laid_on_white(mut self) -> Self {
+        let stored = Self {
+            alpha: self.alpha.take(),
+            ..Self::from(self.pixels)
+        };
+        let (pixels, had_alpha) = stored.on_white();
+        self.conversions
+            .extend(had_alpha.then_some(Conversion::OnWhite));
+        Self { pixels, ..self }
     }
 
     /// The container that was made of this cover, with its alpha and its profile.

@@ -68,8 +68,8 @@ pub(super) struct Target {
     pub(super) tolerance: i32,
     /// What it may be off by before it is read wrong, in eighths.
     pub(super) limit: i32,
-    /// Values so far apart mean the same, in eighths.
-    pub(super) period: i32,
+    /// Half of the way to another digit, in eighths.
+    pub(super) half: i32,
 }
 
 /// Rounds of rounding to bytes and putting the coefficients back.
@@ -109,6 +109,22 @@ pub(super) fn settle(cover: &Rgb, targets: &[Target]) -> (Rgb, usize) {
         }
     }
     (best.0, best.1)
+}
+
+/// How many targets are read wrong because a decoder cuts brightness off at black and white, after
+/// an encoder with these steps, in eighths.
+pub(super) fn cut_off(steps: &[i32; 64], pixels: &Rgb, targets: &[Target]) -> usize {
+    let mut rounded = coefficients(pixels);
+    for (value, step) in rounded.iter_mut().zip(steps) {
+        *value = (value.abs() + step / 2) / step * step * value.signum();
+    }
+    let mut decoded = samples(&rounded).map(|sample| i32::from(byte(sample + 128.0)) - 128);
+    dct::forward(&mut decoded);
+    let is_wrong = |target: &Target, value: i32| (target.value - value).abs() > target.half;
+    let wrong = |target: &&Target| {
+        is_wrong(target, decoded[target.place]) && !is_wrong(target, rounded[target.place])
+    };
+    targets.iter().filter(wrong).count()
 }
 
 /// Changes a pixel's brightness; what a channel cannot change any more, the others do.
@@ -151,7 +167,7 @@ mod tests {
                 value: there[place] + 50 - 10 * place as i32,
                 tolerance: 8,
                 limit: 16,
-                period: 100,
+                half: 24,
             })
             .collect();
         let (pixels, missed) = settle(&cover, &targets);

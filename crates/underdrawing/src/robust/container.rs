@@ -89,7 +89,7 @@ pub(super) struct Crop {
 }
 
 /// Quality of the first encoder of two.
-const FIRST: u8 = 90;
+pub(super) const FIRST: u8 = 90;
 
 impl Way {
     /// Those that a container has to survive.

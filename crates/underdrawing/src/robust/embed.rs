@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use crate::picture::Pixels;
 
 use super::block::{self, Rgb, Target};
-use super::grid::{Grid, Places};
+use super::container::FIRST;
+use super::grid::{Grid, Places, steps};
 use super::lattice::nearest;
 use super::sites::{Held, Sites};
 
@@ -32,6 +33,7 @@ pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
 pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'_>) -> Pixels {
     let places = grid.places();
     let starts = sites.starts(&places);
+    let first = (grid.survive < FIRST).then(|| steps(FIRST));
     let mut container = cover.clone();
     let row_bytes = 3 * cover.width();
     container
@@ -44,8 +46,9 @@ pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'
                 let number = y * sites.wide + x;
                 let from = block_of(cover, sites, number);
                 let payload = &digits.payload[starts[number]..];
-                let mut targets = targets(&from, sites, &places, number, digits.header, payload);
-                let pixels = mended(&from, &mut targets);
+                let targets =
+                    |from: &Rgb| targets(from, sites, &places, number, digits.header, payload);
+                let pixels = mended(&from, first.as_ref(), targets);
                 for (i, pixel) in pixels.iter().enumerate() {
                     let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
                     rows[at..at + 3].copy_from_slice(pixel);
@@ -78,34 +81,36 @@ fn targets(
             value: nearest(there[place], step, digit),
             tolerance: (step / 10).max(4),
             limit: step / 3,
-            period: 3 * step,
+            half: step / 2,
         });
     });
     targets
 }
 
-/// Moves of the mean brightness at most, by a digit's period each.
-const MOVES: i32 = 6;
+/// Room between a block's pixels and black, white and full colours that is tried, in grey levels.
+const HEADROOM: [u8; 7] = [0, 6, 12, 20, 30, 42, 56];
 
-/// The pixels with those coefficients. Where black, white or a full colour is in the way, the whole
-/// block is moved away from it.
-fn mended(from: &Rgb, targets: &mut [Target]) -> Rgb {
-    let (mut best, mut missed) = block::settle(from, targets);
-    if missed == 0 || targets.first().is_none_or(|target| target.place != 0) {
-        return best;
-    }
-    let towards_middle = -targets[0].period * targets[0].value.signum();
-    for _ in 0..MOVES {
-        targets[0].value += towards_middle;
-        let (pixels, now) = block::settle(from, targets);
-        if now < missed {
-            (best, missed) = (pixels, now);
+/// One of so many targets may be cut off: parity costs less there than more room.
+const FEW: usize = 8;
+
+/// The pixels that have the coefficients of `targets`, and keep them when they are saved by the
+/// steps `first`. Where black, white or a full colour is in the
+/// way, the block's pixels are moved away from it first.
+fn mended(from: &Rgb, first: Option<&[i32; 64]>, targets: impl Fn(&Rgb) -> Vec<Target>) -> Rgb {
+    let mut best = (*from, usize::MAX);
+    for room in HEADROOM {
+        let moved = from.map(|pixel| pixel.map(|sample| sample.clamp(room, 255 - room)));
+        let targets = targets(&moved);
+        let (pixels, missed) = block::settle(&moved, &targets);
+        let cut_off = first.map_or(0, |steps| block::cut_off(steps, &pixels, &targets));
+        if missed + cut_off < best.1 {
+            best = (pixels, missed + cut_off);
         }
-        if missed == 0 {
+        if missed == 0 && cut_off <= targets.len() / FEW {
             break;
         }
     }
-    best
+    best.0
 }
 
 /// The coefficients of all blocks, in eighths.

@@ -31,6 +31,20 @@ pub(crate) struct Found {
     opened: Opened,
     /// Quality of the JPEG that it came as.
     quality: Option<u8>,
+    /// Whether blocks are missing.
+    cropped: bool,
+}
+
+impl Found {
+    fn new(part: &Cropped, opened: Opened, quality: Option<u8>) -> Self {
+        let fields = &opened.fields;
+        Self {
+            views: placed(part, fields),
+            cropped: part.view.own != (fields.wide, fields.high),
+            opened,
+            quality,
+        }
+    }
 }
 
 /// The header that `container` holds, if it holds one. A plain picture passes for a container with a
@@ -60,11 +74,7 @@ pub(super) fn find_at_cost(
     for header in view.headers().collect::<Vec<_>>() {
         if let Some(opened) = Opened::new(&header, password, cost)? {
             let part = Cropped::at_the_start(header, view);
-            return Ok(Some(Found {
-                views: placed(&part, &opened.fields),
-                opened,
-                quality,
-            }));
+            return Ok(Some(Found::new(&part, opened, quality)));
         }
         closed = true;
     }
@@ -73,15 +83,11 @@ pub(super) fn find_at_cost(
             closed = true;
             continue;
         };
-        return Ok(Some(Found {
-            views: placed(&cropped, &opened.fields),
-            opened,
-            quality,
-        }));
+        return Ok(Some(Found::new(&cropped, opened, quality)));
     }
     match (closed, password) {
         (false, _) => Ok(None),
-        (true, Some(_)) => Err(Error::WrongPassword),
+        (true, Some(_)) => Err(Error::OtherPassword),
         (true, None) => Err(Error::PasswordNeeded),
     }
 }
@@ -177,6 +183,7 @@ impl Found {
         let lost = || Error::Worn {
             survives: fields.grid.survive,
             quality: self.quality,
+            cropped: self.cropped,
         };
         for view in &self.views {
             for noise in [ROUNDING, OTHER_GRID, COARSE_OTHER_GRID] {

@@ -145,10 +145,9 @@ fn passwords_open_and_others_are_refused() {
             ..
         }
     ));
-    assert_eq!(
-        reveal(&sent, Some("wrong")).unwrap_err().kind(),
-        ErrorKind::WrongPassword
-    );
+    let wrong = reveal(&sent, Some("wrong")).unwrap_err();
+    assert_eq!(wrong, Error::OtherPassword);
+    assert_eq!(wrong.kind(), ErrorKind::WrongPassword);
     assert_eq!(reveal(&sent, None).unwrap_err(), Error::PasswordNeeded);
 }
 
@@ -174,7 +173,8 @@ fn too_much_damage_is_told_from_nothing() {
         error,
         Error::Worn {
             survives: 75,
-            quality: Some(68)
+            quality: Some(68),
+            cropped: false,
         }
     );
     assert_eq!(error.kind(), ErrorKind::Damaged);
@@ -213,15 +213,73 @@ fn a_cropped_container_comes_back_where_that_was_asked_for() {
         {
             let (width, height) = (330 - left - right, 280 - top - bottom);
             let part = raster.rearranged(width, height, |x, y| (x + left, y + top));
-            let sent = recompressed(&Pixels::from_raster(part), 85, Sampling::Half);
+            // One that was not made for it is told for sure only without JPEG.
+            let part = Pixels::from_raster(part);
+            let sent = match back {
+                true => recompressed(&part, 85, Sampling::Half),
+                false => part,
+            };
             match reveal(&sent, None) {
                 Ok(Some(revealed)) => assert_eq!(revealed.picture.width(), 50),
                 other => {
-                    assert_eq!(other.unwrap_err().kind(), ErrorKind::Damaged);
+                    let error = other.expect_err(&format!("{crop} {left} {top} {right} {bottom}"));
+                    assert!(
+                        matches!(error, Error::Worn { cropped: true, .. }),
+                        "{error}"
+                    );
                     assert!(!back, "{left} {top} {right} {bottom}");
                 }
             }
         }
+    }
+}
+
+/// Black strokes on white, as text has them.
+fn hard_edges(width: usize, height: usize) -> Pixels {
+    Pixels::from_fn(width, height, |x, y| {
+        let stroke = ((x * 7 + y / 16 * 13) / 3 ^ (x / 5 + y / 2)) % 5 < 2;
+        [if y % 16 < 11 && stroke { 0 } else { 255 }; 3]
+    })
+    .expect("within the limits")
+}
+
+#[test]
+fn covers_of_hard_edges_hold_a_secret() {
+    for survive in [60, 75, 85] {
+        let request = Request {
+            cover: &hard_edges(200, 150),
+            secret: &picture(40, 30, 5),
+            survive,
+            jpeg: false,
+            crop: 0,
+            options: &options(None),
+        };
+        let hidden =
+            hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
+        let once = recompressed(&hidden.container, survive, Sampling::Half);
+        let first = recompressed(&hidden.container, 90, Sampling::Half);
+        let twice = recompressed(&first, survive, Sampling::Half);
+        for sent in [once, twice] {
+            assert!(matches!(reveal(&sent, None), Ok(Some(_))), "{survive}");
+        }
+    }
+}
+
+#[test]
+fn what_is_said_of_a_worn_container_is_not_contradicted() {
+    let worn = |quality, cropped| {
+        let survives = 75;
+        Error::Worn {
+            survives,
+            quality,
+            cropped,
+        }
+        .to_string()
+    };
+    assert!(worn(Some(60), false).ends_with("and came as one of about 60"));
+    assert!(worn(Some(90), false).contains("something else was done to it"));
+    for quality in [Some(90), None] {
+        assert!(worn(quality, true).ends_with("cropped by more than it was made for"));
     }
 }
 

@@ -70,6 +70,15 @@ fn composed(text: &str) -> Zeroizing<Vec<u8>> {
     bytes
 }
 
+/// Whether both hide alike.
+impl PartialEq for Password {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for Password {}
+
 impl fmt::Debug for Password {
     /// Never shows the password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,6 +107,8 @@ mod tests {
         assert_eq!(of_composed, std::slice::from_ref(&composed));
         assert_eq!(forms(Password::new(apart.clone())), [composed, apart]);
         assert_eq!(forms(Password::new(*b"\xff\xfe")), [b"\xff\xfe"]);
+        assert_eq!(Password::new("M\u{fc}ller"), Password::new("Mu\u{308}ller"));
+        assert_ne!(Password::new("Muller"), Password::new("Mu\u{308}ller"));
         let older = Password::new("word").or(*b"word").or(*b"\xef\xbb\xbfword");
         assert_eq!(forms(older), [&b"word"[..], b"\xef\xbb\xbfword"]);
     }
