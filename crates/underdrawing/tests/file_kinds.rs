@@ -8,6 +8,7 @@ mod common;
 use std::path::Path;
 
 use common::crc32;
+use image::ImageEncoder;
 use underdrawing::{
     CodedOptions, Conversion, Effort, FileFormat, HideOptions, ImageFileError, Limits,
     NetworkOptions, Picture, Pixels, Progress, RevealOptions, hide, inspect, reveal,
@@ -199,12 +200,25 @@ fn colours_of_png_chunks_travel_and_become_srgb() {
 fn srgb_needs_no_profile_and_what_is_lost_is_told() {
     let pixels = ramp(12, 20);
     let gamma = 45_455_u32.to_be_bytes();
-    let cases: [(&[u8; 4], &[u8], &[Conversion]); 8] = [
+    let on_a_line: Vec<u8> = [
+        31_270, 32_900, 10_000, 10_000, 20_000, 20_000, 30_000, 30_000_u32,
+    ]
+    .iter()
+    .flat_map(|n| n.to_be_bytes())
+    .collect();
+    let cases: [(&[u8; 4], &[u8], &[Conversion]); 14] = [
         (b"sRGB", &[0], &[]),
         (b"gAMA", &gamma, &[]),
         (b"cICP", &[1, 13, 0, 1], &[]),
         (b"cICP", &[9, 16, 0, 1], &[Conversion::ColoursLeftOut]),
-        (b"cICP", &[12, 13, 0, 0], &[Conversion::ColoursLeftOut]),
+        // Unknown, of a narrow range, of another matrix, no such range: the picture is read.
+        (b"cICP", &[200, 13, 0, 1], &[Conversion::ColoursUnknown]),
+        (b"cICP", &[12, 13, 0, 0], &[Conversion::ColoursUnknown]),
+        (b"cICP", &[12, 13, 1, 1], &[Conversion::ColoursUnknown]),
+        (b"cICP", &[12, 13, 0, 7], &[Conversion::ColoursUnknown]),
+        (b"gAMA", &[0, 0, 0, 1], &[Conversion::ColoursUnknown]),
+        (b"gAMA", &[255, 0, 0, 0], &[Conversion::ColoursUnknown]),
+        (b"cHRM", &on_a_line, &[Conversion::ColoursUnknown]),
         (
             b"iCCP",
             b"name\0\0not deflated",
@@ -219,6 +233,32 @@ fn srgb_needs_no_profile_and_what_is_lost_is_told() {
         assert_eq!(read.icc_profile, None, "{name:?}");
         assert_eq!(read.convert_to_srgb(), None);
         assert_eq!(read.pixels, pixels);
+    }
+}
+
+#[test]
+fn a_profile_of_grey_counts_for_grey() {
+    let profile = moxcms::ColorProfile::new_gray_with_gamma(1.0)
+        .encode()
+        .unwrap();
+    let samples: Vec<u8> = (0..=255).collect();
+    let mut png = Vec::new();
+    let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+    encoder.set_icc_profile(profile).unwrap();
+    encoder
+        .write_image(&samples, 16, 16, image::ExtendedColorType::L8)
+        .unwrap();
+    let mut read = decode(&png).unwrap();
+    assert_eq!(read.conversions, [Conversion::GreyToRgb]);
+    assert_eq!(read.convert_to_srgb(), Some(Conversion::ToSrgb));
+    for (&sample, rgb) in samples.iter().zip(read.pixels.data().chunks_exact(3)) {
+        let expected = encoded(f64::from(sample) / 255.0);
+        for &found in rgb {
+            assert!(
+                (f64::from(found) - expected).abs() < 2.0,
+                "{sample} {found}"
+            );
+        }
     }
 }
 
@@ -353,6 +393,17 @@ fn kinds_of_tiff_that_few_programs_write() {
     let (data, alpha) = read(&tags, &strip);
     assert_eq!(data, [100, 50, 199, 9, 9, 9, 0, 0, 0, 255, 0, 0]);
     assert_eq!(alpha, Some(vec![128, 255, 0, 100]));
+    // A fourth sample that means nothing, and one of which nothing is said.
+    for (extra, expected) in [
+        (Some(&[0_u16][..]), None),
+        (None, Some(vec![128, 255, 0, 100])),
+    ] {
+        let mut tags: Vec<Tag<'_>> = vec![(258, &[8; 4]), (262, &[2]), (277, &[4])];
+        tags.extend(extra.map(|extra| (338, extra)));
+        let (data, alpha) = read(&tags, &strip);
+        assert_eq!(data[..3], [50, 25, 100]);
+        assert_eq!(alpha, expected);
+    }
     // The same of 16 bits.
     let tags: [(u16, &[u16]); 4] = [(258, &[16; 4]), (262, &[2]), (277, &[4]), (338, &[1])];
     let wide: Vec<u8> = strip

@@ -307,12 +307,16 @@ pub enum Conversion {
     Turned,
     /// An animation or a file of several pages, of which only the first is used.
     FirstFrame,
-    /// The embedded colour profile is for grey or CMYK, so it does not fit the RGB pixels.
+    /// The embedded colour profile is for other colours than the picture's, CMYK for one.
     ProfileLeftOut,
     /// The embedded colour profile is incomplete or none.
     ProfileDamaged,
-    /// Colours that no profile describes: of a high dynamic range, or of unknown kinds.
+    /// Colours that no profile describes: of a high dynamic range.
     ColoursLeftOut,
+    /// Colours of kinds that are not known, or numbers that cannot be colours.
+    ColoursUnknown,
+    /// A sample after the colours of which the file says that it is no alpha.
+    ExtraLeftOut,
     /// A note that samples have fewer bits than they take.
     SignificantBits,
     /// A mask for alpha where the format has none.
@@ -343,12 +347,16 @@ impl fmt::Display for Conversion {
             Self::GreyToRgb => "grey becomes RGB",
             Self::Turned => "turned upright as its orientation tag asks",
             Self::FirstFrame => "only the first frame or page is used",
-            Self::ProfileLeftOut => "its colour profile is not for RGB and is left out",
+            Self::ProfileLeftOut => "its colour profile is not for its colours and is left out",
             Self::ProfileDamaged => "its colour profile is damaged and is left out",
             Self::ColoursLeftOut => {
                 "its colours are of a kind that no profile describes (a high dynamic range), and \
                  are taken as sRGB"
             }
+            Self::ColoursUnknown => {
+                "what it says of its colours is not known or cannot be, and they are taken as sRGB"
+            }
+            Self::ExtraLeftOut => "its fourth channel is not alpha and is left out",
             Self::SignificantBits => "its note of significant bits is left out",
             Self::AlphaLeftOut => "its alpha mask does not count in this kind of BMP",
             Self::ToSrgb => "its colours are converted to sRGB",

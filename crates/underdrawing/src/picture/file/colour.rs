@@ -45,11 +45,27 @@ pub(super) fn rgb_profile(
         conversions.push(Conversion::ProfileDamaged);
         return None;
     }
-    if profile[SPACE] != *b"RGB " {
+    let fitting = match &profile[SPACE] {
+        b"RGB " => Some(profile),
+        b"GRAY" if conversions.contains(&Conversion::GreyToRgb) => of_grey(&profile),
+        _ => None,
+    };
+    if fitting.is_none() {
         conversions.push(Conversion::ProfileLeftOut);
-        return None;
     }
-    Some(profile)
+    fitting
+}
+
+/// The profile of RGB whose greys are those of a profile of grey.
+fn of_grey(profile: &[u8]) -> Option<Vec<u8>> {
+    let curve = ColorProfile::new_from_slice(profile).ok()?.gray_trc?;
+    let mut of_rgb = ColorProfile::new_srgb();
+    of_rgb.cicp = None;
+    of_rgb.description = None;
+    of_rgb.red_trc = Some(curve.clone());
+    of_rgb.green_trc = Some(curve.clone());
+    of_rgb.blue_trc = Some(curve);
+    of_rgb.encode().ok()
 }
 
 /// PNG has four ways to say it; the first of them that is there counts (PNG, third edition, 4.3).
@@ -77,8 +93,12 @@ fn png_profile(
     match meaning {
         Meaning::Srgb => None,
         Meaning::Profile(profile) => Some(profile),
-        Meaning::Unknown => {
+        Meaning::HighDynamicRange => {
             conversions.push(Conversion::ColoursLeftOut);
+            None
+        }
+        Meaning::Unknown => {
+            conversions.push(Conversion::ColoursUnknown);
             None
         }
     }
@@ -88,7 +108,8 @@ fn png_profile(
 enum Meaning {
     Srgb,
     Profile(Vec<u8>),
-    /// Nothing that a profile of 8-bit samples can say.
+    /// Brighter than a profile of 8-bit samples can say.
+    HighDynamicRange,
     Unknown,
 }
 
@@ -97,7 +118,10 @@ impl Meaning {
     fn of_code_points([primaries, transfer, matrix, full]: [u8; 4]) -> Self {
         /// PQ and HLG: brighter than any profile's white.
         const HIGH_DYNAMIC_RANGE: [u8; 2] = [16, 18];
-        if (matrix, full) != (0, 1) || HIGH_DYNAMIC_RANGE.contains(&transfer) {
+        if HIGH_DYNAMIC_RANGE.contains(&transfer) {
+            return Self::HighDynamicRange;
+        }
+        if (matrix, full) != (0, 1) {
             return Self::Unknown;
         }
         if (primaries, transfer) == (1, 13) {
@@ -132,6 +156,8 @@ impl Meaning {
             31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000,
         ];
         const CLOSE: u32 = 100;
+        /// Exponents that any screen or scanner had: 1/5 to 2.5.
+        const GAMMAS: std::ops::RangeInclusive<u32> = 20_000..=250_000;
         let gamma = gamma.and_then(|chunk| structure::u32_be(chunk, 0));
         let points = chromaticities.filter(|chunk| chunk.len() == 32);
         let points: Option<Vec<u32>> = points.map(|chunk| {
@@ -149,7 +175,7 @@ impl Meaning {
             x: points[i] as f32 / 100_000.0,
             y: points[i + 1] as f32 / 100_000.0,
         };
-        if gamma == Some(0) || points.iter().any(|&n| n > 100_000) || points[1] == 0 {
+        if gamma.is_some_and(|gamma| !GAMMAS.contains(&gamma)) || !are_colours(&points) {
             return Self::Unknown;
         }
         let mut profile = ColorProfile::new_srgb();
@@ -175,6 +201,22 @@ impl Meaning {
     fn of(profile: &ColorProfile) -> Self {
         profile.encode().map_or(Self::Unknown, Self::Profile)
     }
+}
+
+/// Whether a white and three primaries, two coordinates each in 1/100,000, span colours: a triangle
+/// with the white in it.
+fn are_colours(points: &[u32]) -> bool {
+    /// Twice the least area, a hundredth of sRGB's.
+    const LEAST: i64 = 22_000_000;
+    let exist = |point: &[u32]| point[0] <= 100_000 && point[1] <= 100_000 - point[0];
+    let at = |i: usize| (i64::from(points[2 * i]), i64::from(points[2 * i + 1]));
+    let area = |a: usize, b: usize, c: usize| {
+        let ((ax, ay), (bx, by), (cx, cy)) = (at(a), at(b), at(c));
+        (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    };
+    let (all, parts) = (area(1, 2, 3), [area(0, 1, 2), area(0, 2, 3), area(0, 3, 1)]);
+    let inside = parts.iter().all(|part| part.signum() == all.signum());
+    points.chunks_exact(2).all(exist) && all.abs() >= LEAST && inside
 }
 
 /// Samples that a profile describes, in sRGB; none where the profile is not understood.

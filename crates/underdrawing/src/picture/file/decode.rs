@@ -1,5 +1,6 @@
 //! Decoding: from a file's bytes to upright 8-bit RGB and alpha.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::{bmp, gif, png, pnm, qoi, tiff, webp};
@@ -9,7 +10,7 @@ use image::{ImageDecoder, ImageError};
 
 use super::stored::{Layout, Stored};
 use super::upright::EXIF;
-use super::{FileFormat, ImageFileError, Picture, jpeg, structure, tiff_kinds};
+use super::{Conversion, FileFormat, ImageFileError, Picture, jpeg, structure, tiff_kinds};
 use crate::picture::Limits;
 
 /// Most memory a decoder may take beside the pixels, for profiles, tables and single rows.
@@ -24,14 +25,32 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if format == FileFormat::JpegXl {
         return super::jpeg_xl::decode(bytes, limits);
     }
-    let failed = |error| classify(error, format);
-    if format == FileFormat::Tiff
-        && let Some(kind) = tiff_kinds::of(bytes)?
-    {
-        return kind.decode(bytes, limits);
+    if format == FileFormat::Tiff {
+        let mut picture = match tiff_kinds::of(bytes)? {
+            Some(kind) => kind.decode(bytes, limits)?,
+            None => decode_usual(bytes, format, limits)?,
+        };
+        if structure::tiff_extra_is_unspecified(bytes) && picture.alpha.take().is_some() {
+            picture.conversions.push(Conversion::ExtraLeftOut);
+        }
+        return Ok(picture);
     }
+    decode_usual(bytes, format, limits)
+}
+
+fn decode_usual(
+    bytes: &[u8],
+    format: FileFormat,
+    limits: &Limits,
+) -> Result<Picture, ImageFileError> {
+    let failed = |error| classify(error, format);
     structure::check_palette(bytes, format)?;
-    let mut decoder = open(bytes, format).map_err(failed)?;
+    // The decoder takes colours that it does not know for damage of the picture.
+    let readable = match format {
+        FileFormat::Png => structure::without_png_chunk(bytes, b"cICP"),
+        _ => Cow::Borrowed(bytes),
+    };
+    let mut decoder = open(&readable, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     limits.check(width.into(), height.into())?;
     structure::check_end(bytes, format)?;

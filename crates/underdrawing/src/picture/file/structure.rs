@@ -1,6 +1,9 @@
 //! What a file's own structure says and the decoders do not tell: its format, whether it is
 //! complete, whether more frames follow, and whether a WebP is lossy.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::{FileFormat, ImageFileError};
 
 /// First bytes of the formats that are read.
@@ -152,13 +155,28 @@ fn png_frames(bytes: &[u8]) -> u32 {
 
 /// The content of a PNG's chunk, of those before the pixels.
 pub(super) fn png_chunk<'a>(bytes: &'a [u8], wanted: &[u8; 4]) -> Option<&'a [u8]> {
+    bytes.get(png_chunk_range(bytes, wanted)?)
+}
+
+/// A PNG without that chunk.
+pub(super) fn without_png_chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Cow<'a, [u8]> {
+    // Length and name come before the content, a checksum after it.
+    let Some(content) = png_chunk_range(bytes, name) else {
+        return Cow::Borrowed(bytes);
+    };
+    let after = bytes.get(content.end + 4..).unwrap_or_default();
+    Cow::Owned([&bytes[..content.start - 8], after].concat())
+}
+
+fn png_chunk_range(bytes: &[u8], wanted: &[u8; 4]) -> Option<Range<usize>> {
     let mut position = 8;
     loop {
         let length = u32_be(bytes, position)? as usize;
         let name = bytes.get(position + 4..position + 8)?;
         let content = position + 8;
         if name == wanted {
-            return bytes.get(content..content.checked_add(length)?);
+            let end = content.checked_add(length)?;
+            return (end <= bytes.len()).then_some(content..end);
         }
         if name == b"IDAT" {
             return None;
@@ -303,6 +321,12 @@ pub(super) fn tiff_entry(bytes: &[u8], tag: u16) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether a TIFF says of the sample after its colours that it means nothing.
+pub(super) fn tiff_extra_is_unspecified(bytes: &[u8]) -> bool {
+    const EXTRA_SAMPLES: u16 = 338;
+    tiff_entry(bytes, EXTRA_SAMPLES).is_some_and(|at| bytes.get(at..at + 2) == Some(&[0, 0]))
 }
 
 /// Whether a WebP's (first) frame is lossy: a `VP8 ` chunk and not `VP8L`.
