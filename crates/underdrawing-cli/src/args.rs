@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use underdrawing::Channel;
+
 use crate::output::Verbosity;
 
 pub(crate) use method::{Balance, Effort, Method, MethodArgs, PasswordArgs};
@@ -43,7 +45,6 @@ Exit status: 0 done; 1 ran, and the answer is no (below the wanted quality, noth
     propagate_version = false,
     after_help = CLI_EXAMPLES,
     max_term_width = 100,
-    disable_help_subcommand = true,
     arg_required_else_help = true
 )]
 pub(crate) struct Cli {
@@ -240,8 +241,8 @@ Examples:
   underdrawing capacity beach.jpg portrait.jpg
   underdrawing capacity beach.jpg portrait.jpg --survive 75
 
-For the coded method, or with --survive the robust one, at its default rate. The figures are estimates from a part of the secret, \
-made in a fraction of the time that hiding takes.")]
+For the coded method, or with --survive the robust one, at its default rate. The secret is coded as \
+for hiding, and takes as long. Exits with 1 where there is no room.")]
 pub(crate) struct CapacityArgs {
     /// Picture to hide in; `-` reads standard input
     pub(crate) cover: PathBuf,
@@ -252,6 +253,14 @@ pub(crate) struct CapacityArgs {
     /// As for `hide`: the quality of JPEG to survive, 50 to 95
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95))]
     pub(crate) survive: Option<u8>,
+
+    /// As for `hide`: percent that may be cut off, 1 to 30
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub(crate) survive_crop: Option<u8>,
+
+    /// As for `hide`: a messenger or page, its size and its quality
+    #[arg(long = "for", value_name = "CHANNEL", value_parser = method::channel)]
+    pub(crate) channel: Option<&'static Channel>,
 
     #[command(flatten)]
     pub(crate) report: ReportArgs,
@@ -444,7 +453,9 @@ Examples:
   underdrawing inspect postcard.png
       Its size and format, and what is hidden in it, if that opens.
   underdrawing inspect model.safetensors
-      Its networks, parameters and id, and how it was trained.")]
+      Its networks, parameters and id, and how it was trained.
+
+Exits with 0 whatever is hidden in a picture, or not; `reveal` exits with 1 where nothing is.")]
 pub(crate) struct InspectArgs {
     /// A picture or a model file; `-` reads standard input
     pub(crate) file: PathBuf,

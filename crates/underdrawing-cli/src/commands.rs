@@ -50,6 +50,14 @@ fn at_most_one_stream(paths: &[Option<&Path>]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Refuses a picture and JSON on one standard output.
+fn refuse_mixed_output(json: bool, output: &Path) -> anyhow::Result<()> {
+    if json && is_stream(output) {
+        bail!("--json and `-o -` both write to standard output: expected a file for the picture");
+    }
+    Ok(())
+}
+
 /// All that a command reads: pictures, and what goes with them.
 fn inputs_of<'a>(
     pictures: impl IntoIterator<Item = &'a Path>,

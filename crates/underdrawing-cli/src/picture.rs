@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{Conversion, FileFormat, Limits, Picture, Pixels};
+use underdrawing::{Channel, Conversion, FileFormat, Limits, Picture, Pixels};
 
 use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
 use crate::folder::extension_of;
@@ -57,6 +57,38 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
         }
     }
     Ok(picture)
+}
+
+/// Reads a cover: where what is hidden is to survive, as JPEG and the channel keep it.
+pub(crate) fn read_cover(
+    path: &Path,
+    survives: bool,
+    channel: Option<&Channel>,
+    ui: &Ui,
+) -> anyhow::Result<Picture> {
+    let cover = read(path, Role::Cover, ui)?;
+    if !survives {
+        return Ok(cover);
+    }
+    let noted = cover.conversions.len();
+    let mut kept = cover.laid_on_white();
+    if let Some(channel) = channel {
+        kept = kept.reduced_for(channel)?;
+    }
+    for conversion in &kept.conversions[noted..] {
+        let which = match (conversion, channel) {
+            (Conversion::Reduced { .. }, Some(channel)) => {
+                format!(", which {} keeps", channel.name)
+            }
+            (Conversion::OnWhite, _) => ", since JPEG has none".to_owned(),
+            _ => String::new(),
+        };
+        ui.note(format_args!(
+            "cover {}: {conversion}{which}",
+            display_name(path)
+        ));
+    }
+    Ok(kept)
 }
 
 /// A picture as plain RGB in sRGB.

@@ -197,10 +197,13 @@ fn capacity_promises_no_more_than_hide_keeps() {
         .run("hide cover.png secret.png -o c.png --json")
         .done();
     let hidden = &hidden.json()[0];
+    assert_eq!(hidden["revealed_psnr_db"], expected["revealed_psnr_db"]);
     // This secret needs less than all, and leaves the cover better than foretold.
     let db = |report: &serde_json::Value| report["container_psnr_db"].as_f64();
     assert!(db(hidden) > db(expected), "{hidden} {expected}");
     assert!(hidden["coded_bytes"].as_u64() <= expected["bytes"].as_u64());
+    folder.picture("tiny.png", 5, 5, 1);
+    assert_eq!(folder.run("capacity tiny.png secret.png").code, Some(1));
     let ran = folder.run("capacity cover.png").done();
     assert!(ran.stdout.contains("bits a pixel"), "{ran:?}");
     assert!(!ran.stdout.contains("secret at"), "{ran:?}");

@@ -24,6 +24,20 @@ fn shows_what_arrives_where_it_is_to_survive() {
 }
 
 #[test]
+fn hides_with_the_password_of_the_variable() {
+    let folder = Folder::new();
+    folder
+        .shell("UNDERDRAWING_PASSWORD=word \"$U\" demo -o look --effort fast")
+        .done();
+    let ran = folder.run("reveal look/container.png -o r.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    folder.write("password.txt", "word");
+    folder
+        .run("reveal look/container.png -o r.png --password-file password.txt")
+        .done();
+}
+
+#[test]
 fn writes_all_pictures_and_says_where_to_look() {
     let (folder, _) = Folder::with_model();
     let line = "demo -o look --model model.safetensors";

@@ -93,7 +93,7 @@ fn refuses_to_inspect_what_is_neither() {
     folder.write("notes.txt", "neither");
     folder
         .run("inspect notes.txt")
-        .failed("notes.txt is no picture, and cannot be read as a model");
+        .failed("neither a picture nor a model: not a picture file");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod common;
 
 use common::Folder;
 use image::ImageEncoder;
-use underdrawing::{Comparison, FileFormat, Picture};
+use underdrawing::{Comparison, FileFormat, Picture, Pixels};
 
 /// A folder with a cover of 200x180 and a secret of 50x60.
 fn folder() -> Folder {
@@ -181,6 +181,12 @@ fn flags_that_do_not_go_together_are_refused() {
     folder
         .run("hide cover.png secret.png -o c.jpg")
         .failed("--survive 75, which hides so that JPEG keeps it");
+    for line in [
+        "hide cover.png secret.png -o - --json",
+        "reveal cover.png -o - --json",
+    ] {
+        folder.run(line).failed("both write to standard output");
+    }
     folder
         .run("hide cover.png secret.png -o c.ppm")
         .failed("cannot write a container as PNM: the format is only read");
@@ -195,6 +201,30 @@ fn capacity_channels_and_eval_know_the_method() {
     let lossless = folder.run("capacity cover.png secret.png --json").done();
     let bytes = |ran: &common::Ran| ran.json()[0]["bytes"].as_u64().expect("a number");
     assert!(bytes(&ran) > 100 && 4 * bytes(&ran) < bytes(&lossless));
+    // What hiding then says, of drawings, too.
+    let strokes = |x: usize, y: usize| [if (x / 4 + y / 9) % 3 == 0 { 0 } else { 255 }; 3];
+    let drawing = Pixels::from_fn(200, 180, strokes).expect("within the limits");
+    folder.png("drawing.png", drawing.into());
+    for (cover, flags) in [
+        ("cover.png", "--survive 75"),
+        ("drawing.png", "--survive 75"),
+        ("cover.png", "--for wechat"),
+        ("cover.png", "--survive 75 --survive-crop 10"),
+    ] {
+        let told = folder
+            .run(&format!("capacity {cover} secret.png {flags} --json"))
+            .done();
+        let hidden = folder
+            .run(&format!(
+                "hide {cover} secret.png -o c.png -f {flags} --json"
+            ))
+            .done();
+        let db = |ran: &common::Ran, name| ran.json()[0][name].as_f64().expect("a number");
+        for name in ["container_psnr_db", "revealed_psnr_db"] {
+            let apart = (db(&told, name) - db(&hidden, name)).abs();
+            assert!(apart < 0.5, "{cover} {flags} {name}: {apart}");
+        }
+    }
     let channels = folder.run("channels --json").done().json();
     assert!(channels.iter().any(|channel| channel["name"] == "signal"));
     folder.write("pairs/a.png", folder.read("cover.png"));

@@ -355,11 +355,14 @@ pub(crate) fn capacity<'py>(
     survive: Option<i64>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let survive = in_range("survive", survive, 50, 95)?;
-    let cover = cover.picture.clone();
+    let mut cover = cover.picture.clone();
+    if survive.is_some() {
+        cover = Arc::new((*cover).clone().laid_on_white());
+    }
     let secret = secret.map(|secret| secret.picture.clone());
     let expected = work(py, 0, None, move |_| {
         let secret = secret.as_ref().map(|secret| &secret.pixels);
-        underdrawing::capacity(&cover.pixels, secret, &CodedOptions::default(), survive)
+        underdrawing::capacity(&cover.pixels, secret, &CodedOptions::default(), survive, 0)
     })?;
     let expected = expected.map_err(|error| of_library(&error))?;
     let report = PyDict::new(py);

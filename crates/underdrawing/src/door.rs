@@ -143,8 +143,9 @@ pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspec
 }
 
 /// What to expect when `secret` is hidden in `cover`, without doing it: room, and both qualities. By
-/// the coded method, or where a quality to `survive` is given by the robust one, whose figures are
-/// estimates. Nothing but `effort` and `rate` of the options counts.
+/// the coded method, or where a quality to `survive` is given by the robust one, which may survive a
+/// `crop`, too, in percent as for [`hide`]. Nothing but `effort` and `rate` of the options counts. The
+/// secret is coded as for hiding, and takes as long.
 ///
 /// # Errors
 /// When a quality asked for is out of its range.
@@ -153,6 +154,7 @@ pub fn capacity(
     secret: Option<&Pixels>,
     options: &CodedOptions,
     survive: Option<u8>,
+    crop: u8,
 ) -> Result<Capacity, Error> {
     if let Some(secret) = secret {
         Limits::OF_FORMATS
@@ -160,7 +162,18 @@ pub fn capacity(
             .map_err(Error::SecretTooLarge)?;
     }
     match survive {
-        Some(survive) => robust::capacity(cover, secret, options, survive),
+        Some(survive) => {
+            let pixel = Pixels::from_fn(1, 1, |_, _| [128; 3]).expect("within any limits");
+            let request = robust::Request {
+                cover,
+                secret: secret.unwrap_or(&pixel),
+                survive,
+                crop,
+                jpeg: false,
+                options,
+            };
+            robust::capacity(&request, secret.is_some())
+        }
         None => coded::capacity(cover, secret, options),
     }
 }

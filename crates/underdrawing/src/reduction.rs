@@ -1,6 +1,6 @@
 //! The secret at the bytes that there are: what every method that codes shares.
 
-use underdrawing_codec::{Coded, Decoded, Effort, Encoder, RateCurve, decode, n_stripes};
+use underdrawing_codec::{Coded, Decoded, Effort, Encoder, decode, n_stripes};
 
 use crate::coding::{coding_picture, decibels_of_mse, rgb};
 use crate::error::Error;
@@ -79,29 +79,23 @@ pub(crate) struct Expected {
     pub(crate) psnr_db: Option<f64>,
 }
 
-/// What to expect of [`fit`], from the secret's curve, or where it is reduced from quick codings.
+/// What [`fit`] gives, by doing it.
 pub(crate) fn expect(
     secret: &Pixels,
     budget: impl Fn(usize) -> Option<usize>,
-    curve: &RateCurve,
+    effort: impl Fn((usize, usize)) -> Effort,
 ) -> Expected {
+    let mut ignore = Progress::ignore;
+    let mut steps = Steps::new(&mut ignore, 1);
+    let fitted = fit(secret, &budget, effort, &mut steps).expect("nobody stops it");
     let job = Job {
         secret,
         budget: &budget,
     };
-    let own = (secret.width(), secret.height());
-    let found = if job.bits_per_pixel(own) < PLENTY {
-        let mut ignore = Progress::ignore;
-        let mut steps = Steps::new(&mut ignore, 1);
-        let fitted = fit(secret, &budget, |_| Effort::Fast, &mut steps);
-        let fitted = fitted.expect("nobody stops it");
-        fitted.map(|fitted| (fitted.size, fitted.mse))
-    } else {
-        job.budget(own).map(|bytes| (own, curve.mse_at(bytes)))
-    };
+    let bytes = fitted.as_ref().and_then(|fitted| job.budget(fitted.size));
     Expected {
-        bytes: found.and_then(|(size, _)| job.budget(size)).unwrap_or(0),
-        psnr_db: found.map(|(_, mse)| decibels_of_mse(mse)),
+        bytes: bytes.unwrap_or(0),
+        psnr_db: fitted.map(|fitted| decibels_of_mse(fitted.mse)),
     }
 }
 

@@ -147,7 +147,7 @@ fn covers_over_the_default_limits_work_and_secrets_are_refused() {
         let error = hide(&secret, &cover, &options, &mut Progress::ignore).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
     }
-    let error = capacity(&secret, Some(&cover), &CodedOptions::default(), None).unwrap_err();
+    let error = capacity(&secret, Some(&cover), &CodedOptions::default(), None, 0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
 }
 

@@ -70,7 +70,7 @@ pub(crate) struct MethodArgs {
     pub(crate) revealed_db: Option<f64>,
 }
 
-fn channel(name: &str) -> Result<&'static Channel, String> {
+pub(super) fn channel(name: &str) -> Result<&'static Channel, String> {
     Channel::named(name).ok_or_else(|| {
         let names: Vec<&str> = Channel::all().iter().map(|channel| channel.name).collect();
         format!("expected one of {}", names.join(", "))

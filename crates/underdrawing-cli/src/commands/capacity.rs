@@ -1,7 +1,7 @@
 //! `capacity`: what a cover holds, before hiding.
 
 use serde::Serialize;
-use underdrawing::{Capacity, CodedOptions, capacity};
+use underdrawing::{Capacity, CodedOptions, HideOptions, HideSettings, capacity};
 
 use crate::args::CapacityArgs;
 use crate::commands::at_most_one_stream;
@@ -16,8 +16,9 @@ struct Report {
     secret: Option<Name>,
     bytes: usize,
     bits_per_pixel: f64,
+    /// Null without room.
     container_psnr_db: f64,
-    /// Null without a secret, and without room for one.
+    /// Null without a secret, without room for one, and where nothing is lost.
     revealed_psnr_db: Option<f64>,
 }
 
@@ -25,7 +26,17 @@ impl CapacityArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
         let secret_path = self.secret.as_deref();
         at_most_one_stream(&[Some(&*self.cover), secret_path])?;
-        let cover = picture::read(&self.cover, Role::Cover, ui)?.pixels;
+        let settings = HideSettings {
+            survive: self.survive,
+            survive_crop: self.survive_crop,
+            channel: self.channel,
+            ..HideSettings::default()
+        };
+        let (survive, crop) = match settings.resolve()? {
+            HideOptions::Robust { survive, crop, .. } => (Some(survive), crop),
+            _ => (None, 0),
+        };
+        let cover = picture::read_cover(&self.cover, survive.is_some(), self.channel, ui)?.pixels;
         let secret = secret_path
             .map(|path| picture::read_plain(path, Role::Secret, ui))
             .transpose()?;
@@ -33,7 +44,8 @@ impl CapacityArgs {
             &cover,
             secret.as_ref().map(|secret| &secret.pixels),
             &CodedOptions::default(),
-            self.survive,
+            survive,
+            crop,
         )?;
         if self.report.json {
             ui.json(&Report {
@@ -47,7 +59,11 @@ impl CapacityArgs {
         } else {
             ui.data(lines(&display_name(&self.cover), &expected))?;
         }
-        Ok(ExitStatus::Done)
+        Ok(if expected.bytes > 0 {
+            ExitStatus::Done
+        } else {
+            ExitStatus::No
+        })
     }
 }
 
@@ -59,7 +75,9 @@ fn lines(cover: &str, expected: &Capacity) -> String {
         "{cover}: room for {} bytes, {:.2} bits a pixel\n  container at about {:.1} dB",
         expected.bytes, expected.bits_per_pixel, expected.container_psnr_db
     );
-    if let Some(db) = expected.revealed_psnr_db {
+    if expected.revealed_psnr_db == Some(f64::INFINITY) {
+        text.push_str("\n  secret without loss");
+    } else if let Some(db) = expected.revealed_psnr_db {
         text.push_str(&format!("\n  secret at about {db:.1} dB"));
     }
     text

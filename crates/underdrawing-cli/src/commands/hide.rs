@@ -7,11 +7,11 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, Conversion, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress,
-    Sheet, hide, reveal,
+    Comparison, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
+    reveal,
 };
 
-use super::{OnProgress, for_each};
+use super::{OnProgress, for_each, refuse_mixed_output};
 use crate::args::HideArgs;
 use crate::files::{Name, OutputFile, display_name};
 use crate::interrupt::{self, AtWork};
@@ -56,6 +56,7 @@ struct Done {
 
 impl HideArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        refuse_mixed_output(self.report.json, &self.output)?;
         let jobs = self.jobs(ui)?;
         let jpeg = jobs.iter().any(|job| job.format == FileFormat::Jpeg);
         let options = self.options(jpeg, ui)?;
@@ -97,31 +98,6 @@ impl HideArgs {
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
-    /// The cover, as JPEG and the channel keep it where it is hidden to survive them.
-    fn cover(&self, job: &Job, ui: &Ui) -> anyhow::Result<Picture> {
-        let cover = picture::read(&job.cover, Role::Cover, ui)?;
-        if !self.method.survives() {
-            return Ok(cover);
-        }
-        let noted = cover.conversions.len();
-        let mut kept = cover.laid_on_white();
-        if let Some(channel) = self.method.channel {
-            kept = kept.reduced_for(channel)?;
-        }
-        for conversion in &kept.conversions[noted..] {
-            let which = match (conversion, self.method.channel) {
-                (Conversion::Reduced { .. }, Some(channel)) => {
-                    format!(", which {} keeps", channel.name)
-                }
-                (Conversion::OnWhite, _) => ", since JPEG has none".to_owned(),
-                _ => String::new(),
-            };
-            let name = display_name(&job.cover);
-            ui.note(format_args!("cover {name}: {conversion}{which}"));
-        }
-        Ok(kept)
-    }
-
     /// Reads, hides and writes.
     fn hide(
         &self,
@@ -130,7 +106,8 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<Done> {
-        let cover = self.cover(job, ui)?;
+        let (survives, channel) = (self.method.survives(), self.method.channel);
+        let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let at_work = AtWork::begin();

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use underdrawing::{Error, FileFormat, Limits, Model, Password, Picture, TrainingRecord, inspect};
+use underdrawing::{
+    Error, FileFormat, ImageFileError, Limits, Model, Password, Picture, TrainingRecord, inspect,
+};
 
 use super::at_most_one_stream;
 use crate::args::InspectArgs;
@@ -58,8 +60,8 @@ impl InspectArgs {
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(&*self.file), password_file])?;
         let password = self.password.read(Confirm::No, ui)?;
-        let bytes =
-            files::read(&self.file, MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES)).with_context(failed)?;
+        let most = MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES);
+        let bytes = files::read_checked(&self.file, most, must_be_known).with_context(failed)?;
         let report = if FileFormat::of_bytes(&bytes).is_ok() {
             let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
             Report::Picture(describe_picture(&self.file, &picture, password.as_ref()))
@@ -72,6 +74,19 @@ impl InspectArgs {
             ui.data(report.lines(&name)?)?;
         }
         Ok(ExitStatus::Done)
+    }
+}
+
+/// Refuses a file that is neither a picture nor a model, before all of it is read.
+fn must_be_known(first: &[u8]) -> anyhow::Result<()> {
+    // A model's header, in JSON, comes after its length.
+    let is_model = first.get(8) == Some(&b'{');
+    match FileFormat::of_bytes(first) {
+        Err(error @ ImageFileError::Unknown { .. }) if !is_model => {
+            Err(anyhow::Error::new(error).context("neither a picture nor a model"))
+        }
+        Err(error) if !is_model => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

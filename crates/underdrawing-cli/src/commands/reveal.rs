@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
 
-use super::{OnProgress, at_most_one_stream, for_each, inputs_of};
+use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
 use crate::files::{Name, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
@@ -59,6 +59,7 @@ impl RevealArgs {
                 format,
             }]
         };
+        refuse_mixed_output(self.report.json, &self.output)?;
         let options = self.options(self.password.read(Confirm::No, ui)?)?;
         interrupt::watch()?;
         for_each(
@@ -87,6 +88,11 @@ impl RevealArgs {
         let found = FoundReport::of(&revealed.found);
         if let Some(found) = &found {
             ui.detail(format_args!("{name}: {found}"));
+            if self.model.model.is_some() && !matches!(found, FoundReport::Network { .. }) {
+                ui.note(format_args!(
+                    "{name}: --model was not needed: it was not hidden by networks"
+                ));
+            }
             if options.password.is_some() && !found.took_password() {
                 ui.note(format_args!(
                     "{name}: it opens without the password, for anybody with this program"
@@ -150,8 +156,8 @@ impl RevealArgs {
                  wrote, or hide with --survive",
             ),
             ErrorKind::NothingFound => Some(
-                "--password asks for one; --size WxH [--model M] reveals by the network method \
-                 regardless",
+                "--password asks for one; where networks hid it and its mark was damaged, --size WxH \
+                 reveals without one (from anything else it makes noise)",
             ),
             ErrorKind::WrongPassword => {
                 Some("passwords are case-sensitive, and the file must be the one that hide wrote")

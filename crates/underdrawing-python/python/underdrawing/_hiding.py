@@ -340,8 +340,8 @@ def capacity(
 ) -> Capacity:
     """What to expect when `secret` is hidden in `cover`, without doing it.
 
-    By the coded method, or where a quality to `survive` is given (50 to 95) by the robust one,
-    whose figures are estimates. Pictures are those of `hide` or of `hide_file`.
+    By the coded method, or where a quality to `survive` is given (50 to 95) by the robust one. The
+    secret is coded as for hiding, and takes as long. Pictures are those of `hide` or of `hide_file`.
 
     Raises `OptionError`, `LimitError` or `PictureError`.
     """

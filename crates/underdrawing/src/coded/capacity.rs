@@ -20,10 +20,19 @@ pub struct Capacity {
     pub bits_per_pixel: f64,
     /// Expected PSNR of the container in dB when all of them are used.
     pub container_psnr_db: f64,
-    /// Expected PSNR of the revealed picture in dB, when there is a secret and it fits; estimated
-    /// from a part of it, or where it has to be reduced from a quick coding. Above 100 dB: without
-    /// loss.
+    /// PSNR of the revealed picture in dB, when there is a secret and it fits: that of coding it for
+    /// so many bytes. Infinite where nothing is lost.
     pub revealed_psnr_db: Option<f64>,
+}
+
+impl Capacity {
+    /// Of a cover that does not hold any picture, and stays as it is.
+    pub(crate) const NONE: Self = Self {
+        bytes: 0,
+        bits_per_pixel: 0.0,
+        container_psnr_db: f64::INFINITY,
+        revealed_psnr_db: None,
+    };
 }
 
 /// What to expect when `secret` is hidden in `cover`. Rates that depend on the secret count
@@ -37,12 +46,15 @@ pub(crate) fn capacity(
     let costs = Costs::of(cover);
     let size = secret.map_or((1, 1), |secret| (secret.width(), secret.height()));
     let effort = options.effort_for(size);
-    let curve = secret.map(|secret| RateCurve::of(&coding_picture(secret), effort));
+    // Other rates do not depend on the secret.
+    let by_secret = matches!(options.rate, CodedRate::Equal | CodedRate::RevealedDb(_));
+    let of_rate = secret.filter(|_| by_secret);
+    let curve = of_rate.map(|secret| RateCurve::of(&coding_picture(secret), effort));
     let bytes = |mix| rate::budget(cover, mix, rate::n_segments(size)).unwrap_or(0);
     let mix = mix(options.rate, bytes, curve.as_ref(), &costs)?;
-    let of_secret = secret.zip(curve).map(|(secret, curve)| {
+    let of_secret = secret.map(|secret| {
         let budget = |n_segments| rate::budget(cover, mix, n_segments);
-        reduction::expect(secret, budget, &curve)
+        reduction::expect(secret, budget, |size| options.effort_for(size))
     });
     let bytes = of_secret.map_or_else(|| bytes(mix), |expected| expected.bytes);
     let pixels = (cover.width() * cover.height()) as f64;

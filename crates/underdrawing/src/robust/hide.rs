@@ -6,7 +6,7 @@ use crate::coded::CodedOptions;
 use crate::coding::{coding_picture, decibels_of_mse};
 use crate::error::Error;
 use crate::picture::Pixels;
-use crate::progress::{OnProgress, Steps};
+use crate::progress::{OnProgress, Progress, Steps};
 use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
 use crate::restoring::{restored, to_bytes};
@@ -61,13 +61,7 @@ pub(super) fn hide_at_cost(
     let mut steps = Steps::new(on_progress, STEPS);
     let mut job = Job::new(request, cost)?;
     steps.check()?;
-    let mut chosen = loop {
-        match job.chosen() {
-            Some(chosen) => break chosen,
-            // No code is enough for this cover on this grid.
-            None => job.grid = job.coarser().ok_or_else(|| job.no_room())?,
-        }
-    };
+    let mut chosen = job.choose()?;
     steps.step()?;
     loop {
         let coding = job.coding(chosen.parity)?;
@@ -82,6 +76,30 @@ pub(super) fn hide_at_cost(
         }
         chosen = chosen.more().ok_or_else(|| job.no_room())?;
     }
+}
+
+/// What to expect of a request.
+pub(super) struct Expected {
+    /// Bytes for the segments.
+    pub(super) bytes: usize,
+    /// Mean squared errors of the container and of what is revealed.
+    pub(super) container_mse: f64,
+    pub(super) revealed_mse: f64,
+}
+
+/// All of hiding but the embedding.
+pub(super) fn expect(request: &Request<'_>) -> Result<Expected, Error> {
+    let mut job = Job::new(request, COST)?;
+    let chosen = job.choose()?;
+    let coding = job.coding(chosen.parity)?;
+    let mut ignore = Progress::ignore;
+    let fitted = job.fitted(&coding, &mut Steps::new(&mut ignore, STEPS))?;
+    let around = TAG_BYTES + overhead(fitted.coded.segments.len());
+    Ok(Expected {
+        bytes: coding.n_bytes() - around,
+        container_mse: chosen.mse,
+        revealed_mse: job.restored(&fitted).unwrap_or(fitted.mse),
+    })
 }
 
 struct Job<'a> {
@@ -123,6 +141,16 @@ impl<'a> Job<'a> {
             form,
             cost,
         })
+    }
+
+    /// The share of parity, on a coarser grid where no code is enough for this cover on its own.
+    fn choose(&mut self) -> Result<Chosen, Error> {
+        loop {
+            match self.chosen() {
+                Some(chosen) => return Ok(chosen),
+                None => self.grid = self.coarser().ok_or_else(|| self.no_room())?,
+            }
+        }
     }
 
     fn chosen(&self) -> Option<Chosen> {

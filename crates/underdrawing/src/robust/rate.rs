@@ -7,6 +7,7 @@ use crate::coded::CodedRate;
 use crate::coding::mse_of_decibels;
 use crate::error::Error;
 use crate::picture::Pixels;
+use crate::reduction::mse;
 
 use super::container::{Crop, Form, Sent, Way, contain};
 use super::embed::Digits;
@@ -102,6 +103,8 @@ pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
 pub(super) struct Chosen {
     /// In 1/256.
     pub(super) parity: u8,
+    /// Mean squared error of the container that was tried.
+    pub(super) mse: f64,
     /// The ways that ask for so much, and doing nothing.
     decisive: Vec<Way>,
 }
@@ -151,6 +154,7 @@ pub(super) fn choose(
     }
     Some(Chosen {
         parity: PARITIES[(least + 1).min(PARITIES.len() - 1)],
+        mse: mse(cover.raster(), container.raster()),
         decisive: ways,
     })
 }
