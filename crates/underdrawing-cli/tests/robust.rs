@@ -134,13 +134,16 @@ fn another_password_is_told_from_nothing_hidden() {
 #[test]
 fn a_quality_that_is_not_reached_is_told() {
     let folder = folder();
+    let noise = |x: usize, y: usize| [(x * x * 31 + y * y * 57 + x * y * 13) as u8; 3];
+    let noise = Pixels::from_fn(200, 180, noise).expect("within the limits");
+    folder.png("noise.png", noise.into());
     for (flag, note) in [
         ("--revealed-db 60", "--revealed-db asked for 60 dB"),
         ("--container-db 60", "--container-db asked for 60 dB"),
     ] {
         let ran = folder
             .run(&format!(
-                "hide cover.png secret.png -o c.png -f --survive 75 --effort fast {flag}"
+                "hide cover.png noise.png -o c.png -f --survive 75 --effort fast {flag}"
             ))
             .done();
         assert!(ran.stderr.contains(note), "{ran:?}");

@@ -237,7 +237,7 @@ fn a_cropped_container_comes_back_where_that_was_asked_for() {
 /// Black strokes on white, as text has them.
 fn hard_edges(width: usize, height: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
-        let stroke = ((x * 7 + y / 16 * 13) / 3 ^ (x / 5 + y / 2)) % 5 < 2;
+        let stroke = (((x * 7 + y / 16 * 13) / 3) ^ (x / 5 + y / 2)) % 5 < 2;
         [if y % 16 < 11 && stroke { 0 } else { 255 }; 3]
     })
     .expect("within the limits")
