@@ -205,7 +205,13 @@ fn capacity_channels_and_eval_know_the_method() {
     let bytes = |ran: &common::Ran| ran.json()[0]["bytes"].as_u64().expect("a number");
     assert!(bytes(&ran) > 100 && 4 * bytes(&ran) < bytes(&lossless));
     // What hiding then says, of drawings, too.
-    let strokes = |x: usize, y: usize| [if (x / 4 + y / 9) % 3 == 0 { 0 } else { 255 }; 3];
+    let strokes = |x: usize, y: usize| {
+        [if (x / 4 + y / 9).is_multiple_of(3) {
+            0
+        } else {
+            255
+        }; 3]
+    };
     let drawing = Pixels::from_fn(200, 180, strokes).expect("within the limits");
     folder.png("drawing.png", drawing.into());
     for (cover, flags) in [
