@@ -112,7 +112,12 @@ fn damaged_models() {
                 ),
             ],
         );
-        if !matches!(name, "cover.png" | "nosuch.safetensors") {
+        if name == "empty.safetensors" {
+            all_fail(
+                &folder,
+                &[(&format!("inspect {name}"), "neither a picture nor a model")],
+            );
+        } else if !matches!(name, "cover.png" | "nosuch.safetensors") {
             all_fail(&folder, &[(&format!("inspect {name}"), expected)]);
         }
     }

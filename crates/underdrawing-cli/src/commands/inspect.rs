@@ -79,8 +79,9 @@ impl InspectArgs {
 
 /// Refuses a file that is neither a picture nor a model, before all of it is read.
 fn must_be_known(first: &[u8]) -> anyhow::Result<()> {
-    // A model's header, in JSON, comes after its length.
-    let is_model = first.get(8) == Some(&b'{');
+    // A model begins with its header's length, of 3 bytes and 5 zeros, and the header, in JSON.
+    let length_ends = first.len() > 3 && first.iter().skip(3).take(5).all(|&byte| byte == 0);
+    let is_model = first.get(8).map_or(length_ends, |&byte| byte == b'{');
     match FileFormat::of_bytes(first) {
         Err(error @ ImageFileError::Unknown { .. }) if !is_model => {
             Err(anyhow::Error::new(error).context("neither a picture nor a model"))

@@ -3,28 +3,21 @@
 use crate::coded::Capacity;
 use crate::coding::decibels_of_mse;
 use crate::error::{Error, ErrorKind};
-use crate::reduction;
 
-use super::hide::{self, Request};
+use super::hide::{Request, expect};
 
 /// What to expect of `request`; `of_secret` is false where its secret only stands for one.
 pub(crate) fn capacity(request: &Request<'_>, of_secret: bool) -> Result<Capacity, Error> {
-    let (width, height) = (request.cover.width(), request.cover.height());
-    let (budget, mse) = match hide::expect(request) {
+    let expected = match expect(request) {
         Ok(expected) => expected,
         Err(error) if error.kind() == ErrorKind::TooSmall => return Ok(Capacity::NONE),
         Err(error) => return Err(error),
     };
-    let expected = of_secret.then(|| {
-        let effort = |size| request.options.effort_for(size);
-        reduction::expect(request.secret, &budget, effort)
-    });
-    // Without a secret, as a picture of one stripe.
-    let bytes = expected.map_or_else(|| budget(2).unwrap_or(0), |expected| expected.bytes);
+    let pixels = (request.cover.width() * request.cover.height()) as f64;
     Ok(Capacity {
-        bytes,
-        bits_per_pixel: 8.0 * bytes as f64 / (width * height) as f64,
-        container_psnr_db: decibels_of_mse(mse),
-        revealed_psnr_db: expected.and_then(|expected| expected.psnr_db),
+        bytes: expected.bytes,
+        bits_per_pixel: 8.0 * expected.bytes as f64 / pixels,
+        container_psnr_db: decibels_of_mse(expected.container_mse),
+        revealed_psnr_db: of_secret.then(|| decibels_of_mse(expected.revealed_mse)),
     })
 }

@@ -6,7 +6,7 @@ use crate::coded::CodedOptions;
 use crate::coding::{coding_picture, decibels_of_mse};
 use crate::error::Error;
 use crate::picture::Pixels;
-use crate::progress::{OnProgress, Steps};
+use crate::progress::{OnProgress, Progress, Steps};
 use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
 use crate::restoring::{restored, to_bytes};
@@ -78,16 +78,28 @@ pub(super) fn hide_at_cost(
     }
 }
 
-/// What the channel is expected to hold: bytes for the segments by their number, and the container's
-/// mean squared error.
-pub(super) fn expect(
-    request: &Request<'_>,
-) -> Result<(impl Fn(usize) -> Option<usize> + use<>, f64), Error> {
+/// What to expect of a request.
+pub(super) struct Expected {
+    /// Bytes for the segments.
+    pub(super) bytes: usize,
+    /// Mean squared errors of the container and of what is revealed.
+    pub(super) container_mse: f64,
+    pub(super) revealed_mse: f64,
+}
+
+/// All of hiding but the embedding.
+pub(super) fn expect(request: &Request<'_>) -> Result<Expected, Error> {
     let mut job = Job::new(request, COST)?;
     let chosen = job.choose()?;
-    let n_bytes = job.coding(chosen.parity)?.n_bytes();
-    let budget = move |n_segments| n_bytes.checked_sub(TAG_BYTES + overhead(n_segments));
-    Ok((budget, chosen.mse))
+    let coding = job.coding(chosen.parity)?;
+    let mut ignore = Progress::ignore;
+    let fitted = job.fitted(&coding, &mut Steps::new(&mut ignore, STEPS))?;
+    let around = TAG_BYTES + overhead(fitted.coded.segments.len());
+    Ok(Expected {
+        bytes: coding.n_bytes() - around,
+        container_mse: chosen.mse,
+        revealed_mse: job.restored(&fitted).unwrap_or(fitted.mse),
+    })
 }
 
 struct Job<'a> {
