@@ -22,9 +22,6 @@ pub(super) struct Quantised {
     /// asked for have no planes.
     pub(super) parts: Vec<Part>,
     pub(super) machine: Machine,
-    /// About how many bytes each part takes with the fast model's usual chances, which come within a
-    /// few per cent; the ratio to what a model takes is nearly the same for all parts and steps.
-    pub(super) usual_bytes: Vec<f64>,
 }
 
 impl Quantised {
@@ -42,7 +39,6 @@ impl Quantised {
             step,
             parts: coefficients.iter().map(none).collect(),
             machine,
-            usual_bytes: vec![0.0; coefficients.len()],
         };
         quantised.add(coefficients, cut, which, lambda);
         quantised
@@ -57,9 +53,8 @@ impl Quantised {
         let found = parallel::map(which, |&i| {
             quantise_part(&coefficients[i], self.machine, self.step, &prices)
         });
-        for (&i, (part, bits)) in which.iter().zip(found) {
+        for (&i, part) in which.iter().zip(found) {
             self.parts[i] = part;
-            self.usual_bytes[i] = bits as f64 / f64::from(8 << 8);
         }
         cut.copy_contexts(&mut self.parts);
     }
@@ -118,9 +113,8 @@ fn code_part(models: Models, part: &Part, low_bands: &[LowBand]) -> Vec<u8> {
     coder.finish()
 }
 
-/// Chooses the multiples of one part. Also returns about how many 1/256 bits they take.
-fn quantise_part(part: &Part, machine: Machine, step: u32, prices: &Prices) -> (Part, u64) {
-    let mut bits = 0;
+/// Chooses the multiples of one part.
+fn quantise_part(part: &Part, machine: Machine, step: u32, prices: &Prices) -> Part {
     let contexts = BandContext::of(&part.shape());
     let mut targets = Part::zeros(part.shape(), part.planes.len());
     let mut magnitudes = targets.planes.clone();
@@ -163,12 +157,12 @@ fn quantise_part(part: &Part, machine: Machine, step: u32, prices: &Prices) -> (
             }
             multiples.clear();
             multiples.resize(line.len(), 0);
-            bits += search(machine, &line, &classes, prices, &mut multiples);
+            search(machine, &line, &classes, prices, &mut multiples);
             for y in 0..if band.width == 0 { 0 } else { band.height } {
                 out.planes[p][band.row(y)..][..band.width]
                     .copy_from_slice(&multiples[y * band.width..][..band.width]);
             }
         }
     }
-    (out, bits)
+    out
 }

@@ -23,9 +23,6 @@ const SLACK_FAST: usize = 256;
 /// with another model's is not known better before the first coding.
 const CLOSE: f64 = 0.02;
 
-/// How near the aim the fast model's bytes are compared with the usual ones, as a share of it.
-const NEAR: f64 = 0.1;
-
 /// Bytes that each nonzero coefficient and each other one adds when the step shrinks by a factor of
 /// e: together 0.6 for each nonzero one at 0.15 bits a pixel, 0.3 at 4.75. They serve for the first
 /// guess only; after that, two sizes give the slope.
@@ -180,74 +177,49 @@ impl Encoder<'_> {
         }
     }
 
-    /// Quantises at a step, and sums up the usual bytes.
     fn try_step(&self, subset: &Subset, step: u32) -> Try {
         // Eight states are quick, and their sizes are nearly proportional to those of more states.
         let quantised = self.quantise(&subset.which, step, Machine::EIGHT);
-        let usual: f64 = quantised.usual_bytes.iter().sum();
-        let whole = quantised.usual_bytes[0];
-        Try {
-            quantised,
-            bytes: whole + subset.scale * (usual - whole),
-            slope: 0.0,
-        }
-    }
-
-    /// About how bytes change with the step: what nonzero and other coefficients usually add.
-    fn usual_slope(&self, tried: &Try) -> f64 {
+        let bytes = quantised.fast_bytes(&subset.which);
+        let counted: f64 = bytes.iter().sum();
+        let all = bytes[0] + subset.scale * (counted - bytes[0]);
+        let n_nonzero = quantised.n_nonzero() as f64 * all / counted.max(1.0);
         let n_planes = self.parts[0].planes.len();
         let n_all = (self.picture.width() * self.picture.height() * n_planes) as f64;
-        let usual: f64 = tried.quantised.usual_bytes.iter().sum();
-        let share = tried.bytes / usual.max(1.0);
-        let n_nonzero = tried.quantised.n_nonzero() as f64 * share;
         let gain = BYTES_A_NONZERO * n_nonzero + BYTES_A_ZERO * n_all + 1.0;
-        -gain / f64::from(tried.quantised.step)
+        Try {
+            quantised,
+            bytes: all,
+            slope: -gain / f64::from(step),
+        }
     }
 
     /// The step at which the fast model takes `aim` bytes, within a share of `close`.
     pub(super) fn step_for_bytes(&self, subset: &Subset, aim: f64, first: u32, close: f64) -> Try {
         let mut bracket = Bracket::new();
         let mut step = first;
-        let mut before: Option<((f64, f64), f64)> = None;
-        // Of the fast model's bytes to the usual ones, once it is known.
-        let mut ratio = None;
-        let mut found = self.try_step(subset, step);
+        let mut before: Option<(f64, f64)> = None;
         for _ in 0..MAX_TRIES {
-            let (x, usual) = (f64::from(step), found.bytes);
-            found.slope = match before {
-                Some((before, slope)) => slope_between(before, (x, usual), slope),
-                None => self.usual_slope(&found),
-            };
-            if ratio.is_none() && (usual / aim - 1.0).abs() < NEAR {
-                let bytes: f64 = found.quantised.fast_bytes(&subset.which).iter().sum();
-                ratio = Some(bytes / found.quantised.usual_bytes.iter().sum::<f64>().max(1.0));
+            let mut found = self.try_step(subset, step);
+            let (x, bytes) = (f64::from(step), found.bytes);
+            if let Some(before) = before {
+                found.slope = slope_between(before, (x, bytes), found.slope);
             }
-            let usual_aim = aim / ratio.unwrap_or(1.0);
-            let off = usual - usual_aim;
-            if off.abs() <= usual_aim * close && ratio.is_some() {
-                break;
+            if (bytes - aim).abs() <= aim * close {
+                return found;
             }
-            if off > 0.0 {
+            if bytes > aim {
                 bracket.low = step;
             } else {
                 bracket.high = step;
             }
-            before = Some(((x, usual), found.slope));
-            let next = bracket.next(wanted_step((x, usual), usual_aim, found.slope));
-            step = next.unwrap_or(bracket.high);
-            let slope = found.slope;
-            found = self.try_step(subset, step);
-            if next.is_none() {
-                found.slope = slope;
-                break;
+            before = Some((x, bytes));
+            match bracket.next(wanted_step((x, bytes), aim, found.slope)) {
+                Some(next) => step = next,
+                None => break,
             }
         }
-        let ratio = ratio.unwrap_or(1.0);
-        Try {
-            bytes: ratio * found.bytes,
-            slope: ratio * found.slope,
-            ..found
-        }
+        self.try_step(subset, bracket.high)
     }
 
     /// Nearly the largest step with an error of at most `mse`; none if every step's error is

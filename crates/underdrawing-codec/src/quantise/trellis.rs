@@ -121,8 +121,6 @@ pub(crate) struct Prices {
     table: Box<[[Kinds; PRICED + KINDS]; N_CLASSES]>,
     /// Those of zero, and more than any cost for the two kinds without it.
     zeros: [Kinds; N_CLASSES],
-    /// In 1/256 bit, by class and multiple, the last one for zero in the odd quantiser.
-    bits: Box<[[i32; PRICED + 2]; N_CLASSES]>,
 }
 
 impl Prices {
@@ -144,32 +142,10 @@ impl Prices {
             let [even, odd] = [false, true].map(|odd| price(class, odd, 0));
             [even, 2 * MAX_COST, 2 * MAX_COST, odd]
         };
-        let bits = |class: usize| {
-            std::array::from_fn(|n| {
-                let (n, odd) = if n > PRICED {
-                    (0, true)
-                } else {
-                    (n, n % 2 == 1)
-                };
-                rates.of(class, odd, index(n as i32, odd))
-            })
-        };
         Self {
             table: Box::new(std::array::from_fn(row)),
             zeros: std::array::from_fn(zeros),
-            bits: Box::new(std::array::from_fn(bits)),
         }
-    }
-
-    /// What a multiple of a kind takes in 1/256 bit. Large ones take two more bits for each
-    /// doubling.
-    #[inline(always)]
-    fn bits(&self, class: u8, kind: u8, n: i32) -> i32 {
-        let row = &self.bits[usize::from(class) % N_CLASSES];
-        let priced = (n as usize).min(PRICED);
-        let odd_zero = usize::from(n == 0 && kind == 3) * (PRICED + 1);
-        let doublings = (n as u32 / PRICED as u32).max(1).ilog2();
-        row[priced + odd_zero] + 512 * doublings as i32
     }
 }
 
@@ -282,7 +258,7 @@ const UNREACHED: i16 = LEAST + (8 * MAX_COST as i32 + 1) as i16;
 const _: () = assert!(LEAST as i32 + (8 + LOWERED as i32) * MAX_COST as i32 + 1 < 1 << 15);
 
 /// Quantises a sequence to the multiples of the step that cost least, by Viterbi's algorithm, and
-/// writes them to `out`. The state starts at 0. Returns about how many 1/256 bits they take.
+/// writes them to `out`. The state starts at 0.
 ///
 /// `targets` are in 1/64 steps, `classes` select from `prices`.
 pub(crate) fn search(
@@ -291,7 +267,7 @@ pub(crate) fn search(
     classes: &[u8],
     prices: &Prices,
     out: &mut [i32],
-) -> u64 {
+) {
     match machine.mask {
         7 => Search::<8>::new(machine).run(targets, classes, prices, out),
         255 => Search::<256>::new(machine).run(targets, classes, prices, out),
@@ -308,8 +284,6 @@ struct Search<const N: usize> {
     from: Vec<[i16; LANES]>,
     /// Of the block's coefficients.
     candidates: Candidates,
-    /// Which of them was chosen.
-    kinds: Vec<u8>,
 }
 
 /// The steps to new states. State `s` is reached from `s / 2` and from `s / 2 + N / 2`. Both take in
@@ -349,13 +323,12 @@ impl<const N: usize> Search<N> {
             steps: Steps::new(machine),
             from: Vec::new(),
             candidates: Candidates::default(),
-            kinds: Vec::new(),
         }
     }
 
-    fn run(mut self, targets: &[i32], classes: &[u8], prices: &Prices, out: &mut [i32]) -> u64 {
+    fn run(mut self, targets: &[i32], classes: &[u8], prices: &Prices, out: &mut [i32]) {
         let n = targets.len();
-        let (mut start, mut state, mut sum) = (0, 0, 0);
+        let (mut start, mut state) = (0, 0);
         while start < n {
             let end = (start + BLOCK + DELAY).min(n);
             let decided = start..if end == n { end } else { start + BLOCK };
@@ -367,13 +340,8 @@ impl<const N: usize> Search<N> {
             );
             self.extend_by_widest(state);
             state = self.decide(signs, out);
-            let decided_classes = classes.iter().zip(&*out).zip(&self.kinds);
-            let bits =
-                |((&class, &n), &kind): ((&u8, &i32), &u8)| prices.bits(class, kind, n.abs());
-            sum += decided_classes.map(bits).sum::<i32>() as u64;
             start = decided.end;
         }
-        sum
     }
 
     fn extend_by_widest(&mut self, state: usize) {
@@ -417,11 +385,10 @@ impl<const N: usize> Search<N> {
     /// Follows the best survivor back, writes the oldest `out.len()` decisions and returns the
     /// state after them.
     #[inline(always)]
-    fn decide(&mut self, signs: &[i32], out: &mut [i32]) -> usize {
+    fn decide(&self, signs: &[i32], out: &mut [i32]) -> usize {
         let least = self.costs.iter().copied().min().unwrap_or(0);
         let mut state = self.costs.iter().position(|&c| c == least).unwrap_or(0);
         let mut after = state;
-        self.kinds.resize(out.len(), 0);
         for t in (0..self.from.len()).rev() {
             if t + 1 == out.len() {
                 after = state;
@@ -432,7 +399,6 @@ impl<const N: usize> Search<N> {
             state = state / 2 + high * (N / 2);
             if let Some(out) = out.get_mut(t) {
                 let n = self.candidates.multiple(t, kind);
-                self.kinds[t] = kind;
                 *out = if signs[t] < 0 { -n } else { n };
             }
         }
