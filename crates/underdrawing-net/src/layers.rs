@@ -18,6 +18,19 @@ pub struct ConvLayer {
     pub c_out: usize,
 }
 
+impl ConvLayer {
+    /// 3x3 with a bias: weights after He et al. 2015, times `gain`; biases zero.
+    pub(crate) fn init_3x3(c_in: usize, c_out: usize, gain: f64, init: &mut Init) -> Self {
+        let deviation = gain * (2.0 / (9 * c_in) as f64).sqrt();
+        Self {
+            weight: init.normal("weight", &[c_out, c_in, 3, 3], 0.0, deviation),
+            bias: Some(init.constant("bias", &[c_out], 0.0)),
+            kernel: Kernel::same(3),
+            c_out,
+        }
+    }
+}
+
 /// The transpose of a 4x4 convolution of stride 2 and padding 1, which doubles the sides.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvTransposeLayer {
@@ -85,13 +98,7 @@ impl ResidualNet {
     /// Weights after He et al. 2015, but the last layer's near zero; biases zero.
     pub(crate) fn init(c_in: usize, width: usize, c_out: usize, init: &mut Init) -> Self {
         let mut layer = |name: &str, c_in: usize, c_out: usize, gain: f64| {
-            let deviation = gain * (2.0 / (9 * c_in) as f64).sqrt();
-            init.within(name, |init| ConvLayer {
-                weight: init.normal("weight", &[c_out, c_in, 3, 3], 0.0, deviation),
-                bias: Some(init.constant("bias", &[c_out], 0.0)),
-                kernel: Kernel::same(3),
-                c_out,
-            })
+            init.within(name, |init| ConvLayer::init_3x3(c_in, c_out, gain, init))
         };
         Self {
             first: layer("first", c_in, width, 1.0),

@@ -7,7 +7,7 @@ use crate::dense2017::Triple2017;
 use crate::init::Init;
 use crate::lifting::{self, LiftingNet};
 use crate::pair2018::Pair2018;
-use crate::param::{Param, Role};
+use crate::param::{Param, Role, filled};
 use crate::rounding::Rounding;
 use crate::tensor::Tensor;
 
@@ -99,17 +99,13 @@ impl Networks {
     /// As [`Networks::new`]; or when `values` gives another number of values than the shape holds.
     pub fn with_values<E>(
         architecture: Architecture,
-        mut values: impl FnMut(&Param) -> Result<Vec<f32>, E>,
+        values: impl FnMut(&Param) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
-        let (nets, mut params) = init(&architecture, Init::unfilled());
-        for param in &mut params {
-            param.values = values(param)?;
-            assert_eq!(param.values.len(), param.len(), "values of {}", param.name);
-        }
+        let (nets, params) = init(&architecture, Init::unfilled());
         Ok(Self {
             architecture,
             nets,
-            params: params.into(),
+            params: filled(params, values)?,
         })
     }
 

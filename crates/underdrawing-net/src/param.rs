@@ -1,5 +1,7 @@
 //! Parameters of networks: a flat list, to which layers hold numbers.
 
+use std::sync::Arc;
+
 /// Which parameter of a network: a position in [`Networks::params`](crate::Networks::params).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ParamId(pub(crate) usize);
@@ -62,4 +64,19 @@ impl Param {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+/// The parameters with values that `values` gives, asked for each in turn; the first error ends it.
+///
+/// # Panics
+/// When `values` gives another number of values than the shape holds.
+pub(crate) fn filled<E>(
+    mut params: Vec<Param>,
+    mut values: impl FnMut(&Param) -> Result<Vec<f32>, E>,
+) -> Result<Arc<[Param]>, E> {
+    for param in &mut params {
+        param.values = values(param)?;
+        assert_eq!(param.values.len(), param.len(), "values of {}", param.name);
+    }
+    Ok(params.into())
 }

@@ -8,11 +8,11 @@
 
 use std::sync::Arc;
 
-use underdrawing_conv::{Activation, Kernel};
+use underdrawing_conv::Activation;
 
 use crate::init::Init;
 use crate::layers::{ConvLayer, ResidualNet};
-use crate::param::Param;
+use crate::param::{Param, filled};
 use crate::tensor::{Change, Tensor};
 
 /// Channels of a picture after the Haar transform: 3 colours, 4 bands.
@@ -49,13 +49,7 @@ impl RestoringNetConfig {
     /// one that came.
     fn init(&self, init: &mut Init) -> RestoringNet {
         let layer = |name: &str, c_in: usize, c_out: usize, gain: f64, init: &mut Init| {
-            let deviation = gain * (2.0 / (9 * c_in) as f64).sqrt();
-            init.within(name, |init| ConvLayer {
-                weight: init.normal("weight", &[c_out, c_in, 3, 3], 0.0, deviation),
-                bias: Some(init.constant("bias", &[c_out], 0.0)),
-                kernel: Kernel::same(3),
-                c_out,
-            })
+            init.within(name, |init| ConvLayer::init_3x3(c_in, c_out, gain, init))
         };
         RestoringNet {
             first: layer("first", BANDS + 1, self.width, 1.0, init),
@@ -123,20 +117,13 @@ impl Restoring {
     /// Panics when `values` gives another number of values than the shape holds.
     pub fn with_values<E>(
         config: RestoringNetConfig,
-        mut values: impl FnMut(&Param) -> Result<Vec<f32>, E>,
+        values: impl FnMut(&Param) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
         let mut init = Init::unfilled();
-        let net = config.init(&mut init);
-        let mut params = init.into_params();
-        for param in &mut params {
-            param.values = values(param)?;
-            assert_eq!(param.values.len(), param.len(), "values of {}", param.name);
-        }
-        let params = params.into();
         Ok(Self {
             config,
-            net,
-            params,
+            net: config.init(&mut init),
+            params: filled(init.into_params(), values)?,
         })
     }
 

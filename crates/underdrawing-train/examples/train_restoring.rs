@@ -8,13 +8,14 @@
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
-use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use underdrawing::{Limits, Picture, Pixels};
+use underdrawing::Pixels;
 use underdrawing_net::RestoringNetConfig;
-use underdrawing_train::{RestoringConfig, RestoringEvent, train_restoring, write_restoring};
+use underdrawing_train::{
+    RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,10 +42,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let start = Instant::now();
     let most = number("--pictures", usize::MAX)?;
-    let pictures = pictures(train, most)?;
+    let mut pictures = pictures_in(Path::new(train))?;
+    pictures.truncate(most);
     // The secrets of the pairs, every second of them.
-    let validation = pictures_of(validation)?.skip(1).step_by(4).take(15);
-    let validation: Vec<Pixels> = validation.collect();
+    let validation = pictures_in(Path::new(validation))?.into_iter();
+    let validation: Vec<Pixels> = validation.skip(1).step_by(4).take(15).collect();
     println!(
         "{} pictures, {} for validation",
         pictures.len(),
@@ -58,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let [decoded, restored] = event.psnr_db;
             let [after, before] = event.training_mse.map(|mse| -10.0 * mse.log10());
             println!(
-                "{:.0} s, step {}: {decoded:.3} -> {restored:.3} dB, +{:.3}; in training +{:.3}",
+                "{:.0} s, step {}: {decoded:.3} -> {restored:.3} dB, {:+.3}; in training {:+.3}",
                 start.elapsed().as_secs_f64(),
                 event.step,
                 restored - decoded,
@@ -68,19 +70,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
     );
     Ok(())
-}
-
-fn pictures(folder: &str, most: usize) -> Result<Vec<Pixels>, Box<dyn Error>> {
-    Ok(pictures_of(folder)?.take(most).collect())
-}
-
-fn pictures_of(folder: &str) -> Result<impl Iterator<Item = Pixels>, Box<dyn Error>> {
-    let entries = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
-    let mut paths: Vec<_> = entries.collect();
-    paths.sort();
-    let read = |path: &Path| {
-        let picture = Picture::decode(&fs::read(path).ok()?, &Limits::default()).ok()?;
-        Some(picture.on_white().0)
-    };
-    Ok(paths.into_iter().filter_map(move |path| read(&path)))
 }

@@ -30,6 +30,8 @@ pub use dataset::DatasetError;
 pub use event::{Event, Validation};
 pub use learner::Learner;
 pub use optimiser::Rates;
-pub use restoring::{RestoringConfig, RestoringEvent, train_restoring, write_restoring};
+pub use restoring::{
+    RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,
+};
 pub use schedule::{Plateau, Schedule};
 pub use trainer::{TrainError, Trainer};

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
 use safetensors::{Dtype, tensor::TensorView};
-use underdrawing::Pixels;
+use underdrawing::{Comparison, Pixels};
 use underdrawing_codec::{Effort, Encoder, MAX_PIXELS, Picture, decode};
 use underdrawing_net::{
     CpuEngine, CpuRestorer, Differentiable, Engine, Param, Restoring, RestoringNet,
@@ -20,6 +20,7 @@ use underdrawing_net::{
 
 use crate::checkpoint::{CheckpointError, write_whole};
 use crate::config::OptimiserKind;
+use crate::dataset::{DatasetError, list_pictures, read_picture};
 use crate::optimiser::{AdamConfig, Optimiser, Rates};
 use crate::random::{below, unit};
 use crate::schedule::Schedule;
@@ -75,11 +76,10 @@ const ADAM: AdamConfig = AdamConfig {
     weight_decay: 0.0,
 };
 
-/// A picture and what coding made of it, `[h, w, 3]` in bytes.
+/// A picture and what coding made of it.
 struct Sample {
-    size: [usize; 2],
-    original: Vec<u8>,
-    decoded: Vec<u8>,
+    original: Pixels,
+    decoded: Pixels,
     coarseness: f32,
 }
 
@@ -220,9 +220,7 @@ fn mirrored(picture: &Pixels, flip: bool, flop: bool) -> Pixels {
     let mirrored = Pixels::from_fn(width, height, |x, y| {
         let x = if flop { width - 1 - x } else { x };
         let y = if flip { height - 1 - y } else { y };
-        let at = 3 * (y * width + x);
-        let pixel = &picture.data()[at..at + 3];
-        [pixel[0], pixel[1], pixel[2]]
+        picture.pixel(x, y)
     });
     mirrored.expect("as large as another picture")
 }
@@ -238,9 +236,8 @@ fn coded(picture: &Pixels, bits: f64, effort: Effort) -> Option<Sample> {
     let segments: Vec<_> = coded.segments.iter().map(|s| Some(&s[..])).collect();
     let decoded = decode(&segments, MAX_PIXELS).expect("it was just coded");
     Some(Sample {
-        size: [height, width],
-        original: picture.data().to_vec(),
-        decoded: decoded.picture.into_samples(),
+        original: picture.clone(),
+        decoded: Pixels::rgb8(decoded.picture.into_samples(), width, height).ok()?,
         coarseness: RestoringNet::coarseness(decoded.step?),
     })
 }
@@ -254,21 +251,15 @@ impl Sample {
         random: &mut ChaCha8Rng,
         [original, decoded, plane]: &mut [Vec<f32>; 3],
     ) {
-        let [top, left] = self
-            .size
-            .map(|side| 2 * below(random, (side - size) / 2 + 1));
+        let sides = [self.original.height(), self.original.width()];
+        let [top, left] = sides.map(|side| 2 * below(random, (side - size) / 2 + 1));
         let transposed = below(random, 2) == 1;
-        let stride = self.size[1];
-        for (samples, values) in [(&self.original, original), (&self.decoded, decoded)] {
-            for channel in 0..3 {
-                for i in 0..size {
-                    for j in 0..size {
-                        let (y, x) = if transposed { (j, i) } else { (i, j) };
-                        let sample = samples[3 * ((top + y) * stride + left + x) + channel];
-                        values.push(f32::from(sample) / 255.0);
-                    }
-                }
-            }
+        for (picture, values) in [(&self.original, original), (&self.decoded, decoded)] {
+            let square = Pixels::from_fn(size, size, |x, y| {
+                let (x, y) = if transposed { (y, x) } else { (x, y) };
+                picture.pixel(left + x, top + y)
+            });
+            values.extend(square.expect("it lies within the picture").to_planes());
         }
         plane.extend(std::iter::repeat_n(self.coarseness, size * size / 4));
     }
@@ -279,20 +270,31 @@ fn psnr(network: &Restoring, samples: &[Sample]) -> [f64; 2] {
     let restorer = CpuRestorer::new(network);
     let mut sums = [0.0; 2];
     for sample in samples {
-        let size @ [h, w] = sample.size;
-        let planes = |i: usize| f32::from(sample.decoded[3 * (i % (h * w)) + i / (h * w)]) / 255.0;
-        let decoded: Vec<f32> = (0..3 * h * w).map(planes).collect();
-        let restored = restorer.restore(size, &decoded, sample.coarseness);
-        for (sum, values) in sums.iter_mut().zip([&decoded, &restored]) {
-            let error = |(i, value): (usize, &f32)| {
-                let original = f64::from(sample.original[3 * (i % (h * w)) + i / (h * w)]);
-                (original - f64::from((value * 255.0).round().clamp(0.0, 255.0))).powi(2)
-            };
-            let mse = values.iter().enumerate().map(error).sum::<f64>() / values.len() as f64;
-            *sum += 10.0 * (255.0 * 255.0 / mse).log10() / samples.len() as f64;
+        let (width, height) = (sample.original.width(), sample.original.height());
+        let planes = sample.decoded.to_planes();
+        let restored = restorer.restore([height, width], &planes, sample.coarseness);
+        let byte = |value: &f32| (255.0 * value).round().clamp(0.0, 255.0) as u8;
+        let bytes: Vec<u8> = restored.iter().map(byte).collect();
+        let restored = Pixels::from_planes(&bytes, width, height).expect("as large as the other");
+        for (sum, picture) in sums.iter_mut().zip([&sample.decoded, &restored]) {
+            let psnr_db = Comparison::psnr_db_only(&sample.original, picture);
+            let psnr_db = psnr_db.expect("of one size").unwrap_or(f64::INFINITY);
+            *sum += psnr_db / samples.len() as f64;
         }
     }
     sums
+}
+
+/// All pictures of a folder and its subfolders that can be read, by their paths.
+///
+/// # Errors
+/// When the folder cannot be listed or holds none.
+pub fn pictures_in(folder: &Path) -> Result<Vec<Pixels>, DatasetError> {
+    let paths = list_pictures(folder, 1)?;
+    Ok(paths
+        .par_iter()
+        .filter_map(|path| read_picture(path))
+        .collect())
 }
 
 /// Writes the weights as safetensors of 16-bit floats; the file is whole or not there.

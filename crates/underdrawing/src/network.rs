@@ -26,3 +26,4 @@ pub use pth::PthError;
 pub(crate) use method::{Request, hide, reveal_at_size, reveal_marked};
 pub(crate) use model_file::ModelFile;
 pub(crate) use reveal::read_mark;
+pub(crate) use run::rounded;

@@ -9,8 +9,8 @@ use underdrawing_codec::Decoded;
 use underdrawing_net::{CpuRestorer, Restoring, RestoringNet, RestoringNetConfig};
 
 use crate::coding::rgb;
-use crate::network::ModelFile;
-use crate::picture::Raster;
+use crate::network::{ModelFile, rounded};
+use crate::picture::{Raster, UnitSample};
 
 /// The network's size, and its weights (`models/README.md`).
 const CONFIG: RestoringNetConfig = RestoringNetConfig {
@@ -22,17 +22,23 @@ const WEIGHTS: &[u8] = include_bytes!("../models/restoring-1.safetensors");
 /// Side of the windows that are restored at a time, which bounds the memory; even.
 const WINDOW: usize = 512;
 
-/// The decoded picture restored, samples in [0, 1]; as it is where it was coded without loss.
-pub(crate) fn restored(decoded: Decoded) -> Raster<f32> {
+/// The decoded picture restored, and then resized; one that was coded without loss is not restored.
+pub(crate) fn restored(decoded: Decoded, (width, height): (usize, usize)) -> Raster<u8> {
     let step = decoded.step;
     let picture = rgb(decoded.picture);
-    match step {
+    let restored = match step {
         Some(step) => restored_by(restorer(), &picture, RestoringNet::coarseness(step)),
         None => Raster {
             width: picture.width,
             height: picture.height,
-            samples: picture.samples.iter().map(|v| unit(*v)).collect(),
+            samples: picture.samples.iter().map(|sample| sample.unit()).collect(),
         },
+    };
+    let resized = restored.resized(width, height);
+    Raster {
+        width,
+        height,
+        samples: resized.samples.into_iter().map(rounded).collect(),
     }
 }
 
@@ -67,7 +73,7 @@ fn restored_by(restorer: &CpuRestorer, picture: &Raster<u8>, coarseness: f32) ->
                     let y = (rows.seen.start + y).min(height - 1);
                     planes.extend((0..w).map(|x| {
                         let x = (columns.seen.start + x).min(width - 1);
-                        unit(picture.samples[3 * (y * width + x) + channel])
+                        picture.samples[3 * (y * width + x) + channel].unit()
                     }));
                 }
             }
@@ -93,20 +99,6 @@ fn restored_by(restorer: &CpuRestorer, picture: &Raster<u8>, coarseness: f32) ->
 struct Window {
     seen: Range<usize>,
     kept: Range<usize>,
-}
-
-fn unit(sample: u8) -> f32 {
-    f32::from(sample) / 255.0
-}
-
-/// The samples in bytes.
-pub(crate) fn to_bytes(picture: &Raster<f32>) -> Raster<u8> {
-    let byte = |v: &f32| (255.0 * v.clamp(0.0, 1.0)).round() as u8;
-    Raster {
-        width: picture.width,
-        height: picture.height,
-        samples: picture.samples.iter().map(byte).collect(),
-    }
 }
 
 #[cfg(test)]
@@ -170,7 +162,7 @@ mod tests {
             let coded = encoder.encode_to_bytes(budget).unwrap();
             let decoded = decoded(&coded).unwrap();
             let before = mse(&original, &rgb(decoded.picture.clone()));
-            let after = mse(&original, &to_bytes(&restored(decoded)));
+            let after = mse(&original, &restored(decoded, (200, 201)));
             assert!(
                 before > gain * after,
                 "{bits} bits: {before:.2}, {after:.2}"
@@ -187,7 +179,7 @@ mod tests {
         )
         .encode_without_loss(usize::MAX)
         .unwrap();
-        assert_eq!(to_bytes(&restored(decoded(&coded).unwrap())), noise);
+        assert_eq!(restored(decoded(&coded).unwrap(), (40, 30)), noise);
     }
 
     #[test]

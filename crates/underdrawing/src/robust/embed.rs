@@ -94,8 +94,8 @@ const HEADROOM: [u8; 7] = [0, 6, 12, 20, 30, 42, 56];
 const FEW: usize = 8;
 
 /// The pixels that have the coefficients of `targets`, and keep them when they are saved by the
-/// steps `first`. Where black, white or a full colour is in the
-/// way, the block's pixels are moved away from it first.
+/// steps `first`. Where black, white or a full colour is in the way, the block's pixels are moved
+/// away from it first.
 fn mended(from: &Rgb, first: Option<&[i32; 64]>, targets: impl Fn(&Rgb) -> Vec<Target>) -> Rgb {
     let mut best = (*from, usize::MAX);
     for room in HEADROOM {

@@ -9,7 +9,7 @@ use crate::picture::Pixels;
 use crate::progress::{OnProgress, Progress, Steps};
 use crate::reduction::{self, Fitted};
 use crate::report::{Hidden, HiddenDetails};
-use crate::restoring::{restored, to_bytes};
+use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Crop, Form, contain};
@@ -184,8 +184,8 @@ impl<'a> Job<'a> {
     /// Mean squared error of the restored secret, in its own size, if it gains by that.
     fn restored(&self, fitted: &Fitted) -> Option<f64> {
         let secret = self.request.secret;
-        let restored = restored(reduction::decoded(&fitted.coded)?);
-        let restored = to_bytes(&restored.resized(secret.width(), secret.height()));
+        let size = (secret.width(), secret.height());
+        let restored = restored(reduction::decoded(&fitted.coded)?, size);
         let mse = reduction::mse(secret.raster(), &restored);
         (mse < fitted.mse).then_some(mse)
     }

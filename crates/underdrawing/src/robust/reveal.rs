@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Steps};
 use crate::report::{Inspection, Revealed};
-use crate::restoring::{restored, to_bytes};
+use crate::restoring::restored;
 use crate::secrecy::{Cost, Password};
 
 use super::container::view;
@@ -165,7 +165,7 @@ impl Found {
         let segments: Vec<Option<&[u8]>> = message.segments.iter().map(|s| Some(&s[..])).collect();
         let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
         let picture = if message.restored {
-            to_bytes(&restored(decoded).resized(width, height))
+            restored(decoded, message.own)
         } else {
             rgb(decoded.picture).resized(width, height)
         };
