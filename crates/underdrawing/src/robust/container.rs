@@ -6,7 +6,7 @@ use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::picture::Pixels;
 
-use super::embed::{Digits, embed};
+use super::embed::{Digits, Mending, embed};
 use super::grid::Grid;
 use super::lattice::Soft;
 use super::search::COARSE_OTHER_GRID;
@@ -23,7 +23,7 @@ pub(super) enum Form {
 }
 
 /// Quality of the coefficients of a JPEG that hold nothing.
-const FINE: u8 = 95;
+const FINE: u8 = 97;
 
 /// `cover` with the digits in it.
 pub(super) fn contain(
@@ -32,8 +32,9 @@ pub(super) fn contain(
     grid: Grid,
     digits: &Digits<'_>,
     form: Form,
+    mending: Mending,
 ) -> Pixels {
-    let pixels = embed(cover, sites, grid, digits);
+    let pixels = embed(cover, sites, grid, digits, mending);
     match form {
         Form::Pixels => pixels,
         Form::Jpeg => as_jpeg(&pixels, sites, grid),

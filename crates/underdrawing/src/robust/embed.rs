@@ -30,7 +30,13 @@ pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
 }
 
 /// `cover` with the digits in it.
-pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'_>) -> Pixels {
+pub(super) fn embed(
+    cover: &Pixels,
+    sites: &Sites,
+    grid: Grid,
+    digits: &Digits<'_>,
+    mending: Mending,
+) -> Pixels {
     let places = grid.places();
     let starts = sites.starts(&places);
     let first = (grid.survive < FIRST).then(|| steps(FIRST));
@@ -48,7 +54,7 @@ pub(super) fn embed(cover: &Pixels, sites: &Sites, grid: Grid, digits: &Digits<'
                 let payload = &digits.payload[starts[number]..];
                 let targets =
                     |from: &Rgb| targets(from, sites, &places, number, digits.header, payload);
-                let pixels = mended(&from, first.as_ref(), targets);
+                let pixels = mended(&from, first.as_ref(), mending, targets);
                 for (i, pixel) in pixels.iter().enumerate() {
                     let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
                     rows[at..at + 3].copy_from_slice(pixel);
@@ -88,29 +94,63 @@ fn targets(
 }
 
 /// Room between a block's pixels and black, white and full colours that is tried, in grey levels.
-const HEADROOM: [u8; 7] = [0, 6, 12, 20, 30, 42, 56];
+const HEADROOM: [u8; 10] = [0, 3, 6, 9, 12, 16, 20, 30, 42, 56];
 
-/// One of so many targets may be cut off: parity costs less there than more room.
-const FEW: usize = 8;
+/// How many digits' worth of change a container takes so that one more is read right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mending {
+    /// As many as parity would take for it: what is best for most covers.
+    Usual,
+    /// For covers of black and white, where no share of parity is enough without it.
+    Utmost,
+}
+
+impl Mending {
+    fn digits(self) -> i64 {
+        match self {
+            Self::Usual => 3,
+            Self::Utmost => 1_000_000,
+        }
+    }
+}
 
 /// The pixels that have the coefficients of `targets`, and keep them when they are saved by the
 /// steps `first`. Where black, white or a full colour is in the way, the block's pixels are moved
-/// away from it first.
-fn mended(from: &Rgb, first: Option<&[i32; 64]>, targets: impl Fn(&Rgb) -> Vec<Target>) -> Rgb {
-    let mut best = (*from, usize::MAX);
+/// away from it as far as pays.
+fn mended(
+    from: &Rgb,
+    first: Option<&[i32; 64]>,
+    mending: Mending,
+    targets: impl Fn(&Rgb) -> Vec<Target>,
+) -> Rgb {
+    let mut best = (*from, i64::MAX);
     for room in HEADROOM {
         let moved = from.map(|pixel| pixel.map(|sample| sample.clamp(room, 255 - room)));
         let targets = targets(&moved);
         let (pixels, missed) = block::settle(&moved, &targets);
         let cut_off = first.map_or(0, |steps| block::cut_off(steps, &pixels, &targets));
-        if missed + cut_off < best.1 {
-            best = (pixels, missed + cut_off);
+        let wrong = missed + cut_off;
+        let cost = squared_error(from, &pixels) + mending.digits() * wrong as i64 * price(&targets);
+        if cost < best.1 {
+            best = (pixels, cost);
         }
-        if missed == 0 && cut_off <= targets.len() / FEW {
+        if wrong == 0 {
             break;
         }
     }
     best.0
+}
+
+/// Squared error in a block that the dearest of its digits costs: (3 step)^2 / 12 in each of three
+/// channels.
+fn price(targets: &[Target]) -> i64 {
+    let step = targets.iter().map(|target| target.half / 4).max();
+    i64::from(step.unwrap_or(0)).pow(2) * 9 / 4
+}
+
+fn squared_error(a: &Rgb, b: &Rgb) -> i64 {
+    let pairs = a.as_flattened().iter().zip(b.as_flattened());
+    pairs.map(|(&a, &b)| i64::from(a.abs_diff(b)).pow(2)).sum()
 }
 
 /// The coefficients of all blocks, in eighths.

@@ -13,7 +13,7 @@ use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Crop, Form, contain};
-use super::embed::Digits;
+use super::embed::{Digits, Mending};
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
@@ -74,7 +74,13 @@ pub(super) fn hide_at_cost(
             steps.step()?;
             return Ok(job.hidden(container, &fitted));
         }
-        chosen = chosen.more().ok_or_else(|| job.no_room())?;
+        chosen = match chosen.more() {
+            Some(more) => more,
+            None => {
+                job.retreat()?;
+                job.choose()?
+            }
+        };
     }
 }
 
@@ -107,6 +113,7 @@ struct Job<'a> {
     sites: Sites,
     grid: Grid,
     form: Form,
+    mending: Mending,
     cost: Cost,
 }
 
@@ -139,18 +146,29 @@ impl<'a> Job<'a> {
             sites,
             grid,
             form,
+            mending: Mending::Usual,
             cost,
         })
     }
 
-    /// The share of parity, on a coarser grid where no code is enough for this cover on its own.
+    /// The share of parity, after what has to give way where no share is enough for this cover.
     fn choose(&mut self) -> Result<Chosen, Error> {
         loop {
             match self.chosen() {
                 Some(chosen) => return Ok(chosen),
-                None => self.grid = self.coarser().ok_or_else(|| self.no_room())?,
+                None => self.retreat()?,
             }
         }
+    }
+
+    /// What gives way next: digits, on a coarser grid, then the container's likeness.
+    fn retreat(&mut self) -> Result<(), Error> {
+        match self.coarser() {
+            Some(grid) => self.grid = grid,
+            None if self.mending == Mending::Usual => self.mending = Mending::Utmost,
+            None => return Err(self.no_room()),
+        }
+        Ok(())
     }
 
     fn chosen(&self) -> Option<Chosen> {
@@ -161,7 +179,14 @@ impl<'a> Job<'a> {
             percent: crop,
             quality: (survive + FINER).min(100),
         });
-        rate::choose(self.request.cover, &self.sites, self.grid, self.form, crop)
+        rate::choose(
+            self.request.cover,
+            &self.sites,
+            self.grid,
+            self.form,
+            self.mending,
+            crop,
+        )
     }
 
     /// A grid that holds more where a part may be cut off.
@@ -222,7 +247,14 @@ impl<'a> Job<'a> {
             header: &Header::new(salt, fields, &keys).to_digits(),
             payload: &coding.encode(&sealed, &mask),
         };
-        let container = contain(cover, &self.sites, self.grid, &digits, self.form);
+        let container = contain(
+            cover,
+            &self.sites,
+            self.grid,
+            &digits,
+            self.form,
+            self.mending,
+        );
         let survives = chosen.survives(&container, self.grid, coding, &mask, &sealed);
         survives.then_some(container)
     }

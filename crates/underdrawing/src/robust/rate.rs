@@ -10,7 +10,7 @@ use crate::picture::Pixels;
 use crate::reduction::mse;
 
 use super::container::{Crop, Form, Sent, Way, contain};
-use super::embed::Digits;
+use super::embed::{Digits, Mending};
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
 use super::ldpc::Random;
@@ -43,9 +43,10 @@ pub(super) fn coarser(grid: Grid) -> Option<Grid> {
 /// at 50.
 fn usual_quarters(survive: u8) -> u8 {
     match survive {
-        ..=75 => 47,
+        ..=62 => 46,
+        63..=75 => 48,
         76..=85 => 60,
-        _ => 92,
+        _ => 102,
     }
 }
 
@@ -109,7 +110,7 @@ pub(super) struct Chosen {
     decisive: Vec<Way>,
 }
 
-/// Ways that decide: the others do less.
+/// Ways by one encoder that decide: the others do less.
 const DECISIVE: usize = 3;
 
 /// The least share of parity, with one step to spare, that brings random digits back from all that
@@ -119,6 +120,7 @@ pub(super) fn choose(
     sites: &Sites,
     grid: Grid,
     form: Form,
+    mending: Mending,
     crop: Option<Crop>,
 ) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
@@ -131,7 +133,7 @@ pub(super) fn choose(
         header: &header,
         payload: &payload,
     };
-    let container = contain(cover, sites, grid, &digits, form);
+    let container = contain(cover, sites, grid, &digits, form, mending);
     let ways = Way::all(grid, form, crop);
     let sent = Sent::new(&container, &ways)?;
     // What is seen, turned so that zeros are right.
@@ -146,7 +148,16 @@ pub(super) fn choose(
     let mut order: Vec<usize> = (0..ways.len()).collect();
     order.sort_by_key(|&number| std::cmp::Reverse(doubts[number]));
     let mut ways: Vec<Way> = order.into_iter().map(|number| ways[number]).collect();
+    // Two encoders leave few digits in doubt, but those wrong.
+    let is_twice = |way: &Way| matches!(way, Way::SavedTwice(_));
+    let twice: Vec<Way> = ways
+        .iter()
+        .skip(DECISIVE)
+        .copied()
+        .filter(is_twice)
+        .collect();
     ways.truncate(DECISIVE);
+    ways.extend(twice);
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
     let least = least(n_digits, &arrivals)?;
     if !ways.contains(&Way::Untouched) {
@@ -185,7 +196,7 @@ fn least(n_digits: usize, arrivals: &[Vec<Soft>]) -> Option<usize> {
 /// How far digits are from being 0 and sure.
 fn doubts(soft: &[Soft]) -> i64 {
     /// A digit as sure as that counts as right.
-    const SURE: i16 = 24;
+    const SURE: i16 = 8;
     let of = |[right, one, two]: &Soft| i64::from((SURE - right + one.max(two)).max(0));
     soft.iter().map(of).sum()
 }

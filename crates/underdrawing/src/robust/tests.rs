@@ -243,26 +243,49 @@ fn hard_edges(width: usize, height: usize) -> Pixels {
     .expect("within the limits")
 }
 
+/// A few black strokes on white.
+fn white_ground(width: usize, height: usize) -> Pixels {
+    Pixels::from_fn(width, height, |x, y| {
+        [if x % 40 < 3 && y % 30 < 20 { 0 } else { 255 }; 3]
+    })
+    .expect("within the limits")
+}
+
+fn hidden_in(cover: &Pixels, survive: u8) -> Pixels {
+    let request = Request {
+        cover,
+        secret: &picture(40, 30, 5),
+        survive,
+        jpeg: false,
+        crop: 0,
+        options: &options(None),
+    };
+    let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
+    hidden.container
+}
+
 #[test]
 fn covers_of_hard_edges_hold_a_secret() {
-    for survive in [60, 75, 85] {
-        let request = Request {
-            cover: &hard_edges(200, 150),
-            secret: &picture(40, 30, 5),
-            survive,
-            jpeg: false,
-            crop: 0,
-            options: &options(None),
-        };
-        let hidden =
-            hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
-        let once = recompressed(&hidden.container, survive, Sampling::Half);
-        let first = recompressed(&hidden.container, 90, Sampling::Half);
-        let twice = recompressed(&first, survive, Sampling::Half);
-        for sent in [once, twice] {
-            assert!(matches!(reveal(&sent, None), Ok(Some(_))), "{survive}");
+    for cover in [hard_edges(200, 150), white_ground(200, 150)] {
+        for survive in [60, 75, 85] {
+            let container = hidden_in(&cover, survive);
+            let once = recompressed(&container, survive, Sampling::Half);
+            let first = recompressed(&container, 90, Sampling::Half);
+            let twice = recompressed(&first, survive, Sampling::Half);
+            for sent in [once, twice] {
+                assert!(matches!(reveal(&sent, None), Ok(Some(_))), "{survive}");
+            }
         }
     }
+}
+
+/// Where moving all of a block away from white would cost more than parity for what is cut off.
+#[test]
+fn white_stays_nearly_white_on_fine_grids() {
+    let cover = white_ground(200, 150);
+    let container = hidden_in(&cover, 90);
+    let db = decibels_of_mse(reduction::mse(cover.raster(), container.raster()));
+    assert!(db > 36.0, "{db} dB");
 }
 
 #[test]
