@@ -12,6 +12,23 @@ pub(super) fn coefficients(pixels: &Rgb) -> [i32; 64] {
     samples
 }
 
+/// Coefficients of libjpeg's fast transform, on its own scales.
+pub(super) fn fast_coefficients(pixels: &Rgb) -> [i32; 64] {
+    let mut samples = pixels.map(|pixel| i32::from(luma(pixel)) - 128);
+    dct::forward_fast(&mut samples);
+    samples
+}
+
+/// How far the fast transform's coefficients lie above the others on average, in eighths, where it
+/// matters: the first row's, measured on 60 photographs.
+const FAST_BIAS: [i32; 8] = [0, -8, -3, 9, 0, -5, 7, 14];
+
+/// What a coefficient has to be off its point, in eighths, so that it lies between both transforms'
+/// coefficients.
+pub(super) fn between(place: usize) -> i32 {
+    FAST_BIAS.get(place).map_or(0, |bias| -bias / 2)
+}
+
 /// Rows of the orthonormal transform.
 #[rustfmt::skip]
 const WAVES: [[f32; 8]; 8] = {

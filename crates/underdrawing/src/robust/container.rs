@@ -11,7 +11,7 @@ use super::grid::Grid;
 use super::lattice::Soft;
 use super::search::COARSE_OTHER_GRID;
 use super::sites::Sites;
-use super::view::View;
+use super::view::{Fast, View};
 
 /// How a container is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub(super) enum Way {
     Decoded,
     /// Saved as a JPEG of this quality.
     Saved(u8),
+    /// Saved as a JPEG of this quality by an encoder with libjpeg's fast transform.
+    SavedFast(u8),
     /// Saved by quality 90, then by this one.
     SavedTwice(u8),
     /// Cropped, and saved.
@@ -105,6 +107,9 @@ impl Way {
             ways.push(Self::Decoded);
         }
         ways.extend(qualities.map(Self::Saved));
+        if grid.survives_fast() {
+            ways.extend([0, 3, 5, 10, 15].map(|above| Self::SavedFast(grid.survive + above)));
+        }
         if grid.survive < FIRST {
             ways.push(Self::SavedTwice(grid.survive));
         }
@@ -117,12 +122,15 @@ impl Way {
 pub(super) struct Sent {
     untouched: View,
     pixels: Option<View>,
+    fast: Option<Fast>,
     saved: Option<View>,
     shifted: Option<View>,
 }
 
 impl Sent {
     pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
+        let fast = ways.iter().any(|way| matches!(way, Way::SavedFast(_)));
+        let fast = fast.then(|| Fast::of_pixels(container));
         let twice = ways.iter().any(|way| matches!(way, Way::SavedTwice(_)));
         let pixels = || match container.jpeg() {
             Some(_) => View::of_pixels(container),
@@ -139,6 +147,7 @@ impl Sent {
         Some(Self {
             untouched: untouched?,
             pixels,
+            fast: fast.flatten(),
             saved,
             shifted,
         })
@@ -152,6 +161,13 @@ impl Sent {
             Way::Untouched => self.untouched.payload(grid),
             Way::Decoded => pixels.payload(grid),
             Way::Saved(quality) => pixels.recompressed(quality).payload(grid),
+            Way::SavedFast(quality) => {
+                let fast = self
+                    .fast
+                    .as_ref()
+                    .expect("seen where this way is asked for");
+                fast.recompressed(quality).payload(grid)
+            }
             Way::SavedTwice(quality) => saved.recompressed(quality).payload(grid),
             Way::Cropped(Crop { percent, .. }) => {
                 let shifted = self.shifted.as_ref().unwrap_or(pixels);

@@ -52,8 +52,9 @@ pub(super) fn embed(
                 let number = y * sites.wide + x;
                 let from = block_of(cover, sites, number);
                 let payload = &digits.payload[starts[number]..];
-                let targets =
-                    |from: &Rgb| targets(from, sites, &places, number, digits.header, payload);
+                let targets = |from: &Rgb| {
+                    targets(from, sites, grid, &places, number, digits.header, payload)
+                };
                 let pixels = mended(&from, first.as_ref(), mending, targets);
                 for (i, pixel) in pixels.iter().enumerate() {
                     let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
@@ -68,6 +69,7 @@ pub(super) fn embed(
 fn targets(
     from: &Rgb,
     sites: &Sites,
+    grid: Grid,
     places: &Places,
     number: usize,
     header: &[u8],
@@ -82,9 +84,14 @@ fn targets(
             Held::Payload => payload.next().copied().unwrap_or(0),
         };
         let step = places.steps[place];
+        let between = if grid.survives_fast() {
+            block::between(place)
+        } else {
+            0
+        };
         targets.push(Target {
             place,
-            value: nearest(there[place], step, digit),
+            value: nearest(there[place], step, digit) + between,
             tolerance: (step / 10).max(4),
             limit: step / 3,
             half: step / 2,
@@ -153,10 +160,14 @@ fn squared_error(a: &Rgb, b: &Rgb) -> i64 {
     pairs.map(|(&a, &b)| i64::from(a.abs_diff(b)).pow(2)).sum()
 }
 
-/// The coefficients of all blocks, in eighths.
-pub(super) fn coefficients(pixels: &Pixels, sites: &Sites) -> Vec<[i32; 64]> {
+/// The coefficients of all blocks, in eighths, by one of the transforms of [`block`].
+pub(super) fn coefficients(
+    pixels: &Pixels,
+    sites: &Sites,
+    transform: fn(&Rgb) -> [i32; 64],
+) -> Vec<[i32; 64]> {
     (0..sites.n_blocks())
         .into_par_iter()
-        .map(|number| block::coefficients(&block_of(pixels, sites, number)))
+        .map(|number| transform(&block_of(pixels, sites, number)))
         .collect()
 }

@@ -54,6 +54,13 @@ impl Grid {
         }
     }
 
+    /// Whether containers survive encoders with libjpeg's fast transform: its errors are too large
+    /// for the steps of high qualities.
+    pub(super) fn survives_fast(self) -> bool {
+        const MOST: u8 = 80;
+        self.survive <= MOST
+    }
+
     /// Mean squared error of a container that is expected from the steps alone: a ternary digit
     /// costs (3 step)^2 / 12.
     pub(super) fn mse(self) -> f64 {

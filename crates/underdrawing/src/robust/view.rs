@@ -1,10 +1,11 @@
 //! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the digits in them.
 
 use rayon::prelude::*;
-use underdrawing_jpeg::{Colours, Component, Jpeg};
+use underdrawing_jpeg::{Colours, Component, Jpeg, dct, quality};
 
 use crate::picture::Pixels;
 
+use super::block::{self, Rgb};
 use super::embed;
 use super::grid::{Grid, SURVIVED, steps};
 use super::header::Header;
@@ -28,8 +29,12 @@ pub(super) struct View {
 impl View {
     /// Of pixels; none where they are too few.
     pub(super) fn of_pixels(pixels: &Pixels) -> Option<Self> {
+        Self::transformed(pixels, block::coefficients)
+    }
+
+    fn transformed(pixels: &Pixels, transform: fn(&Rgb) -> [i32; 64]) -> Option<Self> {
         let sites = Sites::new(pixels.width(), pixels.height())?;
-        let blocks = embed::coefficients(pixels, &sites);
+        let blocks = embed::coefficients(pixels, &sites, transform);
         Some(Self {
             own: (sites.wide, sites.high),
             origin: (0, 0),
@@ -86,9 +91,11 @@ impl View {
 
     /// The same after an encoder of this quality.
     pub(super) fn recompressed(&self, quality: u8) -> Rounded<'_> {
+        let steps = steps(quality);
         Rounded {
             view: self,
-            steps: steps(quality),
+            divisors: steps,
+            steps,
         }
     }
 
@@ -191,9 +198,31 @@ fn luma(jpeg: &Jpeg) -> Option<&Component> {
     full.then_some(luma)
 }
 
+/// Pixels as encoders with libjpeg's fast transform see them.
+pub(super) struct Fast(View);
+
+impl Fast {
+    /// None where they are too few.
+    pub(super) fn of_pixels(pixels: &Pixels) -> Option<Self> {
+        View::transformed(pixels, block::fast_coefficients).map(Self)
+    }
+
+    /// After such an encoder of this quality.
+    pub(super) fn recompressed(&self, quality: u8) -> Rounded<'_> {
+        Rounded {
+            view: &self.0,
+            divisors: dct::fast_divisors(&quality::tables(quality)[0]),
+            steps: steps(quality),
+        }
+    }
+}
+
 /// A picture that an encoder rounded again.
 pub(super) struct Rounded<'a> {
     view: &'a View,
+    /// What coefficients are divided by for numbers of steps.
+    divisors: [i32; 64],
+    /// In eighths.
     steps: [i32; 64],
 }
 
@@ -201,8 +230,9 @@ impl Rounded<'_> {
     /// How likely the payload's digits are.
     pub(super) fn payload(&self, grid: Grid) -> Vec<Soft> {
         payload(&self.view.sites, grid, ROUNDING, |number, place| {
-            let (value, step) = (self.view.blocks[number][place], self.steps[place]);
-            let magnitude = (value.abs() + step / 2) / step * step;
+            let (value, divisor) = (self.view.blocks[number][place], self.divisors[place]);
+            let step = self.steps[place];
+            let magnitude = (value.abs() + divisor / 2) / divisor * step;
             Some(Seen {
                 value: magnitude * value.signum(),
                 step,
