@@ -120,6 +120,20 @@ fn so_does_one_that_is_a_jpeg() {
     assert_eq!(revealed.unwrap().picture.width(), 31);
 }
 
+#[test]
+fn an_exif_block_after_the_pixels_of_a_png_counts() {
+    /// Length, name and checksum of the last chunk.
+    const END: usize = 12;
+    let pixels = ramp(7, 5);
+    let before = png_with(&pixels, &[(b"eXIf", TURN_CLOCKWISE)]);
+    let chunk = &before[33..33 + 12 + TURN_CLOCKWISE.len()];
+    let plain = png_with(&pixels, &[]);
+    let (picture, end) = plain.split_at(plain.len() - END);
+    let after = decode(&[picture, chunk, end].concat()).unwrap();
+    assert_eq!(after.conversions, [Conversion::Turned]);
+    assert_eq!(after.pixels, pixels.turned_clockwise());
+}
+
 fn linear(sample: u8) -> f64 {
     let v = f64::from(sample) / 255.0;
     if v <= 0.04045 {
@@ -206,7 +220,7 @@ fn srgb_needs_no_profile_and_what_is_lost_is_told() {
     .iter()
     .flat_map(|n| n.to_be_bytes())
     .collect();
-    let cases: [(&[u8; 4], &[u8], &[Conversion]); 14] = [
+    let cases: [(&[u8; 4], &[u8], &[Conversion]); 17] = [
         (b"sRGB", &[0], &[]),
         (b"gAMA", &gamma, &[]),
         (b"cICP", &[1, 13, 0, 1], &[]),
@@ -219,6 +233,10 @@ fn srgb_needs_no_profile_and_what_is_lost_is_told() {
         (b"gAMA", &[0, 0, 0, 1], &[Conversion::ColoursUnknown]),
         (b"gAMA", &[255, 0, 0, 0], &[Conversion::ColoursUnknown]),
         (b"cHRM", &on_a_line, &[Conversion::ColoursUnknown]),
+        // Too short.
+        (b"cICP", &[12, 13], &[Conversion::ColoursUnknown]),
+        (b"gAMA", &[1, 1], &[Conversion::ColoursUnknown]),
+        (b"cHRM", &[1; 31], &[Conversion::ColoursUnknown]),
         (
             b"iCCP",
             b"name\0\0not deflated",
@@ -318,14 +336,15 @@ fn a_webp_is_turned_as_its_exif_block_asks_with_or_without_prefix() {
 
 /// An uncompressed TIFF of one strip, or of whatever `compression` is; every tag holds shorts.
 fn tiff(size: [u16; 2], tags: &[Tag<'_>], strip: &[u8]) -> Vec<u8> {
+    let length = [u16::try_from(strip.len()).unwrap()];
+    let of_strip: [Tag<'_>; 3] = [(278, &[size[1]]), (279, &length), (273, &[8])];
+    tiff_with(&[tags, &of_strip].concat(), size, strip)
+}
+
+/// The same, but for what says where its samples are, eight bytes from the start.
+fn tiff_with(tags: &[Tag<'_>], size: [u16; 2], strip: &[u8]) -> Vec<u8> {
     let mut tags: Vec<(u16, Vec<u16>)> = tags.iter().map(|(tag, n)| (*tag, n.to_vec())).collect();
-    tags.extend([
-        (256, vec![size[0]]),
-        (257, vec![size[1]]),
-        (278, vec![size[1]]),
-    ]);
-    tags.push((279, vec![u16::try_from(strip.len()).unwrap()]));
-    tags.push((273, vec![8]));
+    tags.extend([(256, vec![size[0]]), (257, vec![size[1]])]);
     if tags.iter().all(|(tag, _)| *tag != 259) {
         tags.push((259, vec![1]));
     }
@@ -404,13 +423,124 @@ fn kinds_of_tiff_that_few_programs_write() {
         assert_eq!(data[..3], [50, 25, 100]);
         assert_eq!(alpha, expected);
     }
-    // The same of 16 bits.
+    // White as 0, with alpha, of 8 and of 16 bits.
+    let tags: [(u16, &[u16]); 4] = [(258, &[8, 8]), (262, &[0]), (277, &[2]), (338, &[2])];
+    let (data, alpha) = read(&tags, &[1, 255, 2, 0, 3, 7, 4, 9]);
+    assert_eq!(
+        data,
+        [254, 254, 254, 253, 253, 253, 252, 252, 252, 251, 251, 251]
+    );
+    assert_eq!(alpha, Some(vec![255, 0, 7, 9]));
+    let tags: [(u16, &[u16]); 4] = [(258, &[16, 16]), (262, &[0]), (277, &[2]), (338, &[2])];
+    let (data, _) = read(&tags, &[0, 0, 1, 1, 255, 255, 1, 1, 2, 2, 1, 1, 3, 3, 1, 1]);
+    assert_eq!(data, [255, 255, 255, 0, 0, 0, 253, 253, 253, 252, 252, 252]);
+    // Multiplied samples of 16 bits.
     let tags: [(u16, &[u16]); 4] = [(258, &[16; 4]), (262, &[2]), (277, &[4]), (338, &[1])];
     let wide: Vec<u8> = strip
         .iter()
         .flat_map(|&v| (u16::from(v) * 257).to_le_bytes())
         .collect();
-    assert_eq!(read(&tags, &wide).0, data);
+    let (data, alpha) = read(&tags, &wide);
+    assert_eq!(data, [100, 50, 199, 9, 9, 9, 0, 0, 0, 255, 0, 0]);
+    assert_eq!(alpha, Some(vec![128, 255, 0, 100]));
+}
+
+/// A TIFF in tiles of 16x16 with nothing beside the picture but zeros, packed if asked.
+fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, lzw: bool) -> Vec<u8> {
+    const SIDE: usize = 16;
+    let (across, down) = (size.0.div_ceil(SIDE), size.1.div_ceil(SIDE));
+    let sample = |plane: &[u8], x: usize, y: usize| match x < size.0 && y < size.1 {
+        true => plane[y * size.0 + x],
+        false => 0,
+    };
+    let mut tiles: Vec<Vec<u8>> = Vec::new();
+    let groups: Vec<&[Vec<u8>]> = planes
+        .chunks(if apart { 1 } else { planes.len() })
+        .collect();
+    for group in groups {
+        for tile in 0..across * down {
+            let (left, top) = (tile % across * SIDE, tile / across * SIDE);
+            let places = (0..SIDE * SIDE).map(|i| (left + i % SIDE, top + i / SIDE));
+            let bytes = places.flat_map(|(x, y)| group.iter().map(move |p| sample(p, x, y)));
+            tiles.push(bytes.collect());
+        }
+    }
+    if lzw {
+        for tile in &mut tiles {
+            *tile = lzw_of_single_bytes(tile);
+        }
+    }
+    let mut strip = Vec::new();
+    let (mut starts, mut lengths) = (Vec::new(), Vec::new());
+    for tile in &tiles {
+        starts.push(8 + strip.len() as u16);
+        lengths.push(tile.len() as u16);
+        strip.extend(tile);
+    }
+    let n = planes.len() as u16;
+    let bits = vec![8; planes.len()];
+    let tags: Vec<Tag<'_>> = vec![
+        (258, &bits),
+        (259, if lzw { &[5] } else { &[1] }),
+        (262, if n == 1 { &[1] } else { &[2] }),
+        (277, std::slice::from_ref(&n)),
+        (284, if apart { &[2] } else { &[1] }),
+        (322, &[16]),
+        (323, &[16]),
+        (324, &starts),
+        (325, &lengths),
+    ];
+    tiff_with(&tags, [size.0 as u16, size.1 as u16], &strip)
+}
+
+/// LZW as TIFF has it, without finding any pattern: codes of nine bits, each a byte, and a new start
+/// before they would grow. The code that ends it is missing, as in files of some writers.
+fn lzw_of_single_bytes(bytes: &[u8]) -> Vec<u8> {
+    const CLEAR: u32 = 256;
+    let mut codes = Vec::new();
+    for part in bytes.chunks(200) {
+        codes.push(CLEAR);
+        codes.extend(part.iter().map(|&byte| u32::from(byte)));
+    }
+    let bits: Vec<u8> = codes
+        .iter()
+        .flat_map(|code| (0..9).rev().map(move |bit| (code >> bit & 1) as u8))
+        .collect();
+    let byte = |bits: &[u8]| (0..8).fold(0, |byte, i| byte << 1 | bits.get(i).unwrap_or(&0));
+    bits.chunks(8).map(byte).collect()
+}
+
+#[test]
+fn tiles_that_reach_beyond_the_picture_are_cut() {
+    for size in [(37, 23), (16, 16), (5, 40), (1, 1)] {
+        let pixels = ramp(size.0, size.1);
+        let plane = |i: usize| pixels.data().iter().skip(i).step_by(3).copied().collect();
+        let planes: [Vec<u8>; 3] = [plane(0), plane(1), plane(2)];
+        for lzw in [false, true] {
+            for apart in [false, true] {
+                let read = decode(&tiled(size, &planes, apart, lzw)).unwrap();
+                assert_eq!(read.pixels, pixels, "{size:?} {apart} {lzw}");
+            }
+            let grey = decode(&tiled(size, &planes[..1], false, lzw)).unwrap();
+            let expected: Vec<u8> = planes[0].iter().flat_map(|&v| [v; 3]).collect();
+            assert_eq!(grey.pixels.data(), expected, "{size:?} {lzw}");
+        }
+    }
+    let tags: [Tag<'_>; 6] = [
+        (258, &[8]),
+        (262, &[1]),
+        (322, &[32_768]),
+        (323, &[32_768]),
+        (324, &[8]),
+        (325, &[4]),
+    ];
+    let error = decode(&tiff_with(&tags, [1, 1], &[0; 4]))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tiles much larger than their picture"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -433,7 +563,25 @@ fn a_tiff_with_the_colours_of_jpeg_shows_what_the_jpeg_shows() {
 
 #[test]
 fn tiffs_that_are_not_read_say_why_in_one_sentence() {
-    let cases: [(&[Tag<'_>], &str); 6] = [
+    let cases: [(&[Tag<'_>], &str); 12] = [
+        (
+            &[(258, &[16]), (262, &[1]), (339, &[2])],
+            "signed samples of 16 bits",
+        ),
+        (&[(258, &[32]), (262, &[1])], "samples of 32 bits"),
+        (&[(258, &[12]), (262, &[1])], "samples of 12 bits"),
+        (
+            &[(258, &[8; 5]), (262, &[5]), (277, &[5])],
+            "CMYK colours in 5 samples of 8 bits",
+        ),
+        (
+            &[(258, &[8]), (259, &[34_933]), (262, &[1])],
+            "PNG compression",
+        ),
+        (
+            &[(258, &[8]), (259, &[777]), (262, &[1])],
+            "unknown (number 777) compression",
+        ),
         (
             &[(258, &[8]), (259, &[50_000]), (262, &[1])],
             "Zstandard compression",
@@ -528,6 +676,23 @@ fn damaged_files_of_every_kind_do_no_harm() {
             &[(b"gAMA", &[0, 1, 9, 9]), (b"cHRM", &[0; 32])],
         ),
         bmp(3, 9, &profile),
+        tiled((20, 18), &vec![vec![77; 360]; 3], true, false),
+        tiled((20, 18), &vec![vec![77; 360]; 3], true, true),
+        fixture("plain.jpg"),
+        fixture("progressive.jpg"),
+        fixture("cmyk.jpg"),
+        fixture("lossy_alpha.webp"),
+        fixture("lossless.webp"),
+        fixture("animated.webp"),
+        fixture("animated.gif"),
+        fixture("animated.png"),
+        fixture("rgb16.png"),
+        fixture("palette.png"),
+        fixture("plain.tif"),
+        fixture("pages_big.tif"),
+        fixture("plain.bmp"),
+        fixture("plain.ppm"),
+        fixture("plain.qoi"),
     ];
     let limits = Limits {
         max_pixels: 1 << 16,
@@ -613,6 +778,32 @@ fn alpha_and_profile_of_a_bmp() {
     );
     let broken = read(&bmp(BIT_FIELDS, 9, b"no profile"));
     assert_eq!(broken.conversions, [Conversion::ProfileDamaged]);
+    // In another file, of no bytes, and primaries in the header.
+    let with = |kind: u32, colours: u8| {
+        let mut file = bmp(BIT_FIELDS, 9, b"");
+        file[14 + 56..14 + 60].copy_from_slice(&kind.to_le_bytes());
+        file[14 + 60..14 + 96].fill(colours);
+        read(&file).conversions
+    };
+    assert_eq!(with(0x4c49_4e4b, 0), [Conversion::ProfileElsewhere]);
+    assert_eq!(with(0x4d42_4544, 0), [Conversion::ProfileDamaged]);
+    assert_eq!(with(0, 3), [Conversion::ColoursUnknown]);
+    assert_eq!(with(0, 0), []);
+}
+
+#[test]
+fn masks_after_a_short_header_of_a_bmp_are_masks() {
+    let long = bmp(3, 102, b"");
+    let mut short = long[..14 + 56].to_vec();
+    short.extend([30, 20, 10, 102]);
+    short[10..14].copy_from_slice(&(14 + 56_u32).to_le_bytes());
+    short[14] = 40;
+    short[14 + 16] = 6;
+    let read = decode(&short).unwrap();
+    assert_eq!(
+        (read.pixels.pixel(0, 0), read.alpha),
+        ([10, 20, 30], Some(vec![102]))
+    );
 }
 
 /// What the fixtures show, as tests/pictures.rs has it.

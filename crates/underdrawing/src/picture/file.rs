@@ -13,6 +13,7 @@ mod jpeg_xl;
 mod stored;
 mod structure;
 mod tiff_kinds;
+mod tiff_tiles;
 mod upright;
 
 use std::fmt;
@@ -314,6 +315,8 @@ pub enum Conversion {
     SignificantBits,
     /// A mask for alpha where the format has none.
     AlphaLeftOut,
+    /// The colour profile is in another file.
+    ProfileElsewhere,
     /// Colours converted by [`Picture::convert_to_srgb`].
     ToSrgb,
     /// Colours that [`Picture::convert_to_srgb`] could not convert.
@@ -352,6 +355,7 @@ impl fmt::Display for Conversion {
             Self::ExtraLeftOut => "its fourth channel is not alpha and is left out",
             Self::SignificantBits => "its note of significant bits is left out",
             Self::AlphaLeftOut => "its alpha mask does not count in this kind of BMP",
+            Self::ProfileElsewhere => "its colour profile is in another file and is left out",
             Self::ToSrgb => "its colours are converted to sRGB",
             Self::ProfileNotUnderstood => {
                 "its colour profile is not understood, and its colours are taken as sRGB"
