@@ -446,7 +446,7 @@ fn kinds_of_tiff_that_few_programs_write() {
 }
 
 /// A TIFF in tiles of 16x16 with nothing beside the picture but zeros, packed if asked.
-fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, lzw: bool) -> Vec<u8> {
+fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, packed: bool) -> Vec<u8> {
     const SIDE: usize = 16;
     let (across, down) = (size.0.div_ceil(SIDE), size.1.div_ceil(SIDE));
     let sample = |plane: &[u8], x: usize, y: usize| match x < size.0 && y < size.1 {
@@ -465,9 +465,9 @@ fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, lzw: bool) -> Ve
             tiles.push(bytes.collect());
         }
     }
-    if lzw {
+    if packed {
         for tile in &mut tiles {
-            *tile = lzw_of_single_bytes(tile);
+            *tile = lzw(tile);
         }
     }
     let mut strip = Vec::new();
@@ -481,7 +481,7 @@ fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, lzw: bool) -> Ve
     let bits = vec![8; planes.len()];
     let tags: Vec<Tag<'_>> = vec![
         (258, &bits),
-        (259, if lzw { &[5] } else { &[1] }),
+        (259, if packed { &[5] } else { &[1] }),
         (262, if n == 1 { &[1] } else { &[2] }),
         (277, std::slice::from_ref(&n)),
         (284, if apart { &[2] } else { &[1] }),
@@ -493,21 +493,10 @@ fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, lzw: bool) -> Ve
     tiff_with(&tags, [size.0 as u16, size.1 as u16], &strip)
 }
 
-/// LZW as TIFF has it, without finding any pattern: codes of nine bits, each a byte, and a new start
-/// before they would grow. The code that ends it is missing, as in files of some writers.
-fn lzw_of_single_bytes(bytes: &[u8]) -> Vec<u8> {
-    const CLEAR: u32 = 256;
-    let mut codes = Vec::new();
-    for part in bytes.chunks(200) {
-        codes.push(CLEAR);
-        codes.extend(part.iter().map(|&byte| u32::from(byte)));
-    }
-    let bits: Vec<u8> = codes
-        .iter()
-        .flat_map(|code| (0..9).rev().map(move |bit| (code >> bit & 1) as u8))
-        .collect();
-    let byte = |bits: &[u8]| (0..8).fold(0, |byte, i| byte << 1 | bits.get(i).unwrap_or(&0));
-    bits.chunks(8).map(byte).collect()
+/// LZW as TIFF has it.
+fn lzw(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
+    encoder.encode(bytes).unwrap()
 }
 
 #[test]
@@ -516,14 +505,14 @@ fn tiles_that_reach_beyond_the_picture_are_cut() {
         let pixels = ramp(size.0, size.1);
         let plane = |i: usize| pixels.data().iter().skip(i).step_by(3).copied().collect();
         let planes: [Vec<u8>; 3] = [plane(0), plane(1), plane(2)];
-        for lzw in [false, true] {
+        for packed in [false, true] {
             for apart in [false, true] {
-                let read = decode(&tiled(size, &planes, apart, lzw)).unwrap();
-                assert_eq!(read.pixels, pixels, "{size:?} {apart} {lzw}");
+                let read = decode(&tiled(size, &planes, apart, packed)).unwrap();
+                assert_eq!(read.pixels, pixels, "{size:?} {apart} {packed}");
             }
-            let grey = decode(&tiled(size, &planes[..1], false, lzw)).unwrap();
+            let grey = decode(&tiled(size, &planes[..1], false, packed)).unwrap();
             let expected: Vec<u8> = planes[0].iter().flat_map(|&v| [v; 3]).collect();
-            assert_eq!(grey.pixels.data(), expected, "{size:?} {lzw}");
+            assert_eq!(grey.pixels.data(), expected, "{size:?} {packed}");
         }
     }
     let tags: [Tag<'_>; 6] = [

@@ -27,7 +27,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
         return super::jpeg_xl::decode(bytes, limits);
     }
     if format == FileFormat::Tiff {
-        let file = tiff_tiles::whole(bytes, limits)?;
+        let file = tiff_tiles::in_column(bytes, limits)?;
         let mut picture = match tiff_kinds::of(bytes)? {
             Some(kind) => kind.decode(&file, limits)?,
             None => decode_usual(bytes, &file, format, limits)?,
@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     }
     let file = Readable {
         bytes: readable(bytes, format),
-        own: None,
+        tiling: None,
     };
     decode_usual(bytes, &file, format, limits)
 }
@@ -65,8 +65,9 @@ fn decode_usual(
     structure::check_palette(bytes, format)?;
     let mut decoder = open(&file.bytes, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
-    let (own_width, own_height) = file.own.unwrap_or((width, height));
-    limits.check(own_width.into(), own_height.into())?;
+    if file.tiling.is_none() {
+        limits.check(width.into(), height.into())?;
+    }
     structure::check_end(bytes, format)?;
 
     let layout = Layout::of(decoder.color_type(), format)?;
@@ -87,7 +88,7 @@ fn decode_usual(
         samples: read_samples(decoder, format)?,
         layout,
     };
-    stored.within(file.own).picture(bytes, format, limits)
+    stored.tiled(file.tiling).picture(bytes, format, limits)
 }
 
 /// How the picture is to be turned. Some writers put JPEG's prefix before the Exif block, which the

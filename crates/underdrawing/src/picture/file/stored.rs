@@ -3,7 +3,7 @@
 use image::ColorType;
 use image::metadata::Orientation;
 
-use super::tiff_tiles::cut;
+use super::tiff_tiles::Tiling;
 use super::upright::upright;
 use super::{Conversion, FileFormat, ImageFileError, Picture, colour, structure};
 use crate::picture::{Limits, Raster};
@@ -19,15 +19,15 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// The upper left part, where only that is the picture.
-    pub(super) fn within(self, own: Option<(u32, u32)>) -> Self {
-        let Some(own) = own else {
+    /// The picture of a column of tiles, if it is one.
+    pub(super) fn tiled(self, tiling: Option<Tiling>) -> Self {
+        let Some(tiling) = tiling else {
             return self;
         };
         Self {
-            samples: cut(&self.samples, self.layout.n_bytes(), self.width, own),
-            width: own.0,
-            height: own.1,
+            samples: tiling.side_by_side(&self.samples, self.layout.n_bytes()),
+            width: tiling.width,
+            height: tiling.height,
             ..self
         }
     }

@@ -197,7 +197,9 @@ impl Kind {
                 sixteen_bit: self.bits == 16,
             },
         };
-        stored.within(file.own).picture(&file.bytes, FORMAT, limits)
+        stored
+            .tiled(file.tiling)
+            .picture(&file.bytes, FORMAT, limits)
     }
 
     /// The file, with its samples called what the decoder reads as they are.
