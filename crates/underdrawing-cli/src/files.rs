@@ -201,8 +201,6 @@ impl OutputFile {
     }
 
     fn write_inner(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        // So that Ctrl-C leaves no temporary file.
-        let _at_work = AtWork::begin();
         if is_stream(&self.path) {
             let mut stdout = io::stdout().lock();
             let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -221,6 +219,8 @@ impl OutputFile {
                 .open(&self.path)?
                 .write_all(bytes)?);
         }
+        // So that Ctrl-C leaves no temporary file.
+        let _at_work = AtWork::begin();
         let path = behind_links(&self.path);
         let mut file = temporary_beside(&path)?;
         file.write_all(bytes)?;

@@ -682,6 +682,10 @@ fn damaged_files_of_every_kind_do_no_harm() {
         fixture("plain.bmp"),
         fixture("plain.ppm"),
         fixture("plain.qoi"),
+        // Each is read with its feature, else refused.
+        fixture("lossy.jxl"),
+        fixture("turned.heic"),
+        fixture("alpha.heic"),
     ];
     let limits = Limits {
         max_pixels: 1 << 16,
@@ -796,7 +800,7 @@ fn masks_after_a_short_header_of_a_bmp_are_masks() {
 }
 
 /// What the fixtures show, as tests/pictures.rs has it.
-#[cfg(feature = "jxl")]
+#[cfg(any(feature = "jxl", feature = "heic"))]
 fn scene() -> Pixels {
     Pixels::from_fn(48, 32, |x, y| {
         if x < 6 && y < 6 {
@@ -805,6 +809,58 @@ fn scene() -> Pixels {
         [5 * x as u8, 7 * y as u8, 3 * (x + y) as u8]
     })
     .unwrap()
+}
+
+#[cfg(feature = "heic")]
+#[test]
+fn reads_heic_upright_and_in_its_colours() {
+    // Stored turned and mirrored by the file's own properties, as Exif's numbers 6 and 5 say.
+    for (name, icc) in [
+        ("plain.heic", false),
+        ("turned.heic", false),
+        ("mirrored.heic", false),
+        ("alpha.heic", false),
+        ("p3.heic", true),
+        ("ten.heic", false),
+    ] {
+        let bytes = fixture(name);
+        let picture = decode(&bytes).unwrap();
+        assert_eq!(picture.format, FileFormat::Heic);
+        assert!(picture.lossy);
+        let wide: &[Conversion] = match name {
+            "ten.heic" => &[Conversion::SixteenBitTo8],
+            _ => &[],
+        };
+        assert_eq!(picture.conversions, wide, "{name}");
+        assert_eq!(picture.icc_profile.is_some(), icc, "{name}");
+        assert_eq!(picture.alpha.is_some(), name == "alpha.heic", "{name}");
+        let expected = scene();
+        let off = |a: &Pixels| {
+            let pairs = a.data().iter().zip(expected.data());
+            pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+        };
+        assert!(
+            off(&picture.pixels) <= 12,
+            "{name}: {}",
+            off(&picture.pixels)
+        );
+        let mut converted = picture.clone();
+        let to_srgb = converted.convert_to_srgb();
+        assert_eq!(to_srgb, icc.then_some(Conversion::ToSrgb), "{name}");
+        if icc {
+            let pairs = converted.pixels.data().chunks_exact(3);
+            for (found, from) in pairs.zip(picture.pixels.data().chunks_exact(3)) {
+                for (found, expected) in found.iter().zip(srgb_of_p3([from[0], from[1], from[2]])) {
+                    assert!((f64::from(*found) - expected).abs() < 1.6, "{from:?}");
+                }
+            }
+        }
+        for length in (0..bytes.len()).step_by(7) {
+            if let Ok(part) = decode(&bytes[..length]) {
+                assert!(part.pixels == picture.pixels, "{name}: {length} bytes");
+            }
+        }
+    }
 }
 
 #[cfg(feature = "jxl")]

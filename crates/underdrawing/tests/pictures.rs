@@ -206,7 +206,7 @@ fn refuses_what_is_not_read_by_name() {
         ),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG)",
+            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG), or build with the feature `heic`",
         ),
         (
             b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",

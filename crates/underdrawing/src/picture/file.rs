@@ -7,6 +7,8 @@
 mod colour;
 mod decode;
 mod encode;
+#[cfg(feature = "heic")]
+mod heic;
 mod jpeg;
 #[cfg(feature = "jxl")]
 mod jpeg_xl;
@@ -216,6 +218,8 @@ pub enum FileFormat {
     Pnm,
     /// JPEG XL; read with the feature `jxl`.
     JpegXl,
+    /// HEIC; read with the feature `heic`.
+    Heic,
 }
 
 impl FileFormat {
@@ -241,6 +245,7 @@ impl FileFormat {
             "qoi" => Self::Qoi,
             "pnm" | "ppm" | "pgm" | "pbm" | "pam" => Self::Pnm,
             "jxl" if cfg!(feature = "jxl") => Self::JpegXl,
+            "heic" | "heif" | "hif" if cfg!(feature = "heic") => Self::Heic,
             _ => return None,
         })
     }
@@ -258,6 +263,7 @@ impl FileFormat {
             Self::Qoi => "QOI",
             Self::Pnm => "PNM",
             Self::JpegXl => "JPEG XL",
+            Self::Heic => "HEIC",
         }
     }
 
@@ -273,7 +279,7 @@ impl FileFormat {
     pub fn is_written(self) -> bool {
         match self {
             Self::Png | Self::WebP | Self::Bmp | Self::Tiff | Self::Qoi => true,
-            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl => false,
+            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl | Self::Heic => false,
         }
     }
 

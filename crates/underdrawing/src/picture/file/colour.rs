@@ -102,17 +102,27 @@ fn png_profile(
     } else {
         Meaning::of_gamma(chunk(b"gAMA"), chunk(b"cHRM"))
     };
-    match meaning {
-        Meaning::Srgb => None,
-        Meaning::Profile(profile) => Some(profile),
-        Meaning::HighDynamicRange => {
-            conversions.push(Conversion::ColoursLeftOut);
-            None
+    meaning.profile(conversions)
+}
+
+/// Colours by numbers of primaries and of a curve (ITU-T H.273).
+#[cfg(feature = "heic")]
+pub(super) struct Named {
+    pub(super) primaries: u8,
+    pub(super) transfer: u8,
+}
+
+#[cfg(feature = "heic")]
+impl Named {
+    /// The profile that says the same; none for sRGB, where nothing is said, and for what is left
+    /// out, which `conversions` tell.
+    pub(super) fn profile(&self, conversions: &mut Vec<Conversion>) -> Option<Vec<u8>> {
+        const NOTHING_SAID: u8 = 2;
+        if (self.primaries, self.transfer) == (NOTHING_SAID, NOTHING_SAID) {
+            return None;
         }
-        Meaning::Unknown => {
-            conversions.push(Conversion::ColoursUnknown);
-            None
-        }
+        // The samples are RGB of the full range already.
+        Meaning::of_code_points([self.primaries, self.transfer, 0, 1]).profile(conversions)
     }
 }
 
@@ -126,6 +136,22 @@ enum Meaning {
 }
 
 impl Meaning {
+    /// The profile that says it; none for sRGB and for what is left out, which `conversions` tell.
+    fn profile(self, conversions: &mut Vec<Conversion>) -> Option<Vec<u8>> {
+        match self {
+            Self::Srgb => None,
+            Self::Profile(profile) => Some(profile),
+            Self::HighDynamicRange => {
+                conversions.push(Conversion::ColoursLeftOut);
+                None
+            }
+            Self::Unknown => {
+                conversions.push(Conversion::ColoursUnknown);
+                None
+            }
+        }
+    }
+
     /// Of a cICP chunk (ITU-T H.273).
     fn of_code_points([primaries, transfer, matrix, full]: [u8; 4]) -> Self {
         /// PQ and HLG: brighter than any profile's white.

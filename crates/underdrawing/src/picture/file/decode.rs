@@ -26,6 +26,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if format == FileFormat::JpegXl {
         return super::jpeg_xl::decode(bytes, limits);
     }
+    #[cfg(feature = "heic")]
+    if format == FileFormat::Heic {
+        return super::heic::decode(bytes, limits);
+    }
     if format == FileFormat::Tiff {
         let file = tiff_tiles::in_column(bytes, limits)?;
         let mut picture = match tiff_kinds::of(bytes)? {
@@ -105,7 +109,7 @@ fn orientation(decoder: &mut dyn ImageDecoder) -> Result<Orientation, ImageError
         .unwrap_or(orientation))
 }
 
-/// The decoder of a format but JPEG and JPEG XL, with the header read and no pixels allocated.
+/// The decoder of a format but JPEG, JPEG XL and HEIC, with the header read and no pixels allocated.
 fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     let reader = Cursor::new(bytes);
     let mut limits = image::Limits::no_limits();
@@ -117,7 +121,7 @@ fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder 
         FileFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         FileFormat::Gif => Box::new(gif::GifDecoder::new(reader)?),
         FileFormat::Qoi => Box::new(qoi::QoiDecoder::new(reader)?),
-        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl => {
+        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl | FileFormat::Heic => {
             Box::new(pnm::PnmDecoder::new(reader)?)
         }
     })

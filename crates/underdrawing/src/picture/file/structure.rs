@@ -63,9 +63,15 @@ pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
     }
     let not_read = NOT_READ.iter().find(|(magic, _)| bytes.starts_with(magic));
     if let Some(name) = not_read.map(|(_, name)| *name).or(iso_media(bytes)) {
+        if name == "HEIC" && cfg!(feature = "heic") {
+            return Ok(FileFormat::Heic);
+        }
         let way = match name {
             // HEVC is covered by patents, and a decoder of AV1 takes a minute to build.
-            "HEIC" => " (heif-convert does, and phones when they share it as JPEG)",
+            "HEIC" => {
+                " (heif-convert does, and phones when they share it as JPEG), or build with the \
+                 feature `heic`"
+            }
             "AVIF" => " (avifdec does)",
             _ => "",
         };
@@ -152,7 +158,8 @@ pub(super) fn has_more_frames(bytes: &[u8], format: FileFormat) -> bool {
         | FileFormat::Bmp
         | FileFormat::Qoi
         | FileFormat::Pnm
-        | FileFormat::JpegXl => false,
+        | FileFormat::JpegXl
+        | FileFormat::Heic => false,
     }
 }
 
