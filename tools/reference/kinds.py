@@ -117,6 +117,27 @@ def by_tifffile(folder, width, height):
         path = folder / f"miniswhite-{packing}.tif"
         tifffile.imwrite(path, 255 - grey, photometric="miniswhite", compression=packing)
         yield path.name, 0, path, np.dstack([grey] * 3)
+    for packing in (None, "lzw", "zlib", "packbits"):
+        for name, samples, shown, options in [
+            ("rgb", rgb, rgb, {"photometric": "rgb"}),
+            ("grey", grey, np.dstack([grey] * 3), {"photometric": "minisblack"}),
+            (
+                "planes",
+                np.moveaxis(rgb, 2, 0),
+                rgb,
+                {"photometric": "rgb", "planarconfig": "separate"},
+            ),
+        ]:
+            for big in (False, True):
+                path = folder / f"tiles-{name}-{packing}-{big}.tif"
+                options |= {"tile": (16, 16), "compression": packing, "bigtiff": big}
+                tifffile.imwrite(path, samples, byteorder=">" if big else "<", **options)
+                yield path.name, 0, path, shown
+    white = np.dstack([255 - grey, alpha])
+    path = folder / "miniswhite-alpha.tif"
+    options = {"extrasamples": ["unassalpha"], "planarconfig": "contig"}
+    tifffile.imwrite(path, white, photometric="miniswhite", **options)
+    yield path.name, 0, path, np.dstack([grey] * 3 + [alpha])
     path = folder / "zstd.tif"
     tifffile.imwrite(path, rgb, photometric="rgb", compression="zstd")
     yield path.name, 0, path, rgb

@@ -1,6 +1,6 @@
 """Writes testdata/pictures: small picture files of every kind that underdrawing reads.
 
-    python -m venv venv && venv/bin/pip install pillow==13.0.0 numpy
+    python -m venv venv && venv/bin/pip install pillow==13.0.0 numpy pillow-heif
     venv/bin/python tools/reference/pictures.py testdata/pictures
 
 Every file shows the same scene (an asymmetric colour ramp with a bright corner), so the tests can
@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageCms
 
 WIDTH, HEIGHT = 48, 32
@@ -57,6 +58,29 @@ def rgb16():
     wide = wide.clip(0, 65535).astype(">u2")
     rows = b"".join(b"\0" + row.tobytes() for row in wide)
     return png(WIDTH, HEIGHT, 16, 2, rows)
+
+
+def heic(out, image, rgba):
+    """HEIC without chroma subsampling, whose interpolation decoders do not agree on."""
+    pillow_heif.register_heif_opener()
+    options = {"quality": 98, "chroma": 444, "save_nclx_profile": True}
+    srgb = {"color_primaries": 1, "transfer_characteristics": 13, "matrix_coefficients": 6}
+    image.save(out / "plain.heic", **options, **srgb)
+    rgba.save(out / "alpha.heic", **options, **srgb)
+    # pillow-heif writes the orientation as properties of the file and sets the tag back.
+    for name, orientation, stored in [
+        ("turned", 6, Image.Transpose.ROTATE_90),
+        ("mirrored", 5, Image.Transpose.TRANSPOSE),
+    ]:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        turned = image.transpose(stored)
+        turned.save(out / f"{name}.heic", exif=exif.tobytes(), **options, **srgb)
+    display_p3 = srgb | {"color_primaries": 12}
+    image.save(out / "p3.heic", **options, **display_p3)
+    wide = (np.array(image).astype(np.uint16) * 257).tobytes()
+    ten = pillow_heif.from_bytes(mode="RGB;16", size=image.size, data=wide)
+    ten.save(out / "ten.heic", **options, **srgb)
 
 
 def main(out):
@@ -109,6 +133,8 @@ def main(out):
     image.save(whole, "png")
     (out / "truncated.png").write_bytes(whole.getvalue()[: len(whole.getvalue()) // 2])
     (out / "huge.png").write_bytes(png(60_000, 60_000, 8, 2, b"\0" * 64))
+
+    heic(out, image, rgba)
 
     # A float TIFF: a kind of pixel that is refused.
     Image.fromarray(rgb[:, :, 0].astype(np.float32)).save(out / "float.tif")

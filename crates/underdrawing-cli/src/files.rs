@@ -137,7 +137,7 @@ impl OutputFile {
     /// Checks that `path` can be written and would not destroy anything.
     ///
     /// Refused are: one of `inputs`, an existing file (unless `force`), a folder, a path whose
-    /// parent is not a folder, and a terminal behind `-`.
+    /// parent is not a folder, and behind `-` a terminal or nothing.
     pub(crate) fn new(path: &Path, force: bool, inputs: &Inputs) -> anyhow::Result<Self> {
         let output = Self {
             path: path.to_owned(),
@@ -149,6 +149,9 @@ impl OutputFile {
                     "refused to write a binary file to a terminal",
                     "name a file with --output, or pipe into another program",
                 ));
+            }
+            if stdout_is_closed() {
+                bail!("standard output is closed: expected a file or a program behind it");
             }
             return Ok(output);
         }
@@ -201,8 +204,6 @@ impl OutputFile {
     }
 
     fn write_inner(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        // So that Ctrl-C leaves no temporary file.
-        let _at_work = AtWork::begin();
         if is_stream(&self.path) {
             let mut stdout = io::stdout().lock();
             let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
@@ -221,6 +222,8 @@ impl OutputFile {
                 .open(&self.path)?
                 .write_all(bytes)?);
         }
+        // So that Ctrl-C leaves no temporary file.
+        let _at_work = AtWork::begin();
         let path = behind_links(&self.path);
         let mut file = temporary_beside(&path)?;
         file.write_all(bytes)?;
@@ -253,6 +256,20 @@ impl OutputFile {
             parent.display()
         );
     }
+}
+
+/// Whether the program was started without a standard output (`>&-`). Rust opens the null device in
+/// its place, for reading too, which a shell's `> /dev/null` does not. Known on Linux only.
+fn stdout_is_closed() -> bool {
+    const ACCESS: u32 = 0b11;
+    const READ_AND_WRITE: u32 = 0b10;
+    let is_null = fs::read_link("/proc/self/fd/1").is_ok_and(|to| to == Path::new("/dev/null"));
+    let flags = || {
+        let about = fs::read_to_string("/proc/self/fdinfo/1").ok()?;
+        let flags = about.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        u32::from_str_radix(flags.trim(), 8).ok()
+    };
+    is_null && flags().is_some_and(|flags| flags & ACCESS == READ_AND_WRITE)
 }
 
 /// Makes a folder for output if it is not there.

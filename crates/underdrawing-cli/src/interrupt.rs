@@ -1,4 +1,5 @@
-//! Ctrl-C: work that can stop in good order does; at any other time the program ends at once.
+//! Ctrl-C: the program ends at once, but where a file is half written and where work that stops in
+//! good order goes on with it. Computing leaves nothing behind, and is cut.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

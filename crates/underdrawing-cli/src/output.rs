@@ -131,6 +131,13 @@ impl Ui {
         Bar::of_steps(&self.bars)
     }
 
+    /// A line that shows that `message` goes on, and for how long, until it is dropped.
+    pub(crate) fn working(&self, message: impl Into<String>) -> Bar {
+        let bar = Bar::of_time(&self.bars);
+        bar.message(message);
+        bar
+    }
+
     fn stderr(&self, from: Verbosity, message: &dyn Display) {
         if self.verbosity >= from {
             // A stderr that is gone is no reason to fail.

@@ -20,9 +20,18 @@ impl Bar {
         Self::with_end(bars, 1, "steps", "{elapsed}")
     }
 
+    /// For work of one piece, of which only the time spent is known.
+    pub(crate) fn of_time(bars: &MultiProgress) -> Self {
+        Self::with_template(bars, 1, "", "{spinner} {msg}, {elapsed}")
+    }
+
     fn with_end(bars: &MultiProgress, len: u64, unit: &'static str, end: &str) -> Self {
         let template = format!("{{msg}} {{wide_bar:.cyan/blue}} {{pos}}/{{len}} {{prefix}}, {end}");
-        let style = ProgressStyle::with_template(&template)
+        Self::with_template(bars, len, unit, &template)
+    }
+
+    fn with_template(bars: &MultiProgress, len: u64, unit: &'static str, template: &str) -> Self {
+        let style = ProgressStyle::with_template(template)
             .expect("the templates are constants that parse")
             .progress_chars("=> ");
         let bar = bars.add(ProgressBar::new(len).with_style(style).with_prefix(unit));

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Folder, keys};
-use underdrawing::Comparison;
+use underdrawing::{Comparison, Pixels};
 
 fn folder() -> Folder {
     let folder = Folder::new();
@@ -207,4 +207,24 @@ fn capacity_promises_no_more_than_hide_keeps() {
     let ran = folder.run("capacity cover.png").done();
     assert!(ran.stdout.contains("bits a pixel"), "{ran:?}");
     assert!(!ran.stdout.contains("secret at"), "{ran:?}");
+}
+
+#[test]
+fn a_quality_out_of_reach_is_refused_before_the_secret_is_coded() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 40, 40, 1);
+    let mut random = 1_u32;
+    let noise = Pixels::from_fn(1300, 1000, |_, _| {
+        [(); 3].map(|()| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 24) as u8
+        })
+    });
+    folder.png("secret.png", noise.unwrap().into());
+    let started = std::time::Instant::now();
+    let ran = folder.run("hide cover.png secret.png -o c.png --revealed-db 60 --effort best");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("and the cover holds"), "{ran:?}");
+    // Coding takes several times as long.
+    assert!(started.elapsed().as_secs() < 3, "{:?}", started.elapsed());
 }

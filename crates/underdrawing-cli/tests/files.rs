@@ -308,3 +308,19 @@ fn an_empty_variable_is_named() {
         .shell("UNDERDRAWING_PASSWORD= \"$U\" reveal cover.png -o r.png")
         .failed("the variable UNDERDRAWING_PASSWORD is empty");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_output_that_is_closed_is_no_success() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 30, 30, 1);
+    folder.picture("secret.png", 9, 9, 2);
+    let line = "$U hide cover.png secret.png --effort fast -o -";
+    let closed = folder.shell(&format!("{line} >&-"));
+    assert_eq!(closed.code, Some(2), "{closed:?}");
+    assert!(
+        closed.stderr.contains("standard output is closed"),
+        "{closed:?}"
+    );
+    folder.shell(&format!("{line} > /dev/null")).done();
+}

@@ -152,10 +152,56 @@ fn ctrl_c_leaves_no_file() {
             .args(["-INT", &child.id().to_string()])
             .status();
         assert!(killed.unwrap().success());
+        let since = std::time::Instant::now();
         let status = child.wait().unwrap();
+        // Coding that goes on takes five times as long.
+        assert!(
+            since.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            since.elapsed()
+        );
         assert_eq!((status.code(), status.signal()), (Some(130), None));
         assert_eq!(folder.names(), before, "after {delay} ms");
     }
+}
+
+#[test]
+fn json_has_a_line_for_each_picture_of_a_folder() {
+    let folder = Folder::new();
+    for name in [
+        "covers/a.png",
+        "covers/b.png",
+        "secrets/a.png",
+        "secrets/b.png",
+    ] {
+        folder.picture(name, 40, 40, 1);
+    }
+    folder.write("covers/b.png", b"no picture");
+    let hidden = folder.run("hide covers secrets -o out --json --effort fast");
+    let lines = hidden.stdout.lines().collect::<Vec<_>>();
+    assert_eq!(lines.len(), 2, "{}", hidden.stdout);
+    assert!(
+        lines[0].contains(r#""container":"out/a.png""#),
+        "{}",
+        lines[0]
+    );
+    assert!(lines[1].contains(r#""container":null,"reason":"failed to read cover covers/b.png"#));
+    folder.picture("out/b.png", 40, 40, 3);
+    folder.write("out/c.png", b"no picture");
+    let revealed = folder.run("reveal out -o back --json");
+    let lines = revealed.stdout.lines().collect::<Vec<_>>();
+    assert_eq!(lines.len(), 3, "{}", revealed.stdout);
+    assert!(
+        lines[0].contains(r#""revealed":"back/a.png","width":40"#),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1].contains(r#""revealed":null,"reason":"no mark"#),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[2].contains(r#""revealed":null,"reason":"failed to read container out/c.png"#));
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) struct Plane {
     table: usize,
     /// Whether its steps were noted, at its first scan.
     begun: bool,
+    /// Bits of each coefficient that no scan brought yet.
+    missing: [u32; 64],
     pub(super) component: Component,
     /// Blocks across and down in a scan of its own.
     pub(super) own: (usize, usize),
@@ -141,6 +143,7 @@ impl<'a> Reader<'a> {
             0xc3 | 0xc7 | 0xcb | 0xcf => Err(JpegError::Unsupported("lossless coding")),
             0xc5 | 0xc6 | 0xcd | 0xce => Err(JpegError::Unsupported("hierarchical coding")),
             0xc9 | 0xca | 0xcc => Err(JpegError::Unsupported("arithmetic codes")),
+            0xf7 => Err(JpegError::Unsupported("the coding of JPEG-LS")),
             _ => Ok(()),
         }
     }
@@ -202,7 +205,10 @@ impl<'a> Reader<'a> {
         if !(1..=4).contains(&header[5]) || components.len() != usize::from(header[5]) {
             return Err(JpegError::Unsupported("an unusual number of components"));
         }
-        if width == 0 || height == 0 || width > MAX_SIDE || height > MAX_SIDE {
+        if height == 0 {
+            return Err(JpegError::Unsupported("their height after their rows"));
+        }
+        if width == 0 || width > MAX_SIDE || height > MAX_SIDE {
             return Err(JpegError::Damaged("a side of no or too many pixels"));
         }
         let max_pixels = self.max_pixels;
@@ -222,6 +228,7 @@ impl<'a> Reader<'a> {
                 id,
                 table: table.into(),
                 begun: false,
+                missing: [u32::MAX; 64],
                 component: Component {
                     horizontal,
                     vertical,
@@ -309,6 +316,10 @@ impl<'a> Reader<'a> {
         };
         scan.read()?;
         self.position = scan.bits.position();
+        let (coefficients, low) = process.brings();
+        for part in &scan.parts {
+            scan.planes[part.plane].missing[coefficients.clone()].fill(low);
+        }
         Ok(())
     }
 
@@ -323,9 +334,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Whether a file without an end marker may end here: a sequential one with all components.
+    /// Whether a file without an end marker may end here: all bits of all coefficients came.
     fn is_whole(&self) -> bool {
-        matches!(self.frame, Some((_, _, false))) && self.planes.iter().all(|plane| plane.begun)
+        let all = |plane: &Plane| plane.missing == [0; 64];
+        !self.planes.is_empty() && self.planes.iter().all(all)
     }
 
     fn finish(self) -> Result<Jpeg, JpegError> {

@@ -64,10 +64,12 @@ fn every_sampling_and_size_comes_back() {
 
 #[test]
 fn files_without_an_end_marker_are_whole() {
-    let mut bytes = file("420");
-    let whole = Jpeg::read(&bytes, 10_000).unwrap();
-    bytes.truncate(bytes.len() - 2);
-    assert_eq!(Jpeg::read(&bytes, 10_000), Ok(whole));
+    for (name, _) in FILES {
+        let mut bytes = file(name);
+        let whole = Jpeg::read(&bytes, 10_000).unwrap();
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(Jpeg::read(&bytes, 10_000), Ok(whole), "{name}");
+    }
 }
 
 #[test]
@@ -116,6 +118,7 @@ fn what_is_not_read_is_named() {
         (0xc9, "arithmetic"),
         (0xc3, "lossless"),
         (0xc5, "hierarchical"),
+        (0xf7, "JPEG-LS"),
     ] {
         bytes[frame + 1] = marker;
         let error = Jpeg::read(&bytes, 10_000).unwrap_err();
@@ -123,6 +126,13 @@ fn what_is_not_read_is_named() {
         assert!(error.to_string().contains(words), "{error}");
     }
     bytes[frame + 1] = 0xc0;
+    let mut without_height = bytes.clone();
+    without_height[frame + 5..frame + 7].fill(0);
+    let error = Jpeg::read(&without_height, 10_000).unwrap_err();
+    assert!(
+        error.to_string().contains("height after their rows"),
+        "{error}"
+    );
     bytes[frame + 4] = 12;
     assert!(matches!(
         Jpeg::read(&bytes, 10_000),

@@ -127,8 +127,21 @@ pub enum Error {
         /// Bytes that it holds.
         bytes: usize,
     },
+    /// No error correction brings back what such a cover holds after JPEG.
+    #[error(
+        "this cover of {width}x{height} does not keep what is hidden in it through JPEG of quality \
+         {survive} and whatever else it is to survive"
+    )]
+    NotKept {
+        /// The cover's width.
+        width: usize,
+        /// The cover's height.
+        height: usize,
+        /// The quality to survive.
+        survive: u8,
+    },
     /// The revealed picture cannot be that good in this cover.
-    #[error("the secret takes {needed} bytes at {asked_db} dB, and the cover holds {most}")]
+    #[error("the secret takes some {needed} bytes at {asked_db} dB, and the cover holds {most}")]
     RevealedDb {
         /// The quality asked for.
         asked_db: f64,
@@ -227,6 +240,7 @@ impl Error {
             Self::CoverTooSmall { .. }
             | Self::ContainerTooSmall { .. }
             | Self::NoRoom { .. }
+            | Self::NotKept { .. }
             | Self::RevealedDb { .. } => ErrorKind::TooSmall,
             Self::Decibels { .. }
             | Self::Survive { .. }

@@ -120,6 +120,20 @@ fn so_does_one_that_is_a_jpeg() {
     assert_eq!(revealed.unwrap().picture.width(), 31);
 }
 
+#[test]
+fn an_exif_block_after_the_pixels_of_a_png_counts() {
+    /// Length, name and checksum of the last chunk.
+    const END: usize = 12;
+    let pixels = ramp(7, 5);
+    let before = png_with(&pixels, &[(b"eXIf", TURN_CLOCKWISE)]);
+    let chunk = &before[33..33 + 12 + TURN_CLOCKWISE.len()];
+    let plain = png_with(&pixels, &[]);
+    let (picture, end) = plain.split_at(plain.len() - END);
+    let after = decode(&[picture, chunk, end].concat()).unwrap();
+    assert_eq!(after.conversions, [Conversion::Turned]);
+    assert_eq!(after.pixels, pixels.turned_clockwise());
+}
+
 fn linear(sample: u8) -> f64 {
     let v = f64::from(sample) / 255.0;
     if v <= 0.04045 {
@@ -206,7 +220,7 @@ fn srgb_needs_no_profile_and_what_is_lost_is_told() {
     .iter()
     .flat_map(|n| n.to_be_bytes())
     .collect();
-    let cases: [(&[u8; 4], &[u8], &[Conversion]); 14] = [
+    let cases: [(&[u8; 4], &[u8], &[Conversion]); 17] = [
         (b"sRGB", &[0], &[]),
         (b"gAMA", &gamma, &[]),
         (b"cICP", &[1, 13, 0, 1], &[]),
@@ -219,6 +233,10 @@ fn srgb_needs_no_profile_and_what_is_lost_is_told() {
         (b"gAMA", &[0, 0, 0, 1], &[Conversion::ColoursUnknown]),
         (b"gAMA", &[255, 0, 0, 0], &[Conversion::ColoursUnknown]),
         (b"cHRM", &on_a_line, &[Conversion::ColoursUnknown]),
+        // Too short.
+        (b"cICP", &[12, 13], &[Conversion::ColoursUnknown]),
+        (b"gAMA", &[1, 1], &[Conversion::ColoursUnknown]),
+        (b"cHRM", &[1; 31], &[Conversion::ColoursUnknown]),
         (
             b"iCCP",
             b"name\0\0not deflated",
@@ -318,14 +336,15 @@ fn a_webp_is_turned_as_its_exif_block_asks_with_or_without_prefix() {
 
 /// An uncompressed TIFF of one strip, or of whatever `compression` is; every tag holds shorts.
 fn tiff(size: [u16; 2], tags: &[Tag<'_>], strip: &[u8]) -> Vec<u8> {
+    let length = [u16::try_from(strip.len()).unwrap()];
+    let of_strip: [Tag<'_>; 3] = [(278, &[size[1]]), (279, &length), (273, &[8])];
+    tiff_with(&[tags, &of_strip].concat(), size, strip)
+}
+
+/// The same, but for what says where its samples are, eight bytes from the start.
+fn tiff_with(tags: &[Tag<'_>], size: [u16; 2], strip: &[u8]) -> Vec<u8> {
     let mut tags: Vec<(u16, Vec<u16>)> = tags.iter().map(|(tag, n)| (*tag, n.to_vec())).collect();
-    tags.extend([
-        (256, vec![size[0]]),
-        (257, vec![size[1]]),
-        (278, vec![size[1]]),
-    ]);
-    tags.push((279, vec![u16::try_from(strip.len()).unwrap()]));
-    tags.push((273, vec![8]));
+    tags.extend([(256, vec![size[0]]), (257, vec![size[1]])]);
     if tags.iter().all(|(tag, _)| *tag != 259) {
         tags.push((259, vec![1]));
     }
@@ -404,13 +423,113 @@ fn kinds_of_tiff_that_few_programs_write() {
         assert_eq!(data[..3], [50, 25, 100]);
         assert_eq!(alpha, expected);
     }
-    // The same of 16 bits.
+    // White as 0, with alpha, of 8 and of 16 bits.
+    let tags: [(u16, &[u16]); 4] = [(258, &[8, 8]), (262, &[0]), (277, &[2]), (338, &[2])];
+    let (data, alpha) = read(&tags, &[1, 255, 2, 0, 3, 7, 4, 9]);
+    assert_eq!(
+        data,
+        [254, 254, 254, 253, 253, 253, 252, 252, 252, 251, 251, 251]
+    );
+    assert_eq!(alpha, Some(vec![255, 0, 7, 9]));
+    let tags: [(u16, &[u16]); 4] = [(258, &[16, 16]), (262, &[0]), (277, &[2]), (338, &[2])];
+    let (data, _) = read(&tags, &[0, 0, 1, 1, 255, 255, 1, 1, 2, 2, 1, 1, 3, 3, 1, 1]);
+    assert_eq!(data, [255, 255, 255, 0, 0, 0, 253, 253, 253, 252, 252, 252]);
+    // Multiplied samples of 16 bits.
     let tags: [(u16, &[u16]); 4] = [(258, &[16; 4]), (262, &[2]), (277, &[4]), (338, &[1])];
     let wide: Vec<u8> = strip
         .iter()
         .flat_map(|&v| (u16::from(v) * 257).to_le_bytes())
         .collect();
-    assert_eq!(read(&tags, &wide).0, data);
+    let (data, alpha) = read(&tags, &wide);
+    assert_eq!(data, [100, 50, 199, 9, 9, 9, 0, 0, 0, 255, 0, 0]);
+    assert_eq!(alpha, Some(vec![128, 255, 0, 100]));
+}
+
+/// A TIFF in tiles of 16x16 with nothing beside the picture but zeros, packed if asked.
+fn tiled(size: (usize, usize), planes: &[Vec<u8>], apart: bool, packed: bool) -> Vec<u8> {
+    const SIDE: usize = 16;
+    let (across, down) = (size.0.div_ceil(SIDE), size.1.div_ceil(SIDE));
+    let sample = |plane: &[u8], x: usize, y: usize| match x < size.0 && y < size.1 {
+        true => plane[y * size.0 + x],
+        false => 0,
+    };
+    let mut tiles: Vec<Vec<u8>> = Vec::new();
+    let groups: Vec<&[Vec<u8>]> = planes
+        .chunks(if apart { 1 } else { planes.len() })
+        .collect();
+    for group in groups {
+        for tile in 0..across * down {
+            let (left, top) = (tile % across * SIDE, tile / across * SIDE);
+            let places = (0..SIDE * SIDE).map(|i| (left + i % SIDE, top + i / SIDE));
+            let bytes = places.flat_map(|(x, y)| group.iter().map(move |p| sample(p, x, y)));
+            tiles.push(bytes.collect());
+        }
+    }
+    if packed {
+        for tile in &mut tiles {
+            *tile = lzw(tile);
+        }
+    }
+    let mut strip = Vec::new();
+    let (mut starts, mut lengths) = (Vec::new(), Vec::new());
+    for tile in &tiles {
+        starts.push(8 + strip.len() as u16);
+        lengths.push(tile.len() as u16);
+        strip.extend(tile);
+    }
+    let n = planes.len() as u16;
+    let bits = vec![8; planes.len()];
+    let tags: Vec<Tag<'_>> = vec![
+        (258, &bits),
+        (259, if packed { &[5] } else { &[1] }),
+        (262, if n == 1 { &[1] } else { &[2] }),
+        (277, std::slice::from_ref(&n)),
+        (284, if apart { &[2] } else { &[1] }),
+        (322, &[16]),
+        (323, &[16]),
+        (324, &starts),
+        (325, &lengths),
+    ];
+    tiff_with(&tags, [size.0 as u16, size.1 as u16], &strip)
+}
+
+/// LZW as TIFF has it.
+fn lzw(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = weezl::encode::Encoder::with_tiff_size_switch(weezl::BitOrder::Msb, 8);
+    encoder.encode(bytes).unwrap()
+}
+
+#[test]
+fn tiles_that_reach_beyond_the_picture_are_cut() {
+    for size in [(37, 23), (16, 16), (5, 40), (1, 1)] {
+        let pixels = ramp(size.0, size.1);
+        let plane = |i: usize| pixels.data().iter().skip(i).step_by(3).copied().collect();
+        let planes: [Vec<u8>; 3] = [plane(0), plane(1), plane(2)];
+        for packed in [false, true] {
+            for apart in [false, true] {
+                let read = decode(&tiled(size, &planes, apart, packed)).unwrap();
+                assert_eq!(read.pixels, pixels, "{size:?} {apart} {packed}");
+            }
+            let grey = decode(&tiled(size, &planes[..1], false, packed)).unwrap();
+            let expected: Vec<u8> = planes[0].iter().flat_map(|&v| [v; 3]).collect();
+            assert_eq!(grey.pixels.data(), expected, "{size:?} {packed}");
+        }
+    }
+    let tags: [Tag<'_>; 6] = [
+        (258, &[8]),
+        (262, &[1]),
+        (322, &[32_768]),
+        (323, &[32_768]),
+        (324, &[8]),
+        (325, &[4]),
+    ];
+    let error = decode(&tiff_with(&tags, [1, 1], &[0; 4]))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tiles much larger than their picture"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -433,7 +552,25 @@ fn a_tiff_with_the_colours_of_jpeg_shows_what_the_jpeg_shows() {
 
 #[test]
 fn tiffs_that_are_not_read_say_why_in_one_sentence() {
-    let cases: [(&[Tag<'_>], &str); 6] = [
+    let cases: [(&[Tag<'_>], &str); 12] = [
+        (
+            &[(258, &[16]), (262, &[1]), (339, &[2])],
+            "signed samples of 16 bits",
+        ),
+        (&[(258, &[32]), (262, &[1])], "samples of 32 bits"),
+        (&[(258, &[12]), (262, &[1])], "samples of 12 bits"),
+        (
+            &[(258, &[8; 5]), (262, &[5]), (277, &[5])],
+            "CMYK colours in 5 samples of 8 bits",
+        ),
+        (
+            &[(258, &[8]), (259, &[34_933]), (262, &[1])],
+            "PNG compression",
+        ),
+        (
+            &[(258, &[8]), (259, &[777]), (262, &[1])],
+            "unknown (number 777) compression",
+        ),
         (
             &[(258, &[8]), (259, &[50_000]), (262, &[1])],
             "Zstandard compression",
@@ -528,6 +665,27 @@ fn damaged_files_of_every_kind_do_no_harm() {
             &[(b"gAMA", &[0, 1, 9, 9]), (b"cHRM", &[0; 32])],
         ),
         bmp(3, 9, &profile),
+        tiled((20, 18), &vec![vec![77; 360]; 3], true, false),
+        tiled((20, 18), &vec![vec![77; 360]; 3], true, true),
+        fixture("plain.jpg"),
+        fixture("progressive.jpg"),
+        fixture("cmyk.jpg"),
+        fixture("lossy_alpha.webp"),
+        fixture("lossless.webp"),
+        fixture("animated.webp"),
+        fixture("animated.gif"),
+        fixture("animated.png"),
+        fixture("rgb16.png"),
+        fixture("palette.png"),
+        fixture("plain.tif"),
+        fixture("pages_big.tif"),
+        fixture("plain.bmp"),
+        fixture("plain.ppm"),
+        fixture("plain.qoi"),
+        // Each is read with its feature, else refused.
+        fixture("lossy.jxl"),
+        fixture("turned.heic"),
+        fixture("alpha.heic"),
     ];
     let limits = Limits {
         max_pixels: 1 << 16,
@@ -613,10 +771,36 @@ fn alpha_and_profile_of_a_bmp() {
     );
     let broken = read(&bmp(BIT_FIELDS, 9, b"no profile"));
     assert_eq!(broken.conversions, [Conversion::ProfileDamaged]);
+    // In another file, of no bytes, and primaries in the header.
+    let with = |kind: u32, colours: u8| {
+        let mut file = bmp(BIT_FIELDS, 9, b"");
+        file[14 + 56..14 + 60].copy_from_slice(&kind.to_le_bytes());
+        file[14 + 60..14 + 96].fill(colours);
+        read(&file).conversions
+    };
+    assert_eq!(with(0x4c49_4e4b, 0), [Conversion::ProfileElsewhere]);
+    assert_eq!(with(0x4d42_4544, 0), [Conversion::ProfileDamaged]);
+    assert_eq!(with(0, 3), [Conversion::ColoursUnknown]);
+    assert_eq!(with(0, 0), []);
+}
+
+#[test]
+fn masks_after_a_short_header_of_a_bmp_are_masks() {
+    let long = bmp(3, 102, b"");
+    let mut short = long[..14 + 56].to_vec();
+    short.extend([30, 20, 10, 102]);
+    short[10..14].copy_from_slice(&(14 + 56_u32).to_le_bytes());
+    short[14] = 40;
+    short[14 + 16] = 6;
+    let read = decode(&short).unwrap();
+    assert_eq!(
+        (read.pixels.pixel(0, 0), read.alpha),
+        ([10, 20, 30], Some(vec![102]))
+    );
 }
 
 /// What the fixtures show, as tests/pictures.rs has it.
-#[cfg(feature = "jxl")]
+#[cfg(any(feature = "jxl", feature = "heic"))]
 fn scene() -> Pixels {
     Pixels::from_fn(48, 32, |x, y| {
         if x < 6 && y < 6 {
@@ -625,6 +809,58 @@ fn scene() -> Pixels {
         [5 * x as u8, 7 * y as u8, 3 * (x + y) as u8]
     })
     .unwrap()
+}
+
+#[cfg(feature = "heic")]
+#[test]
+fn reads_heic_upright_and_in_its_colours() {
+    // Stored turned and mirrored by the file's own properties, as Exif's numbers 6 and 5 say.
+    for (name, icc) in [
+        ("plain.heic", false),
+        ("turned.heic", false),
+        ("mirrored.heic", false),
+        ("alpha.heic", false),
+        ("p3.heic", true),
+        ("ten.heic", false),
+    ] {
+        let bytes = fixture(name);
+        let picture = decode(&bytes).unwrap();
+        assert_eq!(picture.format, FileFormat::Heic);
+        assert!(picture.lossy);
+        let wide: &[Conversion] = match name {
+            "ten.heic" => &[Conversion::SixteenBitTo8],
+            _ => &[],
+        };
+        assert_eq!(picture.conversions, wide, "{name}");
+        assert_eq!(picture.icc_profile.is_some(), icc, "{name}");
+        assert_eq!(picture.alpha.is_some(), name == "alpha.heic", "{name}");
+        let expected = scene();
+        let off = |a: &Pixels| {
+            let pairs = a.data().iter().zip(expected.data());
+            pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+        };
+        assert!(
+            off(&picture.pixels) <= 12,
+            "{name}: {}",
+            off(&picture.pixels)
+        );
+        let mut converted = picture.clone();
+        let to_srgb = converted.convert_to_srgb();
+        assert_eq!(to_srgb, icc.then_some(Conversion::ToSrgb), "{name}");
+        if icc {
+            let pairs = converted.pixels.data().chunks_exact(3);
+            for (found, from) in pairs.zip(picture.pixels.data().chunks_exact(3)) {
+                for (found, expected) in found.iter().zip(srgb_of_p3([from[0], from[1], from[2]])) {
+                    assert!((f64::from(*found) - expected).abs() < 1.6, "{from:?}");
+                }
+            }
+        }
+        for length in (0..bytes.len()).step_by(7) {
+            if let Ok(part) = decode(&bytes[..length]) {
+                assert!(part.pixels == picture.pixels, "{name}: {length} bytes");
+            }
+        }
+    }
 }
 
 #[cfg(feature = "jxl")]

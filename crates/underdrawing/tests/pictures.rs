@@ -191,10 +191,22 @@ fn a_gif_with_transparency_keeps_it() {
 
 #[test]
 fn refuses_what_is_not_read_by_name() {
-    let cases: [(&[u8], &str); 8] = [
+    let cases: [(&[u8], &str); 11] = [
+        (
+            b"v/1\x01",
+            "OpenEXR files are not read: convert it to PNG first",
+        ),
+        (
+            b"<svg xmlns",
+            "SVG files are not read: convert it to PNG first",
+        ),
+        (
+            b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom",
+            "Canon raw files are not read: convert it to PNG first",
+        ),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG)",
+            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG), or build with the feature `heic`",
         ),
         (
             b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",

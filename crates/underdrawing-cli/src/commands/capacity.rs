@@ -37,6 +37,7 @@ impl CapacityArgs {
         let secret = secret_path
             .map(|path| picture::read_plain(path, Role::Secret, ui))
             .transpose()?;
+        let working = ui.working(display_name(&self.cover));
         let expected = capacity(
             &cover,
             secret.as_ref().map(|secret| &secret.pixels),
@@ -44,6 +45,7 @@ impl CapacityArgs {
             survive,
             self.survive_crop.unwrap_or(0),
         )?;
+        drop(working);
         if self.report.json {
             ui.json(&Report {
                 cover: Name::of(&self.cover),

@@ -37,6 +37,7 @@ impl CompareArgs {
         let rounded = wide(&a) || wide(&b);
         let a = picture::plain(a, &self.a, Role::Plain, ui);
         let b = picture::plain(b, &self.b, Role::Plain, ui);
+        let working = ui.working(display_name(&self.a));
         let comparison = Comparison::of(&a.pixels, &b.pixels).with_context(|| {
             format!(
                 "cannot compare {} with {}",
@@ -44,6 +45,7 @@ impl CompareArgs {
                 display_name(&self.b)
             )
         })?;
+        drop(working);
         if self.report.json {
             ui.json(&Report {
                 a: Name::of(&self.a),

@@ -14,6 +14,7 @@ use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::args::{DemoArgs, PasswordArgs};
 use crate::files::{Inputs, OutputFile, create_folder};
+use crate::interrupt;
 use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::password::Confirm;
@@ -43,6 +44,8 @@ impl DemoArgs {
                 .options(&self.model, &self.compute, source, password, false, ui)?;
         let (cover, secret) = (bundled(COVER)?, bundled(SECRET)?);
         create_folder(&self.output)?;
+        interrupt::watch()?;
+        let working = ui.working("demo");
         let (container, details) = self.hide(&options, &cover, &secret, ui)?;
         let quality = match options {
             HideOptions::Robust { survive, .. } => Some(survive),
@@ -74,6 +77,7 @@ impl DemoArgs {
         ] {
             self.write(name, &Picture::from(pixels).encode(FileFormat::Png)?)?;
         }
+        drop(working);
         self.print(&report, quality, ui)
     }
 

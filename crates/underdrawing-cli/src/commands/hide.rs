@@ -14,7 +14,7 @@ use underdrawing::{
 use super::{OnProgress, for_each, refuse_mixed_output};
 use crate::args::HideArgs;
 use crate::files::{Name, OutputFile, display_name};
-use crate::interrupt::{self, AtWork};
+use crate::interrupt;
 use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::password::Confirm;
@@ -42,6 +42,15 @@ struct Report {
     revealed_psnr_db: Option<f64>,
     #[serde(flatten)]
     details: Option<DetailsReport>,
+}
+
+/// The line of `--json` for a pair of several that failed.
+#[derive(Serialize)]
+struct Failure {
+    cover: Name,
+    secret: Name,
+    container: Option<Name>,
+    reason: String,
 }
 
 /// The pictures of one job after hiding, and what the method says.
@@ -73,22 +82,42 @@ impl HideArgs {
             ui,
             |job| job.container.display_name(),
             |job, on_progress| {
-                let done = self.hide(job, &options, on_progress, ui)?;
-                let told = self.report.json || !ui.is_quiet();
-                let revealed = if job.sheet.is_some() || (told && done.by_network()) {
-                    Some(done.revealed(&options)?)
-                } else {
-                    None
-                };
-                if let (Some(sheet), Some(revealed)) = (&job.sheet, &revealed) {
-                    write_sheet(sheet, &done, revealed)?;
+                let result = self.do_job(job, &options, on_progress, ui);
+                // Of several, each has its line.
+                if let (true, Err(error)) = (self.report.json && jobs.len() > 1, &result) {
+                    ui.json(&Failure {
+                        cover: Name::of(&job.cover),
+                        secret: Name::of(&job.secret),
+                        container: None,
+                        reason: format!("{error:#}"),
+                    })?;
                 }
-                if told {
-                    self.report(job, &done, revealed.as_ref(), ui)?;
-                }
-                Ok(ExitStatus::Done)
+                result
             },
         )
+    }
+
+    fn do_job(
+        &self,
+        job: &Job,
+        options: &HideOptions,
+        on_progress: &mut OnProgress<'_>,
+        ui: &Ui,
+    ) -> anyhow::Result<ExitStatus> {
+        let done = self.hide(job, options, on_progress, ui)?;
+        let told = self.report.json || !ui.is_quiet();
+        let revealed = if job.sheet.is_some() || (told && done.by_network()) {
+            Some(done.revealed(options)?)
+        } else {
+            None
+        };
+        if let (Some(sheet), Some(revealed)) = (&job.sheet, &revealed) {
+            write_sheet(sheet, &done, revealed)?;
+        }
+        if told {
+            self.report(job, &done, revealed.as_ref(), ui)?;
+        }
+        Ok(ExitStatus::Done)
     }
 
     fn options(&self, jpeg: bool, ui: &Ui) -> anyhow::Result<HideOptions> {
@@ -110,10 +139,8 @@ impl HideArgs {
         let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
-        let at_work = AtWork::begin();
         let hidden = hide(&cover.pixels, &secret.pixels, options, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;
-        drop(at_work);
         if cover.icc_profile.is_some() && !job.format.keeps_profile() {
             let format = job.format;
             ui.note(format_args!(

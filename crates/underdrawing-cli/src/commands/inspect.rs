@@ -62,12 +62,14 @@ impl InspectArgs {
         let password = self.password.read(Confirm::No, ui)?;
         let most = MAX_PICTURE_BYTES.max(MAX_MODEL_BYTES);
         let bytes = files::read_checked(&self.file, most, must_be_known).with_context(failed)?;
+        let working = ui.working(name.clone());
         let report = if FileFormat::of_bytes(&bytes).is_ok() {
             let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
             Report::Picture(describe_picture(&self.file, &picture, password.as_ref()))
         } else {
             Report::Model(describe_model(&self.file, &bytes)?)
         };
+        drop(working);
         if self.report.json {
             ui.json(&report)?;
         } else {

@@ -1,7 +1,7 @@
 //! `reveal`: containers in, secrets out.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
@@ -10,7 +10,7 @@ use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_ou
 use crate::args::RevealArgs;
 use crate::files::{Name, OutputFile, create_folder, display_name};
 use crate::folder::{pictures_at, png_names};
-use crate::interrupt::{self, AtWork};
+use crate::interrupt;
 use crate::method::FoundReport;
 use crate::output::{ExitStatus, Ui, error_with_hint};
 use crate::password::Confirm;
@@ -23,14 +23,19 @@ struct Job {
     format: FileFormat,
 }
 
-/// The line of `--json`; without `revealed` when nothing was found.
+/// The line of `--json`.
 #[derive(Serialize)]
 struct Report {
     container: Name,
+    /// Null where nothing was revealed.
     revealed: Option<Name>,
-    /// The container's size; that of what was revealed is the secret's.
-    width: usize,
-    height: usize,
+    /// Why nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The container's size, null where it cannot be read; that of what was revealed is the
+    /// secret's.
+    width: Option<usize>,
+    height: Option<usize>,
     #[serde(flatten)]
     found: Option<FoundReport>,
     /// The coded method's damage, after --salvage: rows that lack their details, or are grey.
@@ -38,6 +43,21 @@ struct Report {
     blurred_rows: Vec<Range<usize>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     grey_rows: Vec<Range<usize>>,
+}
+
+impl Report {
+    fn of_failure(container: &Path, reason: String) -> Self {
+        Self {
+            container: Name::of(container),
+            revealed: None,
+            reason: Some(reason),
+            width: None,
+            height: None,
+            found: None,
+            blurred_rows: Vec::new(),
+            grey_rows: Vec::new(),
+        }
+    }
 }
 
 impl RevealArgs {
@@ -66,7 +86,14 @@ impl RevealArgs {
             &jobs,
             ui,
             |job| display_name(&job.container),
-            |job, on_progress| self.reveal(job, &options, on_progress, ui),
+            |job, on_progress| {
+                let result = self.reveal(job, &options, on_progress, ui);
+                // Of several, each has its line.
+                if let (true, Err(error)) = (self.report.json && jobs.len() > 1, &result) {
+                    ui.json(&Report::of_failure(&job.container, format!("{error:#}")))?;
+                }
+                result
+            },
         )
     }
 
@@ -79,12 +106,10 @@ impl RevealArgs {
     ) -> anyhow::Result<ExitStatus> {
         let container = picture::read(&job.container, Role::Container, ui)?;
         let name = display_name(&job.container);
-        let at_work = AtWork::begin();
         let revealed = match reveal(&container.pixels, options, on_progress) {
             Ok(revealed) => revealed,
             Err(error) => return self.nothing_revealed(job, error, &container, ui),
         };
-        drop(at_work);
         let found = FoundReport::of(&revealed.found);
         if let Some(found) = &found {
             ui.detail(format_args!("{name}: {found}"));
@@ -118,8 +143,9 @@ impl RevealArgs {
             ui.json(&Report {
                 container: Name::of(&job.container),
                 revealed: Some(job.revealed.name()),
-                width: container.pixels.width(),
-                height: container.pixels.height(),
+                reason: None,
+                width: Some(container.pixels.width()),
+                height: Some(container.pixels.height()),
                 found,
                 blurred_rows: revealed.blurred_rows,
                 grey_rows: revealed.grey_rows,
@@ -189,13 +215,9 @@ impl RevealArgs {
         }
         if self.report.json {
             ui.json(&Report {
-                container: Name::of(&job.container),
-                revealed: None,
-                width: container.pixels.width(),
-                height: container.pixels.height(),
-                found: None,
-                blurred_rows: Vec::new(),
-                grey_rows: Vec::new(),
+                width: Some(container.pixels.width()),
+                height: Some(container.pixels.height()),
+                ..Report::of_failure(&job.container, error.to_string())
             })?;
         }
         Ok(ExitStatus::No)

@@ -1,5 +1,7 @@
 //! One scan: codes to coefficients.
 
+use std::ops::RangeInclusive;
+
 use super::Plane;
 use super::bits::Bits;
 use super::codes::Codes;
@@ -34,6 +36,17 @@ impl Process {
             (_, 0) => Self::Others { first, last, low },
             _ => Self::OthersBit { first, last, low },
         })
+    }
+
+    /// Which coefficients it brings, and how many of their bits are missing afterwards.
+    pub(super) fn brings(self) -> (RangeInclusive<usize>, u32) {
+        match self {
+            Self::Sequential => (0..=63, 0),
+            Self::Constant { low } | Self::ConstantBit { low } => (0..=0, low),
+            Self::Others { first, last, low } | Self::OthersBit { first, last, low } => {
+                (first.into()..=last.into(), low)
+            }
+        }
     }
 
     pub(super) fn may_interleave(self) -> bool {

@@ -25,6 +25,9 @@ const EQUAL_ROUNDS: usize = 4;
 /// 2.5 that validation pictures showed from 3 to 4.75 and to 6 bits; the rounds do the rest.
 const DB_A_BIT: f64 = 2.75;
 
+/// Times the bytes that there are: estimates are a few per cent off, far more for odd pictures.
+const PLAINLY_TOO_MUCH: usize = 2;
+
 /// As near as equal qualities have to be, in dB.
 const EQUAL_WITHIN_DB: f64 = 0.05;
 
@@ -101,14 +104,22 @@ impl Job<'_> {
         let mse = mse_of_decibels(db)?;
         steps.check()?;
         let secret = coding_picture(self.secret);
-        let coded = Encoder::new(&secret, self.options.effort_for(size)).encode_to_mse(mse);
+        let encoder = Encoder::new(&secret, self.options.effort_for(size));
+        let most = assured_capacity(payload_samples(self.cover), Mix::HIGHEST);
+        let too_much = |needed| Error::RevealedDb {
+            asked_db: db,
+            needed,
+            most,
+        };
+        // Not coded where that is plain, unless it is a drawing, which takes less without loss.
+        let expected = encoder.estimate().bytes_at(mse);
+        if expected > PLAINLY_TOO_MUCH * most && encoder.encode_without_loss(most).is_none() {
+            return Err(too_much(expected));
+        }
+        let coded = encoder.encode_to_mse(mse);
         let needed = needed(&coded);
         let Some(mix) = self.least_mix(needed) else {
-            return Err(Error::RevealedDb {
-                asked_db: db,
-                needed,
-                most: assured_capacity(payload_samples(self.cover), Mix::HIGHEST),
-            });
+            return Err(too_much(needed));
         };
         Ok(Held {
             fitted: Fitted::in_own_size(coded, size),

@@ -497,3 +497,20 @@ fn residues_of_many_containers_are_uniform() {
         }
     }
 }
+
+#[test]
+fn a_quality_out_of_reach_is_refused_but_not_what_takes_little_without_loss() {
+    let at = |cover: &Pixels, secret: &Pixels| {
+        let options = CodedOptions {
+            rate: CodedRate::RevealedDb(60.0),
+            effort: Some(Effort::Best),
+            ..options(None)
+        };
+        hide_at_cost(cover, secret, &options, Cost::TEST, &mut Progress::ignore)
+    };
+    let refused = at(&picture(40, 40, 1), &noise(300, 200)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::TooSmall);
+    // A drawing takes a tenth of what is expected of it, without loss.
+    let drawing = Pixels::from_fn(300, 200, |x, y| [255 * ((x / 3 + y / 5) % 2) as u8; 3]).unwrap();
+    assert!(at(&picture(24, 24, 1), &drawing).is_ok());
+}

@@ -7,12 +7,15 @@
 mod colour;
 mod decode;
 mod encode;
+#[cfg(feature = "heic")]
+mod heic;
 mod jpeg;
 #[cfg(feature = "jxl")]
 mod jpeg_xl;
 mod stored;
 mod structure;
 mod tiff_kinds;
+mod tiff_tiles;
 mod upright;
 
 use std::fmt;
@@ -215,6 +218,8 @@ pub enum FileFormat {
     Pnm,
     /// JPEG XL; read with the feature `jxl`.
     JpegXl,
+    /// HEIC; read with the feature `heic`.
+    Heic,
 }
 
 impl FileFormat {
@@ -240,6 +245,7 @@ impl FileFormat {
             "qoi" => Self::Qoi,
             "pnm" | "ppm" | "pgm" | "pbm" | "pam" => Self::Pnm,
             "jxl" if cfg!(feature = "jxl") => Self::JpegXl,
+            "heic" | "heif" | "hif" if cfg!(feature = "heic") => Self::Heic,
             _ => return None,
         })
     }
@@ -257,6 +263,7 @@ impl FileFormat {
             Self::Qoi => "QOI",
             Self::Pnm => "PNM",
             Self::JpegXl => "JPEG XL",
+            Self::Heic => "HEIC",
         }
     }
 
@@ -272,7 +279,7 @@ impl FileFormat {
     pub fn is_written(self) -> bool {
         match self {
             Self::Png | Self::WebP | Self::Bmp | Self::Tiff | Self::Qoi => true,
-            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl => false,
+            Self::Jpeg | Self::Gif | Self::Pnm | Self::JpegXl | Self::Heic => false,
         }
     }
 
@@ -314,6 +321,8 @@ pub enum Conversion {
     SignificantBits,
     /// A mask for alpha where the format has none.
     AlphaLeftOut,
+    /// The colour profile is in another file.
+    ProfileElsewhere,
     /// Colours converted by [`Picture::convert_to_srgb`].
     ToSrgb,
     /// Colours that [`Picture::convert_to_srgb`] could not convert.
@@ -352,6 +361,7 @@ impl fmt::Display for Conversion {
             Self::ExtraLeftOut => "its fourth channel is not alpha and is left out",
             Self::SignificantBits => "its note of significant bits is left out",
             Self::AlphaLeftOut => "its alpha mask does not count in this kind of BMP",
+            Self::ProfileElsewhere => "its colour profile is in another file and is left out",
             Self::ToSrgb => "its colours are converted to sRGB",
             Self::ProfileNotUnderstood => {
                 "its colour profile is not understood, and its colours are taken as sRGB"

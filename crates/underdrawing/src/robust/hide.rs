@@ -166,7 +166,7 @@ impl<'a> Job<'a> {
         match self.coarser() {
             Some(grid) => self.grid = grid,
             None if self.mending == Mending::Usual => self.mending = Mending::Utmost,
-            None => return Err(self.no_room()),
+            None => return Err(self.not_kept()),
         }
         Ok(())
     }
@@ -274,6 +274,15 @@ impl<'a> Job<'a> {
                 bytes: fitted.coded.len(),
                 psnr_db: (fitted.mse > 0.0).then(|| decibels_of_mse(fitted.mse)),
             },
+        }
+    }
+
+    fn not_kept(&self) -> Error {
+        let cover = self.request.cover;
+        Error::NotKept {
+            width: cover.width(),
+            height: cover.height(),
+            survive: self.request.survive,
         }
     }
 

@@ -82,8 +82,18 @@ impl Coding {
     /// so all zeros stand for any digits.
     pub(super) fn corrects(&self, soft: &[Soft]) -> bool {
         let mask = vec![0; self.n_digits];
-        self.decode(soft, &mask)
-            .is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+        let all = || self.decode(soft, &mask);
+        self.corrects_a_word(soft) && all().is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+    }
+
+    /// [`Coding::corrects`] for one codeword, which is spread over the picture as the others are.
+    pub(super) fn corrects_a_word(&self, soft: &[Soft]) -> bool {
+        let word: Vec<Soft> = places(self.n_digits)
+            .take(self.word)
+            .map(|place| soft[place])
+            .collect();
+        let decoded = self.code.decode(&word);
+        decoded.is_some_and(|digits| digits.iter().all(|&digit| digit == 0))
     }
 }
 

@@ -184,6 +184,11 @@ fn least(n_digits: usize, arrivals: &[Vec<Soft>]) -> Option<usize> {
     // Two at a time: the code's construction is the work of one thread.
     let (enough, less) = rayon::join(|| corrects(first), || first > 0 && corrects(first - 1));
     if !enough {
+        // What the largest share does not correct, no other does.
+        let most = Coding::new(n_digits, PARITIES[PARITIES.len() - 1])?;
+        if !arrivals.iter().all(|soft| most.corrects_a_word(soft)) {
+            return None;
+        }
         return (first + 1..PARITIES.len()).find(|&number| corrects(number));
     }
     let mut least = first - usize::from(less);

@@ -326,3 +326,31 @@ fn covers_without_room_are_refused() {
         assert_eq!(error, Error::Survive { found: survive });
     }
 }
+
+#[test]
+fn a_cover_that_keeps_nothing_is_named() {
+    let mut random = 1_u32;
+    let cover = Pixels::from_fn(200, 160, |_, _| {
+        [(); 3].map(|()| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if random >> 31 == 0 { 0 } else { 255 }
+        })
+    })
+    .expect("within the limits");
+    let request = Request {
+        cover: &cover,
+        secret: &picture(90, 120, 5),
+        survive: 75,
+        jpeg: false,
+        crop: 0,
+        options: &options(None),
+    };
+    let error = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).map(drop);
+    let expected = Error::NotKept {
+        width: 200,
+        height: 160,
+        survive: 75,
+    };
+    assert_eq!(expected.kind(), ErrorKind::TooSmall);
+    assert_eq!(error, Err(expected));
+}

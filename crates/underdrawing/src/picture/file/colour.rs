@@ -6,6 +6,7 @@ use moxcms::{
 };
 use moxcms::{Layout, TransformOptions};
 
+use super::structure::BmpProfile;
 use super::{Conversion, FileFormat, structure};
 
 /// Where a profile's header names its colour space, and where the signature of all profiles is.
@@ -23,12 +24,23 @@ pub(super) fn profile(
     match format {
         FileFormat::Png => png_profile(bytes, read, conversions),
         FileFormat::Bmp => match structure::bmp_profile(bytes) {
-            Some(Some(profile)) => rgb_profile(Some(profile.to_vec()), conversions),
-            Some(None) => {
-                conversions.push(Conversion::ProfileLeftOut);
+            Some(BmpProfile::Embedded(profile)) if !profile.is_empty() => {
+                rgb_profile(Some(profile.to_vec()), conversions)
+            }
+            Some(BmpProfile::Embedded(_) | BmpProfile::CutOff) => {
+                conversions.push(Conversion::ProfileDamaged);
                 None
             }
-            None => None,
+            Some(BmpProfile::Elsewhere) => {
+                conversions.push(Conversion::ProfileElsewhere);
+                None
+            }
+            None => {
+                if structure::bmp_is_calibrated(bytes) {
+                    conversions.push(Conversion::ColoursUnknown);
+                }
+                None
+            }
         },
         _ => rgb_profile(read, conversions),
     }
@@ -78,8 +90,8 @@ fn png_profile(
     if chunk(b"sBIT").is_some_and(|bits| bits.iter().any(|&bits| bits < 8)) {
         conversions.push(Conversion::SignificantBits);
     }
-    let meaning = if let Some(&[primaries, transfer, matrix, full]) = chunk(b"cICP") {
-        Meaning::of_code_points([primaries, transfer, matrix, full])
+    let meaning = if let Some(points) = chunk(b"cICP") {
+        <[u8; 4]>::try_from(points).map_or(Meaning::Unknown, Meaning::of_code_points)
     } else if chunk(b"iCCP").is_some() {
         if read.is_none() {
             conversions.push(Conversion::ProfileDamaged);
@@ -90,17 +102,27 @@ fn png_profile(
     } else {
         Meaning::of_gamma(chunk(b"gAMA"), chunk(b"cHRM"))
     };
-    match meaning {
-        Meaning::Srgb => None,
-        Meaning::Profile(profile) => Some(profile),
-        Meaning::HighDynamicRange => {
-            conversions.push(Conversion::ColoursLeftOut);
-            None
+    meaning.profile(conversions)
+}
+
+/// Colours by numbers of primaries and of a curve (ITU-T H.273).
+#[cfg(feature = "heic")]
+pub(super) struct Named {
+    pub(super) primaries: u8,
+    pub(super) transfer: u8,
+}
+
+#[cfg(feature = "heic")]
+impl Named {
+    /// The profile that says the same; none for sRGB, where nothing is said, and for what is left
+    /// out, which `conversions` tell.
+    pub(super) fn profile(&self, conversions: &mut Vec<Conversion>) -> Option<Vec<u8>> {
+        const NOTHING_SAID: u8 = 2;
+        if (self.primaries, self.transfer) == (NOTHING_SAID, NOTHING_SAID) {
+            return None;
         }
-        Meaning::Unknown => {
-            conversions.push(Conversion::ColoursUnknown);
-            None
-        }
+        // The samples are RGB of the full range already.
+        Meaning::of_code_points([self.primaries, self.transfer, 0, 1]).profile(conversions)
     }
 }
 
@@ -114,6 +136,22 @@ enum Meaning {
 }
 
 impl Meaning {
+    /// The profile that says it; none for sRGB and for what is left out, which `conversions` tell.
+    fn profile(self, conversions: &mut Vec<Conversion>) -> Option<Vec<u8>> {
+        match self {
+            Self::Srgb => None,
+            Self::Profile(profile) => Some(profile),
+            Self::HighDynamicRange => {
+                conversions.push(Conversion::ColoursLeftOut);
+                None
+            }
+            Self::Unknown => {
+                conversions.push(Conversion::ColoursUnknown);
+                None
+            }
+        }
+    }
+
     /// Of a cICP chunk (ITU-T H.273).
     fn of_code_points([primaries, transfer, matrix, full]: [u8; 4]) -> Self {
         /// PQ and HLG: brighter than any profile's white.
@@ -158,8 +196,12 @@ impl Meaning {
         const CLOSE: u32 = 100;
         /// Exponents that any screen or scanner had: 1/5 to 2.5.
         const GAMMAS: std::ops::RangeInclusive<u32> = 20_000..=250_000;
+        let wrong = |chunk: Option<&[u8]>, length| chunk.is_some_and(|chunk| chunk.len() != length);
+        if wrong(gamma, 4) || wrong(chromaticities, 32) {
+            return Self::Unknown;
+        }
         let gamma = gamma.and_then(|chunk| structure::u32_be(chunk, 0));
-        let points = chromaticities.filter(|chunk| chunk.len() == 32);
+        let points = chromaticities;
         let points: Option<Vec<u32>> = points.map(|chunk| {
             (0..8)
                 .filter_map(|i| structure::u32_be(chunk, 4 * i))

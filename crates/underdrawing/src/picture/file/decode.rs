@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{ImageDecoder, ImageError};
 
 use super::stored::{Layout, Stored};
+use super::tiff_tiles::{self, Readable};
 use super::upright::EXIF;
 use super::{Conversion, FileFormat, ImageFileError, Picture, jpeg, structure, tiff_kinds};
 use crate::picture::Limits;
@@ -25,38 +26,63 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     if format == FileFormat::JpegXl {
         return super::jpeg_xl::decode(bytes, limits);
     }
+    #[cfg(feature = "heic")]
+    if format == FileFormat::Heic {
+        return super::heic::decode(bytes, limits);
+    }
     if format == FileFormat::Tiff {
+        let file = tiff_tiles::in_column(bytes, limits)?;
         let mut picture = match tiff_kinds::of(bytes)? {
-            Some(kind) => kind.decode(bytes, limits)?,
-            None => decode_usual(bytes, format, limits)?,
+            Some(kind) => kind.decode(&file, limits)?,
+            None => decode_usual(bytes, &file, format, limits)?,
         };
         if structure::tiff_extra_is_unspecified(bytes) && picture.alpha.take().is_some() {
             picture.conversions.push(Conversion::ExtraLeftOut);
         }
         return Ok(picture);
     }
-    decode_usual(bytes, format, limits)
+    let file = Readable {
+        bytes: readable(bytes, format),
+        tiling: None,
+    };
+    decode_usual(bytes, &file, format, limits)
 }
 
+/// What the decoder takes for damage and is none is left out, or said otherwise.
+fn readable(bytes: &[u8], format: FileFormat) -> Cow<'_, [u8]> {
+    match format {
+        // Colours that it does not know.
+        FileFormat::Png => structure::without_png_chunk(bytes, b"cICP"),
+        FileFormat::Bmp => structure::bmp_with_usual_masks(bytes),
+        _ => Cow::Borrowed(bytes),
+    }
+}
+
+/// A file by the decoder of its format, which reads `file` for `bytes`.
 fn decode_usual(
     bytes: &[u8],
+    file: &Readable<'_>,
     format: FileFormat,
     limits: &Limits,
 ) -> Result<Picture, ImageFileError> {
     let failed = |error| classify(error, format);
     structure::check_palette(bytes, format)?;
-    // The decoder takes colours that it does not know for damage of the picture.
-    let readable = match format {
-        FileFormat::Png => structure::without_png_chunk(bytes, b"cICP"),
-        _ => Cow::Borrowed(bytes),
-    };
-    let mut decoder = open(&readable, format).map_err(failed)?;
+    let mut decoder = open(&file.bytes, format).map_err(failed)?;
     let (width, height) = decoder.dimensions();
-    limits.check(width.into(), height.into())?;
+    if file.tiling.is_none() {
+        limits.check(width.into(), height.into())?;
+    }
     structure::check_end(bytes, format)?;
 
     let layout = Layout::of(decoder.color_type(), format)?;
-    let orientation = orientation(decoder.as_mut()).map_err(failed)?;
+    let mut orientation = orientation(decoder.as_mut()).map_err(failed)?;
+    if orientation == Orientation::NoTransforms && format == FileFormat::Png {
+        // The decoder looks before the pixels only.
+        let late = structure::late_png_exif(bytes);
+        orientation = late
+            .and_then(Orientation::from_exif_chunk)
+            .unwrap_or(orientation);
+    }
     let profile = decoder.icc_profile().map_err(failed)?;
     let stored = Stored {
         width,
@@ -66,7 +92,7 @@ fn decode_usual(
         samples: read_samples(decoder, format)?,
         layout,
     };
-    stored.picture(bytes, format, limits)
+    stored.tiled(file.tiling).picture(bytes, format, limits)
 }
 
 /// How the picture is to be turned. Some writers put JPEG's prefix before the Exif block, which the
@@ -83,7 +109,7 @@ fn orientation(decoder: &mut dyn ImageDecoder) -> Result<Orientation, ImageError
         .unwrap_or(orientation))
 }
 
-/// The decoder of a format but JPEG and JPEG XL, with the header read and no pixels allocated.
+/// The decoder of a format but JPEG, JPEG XL and HEIC, with the header read and no pixels allocated.
 fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder + 'a>, ImageError> {
     let reader = Cursor::new(bytes);
     let mut limits = image::Limits::no_limits();
@@ -95,7 +121,7 @@ fn open<'a>(bytes: &'a [u8], format: FileFormat) -> Result<Box<dyn ImageDecoder 
         FileFormat::Tiff => Box::new(tiff::TiffDecoder::new(reader)?),
         FileFormat::Gif => Box::new(gif::GifDecoder::new(reader)?),
         FileFormat::Qoi => Box::new(qoi::QoiDecoder::new(reader)?),
-        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl => {
+        FileFormat::Pnm | FileFormat::Jpeg | FileFormat::JpegXl | FileFormat::Heic => {
             Box::new(pnm::PnmDecoder::new(reader)?)
         }
     })

@@ -3,6 +3,7 @@
 use image::ColorType;
 use image::metadata::Orientation;
 
+use super::tiff_tiles::Tiling;
 use super::upright::upright;
 use super::{Conversion, FileFormat, ImageFileError, Picture, colour, structure};
 use crate::picture::{Limits, Raster};
@@ -18,6 +19,19 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// The picture of a column of tiles, if it is one.
+    pub(super) fn tiled(self, tiling: Option<Tiling>) -> Self {
+        let Some(tiling) = tiling else {
+            return self;
+        };
+        Self {
+            samples: tiling.side_by_side(&self.samples, self.layout.n_bytes()),
+            width: tiling.width,
+            height: tiling.height,
+            ..self
+        }
+    }
+
     /// The picture, with what the file says beside its samples.
     pub(super) fn picture(
         self,
@@ -90,6 +104,12 @@ impl Layout {
             alpha,
             sixteen_bit,
         })
+    }
+
+    /// Bytes a pixel.
+    fn n_bytes(self) -> usize {
+        let n_samples = if self.grey { 1 } else { 3 } + usize::from(self.alpha);
+        n_samples * if self.sixteen_bit { 2 } else { 1 }
     }
 
     /// RGB samples and alpha. Works in place where it can: a picture may be large.

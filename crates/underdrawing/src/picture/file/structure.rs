@@ -25,12 +25,19 @@ const READ: [(&[u8], FileFormat); 11] = [
 const JPEG_XL: [&[u8]; 2] = [b"\0\0\0\x0cJXL \r\n\x87\n", b"\xff\x0a"];
 
 /// First bytes of formats that people try and that are not read.
-const NOT_READ: [(&[u8], &str); 5] = [
+const NOT_READ: [(&[u8], &str); 12] = [
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
     (b"8BPS", "Photoshop"),
     (b"%PDF", "PDF"),
     (b"\0\0\x01\0", "ICO"),
+    (b"v/1\x01", "OpenEXR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"DDS ", "DDS"),
+    (b"II\xbc", "JPEG XR"),
+    (b"PF\n", "PFM"),
+    (b"Pf\n", "PFM"),
+    (b"<svg", "SVG"),
 ];
 
 pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
@@ -56,9 +63,15 @@ pub(super) fn format_of(bytes: &[u8]) -> Result<FileFormat, ImageFileError> {
     }
     let not_read = NOT_READ.iter().find(|(magic, _)| bytes.starts_with(magic));
     if let Some(name) = not_read.map(|(_, name)| *name).or(iso_media(bytes)) {
+        if name == "HEIC" && cfg!(feature = "heic") {
+            return Ok(FileFormat::Heic);
+        }
         let way = match name {
             // HEVC is covered by patents, and a decoder of AV1 takes a minute to build.
-            "HEIC" => " (heif-convert does, and phones when they share it as JPEG)",
+            "HEIC" => {
+                " (heif-convert does, and phones when they share it as JPEG), or build with the \
+                 feature `heic`"
+            }
             "AVIF" => " (avifdec does)",
             _ => "",
         };
@@ -80,6 +93,7 @@ fn iso_media(bytes: &[u8]) -> Option<&'static str> {
     for brand in brands {
         match brand {
             b"avif" | b"avis" => return Some("AVIF"),
+            b"crx " => return Some("Canon raw"),
             b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => {
                 name = Some("HEIC");
             }
@@ -144,7 +158,8 @@ pub(super) fn has_more_frames(bytes: &[u8], format: FileFormat) -> bool {
         | FileFormat::Bmp
         | FileFormat::Qoi
         | FileFormat::Pnm
-        | FileFormat::JpegXl => false,
+        | FileFormat::JpegXl
+        | FileFormat::Heic => false,
     }
 }
 
@@ -169,25 +184,40 @@ pub(super) fn without_png_chunk<'a>(bytes: &'a [u8], name: &[u8; 4]) -> Cow<'a, 
 }
 
 fn png_chunk_range(bytes: &[u8], wanted: &[u8; 4]) -> Option<Range<usize>> {
-    let mut position = 8;
-    loop {
-        let length = u32_be(bytes, position)? as usize;
-        let name = bytes.get(position + 4..position + 8)?;
-        let content = position + 8;
-        if name == wanted {
-            let end = content.checked_add(length)?;
-            return (end <= bytes.len()).then_some(content..end);
-        }
-        if name == b"IDAT" {
-            return None;
-        }
-        position = content.checked_add(length)?.checked_add(4)?;
-    }
+    png_chunks(bytes)
+        .take_while(|(name, _)| *name == wanted || *name != b"IDAT")
+        .find_map(|(name, content)| (name == wanted).then_some(content))
 }
 
-/// The colour profile of a BMP with a header of version 5, where it names one: its bytes, or none
-/// where they are in another file or cut off.
-pub(super) fn bmp_profile(bytes: &[u8]) -> Option<Option<&[u8]>> {
+/// Names of a PNG's chunks, and where their contents are.
+fn png_chunks(bytes: &[u8]) -> impl Iterator<Item = (&[u8], Range<usize>)> {
+    let mut position = 8;
+    std::iter::from_fn(move || {
+        let length = u32_be(bytes, position)? as usize;
+        let name = bytes.get(position + 4..position + 8)?;
+        let content = position + 8..(position + 8).checked_add(length)?;
+        bytes.get(content.clone())?;
+        position = content.end.checked_add(4)?;
+        Some((name, content))
+    })
+}
+
+/// The Exif block of a PNG that stands after its pixels, as its third edition allows.
+pub(super) fn late_png_exif(bytes: &[u8]) -> Option<&[u8]> {
+    let exif = png_chunks(bytes).find(|(name, _)| *name == b"eXIf");
+    bytes.get(exif?.1)
+}
+
+/// The colour profile of a BMP.
+pub(super) enum BmpProfile<'a> {
+    Embedded(&'a [u8]),
+    CutOff,
+    /// In another file.
+    Elsewhere,
+}
+
+/// The colour profile of a BMP with a header of version 5, where it names one.
+pub(super) fn bmp_profile(bytes: &[u8]) -> Option<BmpProfile<'_>> {
     const HEADER: usize = 14;
     let number = |at: usize| {
         let field = bytes.get(HEADER + at..HEADER + at + 4)?;
@@ -202,11 +232,40 @@ pub(super) fn bmp_profile(bytes: &[u8]) -> Option<Option<&[u8]>> {
     match number(56)? {
         EMBEDDED => {
             let start = HEADER.checked_add(number(112)? as usize)?;
-            Some(bytes.get(start..start.checked_add(number(116)? as usize)?))
+            let profile = bytes.get(start..start.checked_add(number(116)? as usize)?);
+            Some(profile.map_or(BmpProfile::CutOff, BmpProfile::Embedded))
         }
-        LINKED => Some(None),
+        LINKED => Some(BmpProfile::Elsewhere),
         _ => None,
     }
+}
+
+/// A BMP whose masks, with one for alpha, follow a header of 40 bytes, as Windows CE writes it: the
+/// same bytes are a header of 56 bytes with the masks in it, which is read.
+pub(super) fn bmp_with_usual_masks(bytes: &[u8]) -> Cow<'_, [u8]> {
+    /// Where the header's size and the kind of packing stand.
+    const SIZE: Range<usize> = 14..18;
+    const PACKING: Range<usize> = 30..34;
+    let number = |at: Range<usize>| bytes.get(at).and_then(|field| field.first_chunk::<4>());
+    let (size, packing) = (number(SIZE), number(PACKING));
+    if size != Some(&[40, 0, 0, 0]) || packing != Some(&[6, 0, 0, 0]) {
+        return Cow::Borrowed(bytes);
+    }
+    let mut file = bytes.to_vec();
+    file[SIZE.start] = 56;
+    file[PACKING.start] = 3;
+    Cow::Owned(file)
+}
+
+/// Whether a BMP names primaries or a gamma, in place of sRGB or of a profile.
+pub(super) fn bmp_is_calibrated(bytes: &[u8]) -> bool {
+    const VERSION_4: u8 = 108;
+    /// Kind of colours, three points of three numbers, three exponents.
+    const COLOURS: Range<usize> = 70..122;
+    let colours = bytes.get(COLOURS).unwrap_or_default();
+    bytes.get(14).is_some_and(|&size| size >= VERSION_4)
+        && colours.starts_with(&[0; 4])
+        && colours.iter().any(|&byte| byte != 0)
 }
 
 /// Whether a BMP without bit fields has a mask for alpha, which counts only with them.

@@ -10,6 +10,7 @@ use tiff::tags::Tag;
 
 use super::stored::{Layout, Stored};
 use super::structure::tiff_entry;
+use super::tiff_tiles::Readable;
 use super::{FileFormat, ImageFileError, Picture};
 use crate::picture::Limits;
 
@@ -17,9 +18,11 @@ const FORMAT: FileFormat = FileFormat::Tiff;
 
 /// Numbers of the tag for how samples are to be understood.
 const PHOTOMETRIC: u16 = 262;
+const WHITE_IS_ZERO: u16 = 0;
 const BLACK_IS_ZERO: u16 = 1;
 const RGB: u16 = 2;
 const PALETTE: u16 = 3;
+const CMYK: u16 = 5;
 const YCBCR: u16 = 6;
 
 /// Number of JPEG among the compressions.
@@ -30,6 +33,8 @@ pub(super) struct Kind {
     colours: Colours,
     bits: u16,
     alpha: Alpha,
+    /// Grey whose 0 is white, which the decoder does not read with alpha.
+    inverted: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -79,16 +84,26 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
         return Err(unread("bytes with their bits in reverse order".to_owned()));
     }
     if float != 1 || bits > 16 {
-        let kind = if float == 3 { "floating-point" } else { "such" };
-        return Err(unread(format!("{kind} samples of {bits} bits")));
+        let kind = match float {
+            1 | 4 => "",
+            2 => "signed ",
+            3 => "floating-point ",
+            _ => "complex ",
+        };
+        return Err(unread(format!("{kind}samples of {bits} bits")));
     }
     let colours = match photometric {
-        0 | BLACK_IS_ZERO => Colours::Grey,
+        WHITE_IS_ZERO | BLACK_IS_ZERO => Colours::Grey,
         RGB => Colours::Rgb,
         PALETTE => Colours::Palette,
         YCBCR if compression == JPEG => Colours::YCbCr,
         YCBCR => return Err(unread("unpacked YCbCr colours".to_owned())),
-        5 => return Ok(None),
+        CMYK if n_samples == 4 && matches!(bits, 8 | 16) => return Ok(None),
+        CMYK => {
+            return Err(unread(format!(
+                "CMYK colours in {n_samples} samples of {bits} bits"
+            )));
+        }
         8..=10 => return Err(unread("Lab colours".to_owned())),
         _ => return Err(unread("colours of a rare kind".to_owned())),
     };
@@ -103,6 +118,12 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
         (Some(1), _) => Alpha::Straight,
         _ => return Err(unread(format!("{n_samples} samples a pixel"))),
     };
+    let inverted = photometric == WHITE_IS_ZERO && alpha != Alpha::None;
+    if inverted && alpha == Alpha::Multiplied {
+        return Err(unread(
+            "greys from white to black multiplied by alpha".to_owned(),
+        ));
+    }
     if colours == Colours::Grey && alpha != Alpha::None && compression == JPEG {
         return Err(unread("JPEG compression of grey with alpha".to_owned()));
     }
@@ -126,23 +147,29 @@ pub(super) fn of(bytes: &[u8]) -> Result<Option<Kind>, ImageFileError> {
         } else {
             " in planes of their own"
         };
-        return Err(unread(format!(
-            "{n_samples} samples of {bits} bits{planes}"
-        )));
+        let each = match n_samples {
+            1 => String::new(),
+            n => format!("{n} "),
+        };
+        return Err(unread(format!("{each}samples of {bits} bits{planes}")));
     }
     Ok(Some(Kind {
         colours,
         bits,
         alpha,
+        inverted,
     }))
 }
 
 impl Kind {
-    pub(super) fn decode(&self, bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFileError> {
-        let as_read = self.as_read(bytes)?;
+    pub(super) fn decode(
+        &self,
+        file: &Readable<'_>,
+        limits: &Limits,
+    ) -> Result<Picture, ImageFileError> {
+        let as_read = self.as_read(&file.bytes)?;
         let mut decoder = Decoder::new(Cursor::new(&as_read[..])).map_err(failed)?;
         let (width, height) = decoder.dimensions().map_err(failed)?;
-        limits.check(width.into(), height.into())?;
         let n_pixels = width as usize * height as usize;
         let profile = decoder.get_tag_u8_vec(Tag::IccProfile).ok();
         let orientation = decoder
@@ -170,13 +197,16 @@ impl Kind {
                 sixteen_bit: self.bits == 16,
             },
         };
-        stored.picture(bytes, FORMAT, limits)
+        stored
+            .tiled(file.tiling)
+            .picture(&file.bytes, FORMAT, limits)
     }
 
     /// The file, with its samples called what the decoder reads as they are.
     fn as_read(&self, bytes: &[u8]) -> Result<Vec<u8>, ImageFileError> {
         let mut bytes = bytes.to_vec();
         let called = match self.colours {
+            Colours::Grey if self.inverted => BLACK_IS_ZERO,
             Colours::Grey | Colours::Rgb => return Ok(bytes),
             Colours::Palette => BLACK_IS_ZERO,
             Colours::YCbCr => RGB,
@@ -229,11 +259,16 @@ impl Kind {
             }
             Colours::Grey | Colours::Rgb => wide,
         };
+        let most: u16 = if self.bits == 16 { 65_535 } else { 255 };
+        if self.inverted {
+            for pixel in samples.as_chunks_mut::<2>().0 {
+                pixel[0] = most - pixel[0];
+            }
+        }
         if self.alpha == Alpha::Multiplied {
-            let most = if self.bits == 16 { 65_535 } else { 255 };
             samples
                 .chunks_exact_mut(n_colours + 1)
-                .for_each(|pixel| divide(pixel, most));
+                .for_each(|pixel| divide(pixel, most.into()));
         }
         Ok(match self.bits {
             16 => samples.into_iter().flat_map(u16::to_ne_bytes).collect(),
@@ -310,25 +345,26 @@ fn unread_compression(number: u16) -> Option<String> {
         50_000 => "Zstandard".to_owned(),
         50_001 => "WebP".to_owned(),
         50_002 | 52_546 => "JPEG XL".to_owned(),
-        other => format!("number {other}"),
+        34_933 => "PNG".to_owned(),
+        other => format!("unknown (number {other})"),
     })
 }
 
-fn unread(found: String) -> ImageFileError {
+pub(super) fn unread(found: String) -> ImageFileError {
     ImageFileError::Unsupported {
         format: FORMAT,
         found,
     }
 }
 
-fn damaged() -> ImageFileError {
+pub(super) fn damaged() -> ImageFileError {
     ImageFileError::Corrupt {
         format: FORMAT,
         reason: "samples are missing".into(),
     }
 }
 
-fn failed(error: TiffError) -> ImageFileError {
+pub(super) fn failed(error: TiffError) -> ImageFileError {
     match error {
         TiffError::UnsupportedError(_) => unread("pixels of a rare kind".to_owned()),
         error => ImageFileError::Corrupt {
