@@ -12,7 +12,7 @@ use crate::report::{Hidden, HiddenDetails};
 use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
-use super::container::{Crop, Form, contain};
+use super::container::{Crop, Form, Way, contain};
 use super::embed::{Digits, Mending};
 use super::grid::Grid;
 use super::header::{Fields, Header};
@@ -114,6 +114,8 @@ struct Job<'a> {
     grid: Grid,
     form: Form,
     mending: Mending,
+    /// Whether encoders with the fast transform have to be survived.
+    fast: bool,
     cost: Cost,
 }
 
@@ -147,6 +149,7 @@ impl<'a> Job<'a> {
             grid,
             form,
             mending: Mending::Usual,
+            fast: grid.survives_fast(),
             cost,
         })
     }
@@ -161,11 +164,13 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// What gives way next: digits, on a coarser grid, then the container's likeness.
+    /// What gives way next: digits, on a coarser grid, then the container's likeness, then encoders
+    /// with the fast transform, which few drawings bear.
     fn retreat(&mut self) -> Result<(), Error> {
         match self.coarser() {
             Some(grid) => self.grid = grid,
             None if self.mending == Mending::Usual => self.mending = Mending::Utmost,
+            None if self.fast => (self.fast, self.mending) = (false, Mending::Usual),
             None => return Err(self.not_kept()),
         }
         Ok(())
@@ -179,13 +184,15 @@ impl<'a> Job<'a> {
             percent: crop,
             quality: (survive + FINER).min(100),
         });
+        let mut ways = Way::all(self.grid, self.form, crop);
+        ways.retain(|way| self.fast || !matches!(way, Way::SavedFast(_)));
         rate::choose(
             self.request.cover,
             &self.sites,
             self.grid,
             self.form,
             self.mending,
-            crop,
+            ways,
         )
     }
 

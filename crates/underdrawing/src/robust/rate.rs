@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::picture::Pixels;
 use crate::reduction::mse;
 
-use super::container::{Crop, Form, Sent, Way, contain};
+use super::container::{Form, Sent, Way, contain};
 use super::embed::{Digits, Mending};
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
@@ -113,15 +113,15 @@ pub(super) struct Chosen {
 /// Ways by one encoder that decide: the others do less.
 const DECISIVE: usize = 3;
 
-/// The least share of parity, with one step to spare, that brings random digits back from all that
-/// may happen to a container; none where no share does.
+/// The least share of parity, with one step to spare, that brings random digits back from all of
+/// `ways`; none where no share does.
 pub(super) fn choose(
     cover: &Pixels,
     sites: &Sites,
     grid: Grid,
     form: Form,
     mending: Mending,
-    crop: Option<Crop>,
+    ways: Vec<Way>,
 ) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
     let random = |seed, n: usize| -> Vec<u8> {
@@ -134,7 +134,6 @@ pub(super) fn choose(
         payload: &payload,
     };
     let container = contain(cover, sites, grid, &digits, form, mending);
-    let ways = Way::all(grid, form, crop);
     let sent = Sent::new(&container, &ways)?;
     // What is seen, turned so that zeros are right.
     let arrival = |&way: &Way| -> Vec<Soft> {
