@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-use crate::simd::Simd128;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
@@ -15,15 +13,14 @@ pub enum Path {
     Avx512,
     /// AVX2 and FMA, on x86-64.
     Avx2,
-    /// WebAssembly's vectors, where the module is built with them.
-    Simd128,
-    /// Plain loops vectorised by the compiler, on every processor.
+    /// Plain loops vectorised by the compiler, on every processor; in WebAssembly its vectors, where
+    /// the module is built with them.
     Portable,
 }
 
 impl Path {
     /// All paths, the fastest first.
-    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Simd128, Self::Portable];
+    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
 
     /// Whether this processor supports the path.
     #[must_use]
@@ -68,8 +65,6 @@ pub(crate) enum Isa {
     Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-    Simd128(Simd128),
     Portable(Portable),
 }
 
@@ -95,11 +90,9 @@ impl Isa {
             Path::Avx512 => Avx512::detect().map(Self::Avx512),
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => Avx2::detect().map(Self::Avx2),
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Path::Simd128 => Some(Self::Simd128(Simd128)),
+            #[cfg(not(target_arch = "x86_64"))]
+            Path::Avx512 | Path::Avx2 => None,
             Path::Portable => Some(Self::Portable(Portable)),
-            // Of other processors.
-            _ => None,
         }
     }
 
@@ -118,8 +111,6 @@ macro_rules! dispatch {
             $crate::path::Isa::Avx512($simd) => $body,
             #[cfg(target_arch = "x86_64")]
             $crate::path::Isa::Avx2($simd) => $body,
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            $crate::path::Isa::Simd128($simd) => $body,
             $crate::path::Isa::Portable($simd) => $body,
         }
     };

@@ -9,9 +9,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 mod portable;
+// What every processor has is more there than loops for the compiler to vectorise.
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod wasm;
+#[path = "simd/wasm.rs"]
+mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -22,8 +25,6 @@ pub(crate) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use avx512::Avx512;
 pub(crate) use portable::Portable;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(crate) use wasm::Simd128;
 
 /// Arithmetic on vectors of `f32`.
 pub(crate) trait Simd: Copy + Send + Sync + 'static {

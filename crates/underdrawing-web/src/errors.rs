@@ -23,7 +23,7 @@ fn of_kind(kind: &str, text: &str) -> JsValue {
     error.into()
 }
 
-fn set(error: &js_sys::Error, name: &str, value: &str) {
+fn set(error: &js_sys::Error, name: &str, value: impl Into<JsValue>) {
     // A fresh object takes any property.
     let _ = Reflect::set(error, &name.into(), &value.into());
 }
@@ -43,7 +43,8 @@ pub(crate) fn of_library(found: &Error) -> JsValue {
     };
     let error = js_sys::Error::from(error(kind, found));
     match found {
-        Error::UnknownModel { id } => set(&error, "model", &id.to_string()),
+        Error::UnknownModel { id } => set(&error, "model", id.to_string()),
+        Error::Damaged { salvageable, .. } => set(&error, "salvageable", *salvageable),
         Error::PasswordNeeded => set(&error, "kind", "password-needed"),
         _ => {}
     }

@@ -1,17 +1,18 @@
 //! The library's functions on pictures.
 
 use std::ops::ControlFlow;
+use std::rc::Rc;
 
 use js_sys::Function;
 use underdrawing::{
-    CodedOptions, Comparison, Effort, HideOptions, Pixels, Progress, RevealOptions,
+    Channel, CodedOptions, Comparison, Effort, HideOptions, Pixels, Progress, RevealOptions,
 };
 use wasm_bindgen::prelude::*;
 
 use crate::errors::{of_library, of_option, of_size};
 use crate::models::Model;
 use crate::options::Options;
-use crate::picture::{Picture, Preview};
+use crate::picture::{Picture, Preview, encoded};
 use crate::reports::{Distance, Expected, Report, json};
 
 /// A callback that tells the page `(done, total)`; what stops work is the end of its worker.
@@ -23,50 +24,99 @@ fn telling(progress: &Function) -> impl FnMut(Progress) -> ControlFlow<()> + '_ 
     }
 }
 
-/// A picture and what is known of it.
+/// A container, and the cover that it was made of.
 #[wasm_bindgen]
-pub struct Outcome {
-    picture: underdrawing::Picture,
+pub struct Hidden {
+    cover: Rc<underdrawing::Picture>,
+    container: underdrawing::Picture,
     report: String,
-    cover: Option<Pixels>,
 }
 
 #[wasm_bindgen]
-impl Outcome {
-    /// The container or the revealed picture.
-    #[wasm_bindgen(getter)]
-    #[must_use]
-    pub fn picture(&self) -> Picture {
-        self.picture.clone().into()
+impl Hidden {
+    /// Writes the container, as [`Picture::encode`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn encode(&self, extension: &str) -> Result<Vec<u8>, JsValue> {
+        encoded(&self.container, extension)
     }
 
-    /// What is known of it, as JSON.
+    /// The container for the screen.
+    #[must_use]
+    pub fn preview(&self, longest: usize) -> Preview {
+        Preview::of_picture(&self.container, longest)
+    }
+
+    /// The cover for the screen, as it was when the secret was hidden in it.
+    #[wasm_bindgen(js_name = coverPreview)]
+    #[must_use]
+    pub fn cover_preview(&self, longest: usize) -> Preview {
+        Preview::of_picture(&self.cover, longest)
+    }
+
+    /// Ten times the difference between container and cover, for the screen.
+    ///
+    /// # Panics
+    /// Never: their sizes are the same.
+    #[must_use]
+    pub fn difference(&self, longest: usize) -> Preview {
+        let container = &self.container.pixels;
+        let difference = container.amplified_difference(&self.cover.pixels);
+        Preview::of(&difference.expect("one size"), longest)
+    }
+
+    /// How far the container is from its cover, as JSON.
+    ///
+    /// # Errors
+    /// None: their sizes are the same.
+    pub fn distance(&self) -> Result<String, JsValue> {
+        distance(&self.cover.pixels, &self.container.pixels)
+    }
+
+    /// What became of the secret, as JSON.
     #[wasm_bindgen(getter)]
     #[must_use]
     pub fn report(&self) -> String {
         self.report.clone()
     }
 
-    /// How far the container is from its cover, as JSON.
-    ///
-    /// # Errors
-    /// For a revealed picture.
-    pub fn distance(&self) -> Result<String, JsValue> {
-        let cover = self
-            .cover
-            .as_ref()
-            .ok_or_else(|| of_option("no container"))?;
-        distance(cover, &self.picture.pixels)
+    /// Width in pixels.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.container.pixels.width()
     }
 
-    /// Ten times the difference between container and cover, for the screen.
+    /// Height in pixels.
+    #[wasm_bindgen(getter)]
     #[must_use]
-    pub fn difference(&self, longest: usize) -> Option<Preview> {
-        let difference = self
-            .picture
-            .pixels
-            .amplified_difference(self.cover.as_ref()?)?;
-        Some(Preview::of(&difference, longest))
+    pub fn height(&self) -> usize {
+        self.container.pixels.height()
+    }
+}
+
+/// A revealed picture.
+#[wasm_bindgen]
+pub struct Revealed {
+    picture: underdrawing::Picture,
+    report: String,
+}
+
+#[wasm_bindgen]
+impl Revealed {
+    /// What the container says of itself, as JSON.
+    #[wasm_bindgen(getter)]
+    #[must_use]
+    pub fn report(&self) -> String {
+        self.report.clone()
+    }
+
+    /// The picture; this object is gone then.
+    #[wasm_bindgen(js_name = takePicture)]
+    #[must_use]
+    pub fn take_picture(self) -> Picture {
+        self.picture.into()
     }
 }
 
@@ -95,7 +145,7 @@ pub fn hide(
     options: &str,
     password: Option<String>,
     progress: &Function,
-) -> Result<Outcome, JsValue> {
+) -> Result<Hidden, JsValue> {
     let options = Options::parse(options)?;
     let channel = options.channel()?;
     let settings = options.settings(password)?;
@@ -104,15 +154,15 @@ pub fn hide(
         .map_err(|error| of_option(&error.to_string()))?;
     let mut cover = cover.picture.clone();
     if matches!(options, HideOptions::Robust { .. }) {
-        cover = cover.to_survive(channel).map_err(|error| of_size(&error))?;
+        cover = surviving(&cover, channel)?;
     }
     let secret = &secret.picture.pixels;
     let hidden = underdrawing::hide(&cover.pixels, secret, &options, &mut telling(progress))
         .map_err(|error| of_library(&error))?;
-    Ok(Outcome {
-        picture: cover.with_container(hidden.container),
+    Ok(Hidden {
+        container: cover.with_container(hidden.container),
         report: json(&Report::from(&hidden.details)),
-        cover: Some(cover.pixels),
+        cover,
     })
 }
 
@@ -127,7 +177,7 @@ pub fn reveal(
     model: Option<Model>,
     salvage: bool,
     progress: &Function,
-) -> Result<Outcome, JsValue> {
+) -> Result<Revealed, JsValue> {
     let options = RevealOptions {
         password: password.map(underdrawing::Password::new),
         models: model.map(|model| model.model).into_iter().collect(),
@@ -137,44 +187,72 @@ pub fn reveal(
     let container = &container.picture.pixels;
     let revealed = underdrawing::reveal(container, &options, &mut telling(progress))
         .map_err(|error| of_library(&error))?;
-    Ok(Outcome {
+    Ok(Revealed {
         picture: revealed.picture.into(),
         report: json(&Report::from(&revealed.found)),
-        cover: None,
     })
 }
 
+/// The cover as it has to be to survive JPEG.
+fn surviving(
+    cover: &underdrawing::Picture,
+    channel: Option<&Channel>,
+) -> Result<Rc<underdrawing::Picture>, JsValue> {
+    let cover = cover.clone().to_survive(channel);
+    cover.map(Rc::new).map_err(|error| of_size(&error))
+}
+
 /// What to expect when `secret`, which is plain, is hidden in `cover` by the coded or the robust
-/// method, as JSON; coded at the quick effort.
+/// method, as JSON; coded at the quick effort. Larger pictures are both reduced to `most_pixels`,
+/// which have less room for more detail: what comes out is then rather better.
 ///
 /// # Errors
 /// By kind, as the library's.
 #[wasm_bindgen]
-pub fn capacity(cover: &Picture, secret: &Picture, options: &str) -> Result<String, JsValue> {
+pub fn capacity(
+    cover: &Picture,
+    secret: &Picture,
+    options: &str,
+    most_pixels: f64,
+) -> Result<String, JsValue> {
     let options = Options::parse(options)?;
     let channel = options.channel()?;
     let resolved = options.settings(None)?.resolve();
     let resolved = resolved.map_err(|error| of_option(&error.to_string()))?;
-    let quick = |options: CodedOptions| CodedOptions {
-        effort: Some(Effort::Fast),
-        ..options
-    };
     let mut cover = cover.picture.clone();
     let (coded, survive, crop) = match resolved {
-        HideOptions::Coded(coded) => (quick(coded), None, 0),
+        HideOptions::Coded(coded) => (coded, None, 0),
         HideOptions::Robust {
             survive,
             crop,
             coded,
             ..
         } => {
-            cover = cover.to_survive(channel).map_err(|error| of_size(&error))?;
-            (quick(coded), Some(survive), crop)
+            cover = surviving(&cover, channel)?;
+            (coded, Some(survive), crop)
         }
         _ => return Err(of_option("networks tell their quality after hiding")),
     };
-    let secret = Some(&secret.picture.pixels);
-    let expected = underdrawing::capacity(&cover.pixels, secret, &coded, survive, crop)
-        .map_err(|error| of_library(&error))?;
-    Ok(json(&Expected::from(&expected)))
+    let coded = CodedOptions {
+        effort: Some(Effort::Fast),
+        ..coded
+    };
+    let (cover, secret) = (&cover.pixels, &secret.picture.pixels);
+    let pixels = |picture: &Pixels| (picture.width() * picture.height()) as f64;
+    let times = (pixels(cover).max(pixels(secret)) / most_pixels).max(1.0);
+    let expected = if times > 1.0 {
+        let (cover, secret) = (reduced(cover, times)?, reduced(secret, times)?);
+        underdrawing::capacity(&cover, Some(&secret), &coded, survive, crop)
+    } else {
+        underdrawing::capacity(cover, Some(secret), &coded, survive, crop)
+    };
+    let expected = expected.map_err(|error| of_library(&error))?;
+    Ok(json(&Expected::of(&expected, times)))
+}
+
+/// The picture with one of so many of its pixels.
+fn reduced(picture: &Pixels, times: f64) -> Result<Pixels, JsValue> {
+    let side = |n: usize| ((n as f64 / times.sqrt()) as usize).max(1);
+    let reduced = picture.resized(side(picture.width()), side(picture.height()));
+    reduced.map_err(|error| of_size(&error))
 }

@@ -1,5 +1,7 @@
 //! Pictures, as the library has them.
 
+use std::rc::Rc;
+
 use underdrawing::{FileFormat, Limits, Pixels};
 use wasm_bindgen::prelude::*;
 
@@ -8,12 +10,14 @@ use crate::errors::{of_option, of_picture, of_size};
 /// A picture of 8-bit RGB samples, and what its file had beside them.
 #[wasm_bindgen]
 pub struct Picture {
-    pub(crate) picture: underdrawing::Picture,
+    pub(crate) picture: Rc<underdrawing::Picture>,
 }
 
 impl From<underdrawing::Picture> for Picture {
     fn from(picture: underdrawing::Picture) -> Self {
-        Self { picture }
+        Self {
+            picture: Rc::new(picture),
+        }
     }
 }
 
@@ -49,28 +53,19 @@ impl Picture {
     /// # Errors
     /// `option` for an extension that is not known, `picture` where the format cannot hold it.
     pub fn encode(&self, extension: &str) -> Result<Vec<u8>, JsValue> {
-        let format = FileFormat::of_extension(extension)
-            .ok_or_else(|| of_option(&format!("cannot tell the format of .{extension}")))?;
-        let bytes = self.picture.encode(format);
-        bytes.map_err(|error| of_picture(&error))
+        encoded(&self.picture, extension)
     }
 
     /// The picture as secrets are hidden and as screens show it: in sRGB, on white.
     #[must_use]
     pub fn plain(&self) -> Self {
-        self.picture.clone().into_plain().into()
+        (*self.picture).clone().into_plain().into()
     }
 
     /// The picture with sides of at most `longest`, as RGBA samples for a canvas.
     #[must_use]
     pub fn preview(&self, longest: usize) -> Preview {
-        let picture = &self.picture;
-        let plain = (picture.alpha.is_some() || picture.icc_profile.is_some())
-            .then(|| picture.clone().into_plain());
-        let pixels = plain
-            .as_ref()
-            .map_or(&picture.pixels, |plain| &plain.pixels);
-        Preview::of(pixels, longest)
+        Preview::of_picture(&self.picture, longest)
     }
 
     /// Width in pixels.
@@ -103,6 +98,17 @@ impl Picture {
     }
 }
 
+/// A picture file of the format that a name's extension stands for.
+pub(crate) fn encoded(
+    picture: &underdrawing::Picture,
+    extension: &str,
+) -> Result<Vec<u8>, JsValue> {
+    let format = FileFormat::of_extension(extension)
+        .ok_or_else(|| of_option(&format!("cannot tell the format of .{extension}")))?;
+    let bytes = picture.encode(format);
+    bytes.map_err(|error| of_picture(&error))
+}
+
 /// A picture for the screen.
 #[wasm_bindgen]
 pub struct Preview {
@@ -112,6 +118,16 @@ pub struct Preview {
 }
 
 impl Preview {
+    /// Of a picture in sRGB, on white.
+    pub(crate) fn of_picture(picture: &underdrawing::Picture, longest: usize) -> Self {
+        let plain = (picture.alpha.is_some() || picture.icc_profile.is_some())
+            .then(|| picture.clone().into_plain());
+        let pixels = plain
+            .as_ref()
+            .map_or(&picture.pixels, |plain| &plain.pixels);
+        Self::of(pixels, longest)
+    }
+
     /// Reduced where a side is longer than `longest`.
     pub(crate) fn of(pixels: &Pixels, longest: usize) -> Self {
         let side = pixels.width().max(pixels.height());

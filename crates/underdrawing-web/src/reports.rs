@@ -138,15 +138,19 @@ pub(crate) struct Expected {
     bits_per_pixel: f64,
     container_psnr_db: f64,
     revealed_psnr_db: Option<f64>,
+    /// Of the pictures themselves, and not of smaller ones.
+    exact: bool,
 }
 
-impl From<&Capacity> for Expected {
-    fn from(capacity: &Capacity) -> Self {
+impl Expected {
+    /// What there is to expect of pictures with `pixels` times as many pixels.
+    pub(crate) fn of(capacity: &Capacity, pixels: f64) -> Self {
         Self {
-            bytes: capacity.bytes,
+            bytes: (capacity.bytes as f64 * pixels) as usize,
             bits_per_pixel: capacity.bits_per_pixel,
             container_psnr_db: capacity.container_psnr_db,
             revealed_psnr_db: capacity.revealed_psnr_db,
+            exact: pixels == 1.0,
         }
     }
 }

@@ -5,9 +5,9 @@ use super::{Rows, Simd};
 /// WebAssembly's vectors of 4 values, which every browser's compiler maps to the processor's. The
 /// instructions are either in the whole module or not there at all, so nothing is detected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Simd128;
+pub(crate) struct Portable;
 
-impl Simd for Simd128 {
+impl Simd for Portable {
     type V = v128;
     const LANES: usize = 4;
     /// x86 has 16 registers, of which the browser keeps one: ten sums, two vectors, a broadcast
