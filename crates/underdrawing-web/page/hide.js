@@ -121,12 +121,13 @@ export class Hiding {
     let lines;
     try {
       const expected = await this.#engine.estimate(options);
-      const about = expected.exact ? 'at' : 'at about';
+      // Smaller pictures stood in for large ones, and have less room.
+      const better = expected.exact ? '' : ', or better';
       lines =
         expected.revealedPsnrDb === null
           ? [line(expected.bytes ? 'The secret comes back without loss.' : 'The cover is too small for a picture.')]
           : [
-              line(`Container ${about} ${decibels(expected.containerPsnrDb)}, the secret ${about} ${decibels(expected.revealedPsnrDb)}.`),
+              line(`Container at ${decibels(expected.containerPsnrDb)}, the secret at ${decibels(expected.revealedPsnrDb)}${better}.`),
               line(`The cover has room for ${bytes(expected.bytes)}.`),
             ];
     } catch (failure) {
@@ -154,7 +155,8 @@ export class Hiding {
       };
       const revealed = await this.#engine.hide(options, password, { progress, part });
       this.#show(hidden, options, revealed);
-      tell(`Hidden. The container is at ${decibels(hidden.distance.psnrDb)}, the revealed picture at ${decibels(revealed.distance.psnrDb)}.`);
+      byId('hidden').dataset.memory = revealed.memory;
+      tell(`Hidden. The container is at ${decibels(hidden.psnrDb)}, the revealed picture at ${decibels(revealed.psnrDb)}.`);
       byId('hidden-title').focus();
     });
   }
@@ -168,7 +170,7 @@ export class Hiding {
 
   /** What came out; without what was revealed as long as that is under way. */
   #show(hidden, options, revealed) {
-    const { cover, shown, difference, secret, report, distance } = hidden;
+    const { cover, shown, difference, secret, report, psnrDb } = hidden;
     const views = [
       {
         name: 'Container',
@@ -192,8 +194,8 @@ export class Hiding {
     }
     this.#viewer.show(views);
     facts(byId('hidden-facts'), [
-      ['Container', decibels(distance.psnrDb), `no sample changed by more than ${distance.maxDifference} of 255`],
-      ['Revealed', revealed ? decibels(revealed.distance.psnrDb) : '…', changedSecret(report)],
+      ['Container', decibels(psnrDb), 'as near to the cover'],
+      ['Revealed', revealed ? decibels(revealed.psnrDb) : '…', changedSecret(report, this.#secret.picture)],
       ['File', bytes(hidden.container.size), `${options.jpeg ? 'JPEG' : 'PNG'}, ${sides(hidden.width, hidden.height)}`],
       ['Password', report.password ? 'needed' : 'none', report.password ? '' : 'anybody with this page can reveal'],
       ['Took', `${hidden.seconds.toFixed(1)} s`],
@@ -204,12 +206,13 @@ export class Hiding {
 }
 
 /** What hiding did to the secret's size. */
-function changedSecret({ turned, resized, codedSize }) {
+function changedSecret({ turned, resized, codedSize }, secret) {
   const changes = [];
   if (turned) changes.push('turned by 90 degrees');
   if (resized) changes.push('brought to the cover’s size');
-  if (codedSize) changes.push(`as ${sides(...codedSize)}`);
-  return changes.length ? `hidden ${changes.join(' and ')}` : '';
+  const reduced = codedSize && secret && codedSize[0] !== secret.width;
+  if (reduced) changes.push(`as ${sides(...codedSize)}`);
+  return changes.length ? `hidden ${changes.join(' and ')}` : 'as near to the secret';
 }
 
 /** How the container has to be treated. */

@@ -68,7 +68,7 @@ const calls = {
       ...size(hidden),
       seconds,
       report: JSON.parse(hidden.report),
-      distance: JSON.parse(hidden.distance()),
+      psnrDb: hidden.psnr() ?? null,
       cover: taken(hidden.coverPreview(SHOWN)),
       shown: shown(hidden),
       difference: taken(hidden.difference(SHOWN)),
@@ -82,7 +82,7 @@ const calls = {
     file.free();
     const result = {
       shown: shown(revealed),
-      distance: JSON.parse(module.compare(secret, revealed)),
+      psnrDb: module.psnr(secret, revealed) ?? null,
       memory: calls.memory(),
     };
     revealed.free();

@@ -87,7 +87,7 @@ export class Zone {
     const remove = make('button', { type: 'button', className: 'quiet', textContent: 'Remove' });
     remove.setAttribute('aria-label', `Remove the ${name.toLowerCase()}`);
     remove.onclick = () => this.clear();
-    const ways = this.#ways('Another');
+    const ways = this.#ways('Replace');
     ways.append(remove);
     this.#element.classList.add('filled');
     this.#element.replaceChildren(
@@ -111,15 +111,16 @@ export class Zone {
   /** Buttons that bring a file. */
   #ways(choose) {
     const { name, camera } = this.#element.dataset;
-    const ways = make('div', { className: 'ways' }, this.#way(choose, 'button', `${choose} for the ${name.toLowerCase()}`, {}));
+    const ways = make('div', { className: 'ways' }, this.#way(choose, 'button', `${choose}: ${name.toLowerCase()}`));
     if (camera !== 'no') {
-      ways.append(this.#way('Camera', 'button camera', `Take a picture for the ${name.toLowerCase()}`, { capture: 'environment', accept: 'image/*' }));
+      ways.append(this.#way('Camera', 'button camera', `Camera: ${name.toLowerCase()}`, 'environment'));
     }
     return ways;
   }
 
-  #way(text, className, label, properties) {
-    const input = make('input', { type: 'file', accept: READ, hidden: true, ...properties });
+  #way(text, className, label, capture) {
+    const input = make('input', { type: 'file', accept: capture ? 'image/*' : READ, hidden: true });
+    if (capture) input.setAttribute('capture', capture);
     const button = make('button', { type: 'button', className, textContent: text });
     button.setAttribute('aria-label', label);
     button.onclick = () => input.click();

@@ -13,7 +13,7 @@ use crate::errors::{of_library, of_option, of_size};
 use crate::models::Model;
 use crate::options::Options;
 use crate::picture::{Picture, Preview, encoded};
-use crate::reports::{Distance, Expected, Report, json};
+use crate::reports::{Expected, Report, json};
 
 /// A callback that tells the page `(done, total)`; what stops work is the end of its worker.
 fn telling(progress: &Function) -> impl FnMut(Progress) -> ControlFlow<()> + '_ {
@@ -66,12 +66,12 @@ impl Hidden {
         Preview::of(&difference.expect("one size"), longest)
     }
 
-    /// How far the container is from its cover, as JSON.
+    /// PSNR of the container in dB; none where it is the cover.
     ///
     /// # Errors
     /// None: their sizes are the same.
-    pub fn distance(&self) -> Result<String, JsValue> {
-        distance(&self.cover.pixels, &self.container.pixels)
+    pub fn psnr(&self) -> Result<Option<f64>, JsValue> {
+        psnr_db(&self.cover.pixels, &self.container.pixels)
     }
 
     /// What became of the secret, as JSON.
@@ -120,18 +120,17 @@ impl Revealed {
     }
 }
 
-fn distance(a: &Pixels, b: &Pixels) -> Result<String, JsValue> {
-    let comparison = Comparison::of(a, b).map_err(|error| of_option(&error.to_string()))?;
-    Ok(json(&Distance::from(&comparison)))
-}
-
-/// How far two pictures of one size are apart, as JSON.
+/// PSNR of two pictures of one size in dB; none where they are the same.
 ///
 /// # Errors
 /// `option` where their sizes differ.
 #[wasm_bindgen]
-pub fn compare(a: &Picture, b: &Picture) -> Result<String, JsValue> {
-    distance(&a.picture.pixels, &b.picture.pixels)
+pub fn psnr(a: &Picture, b: &Picture) -> Result<Option<f64>, JsValue> {
+    psnr_db(&a.picture.pixels, &b.picture.pixels)
+}
+
+fn psnr_db(a: &Pixels, b: &Pixels) -> Result<Option<f64>, JsValue> {
+    Comparison::psnr_db_only(a, b).map_err(|error| of_option(&error.to_string()))
 }
 
 /// Hides `secret`, which is plain, in `cover`.

@@ -1,7 +1,7 @@
 //! What is known of results, as JSON.
 
 use serde::Serialize;
-use underdrawing::{Capacity, Comparison, HiddenDetails, Inspection};
+use underdrawing::{Capacity, HiddenDetails, Inspection};
 
 use crate::models::name_of;
 
@@ -151,25 +151,6 @@ impl Expected {
             container_psnr_db: capacity.container_psnr_db,
             revealed_psnr_db: capacity.revealed_psnr_db,
             exact: pixels == 1.0,
-        }
-    }
-}
-
-/// How far two pictures are apart. Decibels are null where they are the same.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Distance {
-    psnr_db: Option<f64>,
-    ssim: f64,
-    max_difference: u8,
-}
-
-impl From<&Comparison> for Distance {
-    fn from(comparison: &Comparison) -> Self {
-        Self {
-            psnr_db: comparison.psnr_db,
-            ssim: comparison.ssim,
-            max_difference: comparison.max_difference,
         }
     }
 }
