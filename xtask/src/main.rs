@@ -1,6 +1,8 @@
 //! The project's chores: `cargo xtask check` runs what CI runs.
 
 mod dependencies;
+mod python;
+mod web;
 mod wheel;
 
 use std::path::Path;
@@ -13,6 +15,15 @@ fn main() -> anyhow::Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => run("bash", &[".ci/run"]),
         ["dependencies"] => dependencies::write(Path::new(ROOT)),
+        ["web"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            say(web::build(&root)?.display())
+        }
+        ["web", "--test"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            let dist = web::build(&root)?;
+            web::test(&root, &dist)
+        }
         ["wheel"] => {
             let root = Path::new(ROOT).canonicalize()?;
             let wheel = wheel::build(&root, wheel::Profile::Wheel)?;
@@ -29,8 +40,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 const COMMANDS: &str = "\
-check         format, tests, clippy, docs, demo, wheel: what CI runs
+check         format, tests, clippy, docs, demo, wheel, page: what CI runs
 dependencies  builds the program anew and writes docs/dependencies.md
+web           builds the page into dist/, for any server of static files
+web --test    builds it, and runs its tests in Chromium
 wheel         builds the Python package as it is published
 wheel --test  builds it for tests, installs it in an environment of its own, and runs them
 help          this list";

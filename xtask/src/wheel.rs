@@ -1,9 +1,10 @@
 //! The Python package: building it, and testing it in an environment of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+
+use crate::python::{Fresh, environment, run};
 
 /// What builds wheels; the version is that of `pyproject.toml`.
 const MATURIN: &str = "maturin==1.16.0";
@@ -28,7 +29,12 @@ pub(crate) fn build(root: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
     };
     let folder = root.join("target/wheel");
     let tools = environment(&folder.join("tools"), Fresh::No)?;
-    run(root, &tools, &["-m", "pip", "install", "--quiet", MATURIN])?;
+    run(
+        root,
+        &tools,
+        &["-m", "pip", "install", "--quiet", MATURIN],
+        &[],
+    )?;
     let out = folder.join(name);
     if out.exists() {
         std::fs::remove_dir_all(&out).context("failed to remove the last wheel")?;
@@ -47,7 +53,7 @@ pub(crate) fn build(root: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
         "--out",
         &out_name,
     ];
-    run(root, &tools, &build)?;
+    run(root, &tools, &build, &[])?;
     let wheel = std::fs::read_dir(&out)
         .context("maturin has written nothing")?
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -71,54 +77,18 @@ pub(crate) fn test(root: &Path, wheel: &Path) -> anyhow::Result<()> {
         "-r",
         &requirements,
     ];
-    run(root, &python, &install)?;
-    run(&package, &python, &["-m", "pytest", "-q"])?;
+    run(root, &python, &install, &[])?;
+    run(&package, &python, &["-m", "pytest", "-q"], &[])?;
     run(
         &package,
         &python,
         &["-m", "mypy.stubtest", "underdrawing._native"],
+        &[],
     )?;
     run(
         &package,
         &python,
         &["-m", "mypy", "--strict", "python/underdrawing", "tests"],
+        &[],
     )
-}
-
-/// Whether an environment that is there stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fresh {
-    Yes,
-    No,
-}
-
-/// The Python of an environment, made where it is not there.
-fn environment(folder: &Path, fresh: Fresh) -> anyhow::Result<PathBuf> {
-    let python = folder.join(if cfg!(windows) {
-        "Scripts/python.exe"
-    } else {
-        "bin/python"
-    });
-    if fresh == Fresh::Yes || !python.exists() {
-        let system = Path::new(if cfg!(windows) { "python" } else { "python3" });
-        let name = folder.display().to_string();
-        run(Path::new("."), system, &["-m", "venv", "--clear", &name])?;
-    }
-    Ok(python)
-}
-
-fn run(folder: &Path, python: &Path, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(python)
-        .args(arguments)
-        .current_dir(folder)
-        // Nothing of the caller's own environment.
-        .env_remove("PYTHONPATH")
-        .env_remove("PYTHONHOME")
-        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-        .status()
-        .with_context(|| format!("failed to start {}", python.display()))?;
-    if !status.success() {
-        bail!("python {} ended with {status}", arguments.join(" "));
-    }
-    Ok(())
 }

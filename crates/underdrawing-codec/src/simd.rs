@@ -19,6 +19,10 @@ pub(crate) fn with_simd<R>(work: impl FnOnce() -> R) -> R {
         }
         _ => {}
     }
+    // A module of WebAssembly has vectors everywhere, or nowhere.
+    if cfg!(target_arch = "wasm32") {
+        return work();
+    }
     pulp::Arch::new().dispatch(work)
 }
 

@@ -13,7 +13,8 @@ pub enum Path {
     Avx512,
     /// AVX2 and FMA, on x86-64.
     Avx2,
-    /// Plain loops vectorised by the compiler, on every processor.
+    /// Plain loops vectorised by the compiler, on every processor; in WebAssembly its vectors, where
+    /// the module is built with them.
     Portable,
 }
 

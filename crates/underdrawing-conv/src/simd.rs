@@ -9,6 +9,11 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+mod portable;
+// What every processor has is more there than loops for the compiler to vectorise.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[path = "simd/wasm.rs"]
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -20,8 +20,9 @@ pub struct BuiltInModel {
     model: OnceLock<Model>,
 }
 
-/// The default one first. None is ever taken out, so that old containers can be revealed.
-static MODELS: [BuiltInModel; 4] = [
+/// The default one first. None is ever taken out, so that old containers can be revealed; who builds
+/// without the feature `old-models` has to bring those after the first.
+static MODELS: [BuiltInModel; if cfg!(feature = "old-models") { 4 } else { 1 }] = [
     BuiltInModel {
         name: "lifting-4",
         description: "Lifting network of 6 blocks and 32 channels that has learned how to round.",
@@ -29,6 +30,7 @@ static MODELS: [BuiltInModel; 4] = [
         bytes: include_bytes!("../../models/lifting-4.safetensors"),
         model: OnceLock::new(),
     },
+    #[cfg(feature = "old-models")]
     BuiltInModel {
         name: "lifting-3",
         description: "The default before lifting-4, for its containers.",
@@ -36,6 +38,7 @@ static MODELS: [BuiltInModel; 4] = [
         bytes: include_bytes!("../../models/lifting-3.safetensors"),
         model: OnceLock::new(),
     },
+    #[cfg(feature = "old-models")]
     BuiltInModel {
         name: "lifting-2",
         description: "The default before lifting-3, for its containers.",
@@ -43,6 +46,7 @@ static MODELS: [BuiltInModel; 4] = [
         bytes: include_bytes!("../../models/lifting-2.safetensors"),
         model: OnceLock::new(),
     },
+    #[cfg(feature = "old-models")]
     BuiltInModel {
         name: "lifting-1",
         description: "The default before lifting-2, for its containers.",
