@@ -6,6 +6,7 @@ from pathlib import Path
 from shutil import copy
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from conftest import ROOT, program, psnr
@@ -13,7 +14,7 @@ from conftest import ROOT, program, psnr
 HIDE = """
 async ([options, password, extension]) => {
     const module = await import('./underdrawing_web.js');
-    await module.default();
+    await module.default({ module_or_path: 'underdrawing_web_bg.wasm' });
     const read = async (name) =>
         module.Picture.decode(new Uint8Array(await (await fetch(`pictures/${name}`)).arrayBuffer()));
     const [cover, secret] = [await read('cover.png'), (await read('secret.png')).plain()];
@@ -30,7 +31,7 @@ async ([options, password, extension]) => {
 REVEAL = """
 async ([name, password]) => {
     const module = await import('./underdrawing_web.js');
-    await module.default();
+    await module.default({ module_or_path: 'underdrawing_web_bg.wasm' });
     const file = new Uint8Array(await (await fetch(`pictures/${name}`)).arrayBuffer());
     try {
         const container = module.Picture.decode(file);
@@ -109,8 +110,8 @@ def test_networks_open_each_others_containers(page: Page, pictures, tmp_path: Pa
     ours.write_bytes(hide(page, {"method": "network"}, None, "png"))
     program("hide", *pictures, "-o", theirs, "--method", "network")
     assert psnr(ours, cover) > 30
-    # Floating point of another machine: a sample in a thousand may round the other way.
-    assert psnr(ours, theirs) > 55
+    # Sums round in another order, and rounding to bytes passes its errors on.
+    assert psnr(ours, theirs) > 45
     program("reveal", ours, "-o", tmp_path / "by_program.png")
     revealed = page.evaluate(REVEAL, [theirs.name, None])
     (tmp_path / "by_page.png").write_bytes(revealed["file"].encode("latin-1"))
@@ -121,16 +122,19 @@ def test_networks_open_each_others_containers(page: Page, pictures, tmp_path: Pa
 @pytest.mark.parametrize(
     ("file", "kind", "words"),
     [
-        ("truncated.png", "picture", "truncated"),
+        ("truncated.png", "picture", "damaged or incomplete"),
         ("float.tif", "not-read", "TIFF"),
         ("README.md", "not-read", "not a picture"),
-        ("huge.png", "limit", "too large"),
+        ("wide.png", "limit", "too large"),
         ("rgb.png", "nothing-found", "nothing that opens"),
     ],
 )
 def test_errors_have_kinds(file: str, kind: str, words: str, page: Page, tmp_path: Path) -> None:
     folder = ROOT / "testdata" / ("" if file.endswith(".md") else "pictures")
-    copy(folder / file, tmp_path / file)
+    if file == "wide.png":
+        Image.new("RGB", (32_769, 1)).save(tmp_path / file)
+    else:
+        copy(folder / file, tmp_path / file)
     error = page.evaluate(REVEAL, [file, None])
     assert error["kind"] == kind and words in error["message"], error
 

@@ -64,7 +64,7 @@ def test_hides_saves_and_reveals(open_page: Callable[..., Page], pictures, tmp_p
     shows_revealed(other)
     revealed = save(other, "Save the picture", tmp_path / "revealed.png")
     told = page.locator("#hidden-facts dd").nth(1).inner_text()
-    assert told == f"{psnr(secret, revealed):.1f} dB"
+    assert told.startswith(f"{psnr(secret, revealed):.1f} dB")
 
 
 def test_the_slider_and_the_difference(open_page: Callable[..., Page], pictures) -> None:
@@ -278,4 +278,6 @@ def test_can_be_installed(open_page: Callable[..., Page]) -> None:
     page.wait_for_selector("html[data-offline]")
     manifest = session.send("Page.getAppManifest")
     assert manifest["errors"] == []
-    assert session.send("Page.getInstallabilityErrors")["installabilityErrors"] == []
+    errors = session.send("Page.getInstallabilityErrors")["installabilityErrors"]
+    # A test's context is one.
+    assert [error for error in errors if error["errorId"] != "in-incognito"] == []
