@@ -551,7 +551,8 @@ pub(crate) struct ReportArgs {
     /// Print results as JSON on standard output, one object a line
     ///
     /// Of several pictures each has its line: where it failed, or nothing was found, the output is
-    /// null, and `reason` says why. A file's name is a string, or where it is no UTF-8 an object with the list of its `bytes`.
+    /// null, and `reason` says why. A file's name is a string, or where it is no UTF-8 an object
+    /// with the list of its `bytes`.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }

@@ -7,15 +7,17 @@ pub(super) type Rgb = [[u8; 3]; 64];
 
 /// Coefficients in eighths of the brightness that an encoder sees.
 pub(super) fn coefficients(pixels: &Rgb) -> [i32; 64] {
-    let mut samples = pixels.map(|pixel| i32::from(luma(pixel)) - 128);
-    dct::forward(&mut samples);
-    samples
+    transformed(pixels, dct::forward)
 }
 
 /// Coefficients of libjpeg's fast transform, on its own scales.
 pub(super) fn fast_coefficients(pixels: &Rgb) -> [i32; 64] {
+    transformed(pixels, dct::forward_fast)
+}
+
+fn transformed(pixels: &Rgb, transform: fn(&mut [i32; 64])) -> [i32; 64] {
     let mut samples = pixels.map(|pixel| i32::from(luma(pixel)) - 128);
-    dct::forward_fast(&mut samples);
+    transform(&mut samples);
     samples
 }
 

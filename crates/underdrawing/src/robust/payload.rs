@@ -81,9 +81,11 @@ impl Coding {
     /// Whether digits that are as likely as `soft`, where 0 is right, come back; the code is linear,
     /// so all zeros stand for any digits.
     pub(super) fn corrects(&self, soft: &[Soft]) -> bool {
-        let mask = vec![0; self.n_digits];
-        let all = || self.decode(soft, &mask);
-        self.corrects_a_word(soft) && all().is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+        let all = || {
+            let decoded = self.decode(soft, &vec![0; self.n_digits]);
+            decoded.is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+        };
+        self.corrects_a_word(soft) && (self.n_words == 1 || all())
     }
 
     /// [`Coding::corrects`] for one codeword, which is spread over the picture as the others are.

@@ -146,17 +146,11 @@ pub(super) fn choose(
     let doubts: Vec<i64> = ways.par_iter().map(|way| doubts(&arrival(way))).collect();
     let mut order: Vec<usize> = (0..ways.len()).collect();
     order.sort_by_key(|&number| std::cmp::Reverse(doubts[number]));
-    let mut ways: Vec<Way> = order.into_iter().map(|number| ways[number]).collect();
     // Two encoders leave few digits in doubt, but those wrong.
-    let is_twice = |way: &Way| matches!(way, Way::SavedTwice(_));
-    let twice: Vec<Way> = ways
-        .iter()
-        .skip(DECISIVE)
-        .copied()
-        .filter(is_twice)
-        .collect();
-    ways.truncate(DECISIVE);
-    ways.extend(twice);
+    let decides =
+        |&(rank, way): &(usize, Way)| rank < DECISIVE || matches!(way, Way::SavedTwice(_));
+    let ordered = order.into_iter().map(|number| ways[number]).enumerate();
+    let mut ways: Vec<Way> = ordered.filter(decides).map(|(_, way)| way).collect();
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
     let least = least(n_digits, &arrivals)?;
     if !ways.contains(&Way::Untouched) {

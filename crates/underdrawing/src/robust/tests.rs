@@ -251,17 +251,21 @@ fn white_ground(width: usize, height: usize) -> Pixels {
     .expect("within the limits")
 }
 
-fn hidden_in(cover: &Pixels, survive: u8) -> Pixels {
+fn hide_in(cover: &Pixels, secret: &Pixels, survive: u8) -> Result<Hidden, Error> {
     let request = Request {
         cover,
-        secret: &picture(40, 30, 5),
+        secret,
         survive,
         jpeg: false,
         crop: 0,
         options: &options(None),
     };
-    let hidden = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).expect("there is room");
-    hidden.container
+    hide_at_cost(&request, Cost::TEST, &mut Progress::ignore)
+}
+
+fn hidden_in(cover: &Pixels, survive: u8) -> Pixels {
+    let hidden = hide_in(cover, &picture(40, 30, 5), survive);
+    hidden.expect("there is room").container
 }
 
 #[test]
@@ -337,15 +341,7 @@ fn a_cover_that_keeps_nothing_is_named() {
         })
     })
     .expect("within the limits");
-    let request = Request {
-        cover: &cover,
-        secret: &picture(90, 120, 5),
-        survive: 75,
-        jpeg: false,
-        crop: 0,
-        options: &options(None),
-    };
-    let error = hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).map(drop);
+    let error = hide_in(&cover, &picture(90, 120, 5), 75).map(drop);
     let expected = Error::NotKept {
         width: 200,
         height: 160,
