@@ -129,7 +129,7 @@ fn reveal_by_threads(bencher: Bencher<'_, '_>, threads: usize) {
         .bench_local(|| pool.install(|| plan.run(workspace, 1, [256; 2], &[&x], &mut [&mut y])));
 }
 
-#[divan::bench(args = [Path::Avx512, Path::Avx2, Path::Portable], sample_count = 5)]
+#[divan::bench(args = Path::ALL, sample_count = 5)]
 fn reveal_by_path(bencher: Bencher<'_, '_>, path: Path) {
     if force_path(Some(path)) {
         bench(bencher, reveal(256), 256, [3, 3]);

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+#[cfg(target_arch = "aarch64")]
+use crate::simd::Neon;
 #[cfg(target_arch = "x86_64")]
 use crate::simd::{Avx2, Avx512};
 use crate::simd::{Portable, Simd};
@@ -13,6 +15,8 @@ pub enum Path {
     Avx512,
     /// AVX2 and FMA, on x86-64.
     Avx2,
+    /// NEON, on 64-bit ARM.
+    Neon,
     /// Plain loops vectorised by the compiler, on every processor; in WebAssembly its vectors, where
     /// the module is built with them.
     Portable,
@@ -20,7 +24,7 @@ pub enum Path {
 
 impl Path {
     /// All paths, the fastest first.
-    pub const ALL: [Self; 3] = [Self::Avx512, Self::Avx2, Self::Portable];
+    pub const ALL: [Self; 4] = [Self::Avx512, Self::Avx2, Self::Neon, Self::Portable];
 
     /// Whether this processor supports the path.
     #[must_use]
@@ -65,6 +69,8 @@ pub(crate) enum Isa {
     Avx512(Avx512),
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     Portable(Portable),
 }
 
@@ -92,6 +98,10 @@ impl Isa {
             Path::Avx2 => Avx2::detect().map(Self::Avx2),
             #[cfg(not(target_arch = "x86_64"))]
             Path::Avx512 | Path::Avx2 => None,
+            #[cfg(target_arch = "aarch64")]
+            Path::Neon => Some(Self::Neon(Neon)),
+            #[cfg(not(target_arch = "aarch64"))]
+            Path::Neon => None,
             Path::Portable => Some(Self::Portable(Portable)),
         }
     }
@@ -111,6 +121,8 @@ macro_rules! dispatch {
             $crate::path::Isa::Avx512($simd) => $body,
             #[cfg(target_arch = "x86_64")]
             $crate::path::Isa::Avx2($simd) => $body,
+            #[cfg(target_arch = "aarch64")]
+            $crate::path::Isa::Neon($simd) => $body,
             $crate::path::Isa::Portable($simd) => $body,
         }
     };

@@ -82,6 +82,7 @@ impl Worker {
         let path = match name {
             "avx512" => Path::Avx512,
             "avx2" => Path::Avx2,
+            "neon" => Path::Neon,
             "portable" => Path::Portable,
             _ => return Err(format!("no such path: {name}").into()),
         };
