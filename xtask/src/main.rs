@@ -1,5 +1,6 @@
 //! The project's chores: `cargo xtask check` runs what CI runs.
 
+mod arm;
 mod dependencies;
 mod python;
 mod web;
@@ -14,6 +15,7 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["check"] => run("bash", &[".ci/run"]),
+        ["arm"] => arm::test(&Path::new(ROOT).canonicalize()?),
         ["dependencies"] => dependencies::write(Path::new(ROOT)),
         ["web"] => {
             let root = Path::new(ROOT).canonicalize()?;
@@ -41,6 +43,7 @@ fn main() -> anyhow::Result<()> {
 
 const COMMANDS: &str = "\
 check         format, tests, clippy, docs, demo, wheel, page: what CI runs
+arm           tests what computes on an emulated 64-bit ARM processor, and compares its files
 dependencies  builds the program anew and writes docs/dependencies.md
 web           builds the page into dist/, for any server of static files
 web --test    builds it, and runs its tests in Chromium

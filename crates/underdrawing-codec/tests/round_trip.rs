@@ -153,6 +153,21 @@ fn what_fits_without_loss_is_kept_without_loss() {
 }
 
 #[test]
+fn without_loss_fits_to_the_byte() {
+    // As many stripes as are judged by some of them.
+    let picture = scene(1200, 700, 1);
+    let encoder = Encoder::new(&picture, Effort::Fast);
+    let needed = encoder.encode_to_mse(0.0).len();
+    let coded = encoder.encode_without_loss(needed).expect("it fits");
+    assert!(coded.segments.len() > 8 && decoded(&coded) == picture);
+    for n_threads in [1, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
+        let narrow = || encoder.encode_without_loss(needed - 1);
+        assert_eq!(pool.build().unwrap().install(narrow), None);
+    }
+}
+
+#[test]
 fn grey_is_coded_as_one_plane() {
     let grey = scene(200, 100, 1);
     let samples = grey.samples().iter().flat_map(|&v| [v, v, v]).collect();

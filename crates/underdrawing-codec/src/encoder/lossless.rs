@@ -6,7 +6,7 @@ use crate::lossless;
 use crate::models::Models;
 use crate::parallel;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rows of each stripe that are coded to find out whether the whole picture is worth trying. On so
 /// few rows, models that have yet to learn take up to twice as many bytes.
@@ -18,6 +18,12 @@ const MORE_ON_PROBES: f64 = 2.0;
 const FIRST_STRIPES: usize = 4;
 const FIRST_ROWS: usize = 4;
 const MORE_ON_FIRST: f64 = 1.6;
+
+/// Of a picture of so many stripes, one in so many is coded before the rest: those that exceed the
+/// budget by more than stripes differ are not worth the others' time.
+const MIN_STRIPES: usize = 8;
+const EVERY: usize = 6;
+const MORE_ON_STRIPES: f64 = 1.15;
 
 /// A pixel is new whose colour none of so many to its left has, nor those above them, nor as many
 /// to the right of the one above. It takes a bit at the least, in photographs ten. Every so many
@@ -35,22 +41,39 @@ impl Encoder<'_> {
         if !self.worth_trying(left) {
             return None;
         }
-        // Once a stripe has exceeded the budget, the others are not started.
-        let over = AtomicBool::new(false);
-        let stripes = parallel::map(0..n, |i| {
-            let starts = !over.load(Ordering::Relaxed);
-            let bytes = starts
-                .then(|| lossless::encode_within(self.picture, self.cut.rows(i), left))
-                .flatten();
-            over.fetch_or(bytes.is_none(), Ordering::Relaxed);
-            bytes
-        });
-        let stripes: Option<Vec<Vec<u8>>> = stripes.into_iter().collect();
+        let mut stripes = vec![Vec::new(); n];
+        let every = if n < MIN_STRIPES { 1 } else { EVERY };
+        let (some, rest): (Vec<usize>, Vec<usize>) = (0..n).partition(|i| i % every == every / 2);
+        self.add_lossless(&mut stripes, &some, left)?;
+        let bytes: usize = stripes.iter().map(Vec::len).sum();
+        let rows: usize = some.iter().map(|&i| self.cut.rows(i).len()).sum();
+        let expected = bytes as f64 * self.picture.height() as f64 / rows as f64;
+        if expected / MORE_ON_STRIPES > left as f64 {
+            return None;
+        }
+        self.add_lossless(&mut stripes, &rest, left)?;
         let coded = Coded {
-            segments: std::iter::once(first).chain(stripes?).collect(),
+            segments: std::iter::once(first).chain(stripes).collect(),
             mse: 0.0,
         };
         (coded.len() <= budget).then_some(coded)
+    }
+
+    /// Codes some more of the stripes; none once all that are coded exceed `budget`, in whatever
+    /// order they were begun.
+    fn add_lossless(&self, stripes: &mut [Vec<u8>], which: &[usize], budget: usize) -> Option<()> {
+        let used = AtomicUsize::new(stripes.iter().map(Vec::len).sum());
+        let coded = parallel::map(which, |&i| {
+            let left = budget.checked_sub(used.load(Ordering::Relaxed))?;
+            let bytes = lossless::encode_within(self.picture, self.cut.rows(i), left);
+            let length = bytes.as_ref().map_or(left.saturating_add(1), Vec::len);
+            used.fetch_add(length, Ordering::Relaxed);
+            bytes
+        });
+        for (&i, bytes) in which.iter().zip(coded) {
+            stripes[i] = bytes?;
+        }
+        (used.into_inner() <= budget).then_some(())
     }
 
     fn lossless_header(&self) -> Header {
