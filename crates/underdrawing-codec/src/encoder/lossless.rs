@@ -23,7 +23,7 @@ const MORE_ON_FIRST: f64 = 1.6;
 /// budget by more than stripes differ are not worth the others' time.
 const MIN_STRIPES: usize = 8;
 const EVERY: usize = 6;
-const MORE_ON_STRIPES: f64 = 1.15;
+const MORE_ON_STRIPES: f64 = 1.06;
 
 /// A pixel is new whose colour none of so many to its left has, nor those above them, nor as many
 /// to the right of the one above. It takes a bit at the least, in photographs ten. Every so many
