@@ -150,6 +150,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), CheckpointErr
         source,
     };
     let folder = path.parent().unwrap_or(Path::new("."));
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut builder = tempfile::Builder::new();
     // What any other new file gets: the user's mask decides, not the caution of a temporary file.
     #[cfg(unix)]
