@@ -1,12 +1,13 @@
 //! Files in and out: bounded reading; writing that leaves the whole file or nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use crate::interrupt::AtWork;
 use crate::output::error_with_hint;
@@ -196,47 +197,41 @@ impl OutputFile {
         }
     }
 
-    /// Writes the whole file: under another name beside it first, then renamed, so that nobody
-    /// ever sees half of it and a failure leaves what was there before.
+    /// Writes the whole file, as [`write_together`] does.
     pub(crate) fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        self.write_inner(bytes)
-            .with_context(|| format!("failed to write {}", self.display_name()))
+        write_together(&[(self, bytes)])
     }
 
-    fn write_inner(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        if is_stream(&self.path) {
-            let mut stdout = io::stdout().lock();
-            let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-            return written.map_err(|error| match error.kind() {
-                // Not the reader's good right, as it is with lines of text: half a picture is none.
-                io::ErrorKind::BrokenPipe => {
-                    anyhow!("it was closed before the whole picture was written")
-                }
-                _ => error.into(),
-            });
-        }
-        if self.path.exists() && !is_regular(&self.path) {
-            // A device or a pipe: a rename would replace it.
-            return Ok(File::options()
-                .write(true)
-                .open(&self.path)?
-                .write_all(bytes)?);
+    /// Does all of writing that can fail but for the renaming.
+    fn prepare<'a>(&'a self, bytes: &'a [u8]) -> anyhow::Result<Prepared<'a>> {
+        if is_stream(&self.path) || self.is_device() {
+            return Ok(Prepared::Direct(self, bytes));
         }
         // So that Ctrl-C leaves no temporary file.
-        let _at_work = AtWork::begin();
+        let at_work = AtWork::begin();
         let path = behind_links(&self.path);
-        let mut file = temporary_beside(&path)?;
-        file.write_all(bytes)?;
-        file.flush()?;
-        if self.force {
-            if let Ok(metadata) = fs::metadata(&path) {
-                file.as_file().set_permissions(metadata.permissions())?;
-            }
-            file.persist(&path).map_err(|error| error.error)?;
-        } else {
-            file.persist_noclobber(&path).map_err(|error| error.error)?;
+        // The kind alone: the rest names a file that nobody has asked for.
+        let file = temporary_beside(&path).map_err(|error| io::Error::from(error.kind()))?;
+        file.as_file().write_all(bytes)?;
+        Ok(Prepared::Beside(self, file, path, at_work))
+    }
+
+    /// What a rename would replace: a device or a pipe.
+    fn is_device(&self) -> bool {
+        self.path.exists() && !is_regular(&self.path)
+    }
+
+    /// Where the file is or will be, without links; none for a stream or a device.
+    fn place(&self) -> Option<PathBuf> {
+        if is_stream(&self.path) || self.is_device() {
+            return None;
         }
-        Ok(())
+        let path = behind_links(&self.path);
+        Some(
+            fs::canonicalize(parent_of(&path))
+                .ok()?
+                .join(path.file_name()?),
+        )
     }
 
     fn check_parent(&self) -> anyhow::Result<()> {
@@ -256,6 +251,85 @@ impl OutputFile {
             parent.display()
         );
     }
+}
+
+/// Bytes that are to become a file.
+enum Prepared<'a> {
+    /// A stream or a device.
+    Direct(&'a OutputFile, &'a [u8]),
+    /// A whole file beside the one that is meant, and the path of that.
+    Beside(&'a OutputFile, NamedTempFile, PathBuf, AtWork),
+}
+
+impl Prepared<'_> {
+    fn finish(self) -> anyhow::Result<()> {
+        match self {
+            Self::Direct(output, bytes) if is_stream(&output.path) => {
+                let mut stdout = io::stdout().lock();
+                let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+                written.map_err(|error| match error.kind() {
+                    // Not the reader's good right, as it is with lines of text: half a picture is
+                    // none.
+                    io::ErrorKind::BrokenPipe => {
+                        anyhow!("it was closed before the whole picture was written")
+                    }
+                    _ => error.into(),
+                })
+            }
+            Self::Direct(output, bytes) => {
+                let mut device = File::options().write(true).open(&output.path)?;
+                Ok(device.write_all(bytes)?)
+            }
+            Self::Beside(output, file, path, _at_work) => {
+                if output.force {
+                    if let Ok(metadata) = fs::metadata(&path) {
+                        file.as_file().set_permissions(metadata.permissions())?;
+                    }
+                    file.persist(&path).map_err(|e| e.error)?;
+                    return Ok(());
+                }
+                match file.persist_noclobber(&path) {
+                    Ok(_) => Ok(()),
+                    Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => {
+                        Err(already_there(&output.path))
+                    }
+                    Err(e) => Err(e.error.into()),
+                }
+            }
+        }
+    }
+}
+
+/// Writes whole files: each under another name beside its own first, and when all are there they are
+/// renamed. So nobody ever sees half of one, and a failure leaves what was there before.
+pub(crate) fn write_together(files: &[(&OutputFile, &[u8])]) -> anyhow::Result<()> {
+    let failed = |output: &OutputFile| format!("failed to write {}", output.display_name());
+    let mut all = Vec::with_capacity(files.len());
+    for (output, bytes) in files {
+        all.push(output.prepare(bytes).with_context(|| failed(output))?);
+    }
+    for ((output, _), prepared) in files.iter().zip(all) {
+        prepared.finish().with_context(|| failed(output))?;
+    }
+    Ok(())
+}
+
+/// Refuses outputs that are one file by whatever names.
+pub(crate) fn refuse_one_place<'a>(
+    outputs: impl IntoIterator<Item = &'a OutputFile>,
+) -> anyhow::Result<()> {
+    let mut taken = BTreeMap::new();
+    for output in outputs {
+        let other = output.place().and_then(|place| taken.insert(place, output));
+        if let Some(other) = other {
+            bail!(
+                "{} and {} are the same file: expected one for each picture",
+                other.path.display(),
+                output.path.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Whether the program was started without a standard output (`>&-`). Rust opens the null device in
@@ -326,7 +400,7 @@ fn is_regular(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
 }
 
-fn temporary_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".underdrawing-").suffix(".part");
     #[cfg(unix)]
@@ -416,6 +490,50 @@ mod tests {
             OutputFile::new(&link, true, &Inputs::new([&*real])).is_err(),
             "one file under two names"
         );
+    }
+
+    #[test]
+    fn writes_all_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = |name: &str| {
+            OutputFile::new(&folder.path().join(name), false, &Inputs::default()).unwrap()
+        };
+        fs::create_dir(folder.path().join("gone")).unwrap();
+        let (first, second) = (output("first"), output("gone/second"));
+        fs::remove_dir(folder.path().join("gone")).unwrap();
+        let error = write_together(&[(&first, b"1"), (&second, b"2")]).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(
+            text.contains("gone/second") && !text.contains(".part"),
+            "{text}"
+        );
+        assert!(
+            names_in(folder.path()).is_empty(),
+            "neither file, no temporary one"
+        );
+        write_together(&[(&first, b"1"), (&output("second"), b"2")]).unwrap();
+        assert_eq!(names_in(folder.path()), ["first", "second"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn sees_one_file_under_two_names() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        symlink("folder", path("same-folder")).unwrap();
+        symlink("not-there", path("link")).unwrap();
+        let refused = |names: [&str; 2]| {
+            let outputs =
+                names.map(|name| OutputFile::new(&path(name), true, &Inputs::default()).unwrap());
+            refuse_one_place(&outputs).is_err()
+        };
+        assert!(refused(["link", "not-there"]));
+        assert!(refused(["folder/a", "same-folder/a"]));
+        assert!(!refused(["folder/a", "same-folder/b"]));
+        let null = OutputFile::new(Path::new("/dev/null"), false, &Inputs::default()).unwrap();
+        assert!(refuse_one_place([&null, &null]).is_ok());
     }
 
     #[cfg(unix)]

@@ -150,14 +150,22 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
     }
 }
 
+/// The bytes of a picture's file.
+pub(crate) fn encode(
+    picture: &Picture,
+    format: FileFormat,
+    output: &OutputFile,
+) -> anyhow::Result<Vec<u8>> {
+    picture
+        .encode(format)
+        .with_context(|| format!("failed to write {}", output.display_name()))
+}
+
 /// Encodes a picture and writes it.
 pub(crate) fn write(
     picture: &Picture,
     format: FileFormat,
     output: &OutputFile,
 ) -> anyhow::Result<()> {
-    let bytes = picture
-        .encode(format)
-        .with_context(|| format!("failed to write {}", output.display_name()))?;
-    output.write(&bytes)
+    output.write(&encode(picture, format, output)?)
 }

@@ -13,7 +13,7 @@ use underdrawing::{
 
 use super::{OnProgress, for_each, refuse_mixed_output};
 use crate::args::HideArgs;
-use crate::files::{Name, OutputFile, display_name};
+use crate::files::{Name, OutputFile, display_name, write_together};
 use crate::interrupt;
 use crate::method::DetailsReport;
 use crate::output::{ExitStatus, Ui, decibels};
@@ -104,17 +104,20 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<ExitStatus> {
-        let done = self.hide(job, options, on_progress, ui)?;
+        let (done, container) = self.hide(job, options, on_progress, ui)?;
         let told = self.report.json || !ui.is_quiet();
-        let revealed = if job.sheet.is_some() || (told && done.by_network()) {
-            Some(done.revealed(options)?)
+        let mut revealed = None;
+        if let Some(sheet) = &job.sheet {
+            let picture = revealed.insert(done.revealed(options)?);
+            let bytes = done.sheet(picture, sheet)?;
+            write_together(&[(&job.container, &container), (sheet, &bytes)])?;
         } else {
-            None
-        };
-        if let (Some(sheet), Some(revealed)) = (&job.sheet, &revealed) {
-            write_sheet(sheet, &done, revealed)?;
+            job.container.write(&container)?;
         }
         if told {
+            if revealed.is_none() && done.by_network() {
+                revealed = Some(done.revealed(options)?);
+            }
             self.report(job, &done, revealed.as_ref(), ui)?;
         }
         Ok(ExitStatus::Done)
@@ -127,14 +130,14 @@ impl HideArgs {
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
-    /// Reads, hides and writes.
+    /// Reads and hides; also the bytes of the container's file.
     fn hide(
         &self,
         job: &Job,
         options: &HideOptions,
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
-    ) -> anyhow::Result<Done> {
+    ) -> anyhow::Result<(Done, Vec<u8>)> {
         let (survives, channel) = (self.method.survives(), self.method.channel);
         let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
@@ -154,14 +157,15 @@ impl HideArgs {
             ));
         }
         let container = cover.with_container(hidden.container);
-        picture::write(&container, job.format, &job.container)?;
-        Ok(Done {
+        let bytes = picture::encode(&container, job.format, &job.container)?;
+        let done = Done {
             cover: cover.pixels,
             secret: secret.pixels,
             exact: secret.exact,
             container: container.pixels,
             details: hidden.details,
-        })
+        };
+        Ok((done, bytes))
     }
 
     /// `revealed` is there by networks, which do not know their quality themselves.
@@ -240,18 +244,18 @@ impl Done {
         let revealed = reveal(&self.container, &options, &mut Progress::ignore)?;
         Ok(revealed.picture)
     }
-}
 
-fn write_sheet(output: &OutputFile, done: &Done, revealed: &Pixels) -> anyhow::Result<()> {
-    let sheet = Sheet {
-        cover: &done.cover,
-        container: &done.container,
-        secret: &done.secret,
-        revealed,
-    };
-    let sheet = sheet.contact();
-    let format = picture::lossless_format(output.path(), "sheet")?;
-    picture::write(&Picture::from(sheet), format, output)
+    /// The bytes of the sheet's file.
+    fn sheet(&self, revealed: &Pixels, output: &OutputFile) -> anyhow::Result<Vec<u8>> {
+        let sheet = Sheet {
+            cover: &self.cover,
+            container: &self.container,
+            secret: &self.secret,
+            revealed,
+        };
+        let format = picture::lossless_format(output.path(), "sheet")?;
+        picture::encode(&Picture::from(sheet.contact()), format, output)
+    }
 }
 
 /// Says when a network has spoiled a picture that is too far from those it was trained on.

@@ -8,7 +8,7 @@ use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal}
 
 use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
-use crate::files::{Name, OutputFile, create_folder, display_name};
+use crate::files::{Name, OutputFile, create_folder, display_name, refuse_one_place};
 use crate::folder::{pictures_at, png_names};
 use crate::interrupt;
 use crate::method::FoundReport;
@@ -79,6 +79,7 @@ impl RevealArgs {
                 format,
             }]
         };
+        refuse_one_place(jobs.iter().map(|job| &job.revealed))?;
         refuse_mixed_output(self.report.json, &self.output)?;
         let options = self.options(self.password.read(Confirm::No, ui)?)?;
         interrupt::watch()?;

@@ -7,7 +7,7 @@ use underdrawing::FileFormat;
 
 use crate::args::HideArgs;
 use crate::commands::{at_most_one_stream, inputs_of};
-use crate::files::{Inputs, OutputFile, create_folder};
+use crate::files::{Inputs, OutputFile, create_folder, refuse_one_place};
 use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
 use crate::output::Ui;
 use crate::picture::{self, Role};
@@ -21,6 +21,12 @@ pub(super) struct Job {
     pub(super) sheet: Option<OutputFile>,
 }
 
+impl Job {
+    fn outputs(&self) -> impl Iterator<Item = &OutputFile> {
+        std::iter::once(&self.container).chain(&self.sheet)
+    }
+}
+
 /// The paths of one job, not checked.
 struct Paths<'a> {
     cover: &'a Path,
@@ -32,9 +38,16 @@ struct Paths<'a> {
 impl HideArgs {
     /// All jobs: one for two files, as many as covers for folders.
     pub(super) fn jobs(&self, ui: &Ui) -> anyhow::Result<Vec<Job>> {
-        if self.cover.is_dir() || self.secret.is_dir() {
-            return self.folder_jobs(ui);
-        }
+        let jobs = if self.cover.is_dir() || self.secret.is_dir() {
+            self.folder_jobs(ui)?
+        } else {
+            vec![self.file_job()?]
+        };
+        refuse_one_place(jobs.iter().flat_map(Job::outputs))?;
+        Ok(jobs)
+    }
+
+    fn file_job(&self) -> anyhow::Result<Job> {
         let inputs = [self.cover.as_path(), &self.secret];
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(inputs[0]), Some(inputs[1]), password_file])?;
@@ -48,7 +61,7 @@ impl HideArgs {
             container: &self.output,
             sheet: self.sheet.as_deref(),
         };
-        Ok(vec![self.job(&paths, &inputs)?])
+        self.job(&paths, &inputs)
     }
 
     /// Outputs are named after the covers.
