@@ -1,9 +1,11 @@
 //! What runs and trains networks: the CPU here, graphics cards in crates of their own.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::networks::Networks;
 use crate::param::Param;
+use crate::ranks::Ranks;
 use crate::tensor::{Differentiable, Shape};
 
 /// Runs the networks of a model on whole windows, `[n, 3, h, w]`, sRGB-encoded, `[0, 1]`.
@@ -44,6 +46,12 @@ pub trait Engine {
     /// `weights` follow those of the pass.
     fn finish(&self, loss: Self::Tensor, weights: &mut [Self::Buffer])
     -> Vec<Option<Self::Buffer>>;
+
+    /// From here on passes are shares of batches, of which `ranks` have the rest, and batch
+    /// normalisation goes by the statistics of the whole. False where it cannot.
+    fn join(&mut self, _ranks: &Rc<dyn Ranks>) -> bool {
+        false
+    }
 
     /// What runs networks there.
     fn runner(&self, networks: &Networks) -> Arc<dyn Runner>;

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::elementwise::{planes, sum};
+use crate::ranks::{Ranks, add_up_few};
 
 /// How a channel is normalised.
 #[derive(Clone, Copy, Debug)]
@@ -42,17 +43,37 @@ impl Channel {
     }
 }
 
-/// Mean and variance of each channel of `x` `[n, c, h, w]`.
-pub(super) fn moments(x: &[f32], [n, c, h, w]: [usize; 4]) -> Vec<[f64; 2]> {
-    let samples = (n * h * w) as f64;
-    let channel = |i: usize| {
-        let planes = || planes(x, i, c, h * w);
-        let mean = planes().map(|x| sum(x, |x| x)).sum::<f64>() / samples;
-        let centre = mean as f32;
-        let squares = planes().map(|x| sum(x, |x| (x - centre) * (x - centre)));
-        [mean, squares.sum::<f64>() / samples]
-    };
-    (0..c).into_par_iter().map(channel).collect()
+/// Statistics of a batch, of which `x` `[n, c, h, w]` is this rank's share.
+pub(super) struct Batch {
+    /// Values of a channel.
+    pub(super) samples: f64,
+    /// Mean and variance of each channel.
+    pub(super) moments: Vec<[f64; 2]>,
+}
+
+impl Batch {
+    pub(super) fn of(x: &[f32], [n, c, h, w]: [usize; 4], ranks: &dyn Ranks) -> Self {
+        let of_channels = |f: &(dyn Fn(&[f32], usize) -> f64 + Sync)| -> Vec<f64> {
+            let channel = |i| planes(x, i, c, h * w).map(|x| f(x, i)).sum();
+            (0..c).into_par_iter().map(channel).collect()
+        };
+        let mut sums = of_channels(&|x, _| sum(x, |x| x));
+        // Shares may differ by a picture.
+        sums.push((n * h * w) as f64);
+        add_up_few(ranks, &mut sums);
+        let samples = sums[c];
+        let means: Vec<f64> = sums[..c].iter().map(|sum| sum / samples).collect();
+        let mut squares = of_channels(&|x, i| {
+            let centre = means[i] as f32;
+            sum(x, |x| (x - centre) * (x - centre))
+        });
+        add_up_few(ranks, &mut squares);
+        let moments = means.into_iter().zip(squares);
+        Self {
+            samples,
+            moments: moments.map(|(mean, sum)| [mean, sum / samples]).collect(),
+        }
+    }
 }
 
 /// Normalises `x` `[n, channels, plane]` into `y`; nothing comes out below `least`.
@@ -70,16 +91,18 @@ pub(super) fn forward(x: &[f32], channels: &[Channel], plane: usize, least: f32,
 /// Values that are summed at a time.
 const RUN: usize = 512;
 
-/// Overwrites `dx` with the gradient of `x`; those of the weights and of the biases.
+/// Overwrites `dx` with the gradient of `x`; this rank's part of those of the weights and of the
+/// biases. A channel of the whole batch has so many samples.
 pub(super) fn backward(
     x: &[f32],
     channels: &[Channel],
-    [n, c, h, w]: [usize; 4],
+    [_, c, h, w]: [usize; 4],
+    samples: f64,
+    ranks: &dyn Ranks,
     least: f32,
     dy: &[f32],
     dx: &mut [f32],
 ) -> [Vec<f32>; 2] {
-    let samples = (n * h * w) as f64;
     // The gradient before the ReLU.
     let before = move |channel: &Channel, normalised: f32, dy: f32| {
         if channel.output(normalised) <= least {
@@ -111,13 +134,16 @@ pub(super) fn backward(
         sums
     });
     let sums: Vec<[f64; 2]> = sums.collect();
+    // Through mean and variance each value has a part in all others, those of other ranks too.
+    let mut of_batch = sums.concat();
+    add_up_few(ranks, &mut of_batch);
     let inputs = x.par_chunks_exact(h * w).zip(dy.par_chunks_exact(h * w));
     dx.par_chunks_exact_mut(h * w)
         .zip(inputs)
         .enumerate()
         .for_each(|(i, (dx, (x, dy)))| {
             let channel = &channels[i % c];
-            let [mean, product] = sums[i % c].map(|sum| (sum / samples) as f32);
+            let [mean, product] = [0, 1].map(|j| (of_batch[i % c * 2 + j] / samples) as f32);
             let factor = channel.weight * channel.scale;
             for ((dx, x), dy) in dx.iter_mut().zip(x).zip(dy) {
                 let normalised = channel.normalised(*x);

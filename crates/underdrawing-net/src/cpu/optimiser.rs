@@ -15,12 +15,23 @@ use crate::engine::{AdamFactors, Engine, MuonFactors, Rule, Runner, Step, clippi
 use crate::layers::BatchNorm;
 use crate::networks::Networks;
 use crate::param::Param;
+use crate::ranks::{Alone, Ranks};
 use crate::tensor::Shape;
 
 /// Trains on all cores. Keeps the memory of a step for the next one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct CpuEngine {
     pool: Arc<Pool>,
+    ranks: Rc<dyn Ranks>,
+}
+
+impl Default for CpuEngine {
+    fn default() -> Self {
+        Self {
+            pool: Arc::default(),
+            ranks: Rc::new(Alone),
+        }
+    }
 }
 
 impl Engine for CpuEngine {
@@ -42,7 +53,7 @@ impl Engine for CpuEngine {
         shape: Shape,
         values: &[f32],
     ) -> CpuTensor {
-        let session = Rc::new(Session::training(params, weights, &self.pool));
+        let session = Rc::new(Session::training(params, weights, &self.pool, &self.ranks));
         CpuTensor::new(&session, shape, values.to_vec().into())
     }
 
@@ -62,6 +73,11 @@ impl Engine for CpuEngine {
             }
         }
         gradients.into_iter().map(|g| g.map(Arc::new)).collect()
+    }
+
+    fn join(&mut self, ranks: &Rc<dyn Ranks>) -> bool {
+        self.ranks = ranks.clone();
+        true
     }
 
     fn runner(&self, networks: &Networks) -> Arc<dyn Runner> {

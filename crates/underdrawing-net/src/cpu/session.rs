@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use underdrawing_conv::{Plan, Workspace};
@@ -10,6 +11,7 @@ use super::buffer::{Buffer, Pool};
 use super::planner::plan;
 use crate::layers::{BatchNorm, ResidualNet};
 use crate::param::{Param, ParamId};
+use crate::ranks::{Alone, Ranks};
 use crate::tape::{Tape, Wanted};
 use crate::tensor::{Shape, Tensor};
 
@@ -20,6 +22,8 @@ pub(super) struct Session {
     weights: Vec<Arc<Buffer>>,
     masks: Vec<Option<Vec<f32>>>,
     pub(super) pool: Arc<Pool>,
+    /// In training: who has the rest of the batch.
+    pub(super) ranks: Rc<dyn Ranks>,
     /// In training: what was done.
     tape: Option<Tape<Buffer, Moments>>,
     /// In inference: how residual networks run.
@@ -58,12 +62,18 @@ impl Session {
             masks: Vec::new(),
             weights,
             pool: pool.clone(),
+            ranks: Rc::new(Alone),
             tape: None,
         }
     }
 
     /// For training.
-    pub(super) fn training(params: &[Param], weights: &[Arc<Buffer>], pool: &Arc<Pool>) -> Self {
+    pub(super) fn training(
+        params: &[Param],
+        weights: &[Arc<Buffer>],
+        pool: &Arc<Pool>,
+        ranks: &Rc<dyn Ranks>,
+    ) -> Self {
         let masks: Vec<_> = params.iter().map(|param| param.mask.clone()).collect();
         let masked = |(weights, mask): (&Arc<Buffer>, &Option<Vec<f32>>)| match mask {
             Some(mask) => Arc::new(masked(weights, mask)),
@@ -73,6 +83,7 @@ impl Session {
             weights: weights.iter().zip(&masks).map(masked).collect(),
             masks,
             pool: pool.clone(),
+            ranks: ranks.clone(),
             tape: Some(Tape::new(params.len(), sum)),
             plans: RefCell::default(),
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use underdrawing_conv::{Activation, Conv, ConvTranspose};
 
-use super::batch_norm::{self, Channel};
+use super::batch_norm::{self, Batch, Channel};
 use super::buffer::{Buffer, Pool};
 use super::convolution::Convolution;
 use super::coupling::{self, couple_backward, couple_value, uncouple_backward, uncouple_value};
@@ -321,20 +321,24 @@ impl Tensor for CpuTensor {
             _ => f32::NEG_INFINITY,
         };
         let session = &self.session;
-        let moments = if session.trains() {
-            let moments = batch_norm::moments(&self.values, self.shape);
-            let samples = (n * h * w) as f64;
-            let unbiased = samples / (samples - 1.0).max(1.0);
+        let ranks = session.ranks.clone();
+        let Batch { samples, moments } = if session.trains() {
+            let batch = Batch::of(&self.values, self.shape, &*ranks);
+            let moments = &batch.moments;
+            let unbiased = batch.samples / (batch.samples - 1.0).max(1.0);
             session.keep(Moments {
                 norm: *norm,
                 mean: moments.iter().map(|m| m[0] as f32).collect(),
                 variance: moments.iter().map(|m| (m[1] * unbiased) as f32).collect(),
             });
-            moments
+            batch
         } else {
             let running = [norm.running_mean, norm.running_var].map(|id| self.weight(id));
             let pairs = running[0].iter().zip(running[1].iter());
-            pairs.map(|(m, v)| [f64::from(*m), f64::from(*v)]).collect()
+            Batch {
+                samples: (n * h * w) as f64,
+                moments: pairs.map(|(m, v)| [f64::from(*m), f64::from(*v)]).collect(),
+            }
         };
         let channels = self.channels(norm, &moments);
         let mut y = self.room(self.shape);
@@ -348,7 +352,9 @@ impl Tensor for CpuTensor {
             let (x, shape, pool) = (self.values.clone(), self.shape, session.pool.clone());
             move |dy: Buffer, gradients: &mut Gradients| {
                 let mut dx = pool.take(x.len());
-                let [dw, db] = batch_norm::backward(&x, &channels, shape, least, &dy, &mut dx);
+                let [dw, db] = batch_norm::backward(
+                    &x, &channels, shape, samples, &*ranks, least, &dy, &mut dx,
+                );
                 gradients.add(nodes[0], || dx);
                 gradients.add(nodes[1], || dw);
                 gradients.add(nodes[2], || db);

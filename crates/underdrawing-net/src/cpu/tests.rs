@@ -19,6 +19,7 @@ use crate::lifting::LiftingNetConfig;
 use crate::networks::Networks;
 use crate::pair2018::Pair2018Config;
 use crate::param::{Param, ParamId, Role};
+use crate::ranks::{Alone, Ranks};
 use crate::reveal2018::RevealNetConfig;
 use crate::tensor::{Change, Differentiable, Shape, Tensor};
 
@@ -26,6 +27,12 @@ use crate::tensor::{Change, Differentiable, Shape, Tensor};
 mod values;
 
 use values::{lively, noise};
+
+/// A pass in training.
+fn training(params: &[Param], weights: &[Arc<Buffer>]) -> Session {
+    let ranks: Rc<dyn Ranks> = Rc::new(Alone);
+    Session::training(params, weights, &Arc::default(), &ranks)
+}
 
 /// What an operation is computed from, all of it parameters, so that all has gradients. Those that
 /// are no parameters of a layer come as tensors, in their order.
@@ -58,7 +65,7 @@ fn check(name: &str, shapes: &[Shape], low: f32, operation: Operation<'_>) {
             Arc::new(Buffer::from(values.collect::<Vec<f32>>()))
         });
         let weights: Vec<_> = weights.collect();
-        let session = Rc::new(Session::training(&params, &weights, &Arc::default()));
+        let session = Rc::new(training(&params, &weights));
         let tensor =
             |(i, shape): (usize, &Shape)| CpuTensor::parameter(&session, ParamId(i), *shape);
         let inputs: Vec<_> = shapes.iter().enumerate().map(tensor).collect();
@@ -241,7 +248,6 @@ fn gradients_of_changes_are_slopes() {
 
 #[test]
 fn the_gradient_passes_a_straight_through_clamp() {
-    let pool = Arc::default();
     let values = vec![-1.0, 0.5, 2.0];
     let param = Param {
         name: String::new(),
@@ -252,7 +258,7 @@ fn the_gradient_passes_a_straight_through_clamp() {
         values: Vec::new(),
     };
     let weights = [Arc::new(Buffer::from(values))];
-    let session = Rc::new(Session::training(&[param], &weights, &pool));
+    let session = Rc::new(training(&[param], &weights));
     let x = CpuTensor::parameter(&session, ParamId(0), [1, 1, 1, 3]);
     assert_eq!(x.values(), [-1.0, 0.5, 0.0], "masked");
     let y = x.clamped_straight_through();
@@ -320,7 +326,7 @@ fn inference_agrees_with_the_single_operations() {
             Architecture::Unet2018(_) => {
                 Session::inference(weights, &Arc::default(), Plans::default())
             }
-            _ => Session::training(params, &weights, &Arc::default()),
+            _ => training(params, &weights),
         });
         let tensor = |values: &Vec<f32>| CpuTensor::new(&session, shape, values.clone().into());
         let (cover, secret) = (tensor(&cover), tensor(&secret));
