@@ -170,12 +170,8 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, CheckpointError> {
     })
 }
 
-/// Saves a checkpoint.
-pub(crate) fn save(
-    path: &Path,
-    state: &State,
-    tensors: &[NamedTensor],
-) -> Result<(), CheckpointError> {
+/// A checkpoint's file.
+pub(crate) fn to_bytes(state: &State, tensors: &[NamedTensor]) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> = tensors
         .iter()
         .map(|t| t.values.iter().flat_map(|v| v.to_le_bytes()).collect())
@@ -187,29 +183,23 @@ pub(crate) fn save(
     });
     let state = serde_json::to_string(state).expect("the state is plain values");
     let metadata = Some([(STATE_KEY.to_owned(), state)].into());
-    let file = safetensors::serialize(views, metadata).expect("names are unique");
-    write_whole(path, &file)
+    safetensors::serialize(views, metadata).expect("names are unique")
 }
 
-/// Loads what [`save`] wrote.
-pub(crate) fn load(path: &Path) -> Result<(State, Values), CheckpointError> {
-    let bytes = read_file(path)?;
-    let wrong = |reason: String| CheckpointError::Content {
-        path: path.to_owned(),
-        reason,
-    };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(e.to_string()))?;
+/// Reads what [`to_bytes`] made; the text says what is wrong with it.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Result<(State, Values), String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
     let state = header
         .metadata()
         .as_ref()
         .and_then(|m| m.get(STATE_KEY))
-        .ok_or_else(|| wrong(format!("no metadata {STATE_KEY}")))?;
-    let state = serde_json::from_str(state).map_err(|e| wrong(e.to_string()))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|e| wrong(e.to_string()))?;
+        .ok_or_else(|| format!("no metadata {STATE_KEY}"))?;
+    let state = serde_json::from_str(state).map_err(|e| e.to_string())?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
     let mut values = BTreeMap::new();
     for (name, view) in tensors.iter() {
         if view.dtype() != Dtype::F32 {
-            return Err(wrong(format!("tensor `{name}` is not of 32-bit floats")));
+            return Err(format!("tensor `{name}` is not of 32-bit floats"));
         }
         let floats = view
             .data()

@@ -159,6 +159,10 @@ settings! {
     "Data" {
         /// Pictures a step; the first half are covers, the second half secrets
         batch_size: usize = [12, 32];
+        /// Parts that a rank takes its share of a batch in, one after the other: for batches that do
+        /// not fit into memory. Batch normalisation goes by each part
+        #[serde(default = "Before::one")]
+        accumulate: usize = [1, 1];
         /// Side in pixels of the squares that the networks see
         size: usize = [96, 256];
         /// How a picture of any size becomes a square
@@ -314,12 +318,18 @@ impl TrainConfig {
             NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 10] = [
+        let checks: [(&'static str, bool, &'static str, String); 11] = [
             (
                 "batch_size",
                 self.batch_size >= 2 && self.batch_size.is_multiple_of(2),
                 "an even number from 2",
                 self.batch_size.to_string(),
+            ),
+            (
+                "accumulate",
+                (1..=self.batch_size / 2).contains(&self.accumulate),
+                "1 to half of batch_size",
+                self.accumulate.to_string(),
             ),
             (
                 "size",
@@ -401,6 +411,23 @@ fn setting_of(number: &'static str) -> &'static str {
         "hiding.width" => "width",
         "reveal.width" => "reveal_width",
         other => other,
+    }
+}
+
+/// What a setting is where a file from before it does not say it.
+trait Before {
+    fn one() -> Self;
+}
+
+impl Before for usize {
+    fn one() -> Self {
+        1
+    }
+}
+
+impl Before for Option<usize> {
+    fn one() -> Self {
+        None
     }
 }
 
@@ -501,7 +528,7 @@ mod tests {
     fn runs_from_before_a_setting_go_on_without_what_it_brought() {
         let text = toml::to_string(&Preset::Default.config()).unwrap();
         let older = text.lines().filter(|line| {
-            let newer = ["drawn", "ghost_weight"];
+            let newer = ["drawn", "ghost_weight", "accumulate"];
             !newer.iter().any(|name| line.starts_with(name))
         });
         let older: TrainConfig = toml::from_str(&older.collect::<Vec<_>>().join("\n")).unwrap();

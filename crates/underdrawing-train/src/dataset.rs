@@ -15,6 +15,7 @@ use underdrawing::{FileFormat, Limits, Picture, Pixels};
 use crate::config::{Fit, TrainConfig};
 use crate::drawing::drawing;
 use crate::random::{below, unit};
+use crate::share::Share;
 
 /// Why a folder cannot be trained on.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,10 @@ impl Dataset {
         self.paths.len()
     }
 
+    pub(crate) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// Files met since the last call that are damaged or cannot be used, sorted.
     pub(crate) fn take_damaged(&self) -> Vec<PathBuf> {
         let mut damaged = std::mem::take(
@@ -123,15 +128,18 @@ impl Dataset {
         damaged
     }
 
-    /// The batch of a step: `batch_size` squares, `[n, 3, size, size]` in [0, 1].
-    /// `None` when no picture can be used.
-    pub(crate) fn batch(&self, step: u64, batch_size: usize) -> Option<Vec<f32>> {
-        let mut values = Vec::with_capacity(batch_size * 3 * self.size * self.size);
+    /// A share of the batch of a step, which has `batch_size` squares: the covers of its pairs, then
+    /// the secrets, `[n, 3, size, size]` in [0, 1]. `None` when no picture can be used.
+    pub(crate) fn batch(&self, step: u64, batch_size: usize, share: Share) -> Option<Vec<f32>> {
+        let of_batch = batch_size / 2;
+        let pairs = || share.pairs(of_batch);
+        let slots = pairs().chain(pairs().map(|pair| of_batch + pair));
+        let mut values = Vec::with_capacity(2 * pairs().len() * 3 * self.size * self.size);
         let n = self.len() as u64;
         let mut order = Vec::new();
         let mut order_epoch = None;
-        for slot in 0..batch_size as u64 {
-            let position = step * batch_size as u64 + slot;
+        for slot in slots {
+            let position = step * batch_size as u64 + slot as u64;
             let epoch = position / n;
             if order_epoch != Some(epoch) {
                 order = permutation(self.len(), self.seed, epoch);
@@ -282,7 +290,7 @@ fn permutation(n: usize, seed: u64, epoch: u64) -> Vec<usize> {
     order
 }
 
-/// Batches in order of steps, made ahead of time by `workers` threads.
+/// Shares of batches in order of steps, made ahead of time by `workers` threads.
 pub(crate) struct Loader {
     queues: Vec<Receiver<Option<Vec<f32>>>>,
     next: usize,
@@ -292,21 +300,24 @@ pub(crate) struct Loader {
 const AHEAD: usize = 2;
 
 impl Loader {
-    /// Batches of the steps `first..last`.
+    /// Of the steps `first..last`, `shares` of each.
     pub(crate) fn new(
         dataset: &Arc<Dataset>,
         first: u64,
         last: u64,
         batch_size: usize,
+        shares: &[Share],
         workers: usize,
     ) -> Self {
-        let queues = (0..workers as u64)
+        let queues = (0..workers)
             .map(|worker| {
                 let (sender, receiver) = sync_channel(AHEAD);
-                let dataset = dataset.clone();
+                let (dataset, shares) = (dataset.clone(), shares.to_vec());
                 std::thread::spawn(move || {
-                    let steps = (first + worker..last).step_by(workers);
-                    produce(&dataset, steps, batch_size, &sender);
+                    let steps = first..last;
+                    let all = steps.flat_map(|step| shares.iter().map(move |share| (step, *share)));
+                    let mine = all.skip(worker).step_by(workers);
+                    produce(&dataset, mine, batch_size, &sender);
                 });
                 receiver
             })
@@ -314,7 +325,7 @@ impl Loader {
         Self { queues, next: 0 }
     }
 
-    /// The next step's batch; `None` after the last, or when no picture is readable.
+    /// The next share; `None` after the last, or when no picture is readable.
     pub(crate) fn next_batch(&mut self) -> Option<Vec<f32>> {
         let queue = self.next;
         self.next = (queue + 1) % self.queues.len();
@@ -324,13 +335,13 @@ impl Loader {
 
 fn produce(
     dataset: &Dataset,
-    steps: impl Iterator<Item = u64>,
+    shares: impl Iterator<Item = (u64, Share)>,
     batch_size: usize,
     sender: &SyncSender<Option<Vec<f32>>>,
 ) {
-    for step in steps {
+    for (step, share) in shares {
         // The receiver is gone when the run was stopped.
-        if sender.send(dataset.batch(step, batch_size)).is_err() {
+        if sender.send(dataset.batch(step, batch_size, share)).is_err() {
             return;
         }
     }
@@ -376,7 +387,7 @@ mod tests {
                 ..Preset::Default.config()
             };
             let dataset = Arc::new(Dataset::new(paths, &config));
-            let mut loader = Loader::new(&dataset, 2, 7, 4, workers);
+            let mut loader = Loader::new(&dataset, 2, 7, 4, &[Share::WHOLE], workers);
             std::iter::from_fn(|| loader.next_batch()).collect::<Vec<_>>()
         };
         let one = batches(1, 0);
@@ -385,6 +396,31 @@ mod tests {
         assert!(one[0].iter().all(|v| (0.0..=1.0).contains(v)));
         assert_ne!(one[0], one[1]);
         assert_eq!(one, batches(3, 16));
+    }
+
+    #[test]
+    fn shares_are_the_pairs_of_the_whole_batch() {
+        let folder = folder_of_pictures(5);
+        let config = TrainConfig {
+            size: 16,
+            ..Preset::Default.config()
+        };
+        let paths = list_pictures(folder.path(), 5).unwrap();
+        let dataset = Arc::new(Dataset::new(paths, &config));
+        // Five pairs a batch, which reaches into the second pass over the pictures.
+        let whole = dataset.batch(1, 10, Share::WHOLE).unwrap();
+        let pictures: Vec<&[f32]> = whole.chunks(3 * 16 * 16).collect();
+        let shares = Share::of_rank(1, 2, 2); // pairs 1 and 3, one after the other
+        let mut loader = Loader::new(&dataset, 1, 2, 10, &shares, 2);
+        assert_eq!(
+            loader.next_batch().unwrap(),
+            [pictures[1], pictures[6]].concat()
+        );
+        assert_eq!(
+            loader.next_batch().unwrap(),
+            [pictures[3], pictures[8]].concat()
+        );
+        assert_eq!(loader.next_batch(), None);
     }
 
     #[test]
@@ -403,7 +439,10 @@ mod tests {
             };
             let paths = list_pictures(folder.path(), 3).unwrap();
             let dataset = Dataset::new(paths, &config);
-            assert_eq!(dataset.batch(0, 6).unwrap().len(), 6 * 3 * 16 * 16);
+            assert_eq!(
+                dataset.batch(0, 6, Share::WHOLE).unwrap().len(),
+                6 * 3 * 16 * 16
+            );
             assert_eq!(dataset.take_damaged(), left_out);
         }
     }
@@ -420,7 +459,9 @@ mod tests {
             ..Preset::Default.config()
         };
         let paths = list_pictures(folder.path(), 1).unwrap();
-        let batch = Dataset::new(paths, &config).batch(0, 400).unwrap();
+        let batch = Dataset::new(paths, &config)
+            .batch(0, 400, Share::WHOLE)
+            .unwrap();
         let squares = || batch.chunks(3 * 16 * 16);
         let share = |holds: fn(f32) -> bool| {
             let n = squares().filter(|s| s.iter().any(|v| holds(*v))).count();
@@ -441,7 +482,9 @@ mod tests {
                 ..Preset::Default.config()
             };
             let paths = list_pictures(folder.path(), 4).unwrap();
-            Dataset::new(paths, &config).batch(0, 400).unwrap()
+            Dataset::new(paths, &config)
+                .batch(0, 400, Share::WHOLE)
+                .unwrap()
         };
         let (none, some, all) = (batch(0.0), batch(0.25), batch(1.0));
         let square = 3 * 16 * 16;
@@ -466,7 +509,7 @@ mod tests {
         };
         let dataset = Dataset::new(paths, &config);
         for step in 0..4 {
-            assert!(dataset.batch(step, 2).is_some());
+            assert!(dataset.batch(step, 2, Share::WHOLE).is_some());
         }
         assert_eq!(dataset.take_damaged(), [folder.path().join("1.png")]);
     }

@@ -23,6 +23,8 @@ pub enum Event {
         validation_pairs: usize,
         /// Parameters of all networks.
         parameters: usize,
+        /// Processes that train together.
+        ranks: usize,
     },
     /// One step is done.
     Step {
@@ -82,4 +84,39 @@ pub struct Validation {
     pub container_apd: f64,
     /// Mean absolute difference of the revealed pictures.
     pub revealed_apd: f64,
+}
+
+impl Validation {
+    /// The figures in the order of the fields.
+    pub(crate) fn figures(&self) -> [f64; 6] {
+        [
+            self.container_mse,
+            self.revealed_mse,
+            self.container_psnr_db,
+            self.revealed_psnr_db,
+            self.container_apd,
+            self.revealed_apd,
+        ]
+    }
+
+    /// With [`Validation::figures`].
+    pub(crate) fn of_figures(step: u64, figures: [f64; 6]) -> Self {
+        let [
+            container_mse,
+            revealed_mse,
+            container_psnr_db,
+            revealed_psnr_db,
+            container_apd,
+            revealed_apd,
+        ] = figures;
+        Self {
+            step,
+            container_mse,
+            revealed_mse,
+            container_psnr_db,
+            revealed_psnr_db,
+            container_apd,
+            revealed_apd,
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! Networks in training with their optimiser: one step at a time, wherever the pictures come from.
 
-use underdrawing_net::{CpuEngine, Differentiable, Engine, Nets, Networks, Param, Reading};
+use underdrawing_net::{
+    CpuEngine, Differentiable, Engine, Nets, Networks, Param, Ranks, Reading, add_up,
+};
 
 use crate::checkpoint::{self, NamedTensor, Values};
 use crate::config::TrainConfig;
-use crate::loss;
+use crate::loss::{self, Pairs};
 use crate::optimiser::{AdamConfig, Optimiser, Rates};
+use crate::share::Share;
 
 /// PyTorch's default.
 const ADAM_EPSILON: f64 = 1e-8;
@@ -28,10 +31,30 @@ pub struct Errors {
     revealed: Reading,
 }
 
+/// What came of a step of all ranks.
+pub(crate) struct Together {
+    pub(crate) errors: Errors,
+    /// Whether one of them wants to stop.
+    pub(crate) stop: bool,
+}
+
 impl Errors {
     /// Whether [`Errors::values`] comes at once.
     pub(crate) fn are_ready(&self) -> bool {
         self.container.is_ready() && self.revealed.is_ready()
+    }
+
+    fn known(container: f32, revealed: f32) -> Self {
+        Self {
+            container: Reading::known(vec![container]),
+            revealed: Reading::known(vec![revealed]),
+        }
+    }
+
+    /// Sums over the pairs: of the containers and of the revealed pictures.
+    fn sums(self) -> [f64; 2] {
+        let sum = |reading: Reading| reading.values().iter().map(|v| f64::from(*v)).sum();
+        [sum(self.container), sum(self.revealed)]
     }
 
     /// Of the containers and of the revealed pictures.
@@ -77,34 +100,115 @@ impl<E: Engine> Learner<E> {
     ///
     /// # Panics
     /// Panics if `batch` has another length.
-    pub fn step(&mut self, mut batch: Vec<f32>, step: u64, rates: Rates) -> Errors {
-        let (n, size) = (self.config.batch_size / 2, self.config.size);
+    pub fn step(&mut self, batch: Vec<f32>, step: u64, rates: Rates) -> Errors {
+        let (gradients, errors) = self.pass(batch, step, Share::WHOLE);
+        self.apply(&gradients, rates);
+        errors
+    }
+
+    /// One step, of which this rank takes `shares`, one after the other; `batch` gives the pictures
+    /// of each. What it returns is the same for all ranks, but where `batch` has none to give.
+    pub(crate) fn step_together(
+        &mut self,
+        ranks: &dyn Ranks,
+        shares: &[Share],
+        mut batch: impl FnMut() -> Option<Vec<f32>>,
+        step: u64,
+        rates: Rates,
+        stop: bool,
+    ) -> Option<Together> {
+        // Everything that ranks tell each other in a step: errors, whether one wants to stop, and
+        // gradients.
+        let mut sums = [0.0, 0.0, f32::from(u8::from(stop))].to_vec();
+        let told = sums.len();
+        let mut lengths = Vec::new();
+        for share in shares {
+            let (gradients, errors) = self.pass(batch()?, step, *share);
+            let gradients = gradients.iter();
+            let gradients: Vec<Option<Vec<f32>>> = gradients
+                .map(|g| g.as_ref().map(|g| self.engine.download(g)))
+                .collect();
+            lengths = gradients.iter().map(|g| g.as_ref().map(Vec::len)).collect();
+            let gradients = gradients.into_iter().flatten().flatten();
+            let n = (self.config.batch_size / 2) as f64;
+            for (sum, error) in sums.iter_mut().zip(errors.sums()) {
+                *sum += (error / n) as f32;
+            }
+            if sums.len() == told {
+                sums.extend(gradients);
+            } else {
+                let gradients = sums[told..].iter_mut().zip(gradients);
+                gradients.for_each(|(sum, gradient)| *sum += gradient);
+            }
+        }
+        add_up(ranks, &mut sums);
+        let mut rest = &sums[told..];
+        let gradients = self.params.iter().zip(lengths);
+        let gradients = gradients.map(|(param, len)| {
+            let gradient;
+            (gradient, rest) = rest.split_at(len?);
+            Some(self.engine.upload(&param.shape, gradient.to_vec()))
+        });
+        let gradients: Vec<_> = gradients.collect();
+        self.apply(&gradients, rates);
+        Some(Together {
+            errors: Errors::known(sums[0], sums[1]),
+            stop: sums[2] > 0.0,
+        })
+    }
+
+    /// Hides and reveals a share of a batch: its part of the batch's gradients, and its errors.
+    fn pass(
+        &mut self,
+        mut batch: Vec<f32>,
+        step: u64,
+        share: Share,
+    ) -> (Vec<Option<E::Buffer>>, Errors) {
+        let pairs = Pairs {
+            share,
+            of: self.config.batch_size / 2,
+        };
+        let (n, size) = (pairs.len(), self.config.size);
         let shape = [n, 3, size, size];
         let mut random = loss::random(&self.config, step);
         let (covers, secrets) = batch.split_at_mut(shape.iter().product());
-        loss::vary_strengths(secrets, n, self.config.strengths as f32, &mut random);
+        loss::vary_strengths(secrets, pairs, self.config.strengths as f32, &mut random);
         let cover = self
             .engine
             .begin(&self.params, &self.weights, shape, covers);
         let secret = cover.constant(shape, secrets);
-        let pass = loss::forward(&self.nets, &cover, &secret, &self.config, &mut random);
+        let pass = loss::forward(
+            &self.nets,
+            &cover,
+            &secret,
+            pairs,
+            &self.config,
+            &mut random,
+        );
         let errors = Errors {
             container: self.engine.reading(&pass.container_mse),
             revealed: self.engine.reading(&pass.revealed_mse),
         };
-        let loss = pass.loss(&self.config);
+        let mut loss = pass.loss(&self.config);
+        if n < pairs.of {
+            // The loss is a mean over the batch.
+            loss = loss.times(n as f32 / pairs.of as f32);
+        }
         // The weights can only change in place once nothing of the pass is left.
         drop((pass, cover, secret));
-        let gradients = self.engine.finish(loss, &mut self.weights);
+        (self.engine.finish(loss, &mut self.weights), errors)
+    }
+
+    /// New parameters by the gradients of a batch.
+    fn apply(&mut self, gradients: &[Option<E::Buffer>], rates: Rates) {
         self.optimiser.step(
             &self.engine,
             &self.params,
             &mut self.weights,
-            &gradients,
+            gradients,
             (self.config.clip_norm > 0.0).then_some(self.config.clip_norm),
             rates,
         );
-        errors
     }
 
     /// The networks as they are.

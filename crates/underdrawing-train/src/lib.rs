@@ -5,6 +5,7 @@
 //! reports [`Event`]s and never prints. Seed and settings decide every bit of the result, whatever
 //! the number of threads, and a resumed run gives the same weights as one that never stopped.
 
+mod beginning;
 mod checkpoint;
 mod config;
 mod curves;
@@ -13,11 +14,17 @@ mod drawing;
 mod event;
 mod learner;
 mod loss;
+#[cfg(feature = "mpi")]
+mod mpi;
 mod optimiser;
 mod random;
 mod restoring;
 mod run_folder;
 mod schedule;
+mod share;
+#[cfg(test)]
+#[path = "../../underdrawing-net/agreement/thread_ranks.rs"]
+mod thread_ranks;
 mod trainer;
 mod validate;
 
@@ -29,6 +36,8 @@ pub use config::{
 pub use dataset::DatasetError;
 pub use event::{Event, Validation};
 pub use learner::Learner;
+#[cfg(feature = "mpi")]
+pub use mpi::{MpiError, MpiRanks};
 pub use optimiser::Rates;
 pub use restoring::{
     RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,

@@ -2,10 +2,11 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use underdrawing_net::{Differentiable, Nets, Shape};
+use underdrawing_net::{Differentiable, Nets};
 
 use crate::config::{LossKind, TrainConfig};
 use crate::random::unit;
+use crate::share::Share;
 
 /// Side of the squares over which a container's errors are averaged to tell its ghosts.
 const SQUARE: usize = 8;
@@ -27,7 +28,46 @@ pub(crate) fn random(config: &TrainConfig, step: u64) -> ChaCha8Rng {
     random
 }
 
-/// Hides and reveals with gradients.
+/// Which pairs of a batch a pass is of, and how many the batch has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pairs {
+    pub(crate) share: Share,
+    pub(crate) of: usize,
+}
+
+impl Pairs {
+    /// Their numbers in the batch.
+    fn numbers(self) -> impl Iterator<Item = usize> {
+        self.share.pairs(self.of)
+    }
+
+    /// How many they are.
+    pub(crate) fn len(self) -> usize {
+        self.share.pairs(self.of).len()
+    }
+
+    /// `len` values for each pair, and no others than the whole batch would have for it: a value
+    /// takes so many words of `random`.
+    fn values(
+        self,
+        len: usize,
+        words: usize,
+        random: &mut ChaCha8Rng,
+        value: impl Fn(&mut ChaCha8Rng) -> f32,
+    ) -> Vec<f32> {
+        let start = random.get_word_pos();
+        let place = |pair: usize| start + (pair * len * words) as u128;
+        let mut values = Vec::with_capacity(self.len() * len);
+        for pair in self.numbers() {
+            random.set_word_pos(place(pair));
+            values.extend((0..len).map(|_| value(random)));
+        }
+        random.set_word_pos(place(self.of));
+        values
+    }
+}
+
+/// Hides and reveals with gradients: a share of a batch.
 ///
 /// The container's error counts what lies outside [0, 1] in full: a file cuts it off, but a network
 /// that pays nothing for it drifts ever further out and training becomes unstable.
@@ -35,6 +75,7 @@ pub(crate) fn forward<T: Differentiable>(
     nets: &Nets,
     cover: &T,
     secret: &T,
+    pairs: Pairs,
     config: &TrainConfig,
     random: &mut ChaCha8Rng,
 ) -> Pass<T> {
@@ -43,13 +84,20 @@ pub(crate) fn forward<T: Differentiable>(
     let mut carried = container.clone();
     if config.noise > 0.0 {
         let deviation = config.noise as f32;
-        let noise = noise(&carried, [n, c, h, w], || gauss(random) * deviation);
+        let noise = pairs.values(c * h * w, 2, random, |random| gauss(random) * deviation);
+        let noise = carried.constant([n, c, h, w], &noise);
         carried = carried.plus(&noise);
     }
     if config.simulate_file {
         // Rounding errs uniformly within half a grey level.
         let corners = [n, 4 * c, h / 2, w / 2];
-        let errors = container.uniform(corners, random).times(1.0 / 255.0);
+        let errors = if n == pairs.of {
+            container.uniform(corners, random)
+        } else {
+            let errors = pairs.values(c * h * w, 1, random, |random| unit(random) - 0.5);
+            container.constant(corners, &errors)
+        };
+        let errors = errors.times(1.0 / 255.0);
         let errors = nets.rounding_errors(&errors);
         container = container.plus(&errors);
         carried = carried.plus(&errors).clamped_straight_through();
@@ -83,25 +131,29 @@ impl<T: Differentiable> Pass<T> {
     }
 }
 
-/// Gives the second half of `n` secrets another contrast, between `1 / most` and `most` times their
-/// own; grey stays grey.
-pub(crate) fn vary_strengths(secrets: &mut [f32], n: usize, most: f32, random: &mut ChaCha8Rng) {
+/// Gives the second half of a batch's secrets another contrast, between `1 / most` and `most` times
+/// their own; grey stays grey. `secrets` are those of `pairs`.
+pub(crate) fn vary_strengths(
+    secrets: &mut [f32],
+    pairs: Pairs,
+    most: f32,
+    random: &mut ChaCha8Rng,
+) {
     if most == 1.0 {
         return;
     }
-    let len = secrets.len() / n;
-    for secret in secrets.chunks_exact_mut(len).skip(n.div_ceil(2)) {
-        let strength = most.powf(2.0 * unit(random) - 1.0);
+    let kept = pairs.of.div_ceil(2);
+    let strength = |_| most.powf(2.0 * unit(random) - 1.0);
+    let strengths: Vec<f32> = (kept..pairs.of).map(strength).collect();
+    let len = secrets.len() / pairs.len();
+    for (secret, pair) in secrets.chunks_exact_mut(len).zip(pairs.numbers()) {
+        let Some(strength) = pair.checked_sub(kept).map(|i| strengths[i]) else {
+            continue;
+        };
         secret
             .iter_mut()
             .for_each(|v| *v = (*v - 0.5) * strength + 0.5);
     }
-}
-
-/// A constant.
-fn noise<T: Differentiable>(beside: &T, shape: Shape, mut value: impl FnMut() -> f32) -> T {
-    let values = (0..shape.iter().product::<usize>()).map(|_| value());
-    beside.constant(shape, &values.collect::<Vec<f32>>())
 }
 
 /// Normal with deviation 1 (Box-Muller transform).
@@ -112,7 +164,7 @@ fn gauss(random: &mut ChaCha8Rng) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use underdrawing_net::{CpuEngine, CpuTensor, Engine};
+    use underdrawing_net::{CpuEngine, CpuTensor, Engine, Shape};
 
     use super::*;
     use crate::config::Preset;

@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 
 use underdrawing::{FileFormat, Model, Picture, Precision, Sheet};
 
-use crate::checkpoint::{
-    self, CheckpointError, NamedTensor, State, Values, read_file, write_whole,
-};
+use crate::checkpoint::{CheckpointError, read_file, write_whole};
 use crate::config::{RunPaths, TrainConfig};
 use crate::curves;
 use crate::event::Event;
@@ -105,20 +103,16 @@ impl RunFolder {
             })
     }
 
-    /// `None` before the first checkpoint.
-    pub(crate) fn load_checkpoint(&self) -> Result<Option<(State, Values)>, CheckpointError> {
+    /// The last checkpoint's file; `None` before the first one.
+    pub(crate) fn read_checkpoint(&self) -> Result<Option<Vec<u8>>, CheckpointError> {
         if !self.last().exists() {
             return Ok(None);
         }
-        checkpoint::load(&self.last()).map(Some)
+        read_file(&self.last()).map(Some)
     }
 
-    pub(crate) fn save_checkpoint(
-        &self,
-        state: &State,
-        tensors: &[NamedTensor],
-    ) -> Result<PathBuf, CheckpointError> {
-        checkpoint::save(&self.last(), state, tensors)?;
+    pub(crate) fn save_checkpoint(&self, bytes: &[u8]) -> Result<PathBuf, CheckpointError> {
+        write_whole(&self.last(), bytes)?;
         Ok(self.last())
     }
 

@@ -1,21 +1,27 @@
 //! The training loop.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use underdrawing::{Model, Quality, TrainingRecord};
-use underdrawing_net::{Architecture, CpuEngine, Engine, LiftingNetConfig, n_parameters};
+use underdrawing_net::{
+    Alone, Architecture, CpuEngine, Engine, LiftingNetConfig, Networks, Ranks, Role, n_parameters,
+};
 
+use crate::beginning::{self, Beginning, Settings};
 use crate::checkpoint::{self, CheckpointError, State};
 use crate::config::{ConfigError, RunPaths, TrainConfig};
 use crate::dataset::{Dataset, DatasetError, Loader, list_pictures};
 use crate::event::{Event, Validation};
-use crate::learner::{Errors, Learner};
+use crate::learner::{Errors, Learner, Together};
 use crate::optimiser::Rates;
 use crate::run_folder::{self, RunFolder};
 use crate::schedule::Schedule;
+use crate::share::Share;
 use crate::validate::{self, Pair};
 
 /// Fewest validation pictures: one pair.
@@ -49,6 +55,33 @@ pub enum TrainError {
     /// There is a run already.
     #[error("{} already holds a run: resume it, or name another folder", .0.display())]
     RunExists(PathBuf),
+    /// Ranks would have nothing to do.
+    #[error(
+        "a batch of {pairs} pairs is too small for {ranks} ranks that take their share in {parts} \
+         parts: expected at least {}", ranks * parts
+    )]
+    TooFewPairs {
+        /// Pairs of a batch.
+        pairs: usize,
+        /// Processes.
+        ranks: usize,
+        /// Parts of a share.
+        parts: usize,
+    },
+    /// Ranks do not see the same pictures.
+    #[error("rank {rank} cannot train with the others: {reason}")]
+    OtherPictures {
+        /// The first such rank.
+        rank: usize,
+        /// What it sees.
+        reason: String,
+    },
+    /// Rank 0, which decides, could not begin.
+    #[error("rank 0 could not begin")]
+    NotBegun,
+    /// The engine normalises each rank's share by itself.
+    #[error("networks with batch normalisation train on several ranks by the processor only")]
+    Normalisation,
     /// The loss became NaN or exploded.
     #[error("the loss {what} at step {step}; {last_good}")]
     Diverged {
@@ -61,6 +94,22 @@ pub enum TrainError {
     },
 }
 
+impl TrainError {
+    /// Whether all ranks of a run have come to this end together. If not, the others go on and wait
+    /// for this one.
+    #[must_use]
+    pub fn is_of_all_ranks(&self) -> bool {
+        matches!(
+            self,
+            Self::TooFewPairs { .. }
+                | Self::OtherPictures { .. }
+                | Self::NotBegun
+                | Self::Normalisation
+                | Self::Diverged { .. }
+        )
+    }
+}
+
 /// A training run: made by [`Trainer::start`] or [`Trainer::resume`], then [`Trainer::run`].
 pub struct Trainer<E: Engine = CpuEngine> {
     config: TrainConfig,
@@ -68,7 +117,11 @@ pub struct Trainer<E: Engine = CpuEngine> {
     learner: Learner<E>,
     state: State,
     dataset: Arc<Dataset>,
+    /// None but on rank 0.
     pairs: Vec<Pair>,
+    ranks: Rc<dyn Ranks>,
+    /// What this rank takes of each batch.
+    shares: Vec<Share>,
 }
 
 impl<E: Engine> Trainer<E> {
@@ -84,18 +137,26 @@ impl<E: Engine> Trainer<E> {
         paths: &RunPaths,
         engine: E,
     ) -> Result<Self, TrainError> {
-        config.check()?;
-        let folder = RunFolder::at(&paths.out);
-        if folder.holds_a_run() {
-            return Err(TrainError::RunExists(paths.out.clone()));
-        }
-        let mut trainer = Self::prepare(config, paths, folder, engine)?;
-        if let Some(model) = from {
-            trainer.begin_with(model)?;
-        }
+        Self::start_on(Rc::new(Alone), config, from, paths, engine)
+    }
+
+    /// As [`Trainer::start`], by rank 0 of several; the others [join](Trainer::join).
+    ///
+    /// # Errors
+    /// As [`Trainer::start`], and when a batch is too small for so many ranks, they see other
+    /// pictures, or the engine cannot train with others.
+    pub fn start_on(
+        ranks: Rc<dyn Ranks>,
+        config: TrainConfig,
+        from: Option<&Model>,
+        paths: &RunPaths,
+        engine: E,
+    ) -> Result<Self, TrainError> {
+        let begun = Self::fresh(config, from, paths, engine, &ranks);
+        let (trainer, beginning) = Self::tell(begun, &*ranks)?;
         trainer.folder.create()?;
         // Resuming never needs the model, nor finds an older run's checkpoint.
-        trainer.save_checkpoint()?;
+        trainer.folder.save_checkpoint(&beginning.checkpoint)?;
         trainer.folder.record(paths, &trainer.config)?;
         Ok(trainer)
     }
@@ -105,29 +166,111 @@ impl<E: Engine> Trainer<E> {
     /// # Errors
     /// When the folder holds no run, or its pictures are gone.
     pub fn resume(out: &Path, engine: E) -> Result<Self, TrainError> {
-        let folder = RunFolder::at(out);
-        let (paths, config) = folder.open()?;
-        let mut trainer = Self::prepare(config, &paths, folder, engine)?;
-        if let Some((state, tensors)) = trainer.folder.load_checkpoint()? {
-            let path = trainer.folder.last();
-            trainer
-                .learner
-                .restore(state.step, tensors)
-                .map_err(|reason| CheckpointError::Content { path, reason })?;
-            trainer.state = state;
-        }
+        Self::resume_on(Rc::new(Alone), out, engine)
+    }
+
+    /// As [`Trainer::resume`], by rank 0 of several, as many as before or not; the others
+    /// [join](Trainer::join).
+    ///
+    /// # Errors
+    /// As [`Trainer::resume`] and [`Trainer::start_on`].
+    pub fn resume_on(ranks: Rc<dyn Ranks>, out: &Path, engine: E) -> Result<Self, TrainError> {
+        let begun = Self::resumed(out, engine, &ranks);
+        Ok(Self::tell(begun, &*ranks)?.0)
+    }
+
+    /// Trains what rank 0 says, on the pictures that it names.
+    ///
+    /// # Errors
+    /// As [`Trainer::start_on`].
+    pub fn join(ranks: Rc<dyn Ranks>, engine: E) -> Result<Self, TrainError> {
+        let Beginning {
+            settings: Settings { paths, config },
+            checkpoint,
+        } = beginning::hear(&*ranks)?;
+        let pictures = list_pictures(&paths.train, config.batch_size);
+        let seen = pictures.as_ref().map(Vec::as_slice);
+        beginning::compare_pictures(&*ranks, &paths.train, seen)?;
+        let folder = RunFolder::at(&paths.out);
+        let mut trainer = Self::prepare(config, pictures?, folder, engine, &ranks)?;
+        trainer.go_on_from(&checkpoint)?;
         Ok(trainer)
     }
 
-    fn prepare(
+    fn fresh(
         config: TrainConfig,
+        from: Option<&Model>,
         paths: &RunPaths,
+        engine: E,
+        ranks: &Rc<dyn Ranks>,
+    ) -> Result<(Self, Beginning), TrainError> {
+        config.check()?;
+        let folder = RunFolder::at(&paths.out);
+        if folder.holds_a_run() {
+            return Err(TrainError::RunExists(paths.out.clone()));
+        }
+        let settings = Settings {
+            paths: paths.clone(),
+            config,
+        };
+        let mut trainer = Self::lead(&settings, folder, engine, ranks)?;
+        if let Some(model) = from {
+            trainer.begin_with(model)?;
+        }
+        let beginning = Beginning {
+            settings,
+            checkpoint: trainer.checkpoint()?,
+        };
+        Ok((trainer, beginning))
+    }
+
+    fn resumed(
+        out: &Path,
+        engine: E,
+        ranks: &Rc<dyn Ranks>,
+    ) -> Result<(Self, Beginning), TrainError> {
+        let folder = RunFolder::at(out);
+        let (paths, config) = folder.open()?;
+        let saved = folder.read_checkpoint()?;
+        let settings = Settings { paths, config };
+        let mut trainer = Self::lead(&settings, folder, engine, ranks)?;
+        let checkpoint = match saved {
+            Some(checkpoint) => {
+                trainer.go_on_from(&checkpoint)?;
+                checkpoint
+            }
+            None => trainer.checkpoint()?,
+        };
+        let beginning = Beginning {
+            settings,
+            checkpoint,
+        };
+        Ok((trainer, beginning))
+    }
+
+    /// Tells the other ranks how rank 0 has begun, and whether.
+    fn tell(
+        begun: Result<(Self, Beginning), TrainError>,
+        ranks: &dyn Ranks,
+    ) -> Result<(Self, Beginning), TrainError> {
+        beginning::tell(ranks, begun.as_ref().ok().map(|(_, beginning)| beginning));
+        let (trainer, beginning) = begun?;
+        let folder = &beginning.settings.paths.train;
+        beginning::compare_pictures(ranks, folder, Ok(trainer.dataset.paths()))?;
+        Ok((trainer, beginning))
+    }
+
+    /// A trainer that validates.
+    fn lead(
+        settings: &Settings,
         folder: RunFolder,
         engine: E,
+        ranks: &Rc<dyn Ranks>,
     ) -> Result<Self, TrainError> {
+        let Settings { paths, config } = settings;
         let pictures = list_pictures(&paths.train, config.batch_size)?;
         let validation = list_pictures(&paths.val, FEWEST_VALIDATION)?;
-        let pairs = validate::read_pairs(&validation, &config);
+        let pairs = validate::read_pairs(&validation, config);
         if pairs.is_empty() {
             return Err(DatasetError::TooFew {
                 path: paths.val.clone(),
@@ -136,16 +279,62 @@ impl<E: Engine> Trainer<E> {
             }
             .into());
         }
+        let mut trainer = Self::prepare(config.clone(), pictures, folder, engine, ranks)?;
+        trainer.pairs = pairs;
+        Ok(trainer)
+    }
+
+    fn prepare(
+        config: TrainConfig,
+        pictures: Vec<PathBuf>,
+        folder: RunFolder,
+        mut engine: E,
+        ranks: &Rc<dyn Ranks>,
+    ) -> Result<Self, TrainError> {
+        let (pairs, parts) = (config.batch_size / 2, config.accumulate);
+        if pairs < ranks.size() * parts {
+            return Err(TrainError::TooFewPairs {
+                pairs,
+                ranks: ranks.size(),
+                parts,
+            });
+        }
+        if ranks.size() > 1 && !engine.join(ranks) {
+            let params = Networks::shapes(config.architecture());
+            if params.iter().any(|param| param.role == Role::Statistic) {
+                return Err(TrainError::Normalisation);
+            }
+        }
         let learner = Learner::new(&config, engine);
         let dataset = Dataset::new(pictures, &config);
         Ok(Self {
             state: State::new(config.hiding_patience, config.reveal_patience),
+            shares: Share::of_rank(ranks.rank(), ranks.size(), parts),
+            ranks: ranks.clone(),
             config,
             folder,
             learner,
             dataset: Arc::new(dataset),
-            pairs,
+            pairs: Vec::new(),
         })
+    }
+
+    /// Takes over a checkpoint's file.
+    fn go_on_from(&mut self, checkpoint: &[u8]) -> Result<(), TrainError> {
+        let wrong = |reason| CheckpointError::Content {
+            path: self.folder.last(),
+            reason,
+        };
+        let (state, tensors) = checkpoint::from_bytes(checkpoint).map_err(wrong)?;
+        let restored = self.learner.restore(state.step, tensors);
+        restored.map_err(wrong)?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Whether this is the rank that validates, logs and saves.
+    fn leads(&self) -> bool {
+        self.ranks.rank() == 0
     }
 
     /// Puts a model's weights in place of fresh ones. A lifting network whose rounding is not
@@ -178,7 +367,8 @@ impl<E: Engine> Trainer<E> {
         Ok(())
     }
 
-    /// Trains to the last step, or until `on_event` breaks; either way what was learned is saved.
+    /// Trains to the last step, or until `on_event` breaks, on any rank: a step later all end. Either
+    /// way what was learned is saved.
     ///
     /// # Errors
     /// When the loss diverges (the last good checkpoint stays as it is), no picture is readable,
@@ -189,7 +379,7 @@ impl<E: Engine> Trainer<E> {
     ) -> Result<(), TrainError> {
         let steps = self.config.total_steps(self.dataset.len());
         let mut report = Reporter {
-            log: self.folder.open_log()?,
+            log: self.leads().then(|| self.folder.open_log()).transpose()?,
             stop: false,
             on_event: &mut on_event,
         };
@@ -200,6 +390,7 @@ impl<E: Engine> Trainer<E> {
             pictures: self.dataset.len(),
             validation_pairs: self.pairs.len(),
             parameters: n_parameters(self.learner.networks().params()),
+            ranks: self.ranks.size(),
         })?;
         if self.state.from.is_some() && self.state.best.is_none() {
             // So that the best model is never worse than the one it began with.
@@ -210,15 +401,24 @@ impl<E: Engine> Trainer<E> {
             )?;
         }
         let batch_size = self.config.batch_size;
-        let mut loader = Loader::new(&self.dataset, self.state.step, steps, batch_size, WORKERS);
+        let mut loader = Loader::new(
+            &self.dataset,
+            self.state.step,
+            steps,
+            batch_size,
+            &self.shares,
+            WORKERS,
+        );
         let mut under_way: Option<StepMade> = None;
-        while self.state.step < steps && !report.stop {
-            let batch = loader.next_batch().ok_or_else(|| DatasetError::TooFew {
+        let mut stop = report.stop && self.ranks.size() == 1;
+        while self.state.step < steps && !stop {
+            let step = self.step(&mut loader, steps, report.stop);
+            let step = step.ok_or_else(|| DatasetError::TooFew {
                 path: self.folder.train_pictures(),
                 found: 0,
                 expected: batch_size,
             })?;
-            let step = self.step(batch, steps);
+            let all_stop = step.stop;
             // A card goes on with the next step before anybody looks at the errors of this one.
             if let Some(earlier) = under_way.replace(step) {
                 self.settle(earlier, &mut report)?;
@@ -236,6 +436,7 @@ impl<E: Engine> Trainer<E> {
                 report.tell(Event::Damaged { paths: damaged })?;
             }
             self.after_step(steps, &mut report)?;
+            stop = all_stop || report.stop && self.ranks.size() == 1;
         }
         if let Some(step) = under_way.take() {
             self.settle(step, &mut report)?;
@@ -243,7 +444,6 @@ impl<E: Engine> Trainer<E> {
         if self.state.step < steps {
             // The last step has saved already.
             self.save_last(&mut report)?;
-            self.folder.draw_curves()?;
         }
         report.tell(Event::Finished {
             step: self.state.step,
@@ -251,8 +451,9 @@ impl<E: Engine> Trainer<E> {
         })
     }
 
-    /// One step of all networks.
-    fn step(&mut self, batch: Vec<f32>, steps: u64) -> StepMade {
+    /// One step of all networks; none where there are no pictures. `stop` says that this rank wants
+    /// it to be the last one.
+    fn step(&mut self, loader: &mut Loader, steps: u64, stop: bool) -> Option<StepMade> {
         let config = &self.config;
         let factor = config
             .schedule
@@ -261,13 +462,23 @@ impl<E: Engine> Trainer<E> {
             hiding: config.learning_rate * factor * self.state.hiding_plateau.factor,
             reveal: config.learning_rate * factor * self.state.reveal_plateau.factor,
         };
-        let errors = self.learner.step(batch, self.state.step, rates);
+        let (learner, step) = (&mut self.learner, self.state.step);
+        let Together { errors, stop } = if self.shares == [Share::WHOLE] {
+            Together {
+                errors: learner.step(loader.next_batch()?, step, rates),
+                stop,
+            }
+        } else {
+            let batch = || loader.next_batch();
+            learner.step_together(&*self.ranks, &self.shares, batch, step, rates, stop)?
+        };
         self.state.step += 1;
-        StepMade {
+        Some(StepMade {
             step: self.state.step,
             errors,
             rates,
-        }
+            stop,
+        })
     }
 
     /// Judges a step and tells of it.
@@ -276,6 +487,7 @@ impl<E: Engine> Trainer<E> {
             step,
             errors,
             rates,
+            ..
         } = made;
         let (container_mse, revealed_mse) = errors.values();
         self.state
@@ -306,7 +518,6 @@ impl<E: Engine> Trainer<E> {
         }
         if checkpoint {
             self.save_last(report)?;
-            self.folder.draw_curves()?;
         }
         Ok(())
     }
@@ -327,19 +538,34 @@ impl<E: Engine> Trainer<E> {
         }
     }
 
-    /// Hides and reveals the validation pairs, for figures, a sheet or both.
+    /// Hides and reveals the validation pairs, for figures, a sheet or both. Rank 0 does, and tells
+    /// the others.
     fn judge(
         &mut self,
         validate: bool,
         sheet: bool,
         report: &mut Reporter<'_>,
     ) -> Result<(), TrainError> {
+        let step = self.state.step;
+        if !self.leads() {
+            if validate {
+                let figures = self.ranks.broadcast(Vec::new());
+                let mut figures = figures.chunks_exact(8);
+                let figures = [(); 6].map(|()| {
+                    let figure = figures.next().and_then(|bytes| bytes.try_into().ok());
+                    f64::from_le_bytes(figure.expect("rank 0 gives six"))
+                });
+                self.take_validation(Validation::of_figures(step, figures), report)?;
+            }
+            return Ok(());
+        }
         let networks = self.learner.networks();
         let runner = self.learner.engine().runner(&networks);
         let outcomes = validate::run(&*runner, &networks.rounding(), &self.pairs);
-        let step = self.state.step;
         if validate {
             let summary = validate::summary(&self.pairs, &outcomes, step);
+            let figures = summary.figures().map(f64::to_le_bytes);
+            self.ranks.broadcast(figures.concat());
             self.take_validation(summary, report)?;
         }
         if sheet {
@@ -364,6 +590,9 @@ impl<E: Engine> Trainer<E> {
         report.tell(Event::Validated(figures))?;
         if self.state.best.is_none_or(|(best, _)| sum < best) {
             self.state.best = Some((sum, self.state.step));
+            if !self.leads() {
+                return Ok(());
+            }
             let path = self
                 .folder
                 .save_model("best", &self.model(Some(&figures)))?;
@@ -373,12 +602,40 @@ impl<E: Engine> Trainer<E> {
     }
 
     fn save_last(&mut self, report: &mut Reporter<'_>) -> Result<(), TrainError> {
-        let path = self.save_checkpoint()?;
+        let checkpoint = self.checkpoint()?;
+        if self.ranks.size() > 1 {
+            self.take_over(&checkpoint)?;
+        }
+        if !self.leads() {
+            return Ok(());
+        }
+        let path = self.folder.save_checkpoint(&checkpoint)?;
         self.folder.save_model("last", &self.model(None))?;
-        report.tell(Event::Saved { path, best: false })
+        report.tell(Event::Saved { path, best: false })?;
+        Ok(self.folder.draw_curves()?)
     }
 
-    fn save_checkpoint(&self) -> Result<PathBuf, TrainError> {
+    /// Where a rank's numbers are not those of rank 0, all take over rank 0's: processors of other
+    /// kinds may round a step of the optimiser in other ways.
+    fn take_over(&mut self, checkpoint: &[u8]) -> Result<(), TrainError> {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(checkpoint);
+        let digest = hasher.finish().to_le_bytes();
+        let digests = self.ranks.gather(&digest);
+        if digests.chunks_exact(8).all(|other| other == digest) {
+            return Ok(());
+        }
+        let leads = self.leads();
+        let given = if leads { checkpoint } else { &[] };
+        let checkpoint = self.ranks.broadcast(given.to_vec());
+        match leads {
+            true => Ok(()),
+            false => self.go_on_from(&checkpoint),
+        }
+    }
+
+    /// A checkpoint's file of the networks as they are.
+    fn checkpoint(&self) -> Result<Vec<u8>, TrainError> {
         let mut tensors = checkpoint::network_tensors(&self.learner.networks());
         if let Some(bad) = tensors
             .iter()
@@ -391,7 +648,7 @@ impl<E: Engine> Trainer<E> {
             });
         }
         tensors.extend(self.learner.moments());
-        Ok(self.folder.save_checkpoint(&self.state, &tensors)?)
+        Ok(checkpoint::to_bytes(&self.state, &tensors))
     }
 
     /// The networks as they are, as a model.
@@ -429,18 +686,23 @@ struct StepMade {
     step: u64,
     errors: Errors,
     rates: Rates,
+    /// Whether all ranks stop after it.
+    stop: bool,
 }
 
 /// Writes events to the log and passes them on.
 struct Reporter<'a> {
-    log: File,
+    /// On rank 0.
+    log: Option<File>,
     stop: bool,
     on_event: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
 }
 
 impl Reporter<'_> {
     fn tell(&mut self, event: Event) -> Result<(), TrainError> {
-        run_folder::log(&mut self.log, &event)?;
+        if let Some(log) = &mut self.log {
+            run_folder::log(log, &event)?;
+        }
         self.stop |= (self.on_event)(event).is_break();
         Ok(())
     }

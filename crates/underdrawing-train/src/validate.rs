@@ -109,23 +109,7 @@ pub(crate) fn summary(pairs: &[Pair], outcomes: &[Outcome], step: u64) -> Valida
             *sum += figure / pairs.len() as f64;
         }
     }
-    let [
-        container_mse,
-        revealed_mse,
-        container_psnr_db,
-        revealed_psnr_db,
-        container_apd,
-        revealed_apd,
-    ] = sums;
-    Validation {
-        step,
-        container_mse,
-        revealed_mse,
-        container_psnr_db,
-        revealed_psnr_db,
-        container_apd,
-        revealed_apd,
-    }
+    Validation::of_figures(step, sums)
 }
 
 /// The first pairs as columns of a result sheet.

@@ -3,70 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod workplace;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use tempfile::TempDir;
-use underdrawing::{FileFormat, Model, Picture, Pixels, TrainingRecord};
+use underdrawing::{Model, TrainingRecord};
 use underdrawing_net::{Architecture, CpuEngine, LiftingNetConfig, Networks};
 use underdrawing_train::{
-    Event, NetworkKind, Preset, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings,
-    Trainer, Validation,
+    Event, NetworkKind, RunPaths, Schedule, TrainConfig, TrainError, TrainSettings, Trainer,
+    Validation,
 };
 
-/// A folder with training and validation pictures of soft random colours.
-struct Workplace {
-    folder: TempDir,
-}
-
-impl Workplace {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, n) in [("train", 8), ("val", 4)] {
-            fs::create_dir(folder.path().join(name)).unwrap();
-            for i in 0..n {
-                let pixels = Pixels::from_fn(24, 20, |x, y| {
-                    let wave = |k: usize| {
-                        let phase = (x * (i + 2) + y * (k + 1) * (i % 3 + 1)) as f32 * 0.11;
-                        (128.0 + 100.0 * (phase + (i * k) as f32).sin()) as u8
-                    };
-                    [wave(1), wave(2), wave(3)]
-                })
-                .unwrap();
-                let png = Picture::from(pixels).encode(FileFormat::Png).unwrap();
-                fs::write(folder.path().join(name).join(format!("{i}.png")), png).unwrap();
-            }
-        }
-        Self { folder }
-    }
-
-    fn paths(&self, out: &str) -> RunPaths {
-        RunPaths {
-            train: self.folder.path().join("train"),
-            val: self.folder.path().join("val"),
-            out: self.folder.path().join(out),
-        }
-    }
-}
-
-fn small(steps: u64) -> TrainConfig {
-    TrainConfig {
-        width: 8,
-        depth: 2,
-        batch_size: 4,
-        size: 16,
-        steps,
-        learning_rate: 4e-3,
-        reveal_weight: 1.0,
-        ghost_weight: 2.0,
-        warmup_steps: 5,
-        validate_every: 20,
-        sheet_every: 20,
-        checkpoint_every: 0,
-        ..Preset::Default.config()
-    }
-}
+use workplace::{Workplace, last_model, small};
 
 /// Runs until `stop_at` steps are done; the validations on the way.
 fn run(trainer: &mut Trainer, stop_at: u64) -> Vec<Validation> {
@@ -82,11 +32,6 @@ fn run(trainer: &mut Trainer, stop_at: u64) -> Vec<Validation> {
         })
         .unwrap();
     validations
-}
-
-fn last_model(paths: &RunPaths) -> Model {
-    let bytes = fs::read(paths.out.join("last.safetensors")).unwrap();
-    Model::from_bytes(&bytes).unwrap()
 }
 
 #[test]
