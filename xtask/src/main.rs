@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<()> {
         ["check"] => run("bash", &[".ci/run"]),
         ["arm"] => arm::test(&Path::new(ROOT).canonicalize()?),
         ["dependencies"] => dependencies::write(Path::new(ROOT)),
+        ["mpi"] => mpi(),
         ["web"] => {
             let root = Path::new(ROOT).canonicalize()?;
             say(web::build(&root)?.display())
@@ -42,14 +43,26 @@ fn main() -> anyhow::Result<()> {
 }
 
 const COMMANDS: &str = "\
-check         format, tests, clippy, docs, demo, wheel, page: what CI runs
+check         format, tests, clippy, docs, demo, MPI, wheel, page: what CI runs
 arm           tests what computes on an emulated 64-bit ARM processor, and compares its files
 dependencies  builds the program anew and writes docs/dependencies.md
+mpi           training on several ranks: clippy, and tests under Open MPI's mpirun
 web           builds the page into dist/, for any server of static files
 web --test    builds it, and runs its tests in Chromium
 wheel         builds the Python package as it is published
 wheel --test  builds it for tests, installs it in an environment of its own, and runs them
 help          this list";
+
+/// Checks what the feature `mpi` brings.
+fn mpi() -> anyhow::Result<()> {
+    let program = ["--release", "-p", "underdrawing-cli", "--features", "mpi"];
+    let clippy = ["--all-targets", "--", "-D", "warnings"];
+    run("cargo", &[&["clippy"], &program[..], &clippy].concat())?;
+    run(
+        "cargo",
+        &[&["test"], &program[..], &["--test", "mpi"]].concat(),
+    )
+}
 
 /// The root of the repository.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");

@@ -14,6 +14,7 @@ mod output;
 mod password;
 mod picture;
 mod progress;
+mod ranks;
 
 use std::ffi::OsString;
 

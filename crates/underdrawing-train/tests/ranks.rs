@@ -20,20 +20,13 @@ use underdrawing_train::{
 use thread_ranks::{ThreadRanks, on_ranks};
 use workplace::{Workplace, last_model, small};
 
-/// What rank 0 does; the others join.
-#[derive(Clone)]
-enum Do {
-    Start(TrainConfig),
-    Resume,
-}
-
 /// Container's and revealed pictures' errors and the learning rate of each step, or why it ended.
 type Told = Result<Vec<[f64; 3]>, TrainError>;
 
-/// What each of `n` ranks tells of a run; `stop` breaks a rank off after a step.
+/// What each of `n` ranks tells of a run, which rank 0 starts with settings or resumes; `stop` breaks a rank off after a step.
 fn train(
     n: usize,
-    what: &Do,
+    config: Option<&TrainConfig>,
     paths: &RunPaths,
     stop: impl Fn(usize, u64) -> bool + Sync,
 ) -> Vec<Told> {
@@ -41,10 +34,10 @@ fn train(
         let rank = ranks.rank();
         let ranks: Rc<dyn Ranks> = Rc::new(ranks);
         let engine = CpuEngine::default();
-        let mut trainer = match what {
+        let mut trainer = match config {
             _ if rank > 0 => Trainer::join(ranks, engine)?,
-            Do::Start(config) => Trainer::start_on(ranks, config.clone(), None, paths, engine)?,
-            Do::Resume => Trainer::resume_on(ranks, &paths.out, engine)?,
+            Some(config) => Trainer::start_on(ranks, config.clone(), None, paths, engine)?,
+            None => Trainer::resume_on(ranks, &paths.out, engine)?,
         };
         let mut told = Vec::new();
         trainer.run(|event| {
@@ -69,7 +62,7 @@ fn train(
 
 /// A run from its start to its end; what rank 0 tells, which the others tell as well.
 fn whole(n: usize, config: &TrainConfig, paths: &RunPaths) -> Vec<[f64; 3]> {
-    let told = train(n, &Do::Start(config.clone()), paths, |_, _| false);
+    let told = train(n, Some(config), paths, |_, _| false);
     let mut told = told.into_iter().map(Result::unwrap);
     let first = told.next().unwrap();
     assert!(
@@ -177,7 +170,7 @@ fn a_rank_that_stops_stops_all_and_others_go_on() {
     let place = with_fourteen_pictures();
     let config = seven_pairs(24);
     let paths = place.paths("run");
-    let told = train(3, &Do::Start(config.clone()), &paths, |rank, step| {
+    let told = train(3, Some(&config), &paths, |rank, step| {
         (rank, step) == (1, 9)
     });
     for told in told {
@@ -185,7 +178,7 @@ fn a_rank_that_stops_stops_all_and_others_go_on() {
         assert_eq!(told.unwrap().len(), 10);
     }
     assert_eq!(last_model(&paths).training().steps, 10);
-    let rest = train(2, &Do::Resume, &paths, |_, _| false);
+    let rest = train(2, None, &paths, |_, _| false);
     let rest = rest.into_iter().map(Result::unwrap).next().unwrap();
     let unbroken = whole(1, &config, &place.paths("unbroken"));
     let apart = apart(&unbroken[10..], &rest);
@@ -202,7 +195,7 @@ fn a_loss_that_is_no_number_ends_all_ranks() {
         clip_norm: 0.0,
         ..small(200)
     };
-    let told = train(2, &Do::Start(config), &paths, |_, _| false);
+    let told = train(2, Some(&config), &paths, |_, _| false);
     for told in told {
         let error = told.unwrap_err();
         assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
@@ -216,7 +209,7 @@ fn runs_that_cannot_be_end_on_all_ranks() {
     let place = Workplace::new();
     let paths = place.paths("run");
     let refused = |n: usize, config: TrainConfig, paths: &RunPaths| {
-        let told = train(n, &Do::Start(config), paths, |_, _| false);
+        let told = train(n, Some(&config), paths, |_, _| false);
         assert!(!Path::new(&paths.out).exists());
         let errors = told.into_iter().map(Result::unwrap_err);
         errors.map(|error| error.to_string()).collect::<Vec<_>>()

@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use underdrawing_net::{CpuEngine, Engine};
-use underdrawing_train::{Event, RunPaths, TrainSettings, Trainer, Validation};
+use underdrawing_train::{Event, RunPaths, TrainError, TrainSettings, Trainer, Validation};
 
 use crate::args::TrainArgs;
 use crate::compute::Compute;
 use crate::files;
 use crate::interrupt::{self, AtWork};
 use crate::models;
-use crate::output::{ExitStatus, Ui};
+use crate::output::{ExitStatus, FAILED, Ui, Verbosity};
 use crate::progress::Bar;
+use crate::ranks::Crew;
 
 /// Largest settings file that is read.
 const MAX_SETTINGS_BYTES: u64 = 1 << 20;
@@ -24,20 +25,62 @@ const SMOOTHING: f64 = 0.05;
 
 impl TrainArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        let crew = Crew::begin()?;
+        if crew.size() == 1 {
+            return self.run_on(&crew, ui);
+        }
+        let silent = Ui::new(Verbosity::Quiet);
+        let result = self.run_on(&crew, if crew.leads() { ui } else { &silent });
+        let Err(error) = result else { return result };
+        let of_all = error.chain().any(|cause| {
+            let cause = cause.downcast_ref::<TrainError>();
+            cause.is_some_and(TrainError::is_of_all_ranks)
+        });
+        if !of_all {
+            // The others would wait for this one.
+            ui.error(&error.context(format!("rank {}", crew.rank())));
+            crew.abort(FAILED);
+        }
+        if crew.leads() {
+            // Before MPI ends with `crew`: the starter may then kill whoever is left.
+            ui.error(&error);
+        }
+        Ok(ExitStatus::SomeFailed)
+    }
+
+    fn run_on(&self, crew: &Crew, ui: &Ui) -> anyhow::Result<ExitStatus> {
         match self.compute.start()? {
-            Compute::Cpu => self.train(CpuEngine::default(), ui),
+            Compute::Cpu => self.train(CpuEngine::default(), crew, ui),
             #[cfg(feature = "cuda")]
-            Compute::Cuda(engine) => self.train(engine, ui),
+            Compute::Cuda(engine) => self.train(engine, crew, ui),
             #[cfg(any(feature = "vulkan", feature = "wgpu"))]
-            Compute::Gpu(engine) => self.train(engine, ui),
+            Compute::Gpu(engine) => self.train(engine, crew, ui),
         }
     }
 
-    fn train<E: Engine>(&self, engine: E, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let (mut trainer, out) = self.trainer(engine)?;
-        interrupt::watch()?;
+    fn train<E: Engine>(&self, engine: E, crew: &Crew, ui: &Ui) -> anyhow::Result<ExitStatus> {
+        // Where a rank is lost, the others get a signal, wait in vain for the step's end, and are
+        // killed.
+        let answer = (crew.size() > 1 && crew.leads()).then(|| {
+            let run = self.resume.as_ref().or(self.out.as_ref());
+            let last = run.map(|run| run.join("last.checkpoint"));
+            let last = last.unwrap_or_default();
+            format!(
+                "stopping after this step; if that fails, the last good checkpoint is {}",
+                last.display()
+            )
+        });
+        interrupt::watch_saying(answer)?;
+        #[cfg(unix)]
+        interrupt::watch_for_usr1()?;
+        let mut trainer = match crew.leads() {
+            true => self.trainer(engine, crew)?,
+            false => Trainer::join(crew.ranks(), engine)?,
+        };
         let _at_work = AtWork::begin();
-        let mut show = Show::new(ui, self.report.json, out);
+        let out = self.resume.clone().or_else(|| self.out.clone());
+        let json = self.report.json && crew.leads();
+        let mut show = Show::new(ui, json, out.unwrap_or_default());
         trainer.run(|event| {
             show.event(&event);
             if interrupt::raised() || show.failed.is_some() {
@@ -48,15 +91,14 @@ impl TrainArgs {
         show.failed.map_or(Ok(ExitStatus::Done), Err)
     }
 
-    /// The trainer, and its run folder.
-    fn trainer<E: Engine>(&self, engine: E) -> anyhow::Result<(Trainer<E>, PathBuf)> {
+    /// The trainer of the rank that decides.
+    fn trainer<E: Engine>(&self, engine: E, crew: &Crew) -> anyhow::Result<Trainer<E>> {
         if let Some(run) = &self.resume {
             if self.settings != TrainSettings::default() {
                 bail!("a resumed run keeps its settings: expected none beside --resume");
             }
-            let trainer = Trainer::resume(run, engine)
-                .with_context(|| format!("failed to resume {}", run.display()))?;
-            return Ok((trainer, run.clone()));
+            return Trainer::resume_on(crew.ranks(), run, engine)
+                .with_context(|| format!("failed to resume {}", run.display()));
         }
         let (Some(train), Some(val), Some(out)) = (&self.train, &self.val, &self.out) else {
             bail!("expected --train, --val and --out, or --resume");
@@ -70,8 +112,15 @@ impl TrainArgs {
         };
         let from = self.from.as_deref();
         let from = from.map(models::named).transpose()?;
-        let trainer = Trainer::start(settings.resolve()?, from.as_ref(), &paths, engine)?;
-        Ok((trainer, out.clone()))
+        let config = settings.resolve()?;
+        let ranks = crew.ranks();
+        Ok(Trainer::start_on(
+            ranks,
+            config,
+            from.as_ref(),
+            &paths,
+            engine,
+        )?)
     }
 }
 
@@ -123,11 +172,15 @@ impl<'a> Show<'a> {
                 pictures,
                 validation_pairs,
                 parameters,
-                ..
+                ranks,
             } => {
+                let on_ranks = match ranks {
+                    1 => String::new(),
+                    n => format!(", {n} ranks"),
+                };
                 self.ui.say(format_args!(
                     "{pictures} pictures, {validation_pairs} validation pairs, {parameters} \
-                     parameters, {steps} steps"
+                     parameters, {steps} steps{on_ranks}"
                 ));
                 let bar = self.ui.bar(*steps, "steps");
                 bar.start_at(*first_step);
