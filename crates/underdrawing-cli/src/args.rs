@@ -359,9 +359,12 @@ Examples:
       The recipe of the 2018 system, to the letter.
   underdrawing train --resume run/
       Go on exactly where the run stopped.
+  mpirun -n 4 underdrawing train --threads 8 --train photos/ --val more-photos/ --out run/
+      Four processes share each batch, if the program is built with the feature `mpi`.
 
-The run folder holds every setting (config.toml), what happened (events.jsonl), curves, sheets, the \
-last checkpoint and the best model. Ctrl-C saves and stops.")]
+The run folder holds every setting (config.toml), what happened (events.jsonl; tensorboard/ for \
+TensorBoard), curves, sheets, the worst validation pairs (worst.png), the last checkpoint and the \
+best model. Ctrl-C saves and stops; so does SIGUSR1, which mpirun passes on.")]
 pub(crate) struct TrainArgs {
     /// Folder of pictures to train on
     #[arg(long, value_name = "DIR", required_unless_present = "resume")]
@@ -392,6 +395,12 @@ pub(crate) struct TrainArgs {
     /// Its keys are the names of the flags with `_` for `-`. The config.toml of a run repeats it.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+
+    /// Say what would be done and how long it would take, and write nothing
+    ///
+    /// Tries four steps and two validation pairs.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 
     #[command(flatten)]
     pub(crate) settings: underdrawing_train::TrainSettings,

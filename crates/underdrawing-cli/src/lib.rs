@@ -11,6 +11,7 @@ mod interrupt;
 mod method;
 mod models;
 mod output;
+mod pace;
 mod password;
 mod picture;
 mod progress;

@@ -131,6 +131,11 @@ impl Ui {
         Bar::of_steps(&self.bars)
     }
 
+    /// A bar for the steps of a training run.
+    pub(crate) fn bar_of_training(&self, steps: u64) -> Bar {
+        Bar::of_training(&self.bars, steps)
+    }
+
     /// A line that shows that `message` goes on, and for how long, until it is dropped.
     pub(crate) fn working(&self, message: impl Into<String>) -> Bar {
         let bar = Bar::of_time(&self.bars);

@@ -20,6 +20,12 @@ impl Bar {
         Self::with_end(bars, 1, "steps", "{elapsed}")
     }
 
+    /// For a training run, whose message says how long it will take.
+    pub(crate) fn of_training(bars: &MultiProgress, steps: u64) -> Self {
+        let template = "{msg} {wide_bar:.cyan/blue} {pos}/{len} {prefix}";
+        Self::with_template(bars, steps, "steps", template)
+    }
+
     /// For work of one piece, of which only the time spent is known.
     pub(crate) fn of_time(bars: &MultiProgress) -> Self {
         Self::with_template(bars, 1, "", "{spinner} {msg}, {elapsed}")
@@ -47,14 +53,6 @@ impl Bar {
     /// One step done.
     pub(crate) fn step(&self) {
         self.bar.inc(1);
-    }
-
-    /// The work was at `position` already.
-    pub(crate) fn start_at(&self, position: u64) {
-        self.bar.set_position(position);
-        // Makes the bar take note of the position, so that the time left is not estimated from it.
-        self.bar.set_length(self.bar.length().unwrap_or(position));
-        self.bar.reset_eta();
     }
 
     /// So many steps are done.

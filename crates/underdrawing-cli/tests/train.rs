@@ -43,6 +43,45 @@ fn trains_and_resumes() {
 }
 
 #[test]
+fn a_dry_run_says_what_would_be_done_and_writes_nothing() {
+    let folder = pictures();
+    let before = folder.names();
+    let line = format!("train {TINY} --out run --steps 9 --accumulate 2 --dry-run");
+    let ran = folder.run(&line).done();
+    assert!(
+        ran.stdout.starts_with("pictures    7, 2 steps a pass\n"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stdout.contains("9 of 9 to go, 4 pictures each"),
+        "{ran:?}"
+    );
+    let ran = folder.run(&format!("{line} --json")).done();
+    let plan = &ran.json()[0];
+    // After steps 2, 4, 6, 8 and 9.
+    assert_eq!(plan["validations"], 5);
+    assert_eq!(plan["validation_pairs"], 1);
+    let number = |name: &str| plan[name].as_f64().unwrap();
+    let expected = 9.0 * number("seconds_per_step") + 5.0 * number("seconds_per_validation");
+    assert!((number("seconds") / expected - 1.0).abs() < 1e-9, "{plan}");
+    // Six pictures of 24x20, some of which were decoded; the damaged one was met or not.
+    let cache = number("cache_bytes") / (3.0 * 24.0 * 20.0);
+    assert!((1.0..=7.0).contains(&cache), "{plan}");
+    assert_eq!(folder.names(), before);
+    // Of a run that is there, what is left.
+    folder
+        .run(&format!("train {TINY} --out run --steps 3"))
+        .done();
+    let before = folder.names();
+    let ran = folder.run("train --resume run --dry-run --json").done();
+    assert_eq!(
+        (&ran.json()[0]["first_step"], &ran.json()[0]["validations"]),
+        (&3.into(), &0.into())
+    );
+    assert_eq!(folder.names(), before);
+}
+
+#[test]
 fn begins_with_a_model() {
     let folder = pictures();
     folder

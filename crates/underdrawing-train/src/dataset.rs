@@ -116,6 +116,15 @@ impl Dataset {
         &self.paths
     }
 
+    /// Bytes that decoded pictures will take once all have been met, by those that have.
+    pub(crate) fn expected_bytes(&self, cache_mib: usize) -> usize {
+        let most = cache_mib << 20;
+        let kept = self.decoded.iter().filter(|p| p.get().is_some()).count();
+        let bytes = most - self.cache_left.load(Ordering::Relaxed);
+        let expected = bytes.checked_div(kept).map_or(0, |mean| mean * self.len());
+        expected.min(most)
+    }
+
     /// Files met since the last call that are damaged or cannot be used, sorted.
     pub(crate) fn take_damaged(&self) -> Vec<PathBuf> {
         let mut damaged = std::mem::take(

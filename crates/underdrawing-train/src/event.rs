@@ -46,6 +46,13 @@ pub enum Event {
         /// The PNG.
         path: PathBuf,
     },
+    /// The validation pairs that came out worst were put on a sheet.
+    Worst {
+        /// The PNG.
+        path: PathBuf,
+        /// The pairs in their order on it, the worst first.
+        pairs: Vec<PairFigures>,
+    },
     /// A checkpoint was written.
     Saved {
         /// The file.
@@ -65,6 +72,19 @@ pub enum Event {
         /// Whether the caller stopped it.
         stopped: bool,
     },
+}
+
+/// How a validation pair came out, through a container of 8 bits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PairFigures {
+    /// File of the cover.
+    pub cover: PathBuf,
+    /// File of the secret.
+    pub secret: PathBuf,
+    /// PSNR of the container, dB; 100 where it is the cover.
+    pub container_psnr_db: f64,
+    /// PSNR of the revealed picture, dB; 100 where it is the secret.
+    pub revealed_psnr_db: f64,
 }
 
 /// Figures of one validation.

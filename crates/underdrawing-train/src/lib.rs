@@ -22,6 +22,7 @@ mod restoring;
 mod run_folder;
 mod schedule;
 mod share;
+mod tensorboard;
 #[cfg(test)]
 #[path = "../../underdrawing-net/agreement/thread_ranks.rs"]
 mod thread_ranks;
@@ -34,7 +35,7 @@ pub use config::{
     TrainSettings,
 };
 pub use dataset::DatasetError;
-pub use event::{Event, Validation};
+pub use event::{Event, PairFigures, Validation};
 pub use learner::Learner;
 #[cfg(feature = "mpi")]
 pub use mpi::{MpiError, MpiRanks};
@@ -43,4 +44,4 @@ pub use restoring::{
     RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,
 };
 pub use schedule::{Plateau, Schedule};
-pub use trainer::{TrainError, Trainer};
+pub use trainer::{Rehearsal, TrainError, Trainer};

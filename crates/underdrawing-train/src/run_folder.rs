@@ -2,7 +2,7 @@
 //!
 //! `config.toml` (every setting), `run.toml` (where the pictures are), `events.jsonl`,
 //! `last.checkpoint` (to resume from), `last.safetensors` and `best.safetensors` (models),
-//! `curves.svg`, `learning-rate.svg`, `sheets/STEP.png`.
+//! `curves.svg`, `learning-rate.svg`, `sheets/STEP.png`, `worst.png`, and `tensorboard/`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -14,6 +14,7 @@ use crate::checkpoint::{CheckpointError, read_file, write_whole};
 use crate::config::{RunPaths, TrainConfig};
 use crate::curves;
 use crate::event::Event;
+use crate::tensorboard::EventFile;
 
 /// A run folder, there or not.
 #[derive(Debug)]
@@ -47,12 +48,6 @@ impl RunFolder {
     /// The checkpoint that a run is resumed from.
     pub(crate) fn last(&self) -> PathBuf {
         self.path.join("last.checkpoint")
-    }
-
-    /// Where the training pictures are, for messages.
-    pub(crate) fn train_pictures(&self) -> PathBuf {
-        self.open()
-            .map_or_else(|_| self.path.clone(), |(paths, _)| paths.train)
     }
 
     /// Words for where to go on after a loss went wrong.
@@ -123,16 +118,31 @@ impl RunFolder {
         Ok(path)
     }
 
+    /// Event files of TensorBoard, one each time that the run goes on.
+    pub(crate) fn open_tensorboard(&self, step: u64) -> Result<EventFile, CheckpointError> {
+        let folder = self.path.join("tensorboard");
+        let made = fs::create_dir_all(&folder).and_then(|()| EventFile::create(&folder, step));
+        made.map_err(|source| CheckpointError::File {
+            action: "write event files to",
+            path: folder,
+            source,
+        })
+    }
+
     pub(crate) fn write_sheet(
         &self,
         step: u64,
         columns: &[Sheet<'_>],
     ) -> Result<PathBuf, CheckpointError> {
         let path = self.path.join("sheets").join(format!("{step:07}.png"));
-        let png = Picture::from(Sheet::training(columns))
-            .encode(FileFormat::Png)
-            .expect("a sheet is a picture without alpha");
-        write_whole(&path, &png)?;
+        write_png(&path, columns)?;
+        Ok(path)
+    }
+
+    /// The sheet of the worst pairs, in place of that of an earlier validation.
+    pub(crate) fn write_worst(&self, columns: &[Sheet<'_>]) -> Result<PathBuf, CheckpointError> {
+        let path = self.path.join("worst.png");
+        write_png(&path, columns)?;
         Ok(path)
     }
 
@@ -148,6 +158,13 @@ impl RunFolder {
         }
         Ok(())
     }
+}
+
+fn write_png(path: &Path, columns: &[Sheet<'_>]) -> Result<(), CheckpointError> {
+    let png = Picture::from(Sheet::training(columns))
+        .encode(FileFormat::Png)
+        .expect("a sheet is a picture without alpha");
+    write_whole(path, &png)
 }
 
 /// Appends an event as a line of JSON.

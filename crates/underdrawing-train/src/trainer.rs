@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
+use serde::Serialize;
 use underdrawing::{Model, Quality, TrainingRecord};
 use underdrawing_net::{
     Alone, Architecture, CpuEngine, Engine, LiftingNetConfig, Networks, Ranks, Role, n_parameters,
@@ -22,12 +24,15 @@ use crate::optimiser::Rates;
 use crate::run_folder::{self, RunFolder};
 use crate::schedule::Schedule;
 use crate::share::Share;
+use crate::tensorboard::EventFile;
 use crate::validate::{self, Pair};
 
 /// Fewest validation pictures: one pair.
 const FEWEST_VALIDATION: usize = 2;
 /// Threads that decode and augment.
 const WORKERS: usize = 2;
+/// Steps that a rehearsal times.
+const STEPS_TRIED: usize = 3;
 
 /// Why a run could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +119,8 @@ impl TrainError {
 pub struct Trainer<E: Engine = CpuEngine> {
     config: TrainConfig,
     folder: RunFolder,
+    /// Where the pictures to train on are, for messages.
+    train_pictures: PathBuf,
     learner: Learner<E>,
     state: State,
     dataset: Arc<Dataset>,
@@ -161,6 +168,21 @@ impl<E: Engine> Trainer<E> {
         Ok(trainer)
     }
 
+    /// As [`Trainer::start_on`], but writes nothing: for [`Trainer::rehearse`].
+    ///
+    /// # Errors
+    /// As [`Trainer::start_on`], but for what is written.
+    pub fn plan_on(
+        ranks: Rc<dyn Ranks>,
+        config: TrainConfig,
+        from: Option<&Model>,
+        paths: &RunPaths,
+        engine: E,
+    ) -> Result<Self, TrainError> {
+        let begun = Self::fresh(config, from, paths, engine, &ranks);
+        Ok(Self::tell(begun, &*ranks)?.0)
+    }
+
     /// Goes on with the run in a folder, exactly as if it had never stopped.
     ///
     /// # Errors
@@ -192,7 +214,7 @@ impl<E: Engine> Trainer<E> {
         let seen = pictures.as_ref().map(Vec::as_slice);
         beginning::compare_pictures(&*ranks, &paths.train, seen)?;
         let folder = RunFolder::at(&paths.out);
-        let mut trainer = Self::prepare(config, pictures?, folder, engine, &ranks)?;
+        let mut trainer = Self::prepare(config, &paths, pictures?, folder, engine, &ranks)?;
         trainer.go_on_from(&checkpoint)?;
         Ok(trainer)
     }
@@ -279,13 +301,14 @@ impl<E: Engine> Trainer<E> {
             }
             .into());
         }
-        let mut trainer = Self::prepare(config.clone(), pictures, folder, engine, ranks)?;
+        let mut trainer = Self::prepare(config.clone(), paths, pictures, folder, engine, ranks)?;
         trainer.pairs = pairs;
         Ok(trainer)
     }
 
     fn prepare(
         config: TrainConfig,
+        paths: &RunPaths,
         pictures: Vec<PathBuf>,
         folder: RunFolder,
         mut engine: E,
@@ -313,6 +336,7 @@ impl<E: Engine> Trainer<E> {
             ranks: ranks.clone(),
             config,
             folder,
+            train_pictures: paths.train.clone(),
             learner,
             dataset: Arc::new(dataset),
             pairs: Vec::new(),
@@ -379,7 +403,13 @@ impl<E: Engine> Trainer<E> {
     ) -> Result<(), TrainError> {
         let steps = self.config.total_steps(self.dataset.len());
         let mut report = Reporter {
-            log: self.leads().then(|| self.folder.open_log()).transpose()?,
+            logs: match self.leads() {
+                true => Some(Logs {
+                    lines: self.folder.open_log()?,
+                    tensorboard: self.folder.open_tensorboard(self.state.step)?,
+                }),
+                false => None,
+            },
             stop: false,
             on_event: &mut on_event,
         };
@@ -413,11 +443,7 @@ impl<E: Engine> Trainer<E> {
         let mut stop = report.stop && self.ranks.size() == 1;
         while self.state.step < steps && !stop {
             let step = self.step(&mut loader, steps, report.stop);
-            let step = step.ok_or_else(|| DatasetError::TooFew {
-                path: self.folder.train_pictures(),
-                found: 0,
-                expected: batch_size,
-            })?;
+            let step = step.ok_or_else(|| self.no_pictures())?;
             let all_stop = step.stop;
             // A card goes on with the next step before anybody looks at the errors of this one.
             if let Some(earlier) = under_way.replace(step) {
@@ -449,6 +475,71 @@ impl<E: Engine> Trainer<E> {
             step: self.state.step,
             stopped: self.state.step < steps,
         })
+    }
+
+    /// Tries a few steps, on all ranks, and a validation, and writes nothing.
+    ///
+    /// # Errors
+    /// When no picture is readable.
+    pub fn rehearse(mut self) -> Result<Rehearsal, TrainError> {
+        let first_step = self.state.step;
+        let steps = self.config.total_steps(self.dataset.len());
+        let last = first_step + 1 + STEPS_TRIED as u64;
+        let batch_size = self.config.batch_size;
+        let mut loader = Loader::new(
+            &self.dataset,
+            first_step,
+            last,
+            batch_size,
+            &self.shares,
+            WORKERS,
+        );
+        let mut seconds = Vec::new();
+        while self.state.step < last {
+            let since = Instant::now();
+            let made = self.step(&mut loader, steps, false);
+            let made = made.ok_or_else(|| self.no_pictures())?;
+            let _ = made.errors.values();
+            seconds.push(since.elapsed().as_secs_f64());
+        }
+        // The first step gets memory and waits for pictures.
+        seconds.remove(0);
+        seconds.sort_by(f64::total_cmp);
+        let tried = self.pairs.len().min(2);
+        let networks = self.learner.networks();
+        let runner = self.learner.engine().runner(&networks);
+        let since = Instant::now();
+        validate::run(&*runner, &networks.rounding(), &self.pairs[..tried]);
+        let a_pair = since.elapsed().as_secs_f64() / tried.max(1) as f64;
+        let every = self.validate_every();
+        // One at the end, if none is due then.
+        let validations = match first_step < steps {
+            true => steps.div_ceil(every) - first_step / every,
+            false => 0,
+        };
+        Ok(Rehearsal {
+            first_step,
+            steps,
+            steps_per_epoch: self.config.steps_per_epoch(self.dataset.len()),
+            validations,
+            pictures: self.dataset.len(),
+            validation_pairs: self.pairs.len(),
+            parameters: n_parameters(networks.params()),
+            ranks: self.ranks.size(),
+            batch_size,
+            seconds_per_step: seconds[seconds.len() / 2],
+            seconds_per_validation: a_pair * self.pairs.len() as f64,
+            cache_bytes: self.dataset.expected_bytes(self.config.cache_mib),
+        })
+    }
+
+    fn no_pictures(&self) -> TrainError {
+        DatasetError::TooFew {
+            path: self.train_pictures.clone(),
+            found: 0,
+            expected: self.config.batch_size,
+        }
+        .into()
     }
 
     /// One step of all networks; none where there are no pictures. `stop` says that this rank wants
@@ -522,15 +613,19 @@ impl<E: Engine> Trainer<E> {
         Ok(())
     }
 
+    /// Steps from one validation to the next.
+    fn validate_every(&self) -> u64 {
+        match self.config.validate_every {
+            0 => self.config.steps_per_epoch(self.dataset.len()),
+            n => n,
+        }
+    }
+
     /// What comes after the step that was made last.
     fn due(&self, steps: u64) -> Due {
         let step = self.state.step;
         let due = |every: u64| every > 0 && step.is_multiple_of(every);
-        let validate_every = match self.config.validate_every {
-            0 => self.config.steps_per_epoch(self.dataset.len()),
-            n => n,
-        };
-        let validation = due(validate_every) || step == steps;
+        let validation = due(self.validate_every()) || step == steps;
         Due {
             validation,
             sheet: due(self.config.sheet_every) || step == steps,
@@ -563,10 +658,13 @@ impl<E: Engine> Trainer<E> {
         let runner = self.learner.engine().runner(&networks);
         let outcomes = validate::run(&*runner, &networks.rounding(), &self.pairs);
         if validate {
-            let summary = validate::summary(&self.pairs, &outcomes, step);
+            let summary = validate::summary(&outcomes, step);
             let figures = summary.figures().map(f64::to_le_bytes);
             self.ranks.broadcast(figures.concat());
             self.take_validation(summary, report)?;
+            let (columns, pairs) = validate::worst(&self.pairs, &outcomes);
+            let path = self.folder.write_worst(&columns)?;
+            report.tell(Event::Worst { path, pairs })?;
         }
         if sheet {
             let columns = validate::columns(&self.pairs, &outcomes);
@@ -667,6 +765,44 @@ impl<E: Engine> Trainer<E> {
     }
 }
 
+/// What a run would do, by a few steps that were tried.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rehearsal {
+    /// Steps already done by the run that is resumed.
+    pub first_step: u64,
+    /// Steps in all.
+    pub steps: u64,
+    /// Steps of one pass over the pictures.
+    pub steps_per_epoch: u64,
+    /// Validations to come.
+    pub validations: u64,
+    /// Training pictures.
+    pub pictures: usize,
+    /// Validation pairs.
+    pub validation_pairs: usize,
+    /// Parameters of all networks.
+    pub parameters: usize,
+    /// Processes that train together.
+    pub ranks: usize,
+    /// Pictures a step.
+    pub batch_size: usize,
+    /// Median of three steps.
+    pub seconds_per_step: f64,
+    /// By the first two pairs.
+    pub seconds_per_validation: f64,
+    /// Memory that decoded pictures will take on each rank, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Rehearsal {
+    /// How long it will take, in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        let steps = self.steps.saturating_sub(self.first_step) as f64;
+        steps * self.seconds_per_step + self.validations as f64 * self.seconds_per_validation
+    }
+}
+
 /// What comes after a step.
 struct Due {
     validation: bool,
@@ -690,18 +826,30 @@ struct StepMade {
     stop: bool,
 }
 
+/// What keeps events.
+struct Logs {
+    lines: File,
+    tensorboard: EventFile,
+}
+
 /// Writes events to the log and passes them on.
 struct Reporter<'a> {
     /// On rank 0.
-    log: Option<File>,
+    logs: Option<Logs>,
     stop: bool,
     on_event: &'a mut dyn FnMut(Event) -> ControlFlow<()>,
 }
 
 impl Reporter<'_> {
     fn tell(&mut self, event: Event) -> Result<(), TrainError> {
-        if let Some(log) = &mut self.log {
-            run_folder::log(log, &event)?;
+        if let Some(logs) = &mut self.logs {
+            run_folder::log(&mut logs.lines, &event)?;
+            let noted = logs.tensorboard.note(&event);
+            noted.map_err(|source| CheckpointError::File {
+                action: "append to",
+                path: "tensorboard".into(),
+                source,
+            })?;
         }
         self.stop |= (self.on_event)(event).is_break();
         Ok(())

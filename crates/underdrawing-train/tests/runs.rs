@@ -56,15 +56,43 @@ fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
         "learning-rate.svg",
         "last.checkpoint",
         "sheets/0000060.png",
+        "worst.png",
+        "tensorboard",
     ] {
         assert!(paths.out.join(file).exists(), "{file} is missing");
     }
+    worst_pairs_are_the_worst(&paths, &last);
     let model = last_model(&paths);
     assert_eq!((model.training().steps, model.training().seed), (60, 1));
     // The settings in the folder repeat the run.
     let text = fs::read_to_string(paths.out.join("config.toml")).unwrap();
     let settings: TrainSettings = toml::from_str(&text).unwrap();
     assert_eq!(settings.resolve().unwrap(), small(60));
+}
+
+/// Of the log's last list: both pairs, the worse one first, and their means are the validation's.
+fn worst_pairs_are_the_worst(paths: &RunPaths, validation: &Validation) {
+    let log = fs::read_to_string(paths.out.join("events.jsonl")).unwrap();
+    let events = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let worst = events.filter(|event: &serde_json::Value| event["event"] == "worst");
+    let worst = worst.last().unwrap();
+    let pairs = worst["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 2);
+    let figures = |pair: &serde_json::Value| {
+        ["container_psnr_db", "revealed_psnr_db"].map(|name| pair[name].as_f64().unwrap())
+    };
+    let [first, second] = [figures(&pairs[0]), figures(&pairs[1])];
+    assert!(first[0].min(first[1]) < second[0].min(second[1]), "{worst}");
+    let mean = (first[0] + second[0]) / 2.0;
+    assert!(
+        (mean - validation.container_psnr_db).abs() < 1e-9,
+        "{worst}"
+    );
+    let cover = pairs[0]["cover"].as_str().unwrap();
+    assert!(
+        ["0.png", "2.png"].iter().any(|name| cover.ends_with(name)),
+        "{worst}"
+    );
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! `train`: runs the trainer and shows its events.
 
+use std::fmt::{self, Display};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde::Serialize;
 use underdrawing_net::{CpuEngine, Engine};
-use underdrawing_train::{Event, RunPaths, TrainError, TrainSettings, Trainer, Validation};
+use underdrawing_train::{
+    Event, Rehearsal, RunPaths, TrainError, TrainSettings, Trainer, Validation,
+};
 
 use crate::args::TrainArgs;
 use crate::compute::Compute;
@@ -14,6 +18,7 @@ use crate::files;
 use crate::interrupt::{self, AtWork};
 use crate::models;
 use crate::output::{ExitStatus, FAILED, Ui, Verbosity};
+use crate::pace::Pace;
 use crate::progress::Bar;
 use crate::ranks::Crew;
 
@@ -77,6 +82,9 @@ impl TrainArgs {
             true => self.trainer(engine, crew)?,
             false => Trainer::join(crew.ranks(), engine)?,
         };
+        if self.dry_run {
+            return self.rehearse(trainer, crew, ui);
+        }
         let _at_work = AtWork::begin();
         let out = self.resume.clone().or_else(|| self.out.clone());
         let json = self.report.json && crew.leads();
@@ -113,14 +121,117 @@ impl TrainArgs {
         let from = self.from.as_deref();
         let from = from.map(models::named).transpose()?;
         let config = settings.resolve()?;
-        let ranks = crew.ranks();
-        Ok(Trainer::start_on(
-            ranks,
-            config,
-            from.as_ref(),
-            &paths,
-            engine,
-        )?)
+        let start = match self.dry_run {
+            true => Trainer::plan_on,
+            false => Trainer::start_on,
+        };
+        Ok(start(crew.ranks(), config, from.as_ref(), &paths, engine)?)
+    }
+
+    /// Says what a run would do.
+    fn rehearse<E: Engine>(
+        &self,
+        trainer: Trainer<E>,
+        crew: &Crew,
+        ui: &Ui,
+    ) -> anyhow::Result<ExitStatus> {
+        let rehearsal = trainer.rehearse()?;
+        if !crew.leads() {
+            return Ok(ExitStatus::Done);
+        }
+        let plan = Plan {
+            seconds: rehearsal.seconds(),
+            peak_memory_bytes: peak_memory(),
+            rehearsal,
+        };
+        match self.report.json {
+            true => ui.json(&plan)?,
+            false => ui.data(plan)?,
+        }
+        Ok(ExitStatus::Done)
+    }
+}
+
+/// What a run would do, for people and as JSON.
+#[derive(Serialize)]
+struct Plan {
+    #[serde(flatten)]
+    rehearsal: Rehearsal,
+    /// In all.
+    seconds: f64,
+    /// Of this process so far, without most of the pictures.
+    peak_memory_bytes: Option<u64>,
+}
+
+impl Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plan = &self.rehearsal;
+        let pictures_per_second = plan.batch_size as f64 / plan.seconds_per_step;
+        writeln!(
+            f,
+            "pictures    {}, {} steps a pass",
+            plan.pictures, plan.steps_per_epoch
+        )?;
+        writeln!(f, "validation  {} pairs", plan.validation_pairs)?;
+        writeln!(f, "parameters  {}", plan.parameters)?;
+        writeln!(
+            f,
+            "steps       {} of {} to go, {} pictures each, on {} ranks",
+            plan.steps.saturating_sub(plan.first_step),
+            plan.steps,
+            plan.batch_size,
+            plan.ranks
+        )?;
+        writeln!(
+            f,
+            "a step      {:.3} s, {pictures_per_second:.1} pictures/s",
+            plan.seconds_per_step
+        )?;
+        writeln!(
+            f,
+            "validating  {:.1} s, {} times",
+            plan.seconds_per_validation, plan.validations
+        )?;
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let cache = mib(plan.cache_bytes as u64);
+        match self.peak_memory_bytes {
+            Some(peak) => {
+                let peak = mib(peak);
+                writeln!(
+                    f,
+                    "memory      {peak} MiB, and {cache} MiB of decoded pictures"
+                )?;
+            }
+            None => writeln!(
+                f,
+                "memory      {cache} MiB of decoded pictures, and the rest"
+            )?,
+        }
+        write!(
+            f,
+            "time        {}",
+            in_words(Duration::try_from_secs_f64(self.seconds).unwrap_or(Duration::MAX))
+        )
+    }
+}
+
+/// The most memory that this process has had, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+/// A time in its two largest units.
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match [seconds / 3600, seconds / 60 % 60, seconds % 60] {
+        [0, 0, s] => format!("{s} s"),
+        [0, m, s] => format!("{m} min {s} s"),
+        [h, m, _] => format!("{h} h {m} min"),
     }
 }
 
@@ -137,8 +248,10 @@ struct Show<'a> {
     json: bool,
     out: PathBuf,
     bar: Option<Bar>,
-    /// When the first step of this call began, and which it was.
-    since: (Instant, u64),
+    began: Instant,
+    pace: Pace,
+    /// Steps in all.
+    steps: u64,
     pictures_per_step: f64,
     /// Smoothed mean square errors, container and revealed.
     smoothed: Option<(f64, f64)>,
@@ -153,7 +266,9 @@ impl<'a> Show<'a> {
             json,
             out,
             bar: None,
-            since: (Instant::now(), 0),
+            began: Instant::now(),
+            pace: Pace::default(),
+            steps: 0,
             pictures_per_step: 0.0,
             smoothed: None,
             failed: None,
@@ -163,6 +278,9 @@ impl<'a> Show<'a> {
     fn event(&mut self, event: &Event) {
         if self.json && self.failed.is_none() {
             self.failed = self.ui.json(event).err();
+        }
+        if !matches!(event, Event::Step { .. }) {
+            self.pace.pause();
         }
         match event {
             Event::Started {
@@ -182,10 +300,10 @@ impl<'a> Show<'a> {
                     "{pictures} pictures, {validation_pairs} validation pairs, {parameters} \
                      parameters, {steps} steps{on_ranks}"
                 ));
-                let bar = self.ui.bar(*steps, "steps");
-                bar.start_at(*first_step);
+                let bar = self.ui.bar_of_training(*steps);
+                bar.set_position(*first_step);
                 self.bar = Some(bar);
-                self.since = (Instant::now(), *first_step);
+                self.steps = *steps;
                 // All but the last step of a pass take a whole batch of it.
                 self.pictures_per_step = *pictures as f64 / *steps_per_epoch as f64;
             }
@@ -197,6 +315,19 @@ impl<'a> Show<'a> {
             } => self.step(*step, *container_mse, *revealed_mse),
             Event::Validated(figures) => self.ui.say(validation_line(figures)),
             Event::Sheet { path } => self.ui.detail(format_args!("sheet {}", path.display())),
+            Event::Worst { path, pairs } => {
+                let path = path.display();
+                self.ui.detail(format_args!("worst pairs {path}"));
+                for pair in pairs {
+                    self.ui.detail(format_args!(
+                        "  {:.2} / {:.2} dB: {} in {}",
+                        pair.container_psnr_db,
+                        pair.revealed_psnr_db,
+                        pair.secret.display(),
+                        pair.cover.display()
+                    ));
+                }
+            }
             Event::Saved { path, best } => {
                 let best = if *best { ", the best so far" } else { "" };
                 self.ui
@@ -219,15 +350,19 @@ impl<'a> Show<'a> {
         let container = container + SMOOTHING * (container_mse - container);
         let revealed = revealed + SMOOTHING * (revealed_mse - revealed);
         self.smoothed = Some((container, revealed));
-        let (since, first_step) = self.since;
-        let seconds = since.elapsed().as_secs_f64();
+        self.pace.step(self.began.elapsed());
         if let Some(bar) = &self.bar {
-            bar.message(format!(
-                "container {:.2} dB, revealed {:.2} dB, {:.0} pictures/s",
-                decibels_of_mse(container),
-                decibels_of_mse(revealed),
-                self.pictures_per_step * (step - first_step) as f64 / seconds.max(1e-3)
-            ));
+            let (container, revealed) = (decibels_of_mse(container), decibels_of_mse(revealed));
+            let mut message = format!("container {container:.2} dB, revealed {revealed:.2} dB");
+            if let (Some(rate), Some(left)) = (
+                self.pace.steps_per_second(),
+                self.pace.left(self.steps.saturating_sub(step)),
+            ) {
+                let pictures = rate * self.pictures_per_step;
+                let left = in_words(left);
+                message += &format!(", {pictures:.0} pictures/s, {left} left");
+            }
+            bar.message(message);
             bar.set_position(step);
         }
     }
