@@ -177,3 +177,24 @@ fn an_interrupt_saves_and_can_be_resumed() {
     );
     assert!(folder.path("run/last.checkpoint").is_file());
 }
+
+#[cfg(all(unix, not(feature = "mpi")))]
+#[test]
+fn one_of_many_processes_is_refused_without_the_feature() {
+    let folder = pictures();
+    let line = format!("\"$U\" train {TINY} --out run --steps 1");
+    for (starter, refused) in [
+        ("OMPI_COMM_WORLD_SIZE=2", true),
+        ("PMI_SIZE=3", true),
+        ("PMIX_RANK=1 SLURM_NTASKS=2", true),
+        ("OMPI_COMM_WORLD_SIZE=1", false),
+        ("SLURM_NTASKS=2", false),
+    ] {
+        let ran = folder.shell(&format!("{starter} {line}"));
+        match refused {
+            true => drop(ran.failed("expected the Cargo feature `mpi` under mpirun")),
+            false => drop(ran.done()),
+        }
+        let _ = std::fs::remove_dir_all(folder.path("run"));
+    }
+}

@@ -48,6 +48,15 @@ impl MpiRanks {
     }
 }
 
+impl Drop for MpiRanks {
+    fn drop(&mut self) {
+        // MPI's own end would wait for ranks that wait for this one.
+        if std::thread::panicking() {
+            self.abort(/* as a panic */ 101);
+        }
+    }
+}
+
 impl fmt::Debug for MpiRanks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MPI rank {} of {}", self.rank(), self.size())

@@ -116,7 +116,8 @@ fn ranks_train_the_network_that_one_process_trains() {
     for n in [2, 3, 7] {
         let together = whole(n, &config, &place.paths(&format!("{n}")));
         let apart = apart(&alone, &together);
-        assert!(apart < 0.01, "{n} ranks: {apart} dB");
+        // Photographs gave 6e-6: only the order of sums differs.
+        assert!(apart < 0.001, "{n} ranks: {apart} dB");
     }
 }
 
