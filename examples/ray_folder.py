@@ -76,11 +76,11 @@ class Place:
         """Writes a file that appears whole: buckets do that by themselves, on disks it takes another
         name."""
         path = self._at(name)
-        self._files.create_dir(posixpath.dirname(path))
         if self._files.type_name != "local":
             with self._files.open_output_stream(path) as file:
                 file.write(content)
             return
+        self._files.create_dir(posixpath.dirname(path))
         unfinished = f"{UNFINISHED}{randomness.token_hex(8)}"
         unfinished = posixpath.join(posixpath.dirname(path), unfinished)
         with self._files.open_output_stream(unfinished) as file:
