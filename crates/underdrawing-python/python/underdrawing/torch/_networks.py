@@ -63,7 +63,8 @@ class Networks(nn.Module):
         n, _, height, width = container.shape
         samples = container.detach().to("cpu", torch.float32).contiguous().numpy().tobytes()
         rounded = self.to_model()._native.round_floats((n, height, width), samples)
-        return torch.frombuffer(bytearray(rounded), dtype=torch.uint8).reshape(container.shape)
+        pixels = torch.frombuffer(bytearray(rounded), dtype=torch.uint8)
+        return pixels.reshape(container.shape).to(container.device)
 
     def to_model(self, *, training: Optional[dict[str, Any]] = None) -> Model:
         """The networks as they are now, for `underdrawing.hide`, `reveal` and files.
