@@ -21,15 +21,21 @@ pub(crate) fn environment(folder: &Path, fresh: Fresh) -> anyhow::Result<PathBuf
     });
     if fresh == Fresh::Yes || !python.exists() {
         let system = Path::new(if cfg!(windows) { "python" } else { "python3" });
-        let name = folder.display().to_string();
-        run(
-            Path::new("."),
-            system,
-            &["-m", "venv", "--clear", &name],
-            &[],
-        )?;
+        make(system, folder, &[])?;
     }
     Ok(python)
+}
+
+/// The Python of an environment that is made anew and has all that the Python at `system` has.
+pub(crate) fn environment_upon(system: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    make(system, folder, &["--system-site-packages"])?;
+    environment(folder, Fresh::No)
+}
+
+fn make(system: &Path, folder: &Path, options: &[&str]) -> anyhow::Result<()> {
+    let name = folder.display().to_string();
+    let command = [&["-m", "venv", "--clear"], options, &[&name]].concat();
+    run(Path::new("."), system, &command, &[])
 }
 
 /// Runs Python in a folder.

@@ -1,10 +1,11 @@
 //! The Python package: building it, and testing it in an environment of its own.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::Context;
 
-use crate::python::{Fresh, environment, run};
+use crate::python::{Fresh, environment, environment_upon, run};
 
 /// What builds wheels; the version is that of `pyproject.toml`.
 const MATURIN: &str = "maturin==1.16.0";
@@ -65,20 +66,8 @@ pub(crate) fn build(root: &Path, profile: Profile) -> anyhow::Result<PathBuf> {
 pub(crate) fn test(root: &Path, wheel: &Path) -> anyhow::Result<()> {
     let python = environment(&root.join("target/wheel/test"), Fresh::Yes)?;
     let package = root.join(PACKAGE);
-    let wheel = wheel.display().to_string();
-    let requirements = package.join("tests/requirements.txt");
-    let requirements = requirements.display().to_string();
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        &wheel,
-        "-r",
-        &requirements,
-    ];
-    run(root, &python, &install, &[])?;
-    run(&package, &python, &["-m", "pytest", "-q"], &[])?;
+    install(&package, &python, wheel, &["-r", "tests/requirements.txt"])?;
+    run(&package, &python, &["-m", "pytest", "-q", "-rs"], &[])?;
     run(
         &package,
         &python,
@@ -90,5 +79,41 @@ pub(crate) fn test(root: &Path, wheel: &Path) -> anyhow::Result<()> {
         &python,
         &["-m", "mypy", "--strict", "python/underdrawing", "tests"],
         &[],
+    )?;
+    test_torch(root, wheel)
+}
+
+/// Tests `underdrawing.torch` with a PyTorch that is there: the registry's has gigabytes.
+fn test_torch(root: &Path, wheel: &Path) -> anyhow::Result<()> {
+    let system = std::env::var_os("TORCH_PYTHON").unwrap_or_else(|| "/usr/bin/python3".into());
+    let system = Path::new(&system);
+    let found = Command::new(system).args(["-c", "import torch"]).output();
+    if !found.is_ok_and(|found| found.status.success()) {
+        return crate::say(format_args!(
+            "underdrawing.torch is not tested: {} has no PyTorch; apt-get install python3-torch, \
+             or name another Python in TORCH_PYTHON",
+            system.display()
+        ));
+    }
+    let python = environment_upon(system, &root.join("target/wheel/torch"))?;
+    let package = root.join(PACKAGE);
+    // Beside that PyTorch's own numpy.
+    install(
+        &package,
+        &python,
+        wheel,
+        &["pytest==9.0.2", "pillow==12.0.0"],
+    )?;
+    run(
+        &package,
+        &python,
+        &["-m", "pytest", "-q", "tests/test_torch.py"],
+        &[],
     )
+}
+
+fn install(package: &Path, python: &Path, wheel: &Path, others: &[&str]) -> anyhow::Result<()> {
+    let wheel = wheel.display().to_string();
+    let install = [&["-m", "pip", "install", "--quiet", &wheel], others].concat();
+    run(package, python, &install, &[])
 }

@@ -65,6 +65,16 @@ impl Architecture {
         }
     }
 
+    /// Both sides of what the networks take must be multiples of this.
+    #[must_use]
+    pub fn size_multiple(&self) -> usize {
+        match self {
+            Self::Lifting(_) => 2,
+            Self::Unet2018(config) => config.hiding.size_multiple(),
+            Self::Dense2017(_) => 1,
+        }
+    }
+
     /// As a model file holds it.
     #[must_use]
     pub fn to_json(self) -> String {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use underdrawing::{
-    Balance, BalanceSetting, Channel, CodedOptions, Comparison, Effort, HiddenDetails, HideOptions,
-    HideSettings, Inspection, Limits, Method, NetworkOptions, Password, Pixels, RevealOptions,
+    Balance, BalanceSetting, Channel, CodedOptions, Comparison, Conversion, Effort, HiddenDetails,
+    HideOptions, HideSettings, Inspection, Limits, Method, NetworkOptions, Password, Pixels,
+    RevealOptions,
 };
 
 use crate::errors::{of_library, of_option, of_settings, of_size};
@@ -384,7 +385,7 @@ pub(crate) fn capacity<'py>(
     Ok(report)
 }
 
-/// How far two pictures are apart.
+/// How far two pictures are apart, as the program compares them.
 #[pyfunction]
 pub(crate) fn compare<'py>(
     py: Python<'py>,
@@ -392,7 +393,19 @@ pub(crate) fn compare<'py>(
     b: &Picture,
 ) -> PyResult<Bound<'py, PyDict>> {
     let (a, b) = (a.picture.clone(), b.picture.clone());
-    let comparison = work(py, 0, None, move |_| Comparison::of(&a.pixels, &b.pixels))?;
+    let wide = |picture: &underdrawing::Picture| {
+        let conversions = &picture.conversions;
+        conversions.contains(&Conversion::SixteenBitTo8)
+    };
+    let rounded = wide(&a) || wide(&b);
+    let comparison = work(py, 0, None, move |_| {
+        let (mut a, mut b) = ((*a).clone(), (*b).clone());
+        // Where both mean the same colours by their samples, these are compared.
+        if a.icc_profile == b.icc_profile {
+            (a.icc_profile, b.icc_profile) = (None, None);
+        }
+        Comparison::of(&a.into_plain().pixels, &b.into_plain().pixels)
+    })?;
     let comparison = comparison.map_err(|error| of_option(error.to_string()))?;
     let report = PyDict::new(py);
     report.set_item("psnr_db", decibels(comparison.psnr_db))?;
@@ -400,6 +413,7 @@ pub(crate) fn compare<'py>(
     report.set_item("apd", comparison.apd)?;
     report.set_item("rmse", comparison.rmse)?;
     report.set_item("max_difference", comparison.max_difference)?;
+    report.set_item("rounded_to_8_bits", rounded)?;
     Ok(report)
 }
 

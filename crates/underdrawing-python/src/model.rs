@@ -4,9 +4,13 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use underdrawing::{BuiltInModel, Precision};
+use underdrawing_net::{Architecture, CpuRunner, Runner};
 
 use crate::errors::{of_model, of_option};
 use crate::work::work;
+
+/// Samples of `[n, 3, height, width]`, each a float of 32 bits as this processor has it.
+type Shape = (usize, usize, usize);
 
 /// Networks that hide and reveal.
 #[pyclass(frozen, module = "underdrawing._native")]
@@ -51,6 +55,67 @@ impl Model {
             .collect()
     }
 
+    /// A model that has learned nothing yet; the architecture is JSON.
+    #[staticmethod]
+    fn fresh(py: Python<'_>, architecture: &str, seed: u64) -> PyResult<Self> {
+        let architecture: Architecture = serde_json::from_str(architecture)
+            .map_err(|error| of_option(format!("architecture: {error}")))?;
+        let model = work(py, 0, None, move |_| {
+            underdrawing::Model::fresh(architecture, seed)
+        })?;
+        let model = model.map_err(|error| of_option(error.to_string()))?;
+        Ok(Self { model })
+    }
+
+    /// What the hiding network gives, whole pictures in floats of `[n, 3, height, width]`.
+    fn hide_floats<'py>(
+        &self,
+        py: Python<'py>,
+        shape: Shape,
+        cover: PyBackedBytes,
+        secret: PyBackedBytes,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (cover, secret) = (
+            self.floats(shape, &cover, "cover")?,
+            self.floats(shape, &secret, "secret")?,
+        );
+        self.run(py, shape, move |runner, shape| {
+            runner.hide(shape, &cover, &secret)
+        })
+    }
+
+    /// What the reveal network gives, as [`Model::hide_floats`].
+    fn reveal_floats<'py>(
+        &self,
+        py: Python<'py>,
+        shape: Shape,
+        container: PyBackedBytes,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let container = self.floats(shape, &container, "container")?;
+        self.run(py, shape, move |runner, shape| {
+            runner.reveal(shape, &container)
+        })
+    }
+
+    /// Containers in bytes, rounded as hiding does it: `[n, 3, height, width]`.
+    fn round_floats<'py>(
+        &self,
+        py: Python<'py>,
+        shape: Shape,
+        containers: PyBackedBytes,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let containers = floats(shape, &containers, "containers")?;
+        let (model, (_, height, width)) = (self.model.clone(), shape);
+        let bytes: Vec<u8> = work(py, 0, None, move |_| {
+            let rounding = model.networks().rounding();
+            let pictures = containers.chunks(3 * height * width);
+            pictures
+                .flat_map(|planes| rounding.round(planes, width))
+                .collect()
+        })?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
     /// The model file, in half or single precision.
     fn to_bytes<'py>(&self, py: Python<'py>, half: bool) -> PyResult<Bound<'py, PyBytes>> {
         let precision = if half {
@@ -85,4 +150,48 @@ impl Model {
     fn parameters(&self) -> usize {
         self.model.n_parameters()
     }
+}
+
+impl Model {
+    /// Samples for a network, which wants sides of certain multiples.
+    fn floats(&self, shape: Shape, bytes: &[u8], role: &str) -> PyResult<Vec<f32>> {
+        let (_, height, width) = shape;
+        let multiple = self.model.architecture().size_multiple();
+        if !height.is_multiple_of(multiple) || !width.is_multiple_of(multiple) {
+            return Err(of_option(format!(
+                "{role}: expected sides that are multiples of {multiple}, found {height}x{width}"
+            )));
+        }
+        floats(shape, bytes, role)
+    }
+
+    fn run<'py>(
+        &self,
+        py: Python<'py>,
+        (n, height, width): Shape,
+        pass: impl FnOnce(&CpuRunner, [usize; 4]) -> Vec<f32> + Send + 'static,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let model = self.model.clone();
+        let values = work(py, 0, None, move |_| {
+            pass(&CpuRunner::new(model.networks()), [n, 3, height, width])
+        })?;
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_ne_bytes()).collect();
+        Ok(PyBytes::new(py, &bytes))
+    }
+}
+
+/// The floats in `bytes`, as many as the shape says.
+fn floats((n, height, width): Shape, bytes: &[u8], role: &str) -> PyResult<Vec<f32>> {
+    let expected = [4, n, 3, height, width];
+    let expected = expected
+        .iter()
+        .try_fold(1usize, |all, &n| all.checked_mul(n));
+    if expected != Some(bytes.len()) || bytes.is_empty() {
+        return Err(of_option(format!(
+            "{role}: expected floats of [{n}, 3, {height}, {width}], found {} bytes",
+            bytes.len()
+        )));
+    }
+    let values = bytes.as_chunks().0.iter();
+    Ok(values.map(|b| f32::from_ne_bytes(*b)).collect())
 }

@@ -47,33 +47,43 @@ impl Picture {
             .map_err(|error: underdrawing::PixelsError| of_size(&error))
     }
 
-    /// Reads a picture file.
+    /// Reads a picture file, on `threads` threads, 0 for all cores.
     #[staticmethod]
-    fn decode(py: Python<'_>, file: PyBackedBytes) -> PyResult<Self> {
-        let picture = work(py, 0, None, move |_| {
+    #[pyo3(signature = (file, threads = 0))]
+    fn decode(py: Python<'_>, file: PyBackedBytes, threads: usize) -> PyResult<Self> {
+        let picture = work(py, threads, None, move |_| {
             underdrawing::Picture::decode(&file, &Limits::default())
         })?;
         picture.map(Self::from).map_err(|error| of_picture(&error))
     }
 
     /// Writes a picture file of the format that a name's extension stands for.
-    fn encode<'py>(&self, py: Python<'py>, extension: &str) -> PyResult<Bound<'py, PyBytes>> {
+    #[pyo3(signature = (extension, threads = 0))]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        extension: &str,
+        threads: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let format = FileFormat::of_extension(extension).ok_or_else(|| {
             of_option(format!(
                 "cannot tell the format of .{extension}: expected .png, .tiff, .bmp, .qoi or .webp"
             ))
         })?;
         let picture = self.picture.clone();
-        let bytes = work(py, 0, None, move |_| picture.encode(format))?;
+        let bytes = work(py, threads, None, move |_| picture.encode(format))?;
         bytes
             .map(|bytes| PyBytes::new(py, &bytes))
             .map_err(|error| of_picture(&error))
     }
 
     /// The picture as secrets are hidden: in sRGB, on white.
-    fn plain(&self, py: Python<'_>) -> PyResult<Self> {
+    #[pyo3(signature = (threads = 0))]
+    fn plain(&self, py: Python<'_>, threads: usize) -> PyResult<Self> {
         let picture = self.picture.clone();
-        work(py, 0, None, move |_| (*picture).clone().into_plain().into())
+        work(py, threads, None, move |_| {
+            (*picture).clone().into_plain().into()
+        })
     }
 
     /// The picture in a size whose sides are at most `longest`.

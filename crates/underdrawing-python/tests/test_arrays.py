@@ -214,3 +214,20 @@ def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
     assert revealed.found.model == older.id and revealed.found.balance == 1
     with pytest.raises(underdrawing.ModelFileError):
         underdrawing.Model(b"no model")
+
+
+def test_networks_on_floats_want_whole_windows() -> None:
+    model = underdrawing.Model.fresh(
+        {"kind": "2018", "hiding": {"width": 4, "depth": 3}, "reveal": {"width": 4}}, seed=1
+    )
+    assert model == underdrawing.Model(model.to_bytes()) and model.training["seed"] == 1
+    assert model != underdrawing.Model.fresh(model.architecture, seed=2)
+    samples = np.full((2, 3, 16, 8), 0.25, np.float32).tobytes()
+    run = model._native.reveal_floats
+    assert len(run((2, 16, 8), samples)) == len(samples)
+    with pytest.raises(OptionError, match=r"expected floats of \[1, 3, 16, 8\], found 3072 bytes"):
+        run((1, 16, 8), samples)
+    with pytest.raises(OptionError, match="container: expected sides that are multiples of 8"):
+        run((2, 12, 8), samples)
+    with pytest.raises(OptionError, match="cover: expected floats"):
+        model._native.hide_floats((0, 16, 8), b"", b"")

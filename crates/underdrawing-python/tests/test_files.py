@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -127,3 +129,25 @@ def test_inspects_files(folder: Path) -> None:
     assert found.coded_bytes == hidden.coded_bytes and found.parts == found.intact
     with pytest.raises(underdrawing.NothingFoundError):
         underdrawing.inspect(folder / "cover.png")
+
+
+def test_compares_files_as_the_program_does(folder: Path, cover: Pixels) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    wide = Image.fromarray(cover[:, :, 0].astype(np.uint16) * 257)
+    wide.save(folder / "wide.png")
+    changed = np.clip(cover.astype(int) + 3, 0, 255).astype(np.uint8)
+    (folder / "plain.png").write_bytes(as_file(changed))
+    (folder / "tagged.png").write_bytes(as_file(cover, icc_profile=srgb))
+    (folder / "grey.png").write_bytes(as_file(np.repeat(cover[:, :, :1], 3, axis=2)))
+    for a, b in [("cover.png", "plain.png"), ("tagged.png", "plain.png"), ("wide.png", "grey.png")]:
+        ran = program("compare", folder / a, folder / b, "--json")
+        assert ran.returncode == 0, ran.stderr.decode()
+        theirs = json.loads(ran.stdout)
+        ours = underdrawing.compare(folder / a, str(folder / b))
+        assert theirs.pop("a") and theirs.pop("b")
+        if theirs["psnr_db"] is None:
+            theirs["psnr_db"] = float("inf")
+        assert dataclasses.asdict(ours) == theirs
+    # Pixels and files may be mixed.
+    assert underdrawing.compare(cover, folder / "cover.png").max_difference == 0
+    assert underdrawing.compare(folder / "wide.png", folder / "grey.png").rounded_to_8_bits

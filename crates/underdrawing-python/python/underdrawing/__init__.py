@@ -21,6 +21,9 @@ cover; what comes out of it is the *revealed* picture.
 Without a password anybody with this package can reveal. A container must stay as it is: JPEG,
 resizing and filters destroy what it holds, but for JPEG what was hidden with `survive`.
 
+`underdrawing.torch` has the networks as PyTorch modules, `underdrawing.ray` hides and reveals in
+Ray's data sets; both are extras, and imported by their names.
+
 Work goes on without the interpreter's lock and on all cores; Ctrl-C stops it. It works in threads,
 and in processes that were forked or spawned.
 """

@@ -146,8 +146,8 @@ def hide_file(
     kind = _format(output, format)
     if output is not None:
         _files.check_output(output, force)
-    native_cover = _native.Picture.decode(file_of(cover, "cover"))
-    native_secret = _native.Picture.decode(file_of(secret, "secret"))
+    native_cover = _native.Picture.decode(file_of(cover, "cover"), threads)
+    native_secret = _native.Picture.decode(file_of(secret, "secret"), threads)
     hidden: HiddenFile = _hide(
         HiddenFile,
         native_cover,
@@ -182,22 +182,24 @@ def _hide(
     encode: Optional[str] = None,
     model: AnyModel,
     password: Union[str, bytes, None],
+    threads: int,
     progress: Progress,
     **settings: Any,
 ) -> Any:
-    plain = secret.plain()
+    plain = secret.plain(threads)
     with told("hiding", progress) as on_progress:
         container, known = _native.hide(
             cover,
             plain,
             model=native_model(model),
             password=_password(password),
+            threads=threads,
             progress=on_progress,
             **settings,
         )
     known["conversions"] = _conversions(known["conversions"], plain.conversions)
     if encode is not None:
-        known["file"] = container.encode(encode)
+        known["file"] = container.encode(encode, threads)
     return kind(_picture=container, **known)
 
 
@@ -276,7 +278,7 @@ def reveal_file(
         _files.check_output(output, force)
     revealed: RevealedFile = _reveal(
         RevealedFile,
-        _native.Picture.decode(file_of(container, "container")),
+        _native.Picture.decode(file_of(container, "container"), threads),
         encode=kind,
         password=password,
         salvage=salvage,
@@ -298,6 +300,7 @@ def _reveal(
     encode: Optional[str] = None,
     model: AnyModel,
     password: Union[str, bytes, None],
+    threads: int,
     progress: Progress,
     **settings: Any,
 ) -> Any:
@@ -306,6 +309,7 @@ def _reveal(
             container,
             model=native_model(model),
             password=_password(password),
+            threads=threads,
             progress=on_progress,
             **settings,
         )
@@ -313,7 +317,7 @@ def _reveal(
         name: tuple(known.pop(name)) for name in ("blurred_rows", "grey_rows")
     }
     if encode is not None:
-        result["file"] = picture.encode(encode)
+        result["file"] = picture.encode(encode, threads)
     return kind(_picture=picture, found=Inspection(**known), **result)
 
 
@@ -359,14 +363,17 @@ def capacity(
     return Capacity(**known)
 
 
-def compare(a: PictureLike, b: PictureLike) -> Comparison:
-    """How far two pictures of the same size are apart. Pictures are those of `hide`; opacity is
-    laid on white.
+def compare(
+    a: Union[PictureLike, PathOrBytes], b: Union[PictureLike, PathOrBytes]
+) -> Comparison:
+    """How far two pictures of the same size are apart, as the program compares them.
 
-    Raises `OptionError` where the sizes differ.
+    Pictures are those of `hide` or of `hide_file`. Opacity is laid on white, and where their colour
+    profiles differ, both are converted to sRGB.
+
+    Raises `OptionError` where the sizes differ, `LimitError` or `PictureError`.
     """
-    first, second = picture_of(a, "a").plain(), picture_of(b, "b").plain()
-    return Comparison(**_native.compare(first, second))
+    return Comparison(**_native.compare(anything(a, "a"), anything(b, "b")))
 
 
 def _format(output: Union[str, os.PathLike[str], None], format: Optional[str]) -> str:

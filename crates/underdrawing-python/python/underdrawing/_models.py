@@ -35,6 +35,21 @@ class Model:
             self._native = _native.Model.from_bytes(Path(source).read_bytes())
 
     @staticmethod
+    def fresh(architecture: dict[str, Any], *, seed: int = 0) -> Model:
+        """A model that has learned nothing yet, as `train` begins with it.
+
+        `architecture` is as the property of the same name has it (docs/format.md, 1.2):
+        `{"kind": "lifting", "blocks": 6, "width": 32, "shaping": True}`,
+        `{"kind": "2018", "hiding": {"width": 64, "depth": 7}, "reveal": {"width": 64}}` or
+        `{"kind": "2017", "width": 50}`. Equal seeds give equal models.
+
+        Raises `OptionError` for an architecture that there is not.
+        """
+        model = Model.__new__(Model)
+        model._native = _native.Model.fresh(json.dumps(architecture), seed)
+        return model
+
+    @staticmethod
     def built_in() -> list[tuple[str, str]]:
         """Names of the built-in models and what they are, the default one first."""
         return _native.Model.built_in_names()

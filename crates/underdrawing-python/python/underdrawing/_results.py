@@ -256,3 +256,5 @@ class Comparison:
     """Square root of the mean square error, 0 to 255."""
     max_difference: int
     """The largest difference of any sample."""
+    rounded_to_8_bits: bool = False
+    """Whether a picture had 16 bits a sample: differences in the lower ones are not seen."""

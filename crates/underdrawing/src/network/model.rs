@@ -82,6 +82,23 @@ impl Model {
         }
     }
 
+    /// A model that has learned nothing yet, as training begins with it; equal seeds give equal
+    /// ones.
+    ///
+    /// # Errors
+    /// When the architecture is over the limits.
+    pub fn fresh(architecture: Architecture, seed: u64) -> Result<Self, ModelError> {
+        architecture.check()?;
+        let parameters = Networks::shapes(architecture);
+        let n_values = parameters.iter().map(|param| param.len()).sum();
+        check_size(n_values, n_values)?;
+        let training = TrainingRecord {
+            seed,
+            ..TrainingRecord::default()
+        };
+        Ok(Self::new(Networks::new(architecture, seed), training))
+    }
+
     /// The same model, run by something else than the processor.
     #[must_use]
     pub fn with_runner(self, runner: Arc<dyn Runner>) -> Self {

@@ -1,0 +1,295 @@
+"""Hides a folder or bucket of secrets in one of covers, on a machine's cores or a cluster of Ray.
+
+    python examples/ray_folder.py COVERS SECRETS OUT --effort fast
+    python examples/ray_folder.py s3://in/covers s3://in/secrets s3://out --address auto --workers 64
+
+Covers and secrets go together by the order of their names; a container is written to OUT under its
+cover's name, as the program writes it: the same bytes as of `underdrawing hide COVERS SECRETS -o
+OUT`. OUT/figures.parquet has a row for each pair: names, decibels, bytes, seconds, and why a pair
+failed. The same command once more goes on where it was stopped, whatever stopped it. Exit code 1
+where pairs failed.
+
+Needs `pip install "underdrawing[ray]"` here and on the cluster. Places are paths, or addresses that
+`pyarrow.fs.FileSystem.from_uri` knows, and must be within reach of all machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import posixpath
+import secrets as randomness
+import sys
+import time
+from typing import Any
+
+import pyarrow
+import pyarrow.fs
+import pyarrow.parquet
+
+import underdrawing.ray
+
+# Files whose names say that they are read.
+EXTENSIONS = (
+    "png jpg jpeg jpe jfif webp bmp tif tiff gif qoi pnm pbm pgm ppm pam".split()
+)
+# Files of this name begin so until they are whole.
+UNFINISHED = ".underdrawing-"
+FIGURES = "figures.parquet"
+SCHEMA = pyarrow.schema(
+    [
+        ("cover", pyarrow.string()),
+        ("secret", pyarrow.string()),
+        ("container", pyarrow.string()),
+        ("method", pyarrow.string()),
+        ("container_psnr_db", pyarrow.float64()),
+        ("revealed_psnr_db", pyarrow.float64()),
+        ("bytes", pyarrow.int64()),
+        ("seconds", pyarrow.float64()),
+        ("error", pyarrow.string()),
+    ]
+)
+
+
+class Place:
+    """A folder, on a disk or in a bucket."""
+
+    def __init__(self, address: str) -> None:
+        if "://" in address:
+            self._files, self._path = pyarrow.fs.FileSystem.from_uri(address)
+        else:
+            self._files, self._path = pyarrow.fs.LocalFileSystem(), os.path.abspath(address)
+
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files there, sorted; none where there is no such folder."""
+        place = pyarrow.fs.FileSelector(self._at(folder), allow_not_found=True)
+        found = self._files.get_file_info(place)
+        return sorted(info.base_name for info in found if info.is_file)
+
+    def read(self, name: str) -> bytes:
+        with self._files.open_input_stream(self._at(name)) as file:
+            return file.read()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Writes a file that appears whole: buckets do that by themselves, on disks it takes another
+        name."""
+        path = self._at(name)
+        if self._files.type_name != "local":
+            with self._files.open_output_stream(path) as file:
+                file.write(content)
+            return
+        self._files.create_dir(posixpath.dirname(path))
+        unfinished = f"{UNFINISHED}{randomness.token_hex(8)}"
+        unfinished = posixpath.join(posixpath.dirname(path), unfinished)
+        with self._files.open_output_stream(unfinished) as file:
+            file.write(content)
+        self._files.move(unfinished, path)
+
+    def remove(self, name: str) -> None:
+        self._files.delete_file(self._at(name))
+
+    def _at(self, name: str) -> str:
+        return posixpath.join(self._path, name) if name else self._path
+
+
+class Figures:
+    """The figures of what is done: one file, and parts of batches that are not in it yet."""
+
+    def __init__(self, out: Place) -> None:
+        self._out = out
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Notes a batch. The same batch has the same file, should it be done twice."""
+        names = "\n".join(row["cover"] for row in rows).encode()
+        part = f"figures/{hashlib.sha256(names).hexdigest()[:16]}.parquet"
+        self._write(part, rows)
+
+    def gather(self) -> dict[str, dict[str, Any]]:
+        """All rows by cover; they are in one file afterwards."""
+        parts = [f"figures/{name}" for name in self._out.names("figures")]
+        parts = [part for part in parts if part.endswith(".parquet")]
+        whole = [FIGURES] if FIGURES in self._out.names() else []
+        rows = {row["cover"]: row for file in whole + parts for row in self._read(file)}
+        if parts:
+            self._write(FIGURES, [rows[cover] for cover in sorted(rows)])
+            for part in parts:
+                self._out.remove(part)
+        return rows
+
+    def _read(self, file: str) -> list[dict[str, Any]]:
+        buffer = pyarrow.BufferReader(self._out.read(file))
+        return pyarrow.parquet.read_table(buffer, schema=SCHEMA).to_pylist()
+
+    def _write(self, file: str, rows: list[dict[str, Any]]) -> None:
+        sink = pyarrow.BufferOutputStream()
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=SCHEMA), sink)
+        self._out.write(file, sink.getvalue().to_pybytes())
+
+
+class HideAndStore:
+    """What an actor does with a batch: reads, hides, writes containers, then the figures. A batch
+    whose figures are there is done; any other is done again, and gives the same bytes."""
+
+    def __init__(self, covers: str, secrets: str, out: str, options: dict[str, Any]) -> None:
+        self._covers, self._secrets, self._out = Place(covers), Place(secrets), Place(out)
+        self._figures = Figures(self._out)
+        self._hide = underdrawing.ray.Hide(format="png", **options)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        rows = [self._pair(*names) for names in zip(batch["cover"], batch["secret"])]
+        self._figures.add(rows)
+        return {"error": [row["error"] for row in rows]}
+
+    def _pair(self, cover: str, secret: str) -> dict[str, Any]:
+        row = {"cover": str(cover), "secret": str(secret), "container": container_of(cover)}
+        try:
+            files = {"cover": [self._covers.read(cover)], "secret": [self._secrets.read(secret)]}
+        except OSError as error:
+            return {**row, "method": "", "bytes": 0, "error": f"{type(error).__name__}: {error}"}
+        hidden = {name: column[0] for name, column in self._hide(files).items()}
+        del hidden["cover"], hidden["secret"]
+        file = hidden.pop("container")
+        if not hidden["error"]:
+            self._out.write(row["container"], file)
+        return {**hidden, **row, "bytes": len(file)}
+
+
+def container_of(cover: str) -> str:
+    return f"{posixpath.splitext(cover)[0]}.png"
+
+
+def pictures(place: Place, what: str) -> list[str]:
+    """Pictures by their names, as the program takes them."""
+    found = [
+        name
+        for name in place.names()
+        if not name.startswith(".") and name.rpartition(".")[2].lower() in EXTENSIONS
+    ]
+    if not found:
+        sys.exit(f"error: {what} holds no pictures")
+    return found
+
+
+def paired(covers: list[str], secrets: list[str], cycle: bool) -> list[dict[str, str]]:
+    """Covers and secrets by position; a cover is used once."""
+    if len(secrets) > len(covers) or (len(secrets) < len(covers) and not cycle):
+        sys.exit(
+            f"error: {len(covers)} covers and {len(secrets)} secrets: expected as many of both, or "
+            "fewer secrets and --cycle"
+        )
+    taken: dict[str, str] = {}
+    for cover in covers:
+        other = taken.setdefault(container_of(cover), cover)
+        if other != cover:
+            sys.exit(f"error: {other} and {cover} would both be written to {container_of(cover)}")
+    return [
+        {"cover": cover, "secret": secrets[index % len(secrets)]}
+        for index, cover in enumerate(covers)
+    ]
+
+
+def check_options(out: Place, options: dict[str, Any]) -> None:
+    """Refuses to go on with other options than those that OUT was begun with."""
+    noted = {**options, "password": "password" in options}
+    text = json.dumps(noted, sort_keys=True)
+    if "options.json" not in out.names():
+        out.write("options.json", text.encode())
+    elif (before := out.read("options.json").decode()) != text:
+        sys.exit(f"error: OUT was begun with other options: {before}, now {text}")
+
+
+def run(pairs: list[dict[str, str]], args: argparse.Namespace, options: dict[str, Any]) -> None:
+    """Hides all pairs."""
+    import ray
+
+    # Figures are ours; Ray's own lines would drown them.
+    ray.init(address=args.address, include_dashboard=False if args.address is None else None)
+    cores = int(ray.cluster_resources().get("CPU", 1))
+    workers = args.workers or cores
+    if args.address is None and workers > cores:
+        sys.exit(f"error: {workers} workers: expected at most {cores}, the cores of this machine")
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    dataset = ray.data.from_items(pairs, override_num_blocks=-(-len(pairs) // args.batch))
+    dataset = dataset.map_batches(
+        HideAndStore,
+        fn_constructor_args=(args.covers, args.secrets, args.out, options),
+        batch_size=None,
+        batch_format="numpy",
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
+    )
+    began, done = None, 0
+    try:
+        for batch in dataset.iter_batches(batch_size=None, batch_format="numpy"):
+            now = time.monotonic()
+            if began is None:
+                # Before the first batch, actors were starting.
+                began, first = now, len(batch["error"])
+            done += len(batch["error"])
+            rate = (done - first) / max(now - began, 1e-9)
+            print(f"{done} of {len(pairs)} pairs, {rate:.2f} a second", file=sys.stderr, flush=True)
+    except ray.exceptions.RayTaskError as error:
+        sys.exit(f"error: {error.cause}")
+    finally:
+        ray.shutdown()
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("covers")
+    parser.add_argument("secrets")
+    parser.add_argument("out")
+    parser.add_argument("--cycle", action="store_true", help="use the secrets again when they run out")
+    parser.add_argument("--retry", action="store_true", help="try again what failed")
+    parser.add_argument("--workers", type=int, help="actors, by default one for each core")
+    parser.add_argument("--batch", type=int, default=16, help="pairs that are done or done again")
+    parser.add_argument("--address", help="a cluster of Ray; without one, this machine")
+    hiding = parser.add_argument_group("options of `underdrawing hide`")
+    hiding.add_argument("--method", choices=["coded", "robust", "network"])
+    hiding.add_argument("--effort", choices=["fast", "normal", "best"])
+    hiding.add_argument("--survive", type=int)
+    hiding.add_argument("--survive-crop", type=int)
+    hiding.add_argument("--for", dest="channel")
+    hiding.add_argument("--balance", type=lambda word: int(word) if word[-1:].isdigit() else word)
+    hiding.add_argument("--container-db", type=float)
+    hiding.add_argument("--revealed-db", type=float)
+    hiding.add_argument("--model", help="a built-in model, or a file within reach of all machines")
+    hiding.add_argument("--password-file", help="its first line is the password")
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = arguments()
+    names = "method effort survive survive_crop channel balance container_db revealed_db model"
+    options = {name: getattr(args, name) for name in names.split() if getattr(args, name) is not None}
+    if args.password_file is not None:
+        with open(args.password_file, encoding="utf-8") as file:
+            options["password"] = file.readline().rstrip("\r\n")
+    out = Place(args.out)
+    covers = pictures(Place(args.covers), args.covers)
+    pairs = paired(covers, pictures(Place(args.secrets), args.secrets), args.cycle)
+    check_options(out, options)
+    for name in out.names():
+        if name.startswith(UNFINISHED):
+            out.remove(name)
+    figures = Figures(out)
+    before = figures.gather()
+    done = {cover for cover, row in before.items() if not (args.retry and row["error"])}
+    left = [pair for pair in pairs if pair["cover"] not in done]
+    if left:
+        run(left, args, options)
+    rows = figures.gather()
+    failed = [row for row in rows.values() if row["error"]]
+    for row in failed:
+        print(f"{row['cover']}, {row['secret']}: {row['error']}", file=sys.stderr)
+    print(
+        f"{len(rows) - len(failed)} hidden, {len(failed)} failed, "
+        f"{len(pairs) - len(left)} of them before"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
