@@ -102,7 +102,7 @@ pub(crate) enum Command {
     Inspect(InspectArgs),
     /// Make a model file from PyTorch weights of the 2018 system
     Import(ImportArgs),
-    /// Write a model of the 2018 system as PyTorch weights
+    /// Write a model as ONNX, or one of the 2018 system as PyTorch weights
     Export(ExportArgs),
     /// Print the man page or shell completions
     #[command(hide = true)]
@@ -505,15 +505,24 @@ pub(crate) struct ImportArgs {
 /// `export`
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
   underdrawing export model.safetensors -o weights/
+  underdrawing export lifting-4 --onnx -o lifting-4/
 
-Writes weights/netH.pth and weights/netR.pth, which PyTorch's `load_state_dict` takes.")]
+The first writes weights/netH.pth and weights/netR.pth, which PyTorch's `load_state_dict` takes. The \
+second writes lifting-4/hiding/model.onnx (cover and secret to container) and \
+lifting-4/reveal/model.onnx (container to revealed), each beside pictures to test an engine with. \
+Their inputs are float32 of [batch, 3, height, width], 0 to 1; docs/format.md says more.")]
 pub(crate) struct ExportArgs {
-    /// Model file of the 2018 system
+    /// Model file, or with --onnx a built-in model; for PyTorch one of the 2018 system
+    #[arg(value_name = "MODEL")]
     pub(crate) model: PathBuf,
 
-    /// Folder for netH.pth and netR.pth
+    /// Write the networks as ONNX, of any design
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) onnx: bool,
+
+    /// Folder for netH.pth and netR.pth, or for hiding/ and reveal/
     #[arg(short, long, value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) output: PathBuf,
 

@@ -156,8 +156,10 @@ fn files_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, usize)> {
         if hidden {
             continue;
         }
-        n_folders += usize::from(path.is_dir());
-        if path.is_file() {
+        if path.is_dir() {
+            n_folders += 1;
+        } else if path.is_file() || path.is_symlink() {
+            // A link to nowhere fails when it is read: without it, all pairs behind it would shift.
             files.push(path);
         }
     }
@@ -241,12 +243,18 @@ mod tests {
         }
         fs::create_dir(folder.path().join("more")).unwrap();
         assert_eq!(files_in(folder.path()).unwrap().1, 1);
-        let names: Vec<_> = pictures_at(folder.path(), &ui)
-            .unwrap()
-            .iter()
-            .map(|path| path.file_name().unwrap().to_owned())
-            .collect();
-        assert_eq!(names, ["a.jpg", "b.PNG"]);
+        let names = || -> Vec<_> {
+            let pictures = pictures_at(folder.path(), &ui).unwrap();
+            let name = |path: &PathBuf| path.file_name().unwrap().to_owned();
+            pictures.iter().map(name).collect()
+        };
+        assert_eq!(names(), ["a.jpg", "b.PNG"]);
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("aa.png");
+            std::os::unix::fs::symlink("nowhere.png", link).unwrap();
+            assert_eq!(names(), ["a.jpg", "aa.png", "b.PNG"]);
+        }
         assert_eq!(
             skipped(&paths(&["a.heic", "b.HEIC", "x", "y.psd"])),
             "4 files skipped, not pictures that are read by their names: 1 without extension, 2 \

@@ -154,6 +154,32 @@ fn exports_weights_and_imports_them_again() {
 }
 
 #[test]
+fn exports_onnx_beside_pictures_to_test_with() {
+    let folder = Folder::new();
+    folder.write("2018.safetensors", small_2018().to_bytes(Precision::Full));
+    for model in ["2018.safetensors", "lifting-4"] {
+        folder
+            .run(&format!("export {model} --onnx -o out/{model}"))
+            .done();
+        for (network, inputs) in [("hiding", 2), ("reveal", 1)] {
+            let read = |name: &str| folder.read(&format!("out/{model}/{network}/{name}"));
+            // The first field: IR version 8.
+            assert_eq!(read("model.onnx")[..2], [0x08, 8]);
+            for set in [0, 1] {
+                let size = |name: &str| read(&format!("test_data_set_{set}/{name}.pb")).len();
+                let output = size("output_0");
+                for input in 0..inputs {
+                    // As large, but for the names inside.
+                    assert!(size(&format!("input_{input}")).abs_diff(output) < 10);
+                }
+            }
+        }
+    }
+    let again = folder.run("export lifting-4 --onnx -o out/lifting-4");
+    again.failed("out/lifting-4/hiding/model.onnx exists already");
+}
+
+#[test]
 fn refuses_the_wrong_weights() {
     let (folder, _) = Folder::with_model();
     folder.write("2018.safetensors", small_2018().to_bytes(Precision::Full));

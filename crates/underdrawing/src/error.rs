@@ -150,6 +150,19 @@ pub enum Error {
         /// Bytes that the cover holds at most.
         most: usize,
     },
+    /// No container of the robust method is that near its cover.
+    #[error(
+        "a container that survives JPEG of quality {survive} is at {most_db:.1} dB at most, and \
+         {asked_db} were asked for"
+    )]
+    ContainerDb {
+        /// The quality asked for.
+        asked_db: f64,
+        /// The best quality to expect.
+        most_db: f64,
+        /// The quality to survive, on whose grid that is.
+        survive: u8,
+    },
     /// A quality that is no number or not above zero.
     #[error("a PSNR of {found} dB: expected a number above 0")]
     Decibels {
@@ -243,6 +256,7 @@ impl Error {
             | Self::NotKept { .. }
             | Self::RevealedDb { .. } => ErrorKind::TooSmall,
             Self::Decibels { .. }
+            | Self::ContainerDb { .. }
             | Self::Survive { .. }
             | Self::TileSize { .. }
             | Self::Size(_) => ErrorKind::Invalid,

@@ -8,6 +8,7 @@ mod method;
 mod model;
 mod model_file;
 pub(crate) mod model_id;
+mod onnx;
 mod options;
 mod placement;
 mod pth;

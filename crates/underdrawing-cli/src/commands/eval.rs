@@ -1,6 +1,5 @@
-//! `eval`: how good hiding and revealing are over many pairs, through written PNG files.
+//! `eval`: how good hiding and revealing are over many pairs, through PNG files, in memory.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -53,7 +52,6 @@ impl EvalArgs {
         pairs.truncate(self.limit.unwrap_or(usize::MAX));
         let judge = Judge {
             options: self.method.open_options(&self.model, &self.compute, ui)?,
-            folder: tempfile::tempdir().context("failed to create a temporary folder")?,
         };
         if !self.report.json {
             ui.data(table::header())?;
@@ -133,10 +131,9 @@ impl EvalArgs {
     }
 }
 
-/// Hides, writes, reads back, reveals and measures.
+/// Hides, encodes, decodes, reveals and measures.
 struct Judge {
     options: HideOptions,
-    folder: tempfile::TempDir,
 }
 
 impl Judge {
@@ -162,15 +159,12 @@ impl Judge {
         })
     }
 
-    /// Container and revealed picture, both as a user gets them: from a written PNG.
+    /// Container and revealed picture, both as a user gets them: from the bytes of a PNG.
     fn through_a_file(&self, cover: &Pixels, secret: &Pixels) -> anyhow::Result<(Pixels, Pixels)> {
-        let path = self.folder.path().join("container.png");
         let ignore = &mut Progress::ignore;
         let hidden = hide(cover, secret, &self.options, ignore)?;
-        let written = Picture::from(hidden.container).encode(FileFormat::Png)?;
-        fs::write(&path, written).context("failed to write a temporary file")?;
-        let read = fs::read(&path).context("failed to read a temporary file")?;
-        let container = Picture::decode(&read, &Limits::default())?.pixels;
+        let file = Picture::from(hidden.container).encode(FileFormat::Png)?;
+        let container = Picture::decode(&file, &Limits::default())?.pixels;
         let revealed = reveal(&container, &self.options.to_reveal(), ignore)?;
         Ok((container, revealed.picture))
     }

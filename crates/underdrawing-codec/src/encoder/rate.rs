@@ -19,6 +19,10 @@ const SLACK: usize = 768;
 /// The same with the fast model, whose tries are all that it takes: 0.01 dB for a fifth of the time.
 const SLACK_FAST: usize = 256;
 
+/// Tries after which a search no longer trusts the slope at its last step: photographs need no more.
+/// In noise hardly a coefficient is left above some step, and most are below.
+const TRIES_BY_SLOPE: usize = 3;
+
 /// Tolerance of the search for a first step, as a share of the fast model's bytes. How they compare
 /// with another model's is not known better before the first coding.
 const CLOSE: f64 = 0.02;
@@ -72,6 +76,59 @@ fn slope_between((x0, bytes0): (f64, f64), (x, bytes): (f64, f64), otherwise: f6
     }
 }
 
+/// An end of a bracket: a step or a price of a bit, and the logarithm of its bytes less that of the
+/// bytes wanted.
+#[derive(Clone, Copy)]
+struct End {
+    step: f64,
+    off: f64,
+}
+
+/// Both ends of a bracket, as far as they have been tried.
+#[derive(Default)]
+pub(super) struct Ends {
+    low: Option<End>,
+    high: Option<End>,
+    /// Whether the last try replaced the lower end.
+    last_low: Option<bool>,
+}
+
+impl Ends {
+    /// Puts a try in the place of the end on its side. Where that happens twice in a row, the other
+    /// end counts half, lest it stay for ever (the Illinois method).
+    pub(super) fn put(&mut self, step: u32, bytes: f64, aim: f64) {
+        let off = log2(bytes) - log2(aim);
+        let is_low = off > 0.0;
+        let (same, other) = if is_low {
+            (&mut self.low, &mut self.high)
+        } else {
+            (&mut self.high, &mut self.low)
+        };
+        if self.last_low == Some(is_low)
+            && let Some(other) = other
+        {
+            other.off /= 2.0;
+        }
+        *same = Some(End {
+            step: step.into(),
+            off,
+        });
+        self.last_low = Some(is_low);
+    }
+
+    /// The step at which the logarithm is right on the line between both ends.
+    pub(super) fn between(&self) -> Option<f64> {
+        let (low, high) = self.low.zip(self.high)?;
+        Some(low.step + (high.step - low.step) * low.off / (low.off - high.off))
+    }
+}
+
+/// Binary logarithm of a number from 1 up, within 0.09: a float's exponent, with its mantissa as
+/// the fraction. The same on every machine.
+fn log2(x: f64) -> f64 {
+    x.max(1.0).to_bits() as f64 / (1u64 << 52) as f64 - 1023.0
+}
+
 /// Parts that stand for the whole picture in a search.
 pub(super) struct Subset {
     /// The whole-picture part, then stripes.
@@ -91,9 +148,10 @@ pub(super) struct Try {
 impl Encoder<'_> {
     /// A lossy coding that nearly fills `budget` bytes.
     pub(super) fn lossy_within(&self, budget: usize) -> Result<Attempt, EncodeError> {
-        if let Some(attempt) = self.lossy_by_subset(budget) {
-            return Ok(attempt);
-        }
+        let first = match self.lossy_by_subset(budget) {
+            Ok(attempt) => return Ok(attempt),
+            Err(step) => step,
+        };
         let all = Subset {
             which: self.all(),
             scale: 1.0,
@@ -108,7 +166,7 @@ impl Encoder<'_> {
         } else {
             CLOSE
         };
-        let found = self.step_for_bytes(&all, wanted, self.first_step(coded), close);
+        let found = self.step_for_bytes(&all, wanted, first, close);
         let mut slope = found.slope * usual_ratio(self.models);
         let mut quantised = self.machined(found.quantised);
         let mut bracket = Bracket::new();
@@ -199,7 +257,8 @@ impl Encoder<'_> {
         let mut bracket = Bracket::new();
         let mut step = first;
         let mut before: Option<(f64, f64)> = None;
-        for _ in 0..MAX_TRIES {
+        let mut ends = Ends::default();
+        for tries in 1..=MAX_TRIES {
             let mut found = self.try_step(subset, step);
             let (x, bytes) = (f64::from(step), found.bytes);
             if let Some(before) = before {
@@ -214,7 +273,10 @@ impl Encoder<'_> {
                 bracket.high = step;
             }
             before = Some((x, bytes));
-            match bracket.next(wanted_step((x, bytes), aim, found.slope)) {
+            ends.put(step, bytes, aim);
+            let by_slope = wanted_step((x, bytes), aim, found.slope);
+            let between = ends.between().filter(|_| tries >= TRIES_BY_SLOPE);
+            match bracket.next(between.unwrap_or(by_slope)) {
                 Some(next) => step = next,
                 None => break,
             }
@@ -259,5 +321,47 @@ impl Encoder<'_> {
             let finest = self.quantise(&all, *STEPS.start(), self.models.machine());
             (self.mse(&finest) <= mse).then_some(finest)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Noise: at steps above it nothing is left, at steps below it everything.
+    fn bytes_of_noise(step: u32) -> f64 {
+        89.0 + 740_000.0 / (1.0 + ((f64::from(step) - 2_400_000.0) / 150_000.0).exp())
+    }
+
+    #[test]
+    fn a_cliff_takes_few_tries() {
+        for aim in [300.0, 5_000.0, 37_000.0, 117_000.0, 300_000.0, 700_000.0] {
+            let (mut bracket, mut ends) = (Bracket::new(), Ends::default());
+            ends.put(bracket.low, bytes_of_noise(bracket.low), aim);
+            ends.put(bracket.high, bytes_of_noise(bracket.high), aim);
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                let step = bracket.next(ends.between().unwrap()).unwrap();
+                let bytes = bytes_of_noise(step);
+                if (bytes - aim).abs() < 0.005 * aim {
+                    break;
+                }
+                ends.put(step, bytes, aim);
+                if bytes > aim {
+                    bracket.low = step;
+                } else {
+                    bracket.high = step;
+                }
+            }
+            assert!(tries <= 12, "{aim}: {tries} tries");
+        }
+    }
+
+    #[test]
+    fn logarithms_are_close() {
+        for x in [1.0, 1.5, 2.0, 89.0, 1e6] {
+            assert!((log2(x) - x.log2()).abs() < 0.09, "{x}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 //! show how the models' bytes compare with the fast model's. Then all others are coded. The pilots
 //! are coded again at another price of a bit, to use up what is left.
 
-use super::rate::Subset;
+use super::rate::{Ends, Subset};
 use super::{Attempt, Encoder, guess, usual_price, usual_ratio};
 use crate::header::STEPS;
 use crate::models::Models;
@@ -34,16 +34,17 @@ const ADJUSTABLE_FAST: f64 = 1.0 / 64.0;
 const GROWTH: f64 = 0.11;
 
 /// How often the pilots are coded again at most.
-const MAX_ADJUSTMENTS: usize = 5;
+const MAX_ADJUSTMENTS: usize = 6;
 
 impl Encoder<'_> {
-    /// A lossy coding that nearly fills `budget` bytes; none if the picture is small or unusual.
-    pub(super) fn lossy_by_subset(&self, budget: usize) -> Option<Attempt> {
-        if self.cut.n_stripes() < MIN_STRIPES {
-            return None;
-        }
-        let aim = budget.checked_sub(budget / SLACK / 2 + self.overhead())? as f64;
+    /// A lossy coding that nearly fills `budget` bytes; if the picture is small or unusual, the step
+    /// to begin with.
+    pub(super) fn lossy_by_subset(&self, budget: usize) -> Result<Attempt, u32> {
+        let aim = budget.saturating_sub(budget / SLACK / 2 + self.overhead()) as f64;
         let step = self.first_step(aim);
+        if self.cut.n_stripes() < MIN_STRIPES || aim == 0.0 {
+            return Err(step);
+        }
         let subset = self.subset(step);
         let found = self.step_for_bytes(&subset, aim / usual_ratio(self.models), step, CLOSE);
         let step = found.quantised.step;
@@ -61,15 +62,21 @@ impl Encoder<'_> {
             self.expected(&attempt, &pilots)
         };
         let off = (expected - self.overhead() as f64) / aim;
-        let mut before = attempt.len_of(&pilots) as f64;
+        let mut before = Before {
+            bytes: attempt.len_of(&pilots) as f64,
+            coded: true,
+        };
         let mut rest: Vec<usize> = all.into_iter().filter(|i| !first.contains(i)).collect();
         if (off - 1.0).abs() > if fast { ADJUSTABLE_FAST } else { ADJUSTABLE } {
             let x = f64::from(step);
             let wanted = x + (1.0 / off - 1.0) * found.bytes / found.slope;
             if !(x * 0.5..x * 2.0).contains(&wanted) {
-                return None;
+                return Err(step);
             }
-            before /= off;
+            before = Before {
+                bytes: before.bytes / off,
+                coded: false,
+            };
             rest = self.all();
             rest.retain(|i| !pilots.contains(i));
             let step = (wanted as u32).clamp(*STEPS.start(), *STEPS.end());
@@ -77,10 +84,11 @@ impl Encoder<'_> {
         } else {
             self.add(&mut attempt, &rest, usual_price(step));
             if fills(&attempt, budget) {
-                return Some(attempt);
+                return Ok(attempt);
             }
         }
         self.adjust_pilots(attempt, &pilots, before, budget)
+            .ok_or(step)
     }
 
     /// The whole-picture part and some stripes spread over the picture. Their share of the picture
@@ -120,18 +128,23 @@ impl Encoder<'_> {
         &self,
         mut attempt: Attempt,
         pilots: &[usize],
-        before: f64,
+        before: Before,
         budget: usize,
     ) -> Option<Attempt> {
         let others = attempt.len() - attempt.len_of(pilots);
         let aim = budget.checked_sub(others + budget / SLACK / 2)? as f64;
-        let usual = f64::from(usual_price(attempt.quantised.step));
-        let (mut price, mut bytes) = (usual, before);
+        let usual = usual_price(attempt.quantised.step);
+        let bounds = f64::from(usual) / 4.0..=f64::from(usual) * 4.0;
+        let mut ends = Ends::default();
+        if before.coded {
+            ends.put(usual, before.bytes, aim);
+        }
+        let (mut price, mut bytes) = (f64::from(usual), before.bytes);
         let mut slope = -GROWTH * bytes / price;
         for round in 0..MAX_ADJUSTMENTS {
-            let wanted = price + (aim - bytes) / slope;
+            let by_slope = price + (aim - bytes) / slope;
+            let wanted = ends.between().unwrap_or(by_slope);
             let next = wanted.clamp(price * 0.5, price * 2.0);
-            let bounds = usual / 4.0..=usual * 4.0;
             if !bounds.contains(&next) {
                 return None;
             }
@@ -141,14 +154,21 @@ impl Encoder<'_> {
             }
             let found = attempt.len_of(pilots) as f64;
             let measured = (found - bytes) / (next - price);
-            // The first size may be one that was never coded.
-            if round > 0 && measured < 0.0 {
+            if (round > 0 || before.coded) && measured < 0.0 {
                 slope = measured;
             }
+            ends.put(next as u32, found, aim);
             (price, bytes) = (next, found);
         }
         None
     }
+}
+
+/// Bytes of the pilots at the usual price.
+struct Before {
+    bytes: f64,
+    /// Whether they were coded, or this is what they would take.
+    coded: bool,
 }
 
 /// Whether an attempt fills the budget.

@@ -13,6 +13,7 @@ use crate::network::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
 use crate::network::model_id::ModelId;
+use crate::network::onnx;
 use crate::network::pth::{self, PthError};
 use crate::network::run::Network;
 use crate::network::tile::{Context, Window};
@@ -164,6 +165,18 @@ impl Model {
     #[must_use]
     pub fn to_pth(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         pth::export_2018(&self.content.networks)
+    }
+
+    /// Both networks as ONNX files (operator set 17): paths in a folder, with slashes, and bytes.
+    /// `hiding/model.onnx` takes `cover` and `secret` to `container`, `reveal/model.onnx` takes
+    /// `container` to `revealed`: `float32` of `[batch, 3, height, width]`, sRGB-encoded, 0 to 1.
+    /// Batch and size are free; sides must be multiples of `size_multiple` in the file's metadata.
+    /// Results are neither clamped nor rounded: [`Networks::rounding`] and the mark are not part of
+    /// the networks. Beside each network lie pictures of two sizes and what it makes of them here,
+    /// as ONNX's test runner has them.
+    #[must_use]
+    pub fn to_onnx(&self) -> Vec<(String, Vec<u8>)> {
+        onnx::files(&self.content.networks, &self.id().to_string())
     }
 
     /// What tells this model from others; containers name it.

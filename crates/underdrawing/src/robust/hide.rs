@@ -156,18 +156,37 @@ impl<'a> Job<'a> {
 
     /// The share of parity, after what has to give way where no share is enough for this cover.
     fn choose(&mut self) -> Result<Chosen, Error> {
+        if let Some(chosen) = self.chosen() {
+            return Ok(chosen);
+        }
+        if self.is_hopeless() {
+            return Err(self.not_kept());
+        }
         loop {
-            match self.chosen() {
-                Some(chosen) => return Ok(chosen),
-                None => self.retreat()?,
+            self.retreat()?;
+            if let Some(chosen) = self.chosen() {
+                return Ok(chosen);
             }
         }
+    }
+
+    /// Whether nothing comes back by the last thing that [`Self::retreat`] leads to, told by the
+    /// few ways that ask for most.
+    fn is_hopeless(&self) -> bool {
+        let mut grid = self.grid;
+        while let Some(coarser) = self.coarser(grid) {
+            grid = coarser;
+        }
+        let decides = |way: &Way| matches!(way, Way::SavedTwice(_) | Way::Cropped(_));
+        let mut ways = Way::all(grid, self.form, self.crop());
+        ways.retain(decides);
+        !ways.is_empty() && self.chosen_for(grid, Mending::Utmost, ways).is_none()
     }
 
     /// What gives way next: digits, on a coarser grid, then the container's likeness, then encoders
     /// with the fast transform, which few drawings bear.
     fn retreat(&mut self) -> Result<(), Error> {
-        match self.coarser() {
+        match self.coarser(self.grid) {
             Some(grid) => self.grid = grid,
             None if self.mending == Mending::Usual => self.mending = Mending::Utmost,
             None if self.fast => (self.fast, self.mending) = (false, Mending::Usual),
@@ -177,29 +196,30 @@ impl<'a> Job<'a> {
     }
 
     fn chosen(&self) -> Option<Chosen> {
+        let mut ways = Way::all(self.grid, self.form, self.crop());
+        ways.retain(|way| self.fast || !matches!(way, Way::SavedFast(_)));
+        self.chosen_for(self.grid, self.mending, ways)
+    }
+
+    fn chosen_for(&self, grid: Grid, mending: Mending, ways: Vec<Way>) -> Option<Chosen> {
+        let cover = self.request.cover;
+        rate::choose(cover, &self.sites, grid, self.form, mending, ways)
+    }
+
+    fn crop(&self) -> Option<Crop> {
         /// How much finer than the quality to survive a JPEG has to be whose blocks lie elsewhere.
         const FINER: u8 = 5;
         let Request { survive, crop, .. } = *self.request;
-        let crop = (crop > 0).then_some(Crop {
+        (crop > 0).then_some(Crop {
             percent: crop,
             quality: (survive + FINER).min(100),
-        });
-        let mut ways = Way::all(self.grid, self.form, crop);
-        ways.retain(|way| self.fast || !matches!(way, Way::SavedFast(_)));
-        rate::choose(
-            self.request.cover,
-            &self.sites,
-            self.grid,
-            self.form,
-            self.mending,
-            ways,
-        )
+        })
     }
 
     /// A grid that holds more where a part may be cut off.
-    fn coarser(&self) -> Option<Grid> {
+    fn coarser(&self, grid: Grid) -> Option<Grid> {
         let cropped = self.request.crop > 0;
-        cropped.then(|| rate::coarser(self.grid)).flatten()
+        cropped.then(|| rate::coarser(grid)).flatten()
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use underdrawing_codec::RateCurve;
 
 use crate::coded::CodedRate;
-use crate::coding::mse_of_decibels;
+use crate::coding::{decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::reduction::mse;
@@ -50,6 +50,9 @@ fn usual_quarters(survive: u8) -> u8 {
     }
 }
 
+/// Share of the fewest digits' expected error that no cover goes below: flat ones reach 8/9.
+const NEVER_REACHED: f64 = 0.8;
+
 /// The grid for a rate. What it costs and holds is taken from the steps alone here.
 pub(super) fn grid(
     survive: u8,
@@ -74,6 +77,13 @@ pub(super) fn grid(
         CodedRate::Ternary => grid(usual),
         CodedRate::ContainerDb(db) => {
             let mse = mse_of_decibels(db)?;
+            if mse < NEVER_REACHED * grid(4).mse() {
+                return Err(Error::ContainerDb {
+                    asked_db: db,
+                    most_db: decibels_of_mse(grid(4).mse()),
+                    survive,
+                });
+            }
             let too_much = (4..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
             grid(too_much.map_or(u8::MAX, |quarters| (quarters - 1).max(4)))
         }

@@ -3,7 +3,7 @@
 use underdrawing_codec::Effort;
 use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
-use crate::coded::CodedOptions;
+use crate::coded::{CodedOptions, CodedRate};
 use crate::coding::decibels_of_mse;
 use crate::error::{Error, ErrorKind};
 use crate::picture::{FileFormat, Limits, Picture, Pixels};
@@ -329,6 +329,37 @@ fn covers_without_room_are_refused() {
         let error = request(&picture(100, 100, 1), survive).unwrap_err();
         assert_eq!(error, Error::Survive { found: survive });
     }
+}
+
+#[test]
+fn a_container_nearer_than_any_is_refused() {
+    let within = |db| {
+        let request = Request {
+            cover: &picture(256, 192, 1),
+            secret: &picture(90, 120, 5),
+            survive: 75,
+            jpeg: false,
+            crop: 0,
+            options: &CodedOptions {
+                rate: CodedRate::ContainerDb(db),
+                ..options(None)
+            },
+        };
+        hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).map(drop)
+    };
+    assert_eq!(within(50.0), Ok(()));
+    // A digit a block, in the coefficient whose step is 5: 0.75 * 25 / 64 squared grey levels.
+    let most_db = 10.0 * (65025.0_f64 * 64.0 / (0.75 * 25.0)).log10();
+    let Err(Error::ContainerDb {
+        asked_db,
+        most_db: found,
+        survive,
+    }) = within(60.0)
+    else {
+        panic!("60 dB were not refused");
+    };
+    assert_eq!((asked_db, survive), (60.0, 75));
+    assert!((found - most_db).abs() < 1e-9, "{found} {most_db}");
 }
 
 #[test]
