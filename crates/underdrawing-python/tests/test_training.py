@@ -117,7 +117,7 @@ def test_has_every_setting_of_the_program() -> None:
     flags = {flag.replace("-", "_") for flag in re.findall(r"^ +--([a-z0-9-]+)", shown, re.M)}
     flags |= {flag.replace("-", "_") for flag in re.findall(r"^ +-\w, --([a-z0-9-]+)", shown, re.M)}
     # Of the program alone: where it runs and what it prints; `from` is a word of Python.
-    flags -= {"device", "tf32", "json", "quiet", "verbose", "help", "from"}
+    flags -= {"device", "tf32", "dry_run", "json", "quiet", "verbose", "help", "from"}
     assert flags | {"from_model", "progress"} == set(inspect.signature(underdrawing.train).parameters)
 
 

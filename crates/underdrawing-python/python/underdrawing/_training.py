@@ -30,11 +30,13 @@ class Event:
     The kinds and what each has:
 
     - `started`: `first_step`, `steps`, `steps_per_epoch`, `pictures`, `validation_pairs`,
-      `parameters`;
+      `parameters`, `ranks` (always 1 here);
     - `step`: `step` (steps done), `container_mse`, `revealed_mse` (of samples in [0, 1]),
       `learning_rate`, `reveal_learning_rate`;
     - `validated`: `step`, `container_mse`, `revealed_mse`, and through 8-bit containers
       `container_psnr_db`, `revealed_psnr_db` (dB), `container_apd`, `revealed_apd` (0 to 255);
+    - `worst`: `path` of a sheet of the pairs that came out worst in a validation, and `pairs`, each
+      with `cover`, `secret`, `container_psnr_db` and `revealed_psnr_db`;
     - `sheet`: `path` of a contact sheet; `saved`: `path` of a checkpoint or model, and whether it
       is the `best` so far; `damaged`: `paths` that could not be read;
     - `finished`: `step`, and whether it was `stopped` before its last one.
@@ -159,6 +161,7 @@ def train(
     reveal_width: Optional[int] = None,
     depth: Optional[int] = None,
     batch_size: Optional[int] = None,
+    accumulate: Optional[int] = None,
     size: Optional[int] = None,
     fit: Optional[Literal["crop", "squeeze"]] = None,
     drawn: Optional[float] = None,
@@ -212,6 +215,7 @@ def train(
         "reveal_width": reveal_width,
         "depth": depth,
         "batch_size": batch_size,
+        "accumulate": accumulate,
         "size": size,
         "fit": fit,
         "drawn": drawn,
