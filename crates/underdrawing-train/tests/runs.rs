@@ -74,8 +74,8 @@ fn the_lifting_network_learns_and_leaves_a_whole_run_folder() {
 fn worst_pairs_are_the_worst(paths: &RunPaths, validation: &Validation) {
     let log = fs::read_to_string(paths.out.join("events.jsonl")).unwrap();
     let events = log.lines().map(|line| serde_json::from_str(line).unwrap());
-    let worst = events.filter(|event: &serde_json::Value| event["event"] == "worst");
-    let worst = worst.last().unwrap();
+    let mut worst = events.filter(|event: &serde_json::Value| event["event"] == "worst");
+    let worst = worst.next_back().unwrap();
     let pairs = worst["pairs"].as_array().unwrap();
     assert_eq!(pairs.len(), 2);
     let figures = |pair: &serde_json::Value| {
