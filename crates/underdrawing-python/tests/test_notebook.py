@@ -22,8 +22,9 @@ def run(notebook: Any) -> Any:
     """The notebook as it is written down after a run."""
     notebook = copy.deepcopy(notebook)
     place = {"metadata": {"path": str(NOTEBOOK.parent)}}
+    # What is printed in two goes is one output.
     client = nbclient.NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources=place
+        notebook, timeout=120, kernel_name="python3", resources=place, coalesce_streams=True
     )
     client.execute()
     for cell in notebook.cells:
