@@ -292,4 +292,9 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    # All is written. Threads of Ray's and Arrow's libraries were seen to abort the process (SIGABRT)
+    # while the interpreter ended.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
