@@ -3,22 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, bail};
-use serde::Deserialize;
+
+use crate::command::{output, run};
 
 /// Packages that take less have no row of their own.
 const SHORTEST_ROW: f64 = 1.0;
 
-/// A unit of Cargo's report on a build.
-#[derive(Deserialize)]
-struct Unit {
-    name: String,
-    version: String,
-    /// Seconds.
-    duration: f64,
-}
+/// Runs rustc, and adds the processor time that it took to a list. What Cargo's own report has is
+/// the time on the clock, which on a busy machine says nothing.
+const TIMED: &str = r#"#!/usr/bin/env bash
+TIMEFORMAT="%U %S"
+{ took=$( { time "$@" 1>&4 2>&3; } 2>&1 ); } 3>&2 4>&1
+status=$?
+[ -z "${CARGO_PKG_NAME:-}" ] || echo "$CARGO_PKG_NAME $CARGO_PKG_VERSION $took" >> "$0.list"
+exit $status
+"#;
 
 /// Builds the program in a folder of its own and writes the table.
 pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
@@ -26,30 +27,44 @@ pub(crate) fn write(root: &Path) -> anyhow::Result<()> {
     if target.exists() {
         std::fs::remove_dir_all(&target).context("failed to remove the last build")?;
     }
-    let build = ["build", "--release", "--timings", "-p", "underdrawing-cli"];
-    cargo(root, &build, &[("CARGO_TARGET_DIR", target.as_path())])?;
-    let report = target.join("cargo-timings/cargo-timing.html");
-    let report = std::fs::read_to_string(&report).context("failed to read Cargo's report")?;
-    let seconds = seconds(&report)?;
+    std::fs::create_dir_all(&target)?;
+    let timed = target.join("timed");
+    std::fs::write(&timed, TIMED).context("failed to write what measures")?;
+    let name = timed.display().to_string();
+    run(root, "chmod", &["u+x", &name])?;
+    let target = format!("CARGO_TARGET_DIR={}", target.display());
+    let wrapper = format!("RUSTC_WRAPPER={name}");
+    let build = [
+        env!("CARGO"),
+        "build",
+        "--release",
+        "-p",
+        "underdrawing-cli",
+    ];
+    run(root, "env", &[&[&*target, &*wrapper], &build[..]].concat())?;
+    let list = std::fs::read_to_string(timed.with_file_name("timed.list"))
+        .context("failed to read the times")?;
     let tree = ["tree", "-e", "normal,build", "-p", "underdrawing-cli"];
-    let tree = cargo(root, &[&tree[..], &["--prefix", "depth"]].concat(), &[])?;
+    let tree = output(
+        root,
+        env!("CARGO"),
+        &[&tree[..], &["--prefix", "depth"]].concat(),
+    )?;
     let manifest = std::fs::read_to_string(root.join("Cargo.toml"))?;
-    let table = table(&seconds, &parents(&tree), &reasons(&manifest));
+    let table = table(&seconds(&list)?, &parents(&tree), &reasons(&manifest));
     std::fs::write(root.join("docs/dependencies.md"), table).context("failed to write the table")
 }
 
-/// Seconds by package, all its units together.
-fn seconds(report: &str) -> anyhow::Result<BTreeMap<String, f64>> {
-    let start = report
-        .find("const UNIT_DATA = ")
-        .context("a report without units")?;
-    let json = &report[start + "const UNIT_DATA = ".len()..];
-    let end = json.find("];").context("a report without units")? + 1;
-    let units: Vec<Unit> = serde_json::from_str(&json[..end])?;
+/// Seconds by package, user and system time of all its units together.
+fn seconds(list: &str) -> anyhow::Result<BTreeMap<String, f64>> {
     let mut seconds = BTreeMap::new();
-    for unit in units {
-        let package = format!("{} {}", unit.name, unit.version);
-        *seconds.entry(package).or_default() += unit.duration;
+    for line in list.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [name, version, user, system] = words[..] else {
+            bail!("a time that is none: {line}");
+        };
+        let took = user.parse::<f64>()? + system.parse::<f64>()?;
+        *seconds.entry(format!("{name} {version}")).or_default() += took;
     }
     Ok(seconds)
 }
@@ -96,7 +111,7 @@ fn table(
     let names: BTreeSet<&str> = seconds.keys().map(|package| name(package)).collect();
     let mut table = format!(
         "# Dependencies\n\nWhat `cargo build --release` compiles for the program: {} packages, {total:.0} \
-         seconds one after the other. Written by `cargo xtask dependencies`; the reasons are the \
+         seconds of processor time. Written by `cargo xtask dependencies`; the reasons are the \
          comments in `Cargo.toml`.\n\n| package | seconds | why |\n|---|---|---|\n",
         names.len()
     );
@@ -127,17 +142,15 @@ fn name(package: &str) -> &str {
     package.split(' ').next().unwrap_or_default()
 }
 
-/// Runs Cargo; what it printed.
-fn cargo(root: &Path, arguments: &[&str], variables: &[(&str, &Path)]) -> anyhow::Result<String> {
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .current_dir(root)
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .context("failed to start cargo")?;
-    if !output.status.success() {
-        bail!("cargo {} ended with {}", arguments.join(" "), output.status);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_a_package_are_added() {
+        let found = seconds("a 1.0.0 1.500 0.250\nb 2.1.0 3.000 0.000\na 1.0.0 0.250 0.000\n");
+        let expected = [("a 1.0.0".to_owned(), 2.0), ("b 2.1.0".to_owned(), 3.0)];
+        assert_eq!(found.unwrap(), expected.into());
+        assert!(seconds("a 1.0.0 bash: command not found").is_err());
     }
-    String::from_utf8(output.stdout).context("cargo printed no text")
 }

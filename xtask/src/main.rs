@@ -1,23 +1,43 @@
 //! The project's chores: `cargo xtask check` runs what CI runs.
 
 mod arm;
+mod command;
 mod dependencies;
+mod dist;
+mod licences;
+mod pack;
 mod python;
 mod web;
 mod wheel;
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => run("bash", &[".ci/run"]),
+        ["check"] => command::run(Path::new(ROOT), "bash", &[".ci/run"]),
         ["arm"] => arm::test(&Path::new(ROOT).canonicalize()?),
         ["dependencies"] => dependencies::write(Path::new(ROOT)),
         ["mpi"] => mpi(),
+        ["dist"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            say(dist::build(&root)?.display())
+        }
+        ["dist", "--test"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            let files = dist::build(&root)?;
+            dist::test(&root, &files)
+        }
+        ["pack"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            say(pack::pack(&root, pack::Verify::No)?)
+        }
+        ["pack", "--verify"] => {
+            let root = Path::new(ROOT).canonicalize()?;
+            say(pack::pack(&root, pack::Verify::Yes)?)
+        }
         ["web"] => {
             let root = Path::new(ROOT).canonicalize()?;
             say(web::build(&root)?.display())
@@ -43,9 +63,13 @@ fn main() -> anyhow::Result<()> {
 }
 
 const COMMANDS: &str = "\
-check         format, tests, clippy, docs, demo, MPI, wheel, page: what CI runs
+check         format, tests, clippy, docs, demo, packages, MPI, wheel, page: what CI runs
 arm           tests what computes on an emulated 64-bit ARM processor, and compares its files
 dependencies  builds the program anew and writes docs/dependencies.md
+dist          builds a static program for Linux, in an archive and in a Debian package
+dist --test   builds them, uses them, installs and removes the package
+pack          packs every crate as it is published, and looks into the packages
+pack --verify packs them, and compiles what is in the packages
 mpi           training on several ranks: clippy, and tests under Open MPI's mpirun
 web           builds the page into dist/, for any server of static files
 web --test    builds it, and runs its tests in Chromium
@@ -57,11 +81,9 @@ help          this list";
 fn mpi() -> anyhow::Result<()> {
     let program = ["--release", "-p", "underdrawing-cli", "--features", "mpi"];
     let clippy = ["--all-targets", "--", "-D", "warnings"];
-    run("cargo", &[&["clippy"], &program[..], &clippy].concat())?;
-    run(
-        "cargo",
-        &[&["test"], &program[..], &["--test", "mpi"]].concat(),
-    )
+    let cargo = |arguments: &[&str]| command::run(Path::new(ROOT), "cargo", arguments);
+    cargo(&[&["clippy"], &program[..], &clippy].concat())?;
+    cargo(&[&["test"], &program[..], &["--test", "mpi"]].concat())
 }
 
 /// The root of the repository.
@@ -70,17 +92,4 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 fn say(text: impl std::fmt::Display) -> anyhow::Result<()> {
     use std::io::Write as _;
     writeln!(std::io::stdout(), "{text}").context("failed to write")
-}
-
-/// Runs a program in the root of the repository.
-fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(program)
-        .args(arguments)
-        .current_dir(ROOT)
-        .status()
-        .with_context(|| format!("failed to start {program}"))?;
-    if !status.success() {
-        bail!("{program} {} ended with {status}", arguments.join(" "));
-    }
-    Ok(())
 }

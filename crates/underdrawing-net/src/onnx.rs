@@ -48,11 +48,7 @@ impl Networks {
     /// lie outside. What stands in `about`, names and texts, goes into the file's metadata.
     #[must_use]
     pub fn hiding_to_onnx(&self, about: &[(&str, &str)]) -> OnnxNetwork {
-        let size_multiple = match self.architecture() {
-            Architecture::Lifting(_) => 2,
-            Architecture::Unet2018(config) => config.hiding.size_multiple(),
-            Architecture::Dense2017(_) => 1,
-        };
+        let size_multiple = self.architecture().size_multiple();
         let hide = |inputs: &[OnnxTensor]| self.nets().hide(&inputs[0], &inputs[1]);
         self.to_onnx(
             &["cover", "secret"],
