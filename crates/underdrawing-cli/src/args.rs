@@ -49,13 +49,13 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say nothing but errors
+    /// Print errors only
     ///
     /// Hides notes, results on stderr and the progress bar; data on stdout stays.
     #[arg(short, long, global = true, help_heading = "General options")]
     quiet: bool,
 
-    /// Say more: which model is used, which files are skipped
+    /// Print more: which model is used, how secrets are coded, which files are skipped
     #[arg(
         short,
         long,
@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Hide(HideArgs),
     /// Reveal the picture hidden in a container
     Reveal(RevealArgs),
-    /// Say what a cover holds, before hiding
+    /// Report how much a cover can hold
     Capacity(CapacityArgs),
     /// Measure how much two pictures differ
     Compare(CompareArgs),
@@ -129,14 +129,14 @@ The secret may have any size and comes back in it. The larger the cover, the les
 `underdrawing capacity` says how much.
 
 Methods: coded, the default, compresses the secret and puts it into the cover's samples, by one \
-grey level (two at black and white); the same grain everywhere, whatever the secret, and a password if you like. \
+grey level (two at black and white); the same grain everywhere, whatever the secret, and an optional password. \
 Network is what the published systems do: trained networks paint the secret into the cover.")]
 pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
     ///
     /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM. Its transparency and colour
     /// profile go to the container untouched; with --survive transparency is laid on white, since
-    /// JPEG has none.
+    /// JPEG has none. Other metadata (camera, place, time) is not kept.
     pub(crate) cover: PathBuf,
 
     /// Picture to hide, or a folder of them; `-` reads standard input
@@ -214,8 +214,12 @@ pub(crate) struct RevealArgs {
 
     /// Reveal what is intact of a damaged container of the coded method
     ///
-    /// Without it a container that was changed is refused. Needs its first rows and the secret's
-    /// first part intact.
+    /// Without it a container that was changed is refused. The secret is sealed in parts, which lie
+    /// in the container from the top down: the first holds the whole secret without its fine details,
+    /// each other one the details of a stripe of rows. A part counts when none of it was changed.
+    /// Salvaging needs the container's width, its top with the list of parts, and the first part;
+    /// rows of other parts that are lost come back blurred. Of a secret that was coded without loss,
+    /// it needs a stripe, too, and lost rows are grey.
     #[arg(long, conflicts_with = "size")]
     pub(crate) salvage: bool,
 
@@ -249,11 +253,11 @@ pub(crate) struct CapacityArgs {
     pub(crate) secret: Option<PathBuf>,
 
     /// As for `hide`: the quality of JPEG to survive, 50 to 95
-    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95))]
+    #[arg(long, value_name = "QUALITY", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(50..=95))]
     pub(crate) survive: Option<u8>,
 
     /// As for `hide`: percent that may be cut off, 1 to 30
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=30))]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub(crate) survive_crop: Option<u8>,
 
     /// As for `hide`: a messenger or page, its size and its quality
@@ -296,7 +300,7 @@ pub(crate) struct CompareArgs {
     /// Exit with 1 when the PSNR is below this
     ///
     /// Identical pictures pass any value.
-    #[arg(long, value_name = "DB", value_parser = finite)]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = finite)]
     pub(crate) min_psnr: Option<f64>,
 
     #[command(flatten)]
@@ -317,15 +321,27 @@ networks gave before rounding, which is what papers print and no file contains. 
 identical pictures count as 100 dB.")]
 pub(crate) struct EvalArgs {
     /// Folder whose pictures, sorted by name, are cover, secret, cover, secret
-    #[arg(required_unless_present_all = ["covers", "secrets"], conflicts_with_all = ["covers", "secrets"])]
+    ///
+    /// Or else --covers and --secrets.
+    #[arg(conflicts_with_all = ["covers", "secrets"])]
     pub(crate) pairs: Option<PathBuf>,
 
     /// Folder of covers
-    #[arg(long, value_name = "DIR", requires = "secrets")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "secrets",
+        conflicts_with = "pairs"
+    )]
     pub(crate) covers: Option<PathBuf>,
 
     /// Folder of secrets, paired with the covers by sorted name
-    #[arg(long, value_name = "DIR", requires = "covers")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        requires = "covers",
+        conflicts_with = "pairs"
+    )]
     pub(crate) secrets: Option<PathBuf>,
 
     /// Send the containers through JPEG encoders, and say how many secrets come back
@@ -337,7 +353,7 @@ pub(crate) struct EvalArgs {
     pub(crate) through: Vec<Way>,
 
     /// Measure the first N pairs only
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = at_least_one)]
     pub(crate) limit: Option<usize>,
 
     #[command(flatten)]
@@ -378,7 +394,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "RUN", required_unless_present = "resume", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
 
-    /// Go on with the run in a folder; needs nothing else
+    /// Resume the run in this folder
     #[arg(long, value_name = "RUN", conflicts_with_all = ["train", "val", "out", "from", "config"])]
     pub(crate) resume: Option<PathBuf>,
 
@@ -569,8 +585,9 @@ pub(crate) struct ReportArgs {
     /// Print results as JSON on standard output, one object a line
     ///
     /// Of several pictures each has its line: where it failed, or nothing was found, the output is
-    /// null, and `reason` says why. A file's name is a string, or where it is no UTF-8 an object
-    /// with the list of its `bytes`.
+    /// null, and `reason` says why. A PSNR is null where there is no difference: identical pictures,
+    /// a secret without loss. A file's name is a string, or where it is no UTF-8 an object with the
+    /// list of its `bytes`.
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) json: bool,
 }
@@ -599,10 +616,10 @@ pub(crate) struct ComputeArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
 
-    /// Side of the tiles that large pictures are cut into, in pixels
+    /// Network: side of the tiles that large pictures are cut into, in pixels
     ///
     /// Smaller tiles need less memory and more time. The result is as good, and nearly the same.
-    #[arg(long, value_name = "PIXELS", value_parser = at_least_one, help_heading = COMPUTE)]
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, value_parser = at_least_one, help_heading = COMPUTE)]
     pub(crate) tile_size: Option<usize>,
 }
 
@@ -615,13 +632,13 @@ pub(crate) struct DeviceArgs {
     /// is always there and gives the same result on every machine.
     #[arg(long, value_enum, default_value_t = Device::Cpu, help_heading = COMPUTE)]
     pub(crate) device: Device,
-    /// Let an NVIDIA card round what it multiplies to 10 bits behind the point: several times
-    /// faster, exact to a thousandth
+    /// Let an NVIDIA card round the factors of products to 10 fraction bits: several times faster,
+    /// with a relative error of about 0.001
     #[arg(long, help_heading = COMPUTE)]
     pub(crate) tf32: bool,
 
     /// Threads to compute with; 0 is one for each core
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads, help_heading = COMPUTE)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, allow_negative_numbers = true, value_parser = threads, help_heading = COMPUTE)]
     pub(crate) threads: usize,
 }
 
@@ -662,6 +679,14 @@ fn finite(text: &str) -> Result<f64, String> {
         .ok()
         .filter(|value: &f64| value.is_finite())
         .ok_or_else(|| "expected a number".to_owned())
+}
+
+/// A quality to aim for.
+fn decibels(text: &str) -> Result<f64, String> {
+    finite(text)
+        .ok()
+        .filter(|&value| value > 0.0)
+        .ok_or_else(|| "expected decibels, a number above 0".to_owned())
 }
 
 /// Threads: more than this only cost time to start.

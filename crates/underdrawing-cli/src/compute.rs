@@ -83,7 +83,7 @@ fn gpu(tf32: bool) -> anyhow::Result<Compute> {
     }
     Err(first.unwrap_or_else(|| {
         anyhow::anyhow!(
-            "built for the processor only: expected the Cargo feature `cuda`, `wgpu` or `vulkan`"
+            "this build has no GPU support; rebuild with the feature `cuda`, `wgpu` or `vulkan`"
         )
     }))
 }

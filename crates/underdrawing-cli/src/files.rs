@@ -164,7 +164,7 @@ impl OutputFile {
         }
         if inputs.contain(path) {
             bail!(
-                "{} would be read and overwritten: expected another path for the output",
+                "{} is an input and would be overwritten; choose another output path",
                 path.display()
             );
         }

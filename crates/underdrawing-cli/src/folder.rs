@@ -53,7 +53,7 @@ fn skipped(files: &[PathBuf]) -> String {
         .collect();
     let files = counted(files.len(), "file");
     format!(
-        "{files} skipped, not pictures that are read by their names: {}",
+        "{files} skipped (unsupported extension): {}",
         kinds.join(", ")
     )
 }
@@ -89,7 +89,7 @@ pub(crate) fn pairs(
         ));
     }
     if n_secrets < n_covers && reuse != Reuse::Cycle {
-        let error = format!("{counts}: expected as many of both");
+        let error = format!("{counts}: expected equal numbers");
         return Err(match reuse {
             Reuse::NotAsked => error_with_hint(
                 error,
@@ -257,8 +257,7 @@ mod tests {
         }
         assert_eq!(
             skipped(&paths(&["a.heic", "b.HEIC", "x", "y.psd"])),
-            "4 files skipped, not pictures that are read by their names: 1 without extension, 2 \
-             .heic, 1 .psd"
+            "4 files skipped (unsupported extension): 1 without extension, 2 .heic, 1 .psd"
         );
     }
 }

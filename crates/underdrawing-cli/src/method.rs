@@ -36,7 +36,7 @@ impl MethodArgs {
             // Stand-ins: models are read, and people asked, once it is clear that they count.
             model: model.model.is_some().then(|| BuiltInModel::first().model()),
             password: password_source.map(Password::new),
-            tile_size: Some(compute.tile_size()),
+            tile_size: compute.tile_size,
             jpeg,
         };
         let spelled = |error| with_flags(error, password_source);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use underdrawing::{BuiltInModel, Model};
+use underdrawing::{BuiltInModel, Model, ModelId};
 
 use crate::args::ModelArgs;
 use crate::compute::Compute;
@@ -33,6 +33,14 @@ impl ModelArgs {
             models.extend(BuiltInModel::all().iter().map(BuiltInModel::model));
         }
         Ok(models.into_iter().map(|model| compute.run(model)).collect())
+    }
+}
+
+/// A model for people: by its name where it is built in, and its id.
+pub(crate) fn spelled(id: ModelId) -> String {
+    match BuiltInModel::all().iter().find(|model| model.id == id) {
+        Some(model) => format!("{} ({id})", model.name),
+        None => id.to_string(),
     }
 }
 

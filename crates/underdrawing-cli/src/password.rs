@@ -92,7 +92,7 @@ fn ask(confirm: Confirm) -> anyhow::Result<Bytes> {
             .map(|password| Zeroizing::new(password.into_bytes()))
             .map_err(|error| {
                 error_with_hint(
-                    format!("no terminal to ask for the password at: {error}"),
+                    format!("cannot ask for a password: no terminal ({error})"),
                     format!("--password-file or the variable {VARIABLE} work without one"),
                 )
             })

@@ -44,7 +44,7 @@ fn damaged_pictures() {
         ("empty.png", "an empty file"),
         ("text.png", "not a picture file"),
         ("header.png", "60000x60000 is too large"),
-        ("photo.heic", "HEIC files are not read"),
+        ("photo.heic", "HEIC is not supported"),
         ("nosuch.png", "No such file"),
         (".", "it is a folder"),
     ] {
@@ -137,23 +137,23 @@ fn impossible_outputs() {
             (&hide("folder.png/"), "folder.png"),
             (
                 &hide("cover.png"),
-                "cover.png would be read and overwritten",
+                "cover.png is an input and would be overwritten",
             ),
             (
                 &hide("./secret.png"),
-                "./secret.png would be read and overwritten",
+                "./secret.png is an input and would be overwritten",
             ),
             (
                 &format!("{} --force", hide("cover.png")),
-                "would be read and overwritten",
+                "is an input and would be overwritten",
             ),
             (
                 &format!("reveal cover.png -o cover.png --force {MODEL}"),
-                "would be read and overwritten",
+                "is an input and would be overwritten",
             ),
             (
                 &format!("{} --sheet secret.png --force", hide("out.png")),
-                "would be read and overwritten",
+                "is an input and would be overwritten",
             ),
             (
                 &format!("hide folder . -o file {MODEL}"),
@@ -165,7 +165,7 @@ fn impossible_outputs() {
             ),
             (
                 &format!("hide . . -o . --force {MODEL}"),
-                "would be read and overwritten",
+                "is an input and would be overwritten",
             ),
         ],
     );
@@ -205,7 +205,7 @@ fn a_gpu_that_is_not_built_in() {
         &folder,
         &[(
             &format!("hide cover.png secret.png -o out.png --device gpu {MODEL}"),
-            "built for the processor only",
+            "this build has no GPU support",
         )],
     );
 }

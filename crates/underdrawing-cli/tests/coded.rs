@@ -137,11 +137,35 @@ fn methods_keep_their_flags_apart() {
             "--model goes with the network method",
         ),
         ("--container-db 45 --balance equal", "cannot be used with"),
+        ("--container-db -5", "expected decibels, a number above 0"),
+        ("--container-db 0", "expected decibels, a number above 0"),
+        ("--survive -1", "-1 is not in 50..=95"),
+        ("--threads -1", "expected a whole number from 0 to 1024"),
+        ("--container-db 90", "ask for less than 90 dB"),
+        (
+            "--tile-size 64",
+            "--tile-size goes with the network method: the coded method has no tiles",
+        ),
+        ("--cycle", "--cycle goes with folders"),
     ] {
         folder
             .run(&format!("hide cover.png secret.png -o c.png {flags}"))
             .failed(message);
     }
+}
+
+#[test]
+fn says_what_quality_can_be_reached() {
+    let folder = folder();
+    let noise = |x: usize, y: usize| {
+        let mixed = (x * 2_654_435_761) ^ (y * 40_503_001);
+        [(mixed.wrapping_mul(mixed | 1) >> 13) as u8; 3]
+    };
+    let noise = Pixels::from_fn(300, 300, noise).unwrap();
+    folder.png("noise.png", noise.into());
+    folder
+        .run("hide cover.png noise.png -o c.png --effort fast --revealed-db 60")
+        .failed("dB can be reached");
 }
 
 #[test]
@@ -163,7 +187,10 @@ fn a_changed_container_is_refused_and_salvaged_when_asked() {
     assert!(!folder.path("r.png").exists());
     assert!(ran.stderr.contains("hint: --salvage"), "{ran:?}");
     let ran = folder.run("reveal damaged.png -o r.png --salvage").done();
-    assert!(ran.stderr.contains("are lost, and grey"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("are lost and filled with grey"),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("what is left of 512x600"), "{ran:?}");
     assert_eq!(folder.decoded("r.png").pixels.height(), 600);
 }

@@ -108,7 +108,9 @@ fn refuses_folders_that_do_not_pair() {
     let folder = pairs();
     folder.picture("odd/1.png", 20, 20, 1);
     folder.write("empty/readme.txt", "");
+    folder.run("eval --covers pairs").failed("--secrets <DIR>");
     for (arguments, expected) in [
+        ("eval", "or --covers DIR and --secrets DIR"),
         ("eval odd", "expected an even number"),
         ("eval empty", "holds no pictures"),
         ("eval nosuch", "nosuch is not a folder"),

@@ -264,8 +264,7 @@ fn folders_skip_what_is_not_read_and_count_it() {
     let ran = folder
         .run("hide covers secrets -o out --effort fast")
         .done();
-    let said = "note: covers: 2 files skipped, not pictures that are read by their names: 1 .heic, \
-                1 .psd";
+    let said = "note: covers: 2 files skipped (unsupported extension): 1 .heic, 1 .psd";
     assert!(ran.stderr.contains(said), "{ran:?}");
 }
 

@@ -197,7 +197,7 @@ fn json_has_a_line_for_each_picture_of_a_folder() {
         lines[0]
     );
     assert!(
-        lines[1].contains(r#""revealed":null,"reason":"no mark"#),
+        lines[1].contains(r#""revealed":null,"reason":"no network-method mark"#),
         "{}",
         lines[1]
     );
@@ -345,7 +345,7 @@ fn says_what_it_changes() {
         "note: cover cover.png: grey becomes RGB\n",
         "note: secret secret.png: transparency laid on white\n",
         "note: secret secret.png: turned by 90 degrees for hiding; it comes back as 24x32\n",
-        "c.png: secret.png hidden in cover.png, container at ",
+        "c.png: secret.png hidden in cover.png by the network method with model ",
     ] {
         assert!(ran.stderr.contains(note), "{note}: {ran:?}");
     }
@@ -380,9 +380,74 @@ fn says_when_a_network_spoils_a_picture() {
         let ran = folder.run(line).done();
         let note = ran
             .stderr
-            .contains("changes show; networks are for photographs");
+            .contains("the changes are visible; networks are for photographs");
         assert_eq!(note, noted, "{line}: {ran:?}");
     }
+}
+
+#[test]
+fn says_when_the_secret_comes_back_spoiled() {
+    let folder = Folder::new();
+    let noise = |x: usize, y: usize| {
+        let mixed = (x * 2_654_435_761) ^ (y * 40_503_001);
+        [255 * (mixed.wrapping_mul(mixed | 1) >> 13 & 1) as u8; 3]
+    };
+    let noise = Pixels::from_fn(200, 200, noise).unwrap();
+    folder.png("noise.png", noise.into());
+    folder.picture("small.png", 40, 40, 1);
+    folder.picture("large.png", 200, 200, 2);
+    let lines = |x: usize, y: usize| [if x % 2 == y / 9 % 2 { 255 } else { 0 }; 3];
+    folder.png(
+        "lines.png",
+        Pixels::from_fn(200, 200, lines).unwrap().into(),
+    );
+    for (line, help) in [
+        (
+            "hide small.png noise.png -o a.png --effort fast",
+            Some("a larger cover helps, and `underdrawing capacity"),
+        ),
+        (
+            "hide large.png noise.png -o b.png --effort fast --survive 75",
+            Some("JPEG of quality 75 has too little room"),
+        ),
+        (
+            "hide noise.png lines.png -o c.png --method network",
+            Some("networks are for photographs"),
+        ),
+        ("hide large.png noise.png -o d.png --effort fast", None),
+    ] {
+        let ran = folder.run(line).done();
+        let note = ran.stderr.lines().find(|line| line.contains("spoiled"));
+        assert_eq!(note.is_some(), help.is_some(), "{line}: {ran:?}");
+        assert!(
+            note.unwrap_or_default().contains(help.unwrap_or_default()),
+            "{line}: {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn revealing_tells_of_a_model_that_did_not_count_and_of_noise() {
+    let (folder, model) = Folder::with_model();
+    folder.picture("cover.png", 40, 30, 1);
+    folder.picture("secret.png", 40, 30, 2);
+    folder
+        .run("hide cover.png secret.png -o c.png --method network")
+        .done();
+    let built_in = BuiltInModel::first().name;
+    let ran = folder.run(&format!("reveal c.png -o r.png {MODEL}")).done();
+    assert!(
+        ran.stderr.contains(&format!(
+            "--model was not used: it was hidden by model {built_in}"
+        )) && ran.stderr.contains(&model.id().to_string()),
+        "{ran:?}"
+    );
+    let ran = folder
+        .run(&format!("reveal c.png -o r.png -f --model {built_in}"))
+        .done();
+    assert!(!ran.stderr.contains("--model"), "{ran:?}");
+    let ran = folder.run("reveal cover.png -o n.png --size 40x30").done();
+    assert!(ran.stderr.contains("the result is noise"), "{ran:?}");
 }
 
 #[test]

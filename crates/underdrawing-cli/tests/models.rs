@@ -194,7 +194,7 @@ fn refuses_the_wrong_weights() {
         ("import model.safetensors w/netR.pth -o out", "netH"),
         (
             "import w/netH.pth w/netR.pth -o w/netR.pth --force",
-            "would be read and overwritten",
+            "is an input and would be overwritten",
         ),
         (
             "import w/netH.pth w/netR.pth -o 2018.safetensors",

@@ -142,17 +142,15 @@ fn a_quality_that_is_not_reached_is_told() {
     let noise = |x: usize, y: usize| [(x * x * 31 + y * y * 57 + x * y * 13) as u8; 3];
     let noise = Pixels::from_fn(200, 180, noise).expect("within the limits");
     folder.png("noise.png", noise.into());
-    for (flag, note) in [
-        ("--revealed-db 60", "--revealed-db asked for 60 dB"),
-        ("--container-db 60", "--container-db asked for 60 dB"),
-    ] {
-        let ran = folder
-            .run(&format!(
-                "hide cover.png noise.png -o c.png -f --survive 75 --effort fast {flag}"
-            ))
-            .done();
-        assert!(ran.stderr.contains(note), "{ran:?}");
-    }
+    let line = "hide cover.png noise.png -o c.png -f --survive 75 --effort fast";
+    let ran = folder.run(&format!("{line} --revealed-db 60")).done();
+    assert!(
+        ran.stderr.contains("--revealed-db asked for 60 dB"),
+        "{ran:?}"
+    );
+    folder
+        .run(&format!("{line} --container-db 60"))
+        .failed("dB at most, and 60 were asked for");
     let ran = folder
         .run("hide cover.png secret.png -o c.png -f --survive 75 --effort fast --container-db 30")
         .done();
@@ -168,7 +166,22 @@ fn a_channel_sets_size_and_quality() {
         .run("hide cover.png secret.png -o c.jpg --for telegram --effort fast --json")
         .done();
     assert!(ran.stderr.contains("reduced to 1280x80"), "{ran:?}");
-    assert_eq!(ran.code, Some(0));
+    assert!(
+        ran.stderr
+            .contains("note: telegram: phones save by mozjpeg"),
+        "{ran:?}"
+    );
+    assert!(!ran.stderr.contains("is above the"), "{ran:?}");
+    let ran = folder
+        .run("hide cover.png secret.png -o d.jpg --for telegram --survive 85 --effort fast -v")
+        .done();
+    for told in [
+        "--survive 85 is above the 70 that is expected of telegram",
+        "d.jpg: secret coded as 30x20 in ",
+        "d.jpg: secret.png hidden in cover.png by the robust method for JPEG of quality 85",
+    ] {
+        assert!(ran.stderr.contains(told), "{told}: {ran:?}");
+    }
 }
 
 #[test]
@@ -176,7 +189,7 @@ fn flags_that_do_not_go_together_are_refused() {
     let folder = folder();
     folder
         .run("hide cover.png secret.png -o c.png --survive 75 --method network")
-        .failed("--survive goes with");
+        .failed("--survive goes with the robust method, and this is the network method");
     folder
         .run("hide cover.png secret.png -o c.png --survive 75 --method coded")
         .failed("goes with the robust method");
@@ -240,6 +253,10 @@ fn capacity_channels_and_eval_know_the_method() {
         }
     }
     let channels = folder.run("channels --json").done().json();
+    let discord = channels.iter().find(|channel| channel["name"] == "discord");
+    assert_eq!(discord.expect("it is known")["confidence"], "low");
+    let lines = folder.run("channels").done().stdout;
+    assert!(lines.contains("previews are WebP"), "{lines}");
     assert!(channels.iter().any(|channel| channel["name"] == "signal"));
     folder.write("pairs/a.png", folder.read("cover.png"));
     folder.write("pairs/b.png", folder.read("secret.png"));

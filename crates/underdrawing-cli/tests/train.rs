@@ -39,7 +39,12 @@ fn trains_and_resumes() {
         .done();
     // A finished run has nothing left to do.
     let ran = folder.run("train --resume run").done();
-    assert!(ran.stderr.contains("done after 4 steps"), "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("run was finished before, after 4 steps")
+            && ran.stderr.contains("--from"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -133,6 +138,9 @@ fn refuses_runs_that_cannot_be() {
     folder
         .run(&format!("train {TINY} --out run --steps 1"))
         .done();
+    folder
+        .run("train --preset 2018 --width 8 --size 64 --train train --val val --out new")
+        .failed("--size: expected a multiple of 128 (2^depth, at depth 7)");
     let before = folder.names();
     for (arguments, expected) in [
         (format!("train {TINY} --out run"), "run already holds a run"),
@@ -146,11 +154,11 @@ fn refuses_runs_that_cannot_be() {
         ),
         (
             "train --train empty --val val --out new".to_owned(),
-            "empty",
+            "empty holds 0 readable pictures: expected at least 12, the batch size",
         ),
         (
-            format!("train {TINY} --out new --learning-rate=-1"),
-            "learning_rate",
+            format!("train {TINY} --out new --learning-rate -1"),
+            "--learning-rate: expected above 0",
         ),
     ] {
         folder.run(&arguments).failed(expected);

@@ -95,7 +95,11 @@ macro_rules! settings {
         /// What a user says, on the command line or in a TOML file: a preset, and whatever differs
         /// from it. Field for field the settings of [`TrainConfig`], each optional.
         #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-        #[cfg_attr(feature = "clap", derive(clap::Args))]
+        #[cfg_attr(
+            feature = "clap",
+            derive(clap::Args),
+            command(mut_args = crate::defaults::with_defaults)
+        )]
         #[serde(deny_unknown_fields, default)]
         pub struct TrainSettings {
             /// Named set of settings to start from [default: default]
@@ -106,7 +110,7 @@ macro_rules! settings {
                 $(#[$meta])*
                 #[cfg_attr(
                     feature = "clap",
-                    arg(long, help_heading = $heading $(, $key = $value)*)
+                    arg(long, allow_negative_numbers = true, help_heading = $heading $(, $key = $value)*)
                 )]
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $name: Option<$type>,
@@ -199,7 +203,7 @@ settings! {
         beta_2: f64 = [0.99, 0.999];
         /// Decoupled weight decay
         weight_decay: f64 = [1e-5, 0.0];
-        /// Longest gradient; longer ones are scaled down to it. 0 switches this off
+        /// Maximum gradient norm; 0 disables clipping
         clip_norm: f64 = [1.0, 0.0];
     }
     "Loss" {
@@ -223,7 +227,7 @@ settings! {
     "Reports" {
         /// Steps between validations; 0 is once an epoch
         validate_every: u64 = [1000, 0];
-        /// Most validation pairs; 0 is all
+        /// Maximum number of validation pairs; 0 is all
         validate_pairs: usize = [12, 0];
         /// Steps between result sheets; 0 is never
         sheet_every: u64 = [5000, 100];
@@ -317,8 +321,18 @@ impl TrainConfig {
             NetworkKind::Lifting => self.size.is_multiple_of(2),
             NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
         };
+        let multiple = match self.network {
+            NetworkKind::Unet2018 => format!(
+                "a multiple of {} (2^depth, at depth {})",
+                1_u64 << self.depth,
+                self.depth
+            ),
+            NetworkKind::Dense2017 if !self.simulate_file => "a number".to_owned(),
+            _ => "an even number".to_owned(),
+        };
+        let sizes = format!("{multiple} from 8 to 4096");
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &'static str, String); 11] = [
+        let checks: [(&'static str, bool, &str, String); 11] = [
             (
                 "batch_size",
                 self.batch_size >= 2 && self.batch_size.is_multiple_of(2),
@@ -334,7 +348,7 @@ impl TrainConfig {
             (
                 "size",
                 (8..=4096).contains(&self.size) && sizes_fit,
-                "8 to 4096; even, unless for 2017 without the simulated file; a multiple of 2^depth for 2018",
+                &sizes,
                 self.size.to_string(),
             ),
             (
@@ -477,6 +491,19 @@ mod tests {
             ..TrainSettings::default()
         };
         assert_eq!(settings.resolve().unwrap().total_steps(25), 2 * 3);
+    }
+
+    #[test]
+    fn a_size_that_does_not_fit_is_told_what_would() {
+        let settings = TrainSettings {
+            preset: Some(Preset::Recipe2018),
+            size: Some(64),
+            ..TrainSettings::default()
+        };
+        assert_eq!(
+            settings.resolve().unwrap_err().to_string(),
+            "size: expected a multiple of 128 (2^depth, at depth 7) from 8 to 4096, found 64"
+        );
     }
 
     #[test]

@@ -40,6 +40,37 @@ pub enum DatasetError {
         /// Pictures needed.
         expected: usize,
     },
+    /// Fewer training pictures than a step takes.
+    #[error(
+        "{} holds {found} readable pictures: expected at least {batch_size}, the batch size",
+        path.display()
+    )]
+    LessThanABatch {
+        /// The folder.
+        path: PathBuf,
+        /// Pictures there.
+        found: usize,
+        /// Pictures a step.
+        batch_size: usize,
+    },
+}
+
+impl DatasetError {
+    /// Too few pictures for a batch.
+    pub(crate) fn of_batch(self) -> Self {
+        match self {
+            Self::TooFew {
+                path,
+                found,
+                expected,
+            } => Self::LessThanABatch {
+                path,
+                found,
+                batch_size: expected,
+            },
+            other => other,
+        }
+    }
 }
 
 /// The pictures of a folder and its subfolders, sorted by path.

@@ -10,6 +10,8 @@ mod checkpoint;
 mod config;
 mod curves;
 mod dataset;
+#[cfg(feature = "clap")]
+mod defaults;
 mod drawing;
 mod event;
 mod learner;

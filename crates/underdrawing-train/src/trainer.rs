@@ -210,7 +210,8 @@ impl<E: Engine> Trainer<E> {
             settings: Settings { paths, config },
             checkpoint,
         } = beginning::hear(&*ranks)?;
-        let pictures = list_pictures(&paths.train, config.batch_size);
+        let pictures =
+            list_pictures(&paths.train, config.batch_size).map_err(DatasetError::of_batch);
         let seen = pictures.as_ref().map(Vec::as_slice);
         beginning::compare_pictures(&*ranks, &paths.train, seen)?;
         let folder = RunFolder::at(&paths.out);
@@ -290,7 +291,8 @@ impl<E: Engine> Trainer<E> {
         ranks: &Rc<dyn Ranks>,
     ) -> Result<Self, TrainError> {
         let Settings { paths, config } = settings;
-        let pictures = list_pictures(&paths.train, config.batch_size)?;
+        let pictures =
+            list_pictures(&paths.train, config.batch_size).map_err(DatasetError::of_batch)?;
         let validation = list_pictures(&paths.val, FEWEST_VALIDATION)?;
         let pairs = validate::read_pairs(&validation, config);
         if pairs.is_empty() {
@@ -534,10 +536,10 @@ impl<E: Engine> Trainer<E> {
     }
 
     fn no_pictures(&self) -> TrainError {
-        DatasetError::TooFew {
+        DatasetError::LessThanABatch {
             path: self.train_pictures.clone(),
             found: 0,
-            expected: self.config.batch_size,
+            batch_size: self.config.batch_size,
         }
         .into()
     }

@@ -194,7 +194,7 @@ export class Hiding {
     }
     this.#viewer.show(views);
     facts(byId('hidden-facts'), [
-      ['Container', decibels(psnrDb), 'as near to the cover'],
+      ['Container', decibels(psnrDb), 'compared with the cover'],
       ['Revealed', revealed ? decibels(revealed.psnrDb) : '…', changedSecret(report, this.#secret.picture)],
       ['File', bytes(hidden.container.size), `${options.jpeg ? 'JPEG' : 'PNG'}, ${sides(hidden.width, hidden.height)}`],
       ['Password', report.password ? 'needed' : 'none', report.password ? '' : 'anybody with this page can reveal'],
@@ -212,7 +212,7 @@ function changedSecret({ turned, resized, codedSize }, secret) {
   if (resized) changes.push('brought to the cover’s size');
   const reduced = codedSize && secret && codedSize[0] !== secret.width;
   if (reduced) changes.push(`as ${sides(...codedSize)}`);
-  return changes.length ? `hidden ${changes.join(' and ')}` : 'as near to the secret';
+  return changes.length ? `hidden ${changes.join(' and ')}` : 'compared with the secret';
 }
 
 /** How the container has to be treated. */

@@ -7,8 +7,12 @@ import { Zone } from './zone.js';
 
 const METHODS = { coded: 'finest', robust: 'for sending', network: 'network' };
 
-/** Failures that a password may mend. */
-const CLOSED = ['nothing-found', 'password-needed', 'wrong-password'];
+/** What helps, for failures that a password may mend. */
+const HINTS = {
+  'nothing-found': 'If it was hidden with a password, enter it above.',
+  'password-needed': 'Enter it above.',
+  'wrong-password': 'Passwords are case-sensitive.',
+};
 
 export class Revealing {
   #engine;
@@ -53,7 +57,8 @@ export class Revealing {
       byId('revealed-title').focus();
     });
     byId('salvage').hidden = !done.salvageable;
-    if (CLOSED.includes(done.kind)) {
+    if (done.kind in HINTS) {
+      byId('reveal-failure').append(` ${HINTS[done.kind]}`);
       byId('opener').focus();
       byId('opener').select();
     }

@@ -29,7 +29,7 @@ const calls = {
   /** Reads a file into a slot. Secrets are kept as they are hidden. */
   async open({ slot, file }) {
     calls.close({ slot });
-    let picture = await read(file);
+    let { picture, format } = await read(file);
     if (slot === 'secret') {
       const plain = picture.plain();
       picture.free();
@@ -38,7 +38,7 @@ const calls = {
     slots.set(slot, picture);
     return {
       ...size(picture),
-      format: picture.format,
+      format,
       conversions: picture.conversions,
       shown: shown(picture),
     };
@@ -129,11 +129,18 @@ async function fetched(file) {
   return new module.Model(new Uint8Array(await response.arrayBuffer()));
 }
 
+/** What a file is that the browser has read, by the type that it gives the file. */
+function readByBrowser({ type }) {
+  const name = type.replace(/^image\//, '').toUpperCase();
+  return `${name || 'unknown format'}, read by the browser`;
+}
+
 /** By the library, or where it does not know the format by the browser (HEIC, AVIF). */
 async function read(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   try {
-    return module.Picture.decode(bytes);
+    const picture = module.Picture.decode(bytes);
+    return { picture, format: picture.format };
   } catch (error) {
     if (error.kind !== 'not-read') throw error;
     const bitmap = await createImageBitmap(file).catch(() => {
@@ -143,7 +150,8 @@ async function read(file) {
     const context = new OffscreenCanvas(width, height).getContext('2d');
     context.drawImage(bitmap, 0, 0);
     bitmap.close();
-    return module.Picture.fromSamples(context.getImageData(0, 0, width, height).data, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
+    return { picture: module.Picture.fromSamples(data, width, height), format: readByBrowser(file) };
   }
 }
 

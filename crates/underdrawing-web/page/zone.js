@@ -37,6 +37,7 @@ export class Zone {
   async take(file) {
     const turn = ++this.#turn;
     const loading = make('div', { className: 'loading', textContent: 'Reading…' });
+    this.#element.querySelector('.loading')?.remove();
     this.#element.append(loading);
     this.picture = undefined;
     this.#changed();

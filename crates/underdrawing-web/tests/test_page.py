@@ -98,7 +98,8 @@ def test_passwords(open_page: Callable[..., Page], pictures, tmp_path: Path) -> 
     container = save(page, "Save the container", tmp_path / "container.png")
     reveal(page, container)
     failure = page.locator("#reveal-failure")
-    expect(failure).to_contain_text("nothing that opens without a password")
+    expect(failure).to_contain_text("no payload that opens without a password")
+    expect(failure).to_contain_text("enter it above")
     expect(page.locator("#opener")).to_be_focused()
     page.locator("#opener").fill("wrong")
     page.keyboard.press("Enter")
@@ -158,7 +159,7 @@ def test_what_the_browser_reads(open_page: Callable[..., Page], pictures, tmp_pa
     Image.open(cover).save(avif, quality=90)
     page = open_page()
     fill(page, avif, secret)
-    expect(page.locator("#cover .caption")).to_contain_text("300 × 220")
+    expect(page.locator("#cover .caption")).to_contain_text("300 × 220 · AVIF, read by the browser")
     hide(page)
     container = save(page, "Save the container", tmp_path / "container.png")
     assert container.name and psnr(container, avif) > 35

@@ -1,6 +1,6 @@
 //! Messengers and pages that pictures are sent by (docs/channels.md).
 
-/// What a messenger or page does to pictures, as far as public sources tell.
+/// What a messenger or page does to pictures, according to public sources.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Channel {
     /// Short name, unique.
@@ -9,32 +9,46 @@ pub struct Channel {
     pub longest_side: Option<usize>,
     /// The quality of JPEG to survive.
     pub survive: u8,
-    /// How sure that is.
-    pub sure: &'static str,
+    /// How likely it is that what is hidden comes through: low, medium or high.
+    pub confidence: &'static str,
+    /// What is known to fail there, as a sentence's part; none where nothing is known.
+    pub caveat: Option<&'static str>,
 }
 
+const MOZJPEG: &str =
+    "phones save by mozjpeg, after which at most about half of the containers open";
+const WEBP: &str = "previews are WebP, which destroys what is hidden: open the original download";
+const WIDE: &str = "sources say quality 50 to 80: below 60 it is lost";
+const HD: &str =
+    "HD pictures are saved by mozjpeg, after which at most about half of the containers open";
+const REPORTS: &str = "known from reports only";
+const IOS: &str = "the tables of iOS' encoder are not the usual ones, and were not tried";
+const WORST: &str = "sources say quality 40 to 85: below 50 it is lost";
+
 static CHANNELS: [Channel; 8] = [
-    channel("whatsapp", Some(1600), 60, "low"),
-    channel("telegram", Some(1280), 70, "medium"),
-    channel("signal", Some(1600), 70, "high"),
-    channel("x", Some(1200), 75, "low"),
-    channel("facebook", Some(2048), 70, "low"),
-    channel("instagram", Some(1080), 70, "low"),
-    channel("discord", None, 75, "medium"),
-    channel("wechat", Some(1280), 50, "low"),
+    channel("whatsapp", Some(1600), 60, "low", Some(WIDE)),
+    channel("telegram", Some(1280), 70, "low", Some(MOZJPEG)),
+    channel("signal", Some(1600), 70, "medium", Some(IOS)),
+    channel("x", Some(1200), 75, "low", Some(REPORTS)),
+    channel("facebook", Some(2048), 70, "low", Some(HD)),
+    channel("instagram", Some(1080), 70, "low", None),
+    channel("discord", None, 75, "low", Some(WEBP)),
+    channel("wechat", Some(1280), 50, "low", Some(WORST)),
 ];
 
 const fn channel(
     name: &'static str,
     longest_side: Option<usize>,
     survive: u8,
-    sure: &'static str,
+    confidence: &'static str,
+    caveat: Option<&'static str>,
 ) -> Channel {
     Channel {
         name,
         longest_side,
         survive,
-        sure,
+        confidence,
+        caveat,
     }
 }
 

@@ -13,14 +13,14 @@ pub enum Error {
     /// A plain picture, a container of the coded method with a password, or one that was changed:
     /// these cannot be told apart.
     #[error(
-        "no mark of the network method, and nothing that opens without a password (a plain \
-         picture, or a container that was changed, for instance resized)"
+        "no network-method mark, and no payload that opens without a password (a plain picture, or \
+         a container that was changed: turned, cropped, resized or recompressed)"
     )]
     NothingFound,
     /// As [`Error::NothingFound`], and the password does not open it either.
     #[error(
-        "the password is wrong, or this is a plain picture or a container that was changed, for \
-         instance resized (they cannot be told apart)"
+        "the password is wrong, or this is a plain picture or a container that was changed: \
+         turned, cropped, resized or recompressed (they cannot be told apart)"
     )]
     WrongPassword,
     /// The container opens, and was changed since it was written.
@@ -127,6 +127,23 @@ pub enum Error {
         /// Bytes that it holds.
         bytes: usize,
     },
+    /// The container cannot be that good and hold any picture of the secret.
+    #[error(
+        "at {asked_db} dB a cover of {width}x{height} holds {bytes} bytes, too few for this \
+         secret: ask for less than {asked_db} dB (by default it holds {usual} bytes)"
+    )]
+    NoRoomAtDb {
+        /// The quality asked for.
+        asked_db: f64,
+        /// The cover's width.
+        width: usize,
+        /// The cover's height.
+        height: usize,
+        /// Bytes that it holds at that quality.
+        bytes: usize,
+        /// Bytes that it holds by default.
+        usual: usize,
+    },
     /// No error correction brings back what such a cover holds after JPEG.
     #[error(
         "this cover of {width}x{height} does not keep what is hidden in it through JPEG of quality \
@@ -141,7 +158,10 @@ pub enum Error {
         survive: u8,
     },
     /// The revealed picture cannot be that good in this cover.
-    #[error("the secret takes some {needed} bytes at {asked_db} dB, and the cover holds {most}")]
+    #[error(
+        "the secret takes some {needed} bytes at {asked_db} dB, and the cover holds {most}{}",
+        reachable(*reachable_db)
+    )]
     RevealedDb {
         /// The quality asked for.
         asked_db: f64,
@@ -149,6 +169,8 @@ pub enum Error {
         needed: usize,
         /// Bytes that the cover holds at most.
         most: usize,
+        /// About the quality that can be reached, by an estimate; none where that says nothing.
+        reachable_db: Option<f64>,
     },
     /// No container of the robust method is that near its cover.
     #[error(
@@ -189,6 +211,13 @@ pub enum Error {
     Cancelled,
 }
 
+/// What to ask for instead.
+fn reachable(db: Option<f64>) -> String {
+    db.map_or_else(String::new, |db| {
+        format!(": about {db:.1} dB can be reached")
+    })
+}
+
 /// What is known of the way of a container that was worn.
 fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
     match (quality, cropped) {
@@ -200,12 +229,14 @@ fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
             format!("and came as one of about {quality}")
         }
         (Some(quality), false) => format!(
-            "and something else was done to it before it came as one of about {quality}: a coarser \
-             JPEG, a filter, or writing on it"
+            "and came as one of about {quality}, but it may have been recompressed before, filtered \
+             or drawn on"
         ),
-        (None, false) => "and did not come as one: maybe it was saved by a coarser JPEG, filtered \
-             or written on"
-            .to_owned(),
+        (None, false) => {
+            "and did not come as one: it may have been recompressed, filtered or drawn \
+             on"
+            .to_owned()
+        }
     }
 }
 
@@ -254,6 +285,7 @@ impl Error {
             | Self::ContainerTooSmall { .. }
             | Self::NoRoom { .. }
             | Self::NotKept { .. }
+            | Self::NoRoomAtDb { .. }
             | Self::RevealedDb { .. } => ErrorKind::TooSmall,
             Self::Decibels { .. }
             | Self::ContainerDb { .. }

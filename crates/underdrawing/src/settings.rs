@@ -111,7 +111,10 @@ impl SettingsError {
                     "model" => {
                         format!("{name} goes with the network method: the others have no model")
                     }
-                    "survive" | "survive_crop" | "channel" if *method == Method::Coded => format!(
+                    "tile_size" => format!(
+                        "{name} goes with the network method: the {method} method has no tiles"
+                    ),
+                    "survive" | "survive_crop" | "channel" => format!(
                         "{name} goes with the robust method, and this is the {method} method"
                     ),
                     _ => format!(
@@ -170,6 +173,10 @@ impl HideSettings {
             ("container_db", self.container_db.is_some()),
             ("revealed_db", self.revealed_db.is_some()),
         ];
+        let of_network = [
+            ("model", self.model.is_some()),
+            ("tile_size", self.tile_size.is_some()),
+        ];
         let first = |settings: &[(&'static str, bool)]| {
             let given = settings.iter().find(|(_, given)| *given);
             given.map(|(setting, _)| *setting)
@@ -184,8 +191,8 @@ impl HideSettings {
         };
         let method = self.method.unwrap_or(default);
         let foreign = match method {
-            Method::Coded => survives.or(self.model.as_ref().map(|_| "model")),
-            Method::Robust => self.model.as_ref().map(|_| "model"),
+            Method::Coded => survives.or(first(&of_network)),
+            Method::Robust => first(&of_network),
             Method::Network => survives.or(first(&of_code)),
         };
         if let Some(setting) = foreign {
@@ -320,7 +327,18 @@ mod tests {
         };
         for (settings, message) in [
             (network(|s| s.effort = Some(Effort::Fast)), "--effort goes"),
-            (network(|s| s.survive = Some(75)), "--survive goes"),
+            (
+                network(|s| s.survive = Some(75)),
+                "--survive goes with the robust method, and this is the network method",
+            ),
+            (
+                network(|s| s.channel = Channel::named("telegram")),
+                "--channel goes with the robust method, and this is the network method",
+            ),
+            (
+                with(|s| s.tile_size = Some(64)),
+                "--tile-size goes with the network method: the coded method has no tiles",
+            ),
             (
                 network(|s| s.password = Some(Password::new("x"))),
                 "--password gives",

@@ -551,6 +551,15 @@ fn a_tiff_with_the_colours_of_jpeg_shows_what_the_jpeg_shows() {
 }
 
 #[test]
+fn inks_of_print_are_told() {
+    let tags: [Tag<'_>; 4] = [(258, &[8; 4]), (259, &[1]), (262, &[5]), (277, &[4])];
+    let picture = decode(&tiff([3, 2], &tags, &[[0, 255, 0, 0]; 6].concat())).unwrap();
+    assert_eq!(picture.conversions, [Conversion::CmykToRgb]);
+    assert!(!picture.is_exact());
+    assert_eq!(picture.pixels.data()[..3], [255, 0, 255], "magenta");
+}
+
+#[test]
 fn tiffs_that_are_not_read_say_why_in_one_sentence() {
     let cases: [(&[Tag<'_>], &str); 12] = [
         (
@@ -602,7 +611,7 @@ fn tiffs_that_are_not_read_say_why_in_one_sentence() {
     for (tags, found) in cases {
         let error = decode(&tiff([2, 2], tags, &[0; 60])).unwrap_err();
         let expected =
-            format!("TIFF files with {found} are not read: convert it to an 8 or 16 bit PNG first");
+            format!("TIFF with {found} is not supported: convert it to an 8 or 16 bit PNG first");
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -908,7 +917,7 @@ fn reads_jpeg_xl() {
 fn jpeg_xl_names_the_ways_out() {
     assert_eq!(
         decode(&fixture("lossless.jxl")).unwrap_err().to_string(),
-        "JPEG XL files are not read: convert it to PNG first (djxl does), or build with the feature \
+        "JPEG XL is not supported: convert it to PNG first (djxl does), or build with the feature \
          `jxl`"
     );
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
-use underdrawing::Conversion::{FirstFrame, GreyToRgb, SixteenBitTo8, Turned};
+use underdrawing::Conversion::{CmykToRgb, FirstFrame, GreyToRgb, SixteenBitTo8, Turned};
 use underdrawing::{Conversion, FileFormat, ImageFileError, Limits, Picture, Pixels};
 
 const WIDTH: usize = 48;
@@ -90,7 +90,7 @@ const CASES: [Case; 22] = {
         case("plain.jpg", Jpeg, &[], LOSSY, 12),
         case("progressive.jpg", Jpeg, &[], LOSSY, 12),
         case("grey.jpg", Jpeg, &[GreyToRgb], [true, false, true], 12),
-        case("cmyk.jpg", Jpeg, &[], LOSSY, 12),
+        case("cmyk.jpg", Jpeg, &[CmykToRgb], LOSSY, 12),
         case("turned.jpg", Jpeg, &[Turned], LOSSY, 12),
         case("lossy.webp", WebP, &[], LOSSY, 16),
         case("lossy_alpha.webp", WebP, &[], [false, true, true], 16),
@@ -194,31 +194,31 @@ fn refuses_what_is_not_read_by_name() {
     let cases: [(&[u8], &str); 11] = [
         (
             b"v/1\x01",
-            "OpenEXR files are not read: convert it to PNG first",
+            "OpenEXR is not supported: convert it to PNG first",
         ),
         (
             b"<svg xmlns",
-            "SVG files are not read: convert it to PNG first",
+            "SVG is not supported: convert it to PNG first",
         ),
         (
             b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom",
-            "Canon raw files are not read: convert it to PNG first",
+            "Canon raw is not supported: convert it to PNG first",
         ),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-            "HEIC files are not read: convert it to PNG first (heif-convert does, and phones when they share it as JPEG), or build with the feature `heic`",
+            "HEIC is not supported: convert it to PNG first (heif-convert does, and phones when they share it as JPEG), or build with the feature `heic`",
         ),
         (
             b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf",
-            "AVIF files are not read: convert it to PNG first (avifdec does)",
+            "AVIF is not supported: convert it to PNG first (avifdec does)",
         ),
         (
             b"\0\0\0\x14ftypisom\0\0\0\0isom",
-            "video files are not read: convert it to PNG first",
+            "video is not supported: convert it to PNG first",
         ),
         (
             b"8BPS",
-            "Photoshop files are not read: convert it to PNG first",
+            "Photoshop is not supported: convert it to PNG first",
         ),
         (
             b"",
@@ -234,7 +234,7 @@ fn refuses_what_is_not_read_by_name() {
         ),
         (
             b"\0\0\0\x18ftyp",
-            "video files are not read: convert it to PNG first",
+            "video is not supported: convert it to PNG first",
         ),
     ];
     for (bytes, message) in cases {

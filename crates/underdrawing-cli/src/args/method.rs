@@ -23,23 +23,25 @@ pub(crate) struct MethodArgs {
     /// Survive JPEG of this quality and above, 50 to 95
     ///
     /// What is hidden is then read from the file after a messenger or a page has saved it as JPEG,
-    /// at this quality or a better one, in any sampling of colours. The lower, the less is left of
-    /// both pictures. Default with `--method robust`: 75.
-    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
+    /// at this quality or a better one, in any sampling of colours. That holds for one save, or for
+    /// one at quality 90 and then one at this quality; a container that is saved twice in other ways,
+    /// even both times at this quality, is often lost. The lower, the less is left of both pictures.
+    /// Default with `--method robust`: 75.
+    #[arg(long, value_name = "QUALITY", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
     pub(crate) survive: Option<u8>,
 
     /// Survive being cropped, too, by so many percent of the width or height, 1 to 30
     ///
     /// And then saved as JPEG, of a quality 5 above that of --survive. Takes a coarser grid and more
     /// error correction: both pictures come out worse.
-    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=30), help_heading = METHOD)]
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=30), help_heading = METHOD)]
     pub(crate) survive_crop: Option<u8>,
 
     /// Hide for a messenger or page: its size and its quality
     ///
-    /// Reduces the cover to the longest side that it keeps, and survives the JPEG that it makes, as
-    /// far as public sources tell; `underdrawing channels` lists them. --survive goes before its
-    /// quality.
+    /// Scales the cover down to the longest side that it keeps, and survives the JPEG that it makes,
+    /// according to public sources; `underdrawing channels` lists them, and what is known to fail
+    /// there. --survive overrides the channel's quality.
     #[arg(long = "for", value_name = "CHANNEL", value_parser = channel, help_heading = METHOD)]
     pub(crate) channel: Option<&'static Channel>,
 
@@ -62,11 +64,11 @@ pub(crate) struct MethodArgs {
     pub(crate) balance: Option<Balance>,
 
     /// Coded, robust: quality of the container in dB; the rest goes to the revealed picture
-    #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = super::decibels, group = "rate", help_heading = METHOD)]
     pub(crate) container_db: Option<f64>,
 
     /// Coded, robust: quality of the revealed picture in dB; the rest goes to the container
-    #[arg(long, value_name = "DB", value_parser = super::finite, group = "rate", help_heading = METHOD)]
+    #[arg(long, value_name = "DB", allow_negative_numbers = true, value_parser = super::decibels, group = "rate", help_heading = METHOD)]
     pub(crate) revealed_db: Option<f64>,
 }
 

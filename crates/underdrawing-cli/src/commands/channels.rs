@@ -13,7 +13,9 @@ struct Report {
     /// Null where pictures keep their size.
     longest_side: Option<usize>,
     survive: u8,
-    sure: &'static str,
+    confidence: &'static str,
+    /// What is known to fail there.
+    caveat: Option<&'static str>,
 }
 
 impl ChannelsArgs {
@@ -24,7 +26,8 @@ impl ChannelsArgs {
                     name: channel.name,
                     longest_side: channel.longest_side,
                     survive: channel.survive,
-                    sure: channel.sure,
+                    confidence: channel.confidence,
+                    caveat: channel.caveat,
                 })?;
                 continue;
             }
@@ -32,9 +35,12 @@ impl ChannelsArgs {
                 .longest_side
                 .map_or_else(|| "any size".to_owned(), |side| format!("{side} pixels"));
             ui.data(format_args!(
-                "{:10}  {side:12}  --survive {}  (sure: {})",
-                channel.name, channel.survive, channel.sure
+                "{:10}  {side:12}  --survive {}  (confidence: {})",
+                channel.name, channel.survive, channel.confidence
             ))?;
+            if let Some(caveat) = channel.caveat {
+                ui.data(format_args!("{:12}{caveat}", ""))?;
+            }
         }
         Ok(ExitStatus::Done)
     }

@@ -11,7 +11,7 @@ use underdrawing::{
 use crate::args::EvalArgs;
 use crate::files::Name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
-use crate::output::{ExitStatus, Ui};
+use crate::output::{ExitStatus, Ui, error_with_hint};
 use crate::picture::{self, Role};
 
 mod figures;
@@ -88,7 +88,10 @@ impl EvalArgs {
                     Reuse::No,
                 )
             }
-            _ => bail!("expected a folder of pairs, or --covers and --secrets"),
+            _ => Err(error_with_hint(
+                "expected a folder of pairs, or --covers DIR and --secrets DIR",
+                "`underdrawing eval --help` shows both",
+            )),
         }
     }
 

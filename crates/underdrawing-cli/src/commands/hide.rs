@@ -7,8 +7,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use underdrawing::{
-    Comparison, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet, hide,
-    reveal,
+    Comparison, Effort, FileFormat, HiddenDetails, HideOptions, Picture, Pixels, Progress, Sheet,
+    hide, reveal,
 };
 
 use super::{OnProgress, for_each, refuse_mixed_output};
@@ -16,6 +16,7 @@ use crate::args::HideArgs;
 use crate::files::{Name, OutputFile, display_name, write_together};
 use crate::interrupt;
 use crate::method::DetailsReport;
+use crate::models;
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::password::Confirm;
 use crate::picture::{self, Role};
@@ -23,6 +24,9 @@ use job::Job;
 
 /// PSNR below which a container is plainly not its cover.
 const VISIBLE_DB: f64 = 30.0;
+
+/// PSNR below which a secret is plainly spoiled.
+const SPOILED_DB: f64 = 20.0;
 
 /// A quality this close to the one asked for is that one.
 const NEAR_DB: f64 = 0.1;
@@ -70,6 +74,7 @@ impl HideArgs {
         let jpeg = jobs.iter().any(|job| job.format == FileFormat::Jpeg);
         let options = self.options(jpeg, ui)?;
         interrupt::watch()?;
+        self.note_channel(ui);
         if let HideOptions::Coded(coded) | HideOptions::Robust { coded, .. } = &options
             && coded.password.is_none()
         {
@@ -118,7 +123,7 @@ impl HideArgs {
             if revealed.is_none() && done.by_network() {
                 revealed = Some(done.revealed(options)?);
             }
-            self.report(job, &done, revealed.as_ref(), ui)?;
+            self.report(job, &done, options, revealed.as_ref(), ui)?;
         }
         Ok(ExitStatus::Done)
     }
@@ -173,6 +178,7 @@ impl HideArgs {
         &self,
         job: &Job,
         done: &Done,
+        options: &HideOptions,
         revealed: Option<&Pixels>,
         ui: &Ui,
     ) -> anyhow::Result<()> {
@@ -186,6 +192,8 @@ impl HideArgs {
         note_changed_secret(&job.secret, done, ui);
         let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
         note_visible(&job.container, done, container_psnr_db, ui);
+        note_spoiled(&job.secret, done, revealed_psnr_db, ui);
+        tell_code(&job.container, done, options, ui);
         for (flag, asked, reached) in [
             (
                 "--container-db",
@@ -223,17 +231,57 @@ impl HideArgs {
             (None, false) => "without further loss".to_owned(),
         };
         ui.say(format_args!(
-            "{}: {} hidden in {}, container at {}, the secret {expected}",
+            "{}: {} hidden in {} {}, container at {}, the secret {expected}",
             job.container.display_name(),
             display_name(&job.secret),
             display_name(&job.cover),
+            done.method(),
             decibels(container_psnr_db)
         ));
         Ok(())
     }
 }
 
+impl HideArgs {
+    /// Says what is known to fail on the way that the container will take.
+    fn note_channel(&self, ui: &Ui) {
+        let Some(channel) = self.method.channel else {
+            return;
+        };
+        let name = channel.name;
+        if let Some(caveat) = channel.caveat {
+            ui.note(format_args!("{name}: {caveat}"));
+        }
+        if let Some(survive) = self.method.survive
+            && survive > channel.survive
+        {
+            ui.note(format_args!(
+                "--survive {survive} is above the {} that is expected of {name}: where it saves at \
+                 a quality below {survive}, the secret is lost",
+                channel.survive
+            ));
+        }
+    }
+}
+
 impl Done {
+    /// How the secret was hidden, in words.
+    fn method(&self) -> String {
+        match self.details {
+            HiddenDetails::Coded { .. } => "by the coded method".to_owned(),
+            HiddenDetails::Robust { survives, .. } => {
+                format!("by the robust method for JPEG of quality {survives} and above")
+            }
+            HiddenDetails::Network { model, .. } => {
+                format!(
+                    "by the network method with model {}",
+                    models::spelled(model)
+                )
+            }
+            _ => "by another method".to_owned(),
+        }
+    }
+
     fn by_network(&self) -> bool {
         matches!(self.details, HiddenDetails::Network { .. })
     }
@@ -262,12 +310,71 @@ impl Done {
 fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>, ui: &Ui) {
     if done.by_network() && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
         ui.note(format_args!(
-            "container {}: it is at {} only, and changes show; networks are for photographs, and \
+            "container {}: only {}: the changes are visible; networks are for photographs, and \
              --method coded hides any picture in any other",
             output.display_name(),
             decibels(container_psnr_db)
         ));
     }
+}
+
+/// Says when what comes back is far from the secret, why, and what helps.
+fn note_spoiled(path: &Path, done: &Done, revealed_psnr_db: Option<f64>, ui: &Ui) {
+    let Some(db) = revealed_psnr_db.filter(|&db| db < SPOILED_DB) else {
+        return;
+    };
+    let why = match done.details {
+        HiddenDetails::Network { .. } => {
+            "networks are for photographs, and --method coded hides any picture in any other"
+                .to_owned()
+        }
+        HiddenDetails::Robust { survives, .. } => format!(
+            "what survives JPEG of quality {survives} has too little room for it in this cover, \
+             and noise, dithering and fine lines take most; a larger cover or a higher --survive \
+             helps, and `underdrawing capacity COVER SECRET --survive QUALITY` tells how much"
+        ),
+        _ => {
+            "this cover has too little room for it, and noise, dithering and fine lines take most; \
+              a larger cover helps, and `underdrawing capacity COVER SECRET` tells how much"
+                .to_owned()
+        }
+    };
+    ui.note(format_args!(
+        "secret {}: it comes back at only {db:.2} dB, spoiled: {why}",
+        display_name(path)
+    ));
+}
+
+/// How the secret was coded, for `--verbose`.
+fn tell_code(output: &OutputFile, done: &Done, options: &HideOptions, ui: &Ui) {
+    let (HiddenDetails::Coded {
+        width,
+        height,
+        bytes,
+        ..
+    }
+    | HiddenDetails::Robust {
+        width,
+        height,
+        bytes,
+        ..
+    }) = done.details
+    else {
+        return;
+    };
+    let (HideOptions::Coded(coded) | HideOptions::Robust { coded, .. }) = options else {
+        return;
+    };
+    let own = Effort::for_size(done.secret.width(), done.secret.height());
+    let effort = match coded.effort.unwrap_or(own) {
+        Effort::Fast => "fast",
+        Effort::Normal => "normal",
+        Effort::Best => "best",
+    };
+    ui.detail(format_args!(
+        "{}: secret coded as {width}x{height} in {bytes} bytes, effort {effort}",
+        output.display_name()
+    ));
 }
 
 /// Says when the secret was turned or resized for hiding.
@@ -280,11 +387,11 @@ fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
             let (cover_width, cover_height) = (done.cover.width(), done.cover.height());
             match (turned, resized) {
                 (false, false) => return,
-                (true, false) => "turned by 90 degrees".to_owned(),
-                (false, true) => format!("resized to {cover_width}x{cover_height}"),
-                (true, true) => {
-                    format!("turned by 90 degrees and resized to {cover_width}x{cover_height}")
-                }
+                (true, false) => "turned by 90 degrees for hiding".to_owned(),
+                (false, true) => format!("resized to {cover_width}x{cover_height} for hiding"),
+                (true, true) => format!(
+                    "turned by 90 degrees and resized to {cover_width}x{cover_height} for hiding"
+                ),
             }
         }
         HiddenDetails::Coded {
@@ -292,19 +399,21 @@ fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
             height: coded_height,
             ..
         } if (coded_width, coded_height) != (width, height) => {
-            format!("too large for this cover, reduced to {coded_width}x{coded_height}")
+            format!("too large for this cover, reduced to {coded_width}x{coded_height} for hiding")
         }
         HiddenDetails::Robust {
             width: coded_width,
             height: coded_height,
             ..
         } if (coded_width, coded_height) != (width, height) => {
-            format!("reduced to {coded_width}x{coded_height}, where more is left of it,")
+            format!(
+                "scaled down to {coded_width}x{coded_height} before hiding, which preserves more of it"
+            )
         }
         _ => return,
     };
     ui.note(format_args!(
-        "secret {}: {change} for hiding; it comes back as {width}x{height}",
+        "secret {}: {change}; it comes back as {width}x{height}",
         display_name(path)
     ));
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use underdrawing::{Error, ErrorKind, FileFormat, Picture, RevealOptions, reveal};
+use underdrawing::{Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, reveal};
 
 use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
@@ -12,6 +12,7 @@ use crate::files::{Name, OutputFile, create_folder, display_name, refuse_one_pla
 use crate::folder::{pictures_at, png_names};
 use crate::interrupt;
 use crate::method::FoundReport;
+use crate::models;
 use crate::output::{ExitStatus, Ui, error_with_hint};
 use crate::password::Confirm;
 use crate::picture::{self, Role};
@@ -119,6 +120,7 @@ impl RevealArgs {
                     "{name}: --model was not needed: it was not hidden by networks"
                 ));
             }
+            self.note_other_model(&name, &revealed.found, options, ui);
             if options.password.is_some() && !found.took_password() {
                 ui.note(format_args!(
                     "{name}: it opens without the password, for anybody with this program"
@@ -127,7 +129,7 @@ impl RevealArgs {
         }
         for (rows, state) in [
             (&revealed.blurred_rows, "lack their details"),
-            (&revealed.grey_rows, "are lost, and grey"),
+            (&revealed.grey_rows, "are lost and filled with grey"),
         ] {
             for rows in rows {
                 let last = rows.end - 1;
@@ -136,6 +138,12 @@ impl RevealArgs {
                     rows.start
                 ));
             }
+        }
+        if self.size.is_some() {
+            ui.note(format_args!(
+                "{name}: --size reveals without asking for a mark: where no network hid anything, \
+                 or another model did, the result is noise"
+            ));
         }
         let damaged = !revealed.blurred_rows.is_empty() || !revealed.grey_rows.is_empty();
         let (width, height) = (revealed.picture.width(), revealed.picture.height());
@@ -161,6 +169,20 @@ impl RevealArgs {
         Ok(ExitStatus::Done)
     }
 
+    /// Says when --model named another model than the one that hid.
+    fn note_other_model(&self, name: &str, found: &Inspection, options: &RevealOptions, ui: &Ui) {
+        if let (Some(_), Some(given), Inspection::Network { model, .. }) =
+            (&self.model.model, options.models.first(), found)
+            && given.id() != *model
+        {
+            ui.note(format_args!(
+                "{name}: --model was not used: it was hidden by model {}, and {} was given",
+                models::spelled(*model),
+                models::spelled(given.id())
+            ));
+        }
+    }
+
     /// Says why, and what can be tried; nothing was written. What was found out about the picture
     /// is an answer, everything else an error.
     fn nothing_revealed(
@@ -179,12 +201,14 @@ impl RevealArgs {
                 Some("passwords are case-sensitive")
             }
             ErrorKind::NothingFound | ErrorKind::WrongPassword if container.lossy => Some(
-                "a lossy file: what was hidden without --survive is gone; use the file that hide \
-                 wrote, or hide with --survive",
+                "a lossy file: what was hidden without --survive is gone, and with it after a \
+                 coarser JPEG, resizing, or cropping without --survive-crop; use the file that hide \
+                 wrote",
             ),
             ErrorKind::NothingFound => Some(
-                "--password asks for one; where networks hid it and its mark was damaged, --size WxH \
-                 reveals without one (from anything else it makes noise)",
+                "--password asks for one; what was hidden with --survive-crop survives cropping; where \
+                 networks hid it and its mark was damaged, --size WxH reveals without one (from \
+                 anything else it makes noise)",
             ),
             ErrorKind::WrongPassword => {
                 Some("passwords are case-sensitive, and the file must be the one that hide wrote")

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use underdrawing_net::{CpuEngine, Engine};
 use underdrawing_train::{
-    Event, Rehearsal, RunPaths, TrainError, TrainSettings, Trainer, Validation,
+    ConfigError, Event, Rehearsal, RunPaths, TrainError, TrainSettings, Trainer, Validation,
 };
 
 use crate::args::TrainArgs;
@@ -120,7 +120,7 @@ impl TrainArgs {
         };
         let from = self.from.as_deref();
         let from = from.map(models::named).transpose()?;
-        let config = settings.resolve()?;
+        let config = settings.resolve().map_err(with_flags)?;
         let start = match self.dry_run {
             true => Trainer::plan_on,
             false => Trainer::start_on,
@@ -235,6 +235,21 @@ fn in_words(time: Duration) -> String {
     }
 }
 
+/// The error by the names of the flags.
+fn with_flags(error: ConfigError) -> anyhow::Error {
+    let words = error.setting.split(' ').map(|word| match word {
+        "and" | "or" => word.to_owned(),
+        setting => format!("--{}", setting.replace('_', "-")),
+    });
+    let flags: Vec<_> = words.collect();
+    anyhow::anyhow!(
+        "{}: expected {}, found {}",
+        flags.join(" "),
+        error.expected,
+        error.found
+    )
+}
+
 fn read_settings(path: &Path) -> anyhow::Result<TrainSettings> {
     let failed = || format!("failed to read settings {}", path.display());
     let bytes = files::read(path, MAX_SETTINGS_BYTES).with_context(failed)?;
@@ -253,6 +268,8 @@ struct Show<'a> {
     /// Steps in all.
     steps: u64,
     pictures_per_step: f64,
+    /// The run was finished before.
+    over: bool,
     /// Smoothed mean square errors, container and revealed.
     smoothed: Option<(f64, f64)>,
     /// Why standard output cannot be written.
@@ -270,6 +287,7 @@ impl<'a> Show<'a> {
             pace: Pace::default(),
             steps: 0,
             pictures_per_step: 0.0,
+            over: false,
             smoothed: None,
             failed: None,
         }
@@ -297,9 +315,12 @@ impl<'a> Show<'a> {
                     n => format!(", {n} ranks"),
                 };
                 self.ui.say(format_args!(
-                    "{pictures} pictures, {validation_pairs} validation pairs, {parameters} \
-                     parameters, {steps} steps{on_ranks}"
+                    "{}, {}, {parameters} parameters, {}{on_ranks}",
+                    counted(*pictures as u64, "picture"),
+                    counted(*validation_pairs as u64, "validation pair"),
+                    counted(*steps, "step")
                 ));
+                self.over = first_step >= steps;
                 let bar = self.ui.bar_of_training(*steps);
                 bar.set_position(*first_step);
                 self.bar = Some(bar);
@@ -376,12 +397,27 @@ impl<'a> Show<'a> {
             self.ui.say(format_args!(
                 "hint: underdrawing train --resume {out} goes on"
             ));
+        } else if self.over {
+            self.ui.say(format_args!(
+                "{out} was finished before, after {}: nothing is left to do",
+                counted(step, "step")
+            ));
+            self.ui.say(format_args!(
+                "hint: underdrawing train --from {out}/best.safetensors trains its model further, \
+                 in a run of its own"
+            ));
         } else {
             self.ui.say(format_args!(
-                "done after {step} steps: {out}/best.safetensors"
+                "done after {}: {out}/best.safetensors",
+                counted(step, "step")
             ));
         }
     }
+}
+
+fn counted(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {what}{plural}")
 }
 
 fn validation_line(figures: &Validation) -> String {

@@ -201,7 +201,7 @@ class Revealed(_WithPicture):
     blurred_rows: tuple[tuple[int, int], ...] = ()
     """First row and end of what lacks its details, after `salvage`."""
     grey_rows: tuple[tuple[int, int], ...] = ()
-    """First row and end of what is lost, and grey, after `salvage`."""
+    """First row and end of what is lost and filled with grey, after `salvage`."""
 
     @property
     def picture(self) -> Pixels:

@@ -106,13 +106,17 @@ impl Job<'_> {
         let secret = coding_picture(self.secret);
         let encoder = Encoder::new(&secret, self.options.effort_for(size));
         let most = assured_capacity(payload_samples(self.cover), Mix::HIGHEST);
+        let curve = encoder.estimate();
+        let room = budget(self.cover, Mix::HIGHEST, n_segments(size)).unwrap_or(0);
+        let reachable_db = decibels_of_mse(curve.mse_at(room));
         let too_much = |needed| Error::RevealedDb {
             asked_db: db,
             needed,
             most,
+            reachable_db: (reachable_db < db).then_some(reachable_db),
         };
         // Not coded where that is plain, unless it is a drawing, which takes less without loss.
-        let expected = encoder.estimate().bytes_at(mse);
+        let expected = curve.bytes_at(mse);
         if expected > PLAINLY_TOO_MUCH * most && encoder.encode_without_loss(most).is_none() {
             return Err(too_much(expected));
         }
@@ -197,10 +201,22 @@ impl Job<'_> {
     }
 
     fn too_small(&self, mix: Mix) -> Error {
-        Error::NoRoom {
-            width: self.cover.width(),
-            height: self.cover.height(),
-            bytes: assured_capacity(payload_samples(self.cover), mix),
+        let (width, height) = (self.cover.width(), self.cover.height());
+        let room = |mix| assured_capacity(payload_samples(self.cover), mix);
+        let (bytes, usual) = (room(mix), room(Mix::TERNARY));
+        match self.options.rate {
+            CodedRate::ContainerDb(asked_db) if bytes < usual => Error::NoRoomAtDb {
+                asked_db,
+                width,
+                height,
+                bytes,
+                usual,
+            },
+            _ => Error::NoRoom {
+                width,
+                height,
+                bytes,
+            },
         }
     }
 }

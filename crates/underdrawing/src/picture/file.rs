@@ -303,6 +303,8 @@ pub enum Conversion {
     SixteenBitTo8,
     /// Grey, repeated to red, green and blue.
     GreyToRgb,
+    /// The four inks of print, converted to red, green and blue without a profile.
+    CmykToRgb,
     /// Turned or mirrored to stand upright, as the file's orientation tag asks.
     Turned,
     /// An animation or a file of several pages, of which only the first is used.
@@ -347,6 +349,7 @@ impl fmt::Display for Conversion {
             Self::OnWhite => "transparency laid on white",
             Self::SixteenBitTo8 => "16 bits a sample become 8",
             Self::GreyToRgb => "grey becomes RGB",
+            Self::CmykToRgb => "CMYK becomes RGB, without a profile",
             Self::Turned => "turned upright as its orientation tag asks",
             Self::FirstFrame => "only the first frame or page is used",
             Self::ProfileLeftOut => "its colour profile is not for its colours and is left out",
@@ -383,7 +386,7 @@ pub enum ImageFileError {
         found: String,
     },
     /// A picture, but of a format that is not read here.
-    #[error("{name} files are not read: convert it to PNG first{way}")]
+    #[error("{name} is not supported: convert it to PNG first{way}")]
     NotRead {
         /// The format's name.
         name: &'static str,
@@ -407,7 +410,7 @@ pub enum ImageFileError {
         reason: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A well-formed file whose kind of pixels is not read here.
-    #[error("{format} files with {found} are not read: convert it to an 8 or 16 bit PNG first")]
+    #[error("{format} with {found} is not supported: convert it to an 8 or 16 bit PNG first")]
     Unsupported {
         /// What the file is.
         format: FileFormat,

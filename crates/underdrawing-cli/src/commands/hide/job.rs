@@ -48,6 +48,9 @@ impl HideArgs {
     }
 
     fn file_job(&self) -> anyhow::Result<Job> {
+        if self.cycle {
+            bail!("--cycle goes with folders: expected a folder of covers");
+        }
         let inputs = [self.cover.as_path(), &self.secret];
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(inputs[0]), Some(inputs[1]), password_file])?;

@@ -36,6 +36,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
             Some(kind) => kind.decode(&file, limits)?,
             None => decode_usual(bytes, &file, format, limits)?,
         };
+        if structure::tiff_is_cmyk(bytes) {
+            picture.conversions.push(Conversion::CmykToRgb);
+        }
         if structure::tiff_extra_is_unspecified(bytes) && picture.alpha.take().is_some() {
             picture.conversions.push(Conversion::ExtraLeftOut);
         }

@@ -22,8 +22,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImageFile
     let jpeg = Jpeg::read(bytes, limits.max_pixels).map_err(|error| classify(error, limits))?;
     limits.check(jpeg.width as u64, jpeg.height as u64)?;
     let mut conversions = Vec::new();
-    if jpeg.colours == Colours::Grey {
-        conversions.push(Conversion::GreyToRgb);
+    match jpeg.colours {
+        Colours::Grey => conversions.push(Conversion::GreyToRgb),
+        Colours::Cmyk | Colours::Ycck => conversions.push(Conversion::CmykToRgb),
+        Colours::YCbCr | Colours::Rgb => {}
     }
     let icc_profile = match profile(&jpeg) {
         Ok(profile) => rgb_profile(profile, &mut conversions),

@@ -382,6 +382,13 @@ pub(super) fn tiff_entry(bytes: &[u8], tag: u16) -> Option<usize> {
     None
 }
 
+/// Whether a TIFF's colours are the four inks of print.
+pub(super) fn tiff_is_cmyk(bytes: &[u8]) -> bool {
+    const PHOTOMETRIC: u16 = 262;
+    let value = tiff_entry(bytes, PHOTOMETRIC).and_then(|at| bytes.get(at..at + 2));
+    matches!(value, Some([5, 0] | [0, 5]))
+}
+
 /// Whether a TIFF says of the sample after its colours that it means nothing.
 pub(super) fn tiff_extra_is_unspecified(bytes: &[u8]) -> bool {
     const EXTRA_SAMPLES: u16 = 338;
