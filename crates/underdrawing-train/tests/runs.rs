@@ -277,7 +277,7 @@ fn folders_that_cannot_be_trained_on_are_named() {
     assert!(
         error
             .to_string()
-            .ends_with("holds 8 readable pictures: expected at least 10"),
+            .ends_with("holds 8 readable pictures: expected at least 10, the batch size"),
         "{error}"
     );
     assert!(!Path::new(&place.paths("run").out).exists());

@@ -6,7 +6,7 @@ use anyhow::bail;
 use underdrawing::Model;
 
 use crate::args::ExportArgs;
-use crate::files::{Inputs, OutputFile, create_folder, display_name};
+use crate::files::{Inputs, OutputFile, create_folder, display_name, write_together};
 use crate::models;
 use crate::output::{ExitStatus, Ui};
 
@@ -32,9 +32,8 @@ impl ExportArgs {
             let output = OutputFile::new(&self.output.join(path), self.write.force, &inputs)?;
             outputs.push((output, bytes));
         }
-        for (output, bytes) in &outputs {
-            output.write(bytes)?;
-        }
+        let files: Vec<_> = outputs.iter().map(|(o, bytes)| (o, &bytes[..])).collect();
+        write_together(&files)?;
         let of = |path: &str| display_name(&self.output.join(Path::new(path)));
         let (hiding, reveal, what) = if self.onnx {
             (of("hiding/model.onnx"), of("reveal/model.onnx"), "ONNX")
@@ -50,7 +49,7 @@ impl ExportArgs {
     fn state_dicts(&self, model: &Model) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         let Some((hiding, reveal)) = model.to_pth() else {
             bail!(
-                "cannot export {} to PyTorch: expected a model of the 2018 system, found {:?}",
+                "cannot export {} to PyTorch: expected a model of the 2018 system, found {}",
                 display_name(&self.model),
                 model.architecture()
             );
