@@ -9,7 +9,7 @@ use underdrawing_net::Ranks;
 
 use crate::config::{RunPaths, TrainConfig};
 use crate::dataset::DatasetError;
-use crate::trainer::TrainError;
+use crate::error::TrainError;
 
 /// Where a run stands.
 #[derive(Debug, PartialEq)]

@@ -13,6 +13,7 @@ mod dataset;
 #[cfg(feature = "clap")]
 mod defaults;
 mod drawing;
+mod error;
 mod event;
 mod learner;
 mod loss;
@@ -37,6 +38,7 @@ pub use config::{
     TrainSettings,
 };
 pub use dataset::DatasetError;
+pub use error::TrainError;
 pub use event::{Event, PairFigures, Validation};
 pub use learner::Learner;
 #[cfg(feature = "mpi")]
@@ -46,4 +48,4 @@ pub use restoring::{
     RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,
 };
 pub use schedule::{Plateau, Schedule};
-pub use trainer::{Rehearsal, TrainError, Trainer};
+pub use trainer::{Rehearsal, Trainer};
