@@ -62,6 +62,11 @@ class Place:
         else:
             self._files, self._path = pyarrow.fs.LocalFileSystem(), os.path.abspath(address)
 
+    def is_same(self, other: "Place") -> bool:
+        """Whether both are one place."""
+        mine, others = os.path.realpath(self._path), os.path.realpath(other._path)
+        return self._files.equals(other._files) and mine == others
+
     def names(self, folder: str = "") -> list[str]:
         """Names of the files there, sorted; none where there is no such folder."""
         place = pyarrow.fs.FileSelector(self._at(folder), allow_not_found=True)
@@ -268,6 +273,8 @@ def main() -> int:
         with open(args.password_file, encoding="utf-8") as file:
             options["password"] = file.readline().rstrip("\r\n")
     out = Place(args.out)
+    if any(Place(address).is_same(out) for address in (args.covers, args.secrets)):
+        raise SystemExit(f"{args.out}: expected a folder of its own for the containers")
     covers = pictures(Place(args.covers), args.covers)
     pairs = paired(covers, pictures(Place(args.secrets), args.secrets), args.cycle)
     check_options(out, options)

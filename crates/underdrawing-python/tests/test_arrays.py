@@ -170,6 +170,11 @@ def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -
     assert underdrawing.reveal(sealed, password="word").picture.shape == secret.shape
 
 
+def test_threads_have_a_bound(cover: Pixels, secret: Pixels) -> None:
+    with pytest.raises(OptionError, match="threads 1000000000: expected at most 1024"):
+        underdrawing.hide(cover, secret, effort="fast", threads=10**9)
+
+
 def test_compare_is_the_formula(cover: Pixels, secret: Pixels) -> None:
     other = cover.copy()
     other[0, 0, 0] ^= 16

@@ -255,6 +255,18 @@ print("the same")
 """
 
 
+def test_never_writes_where_it_reads(folders: Path, environment: dict[str, str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, str(SCRIPT), "covers", "secrets", "./secrets/"],
+        cwd=folders,
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    assert ran.returncode == 1 and "expected a folder of its own" in ran.stderr
+
+
 def test_data_sets_of_arrays(environment: dict[str, str]) -> None:
     code = DATA_SETS.format(tests=str(Path(__file__).parent))
     ran = subprocess.run(
