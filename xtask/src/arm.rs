@@ -1,9 +1,11 @@
 //! Tests on a 64-bit ARM processor, emulated by qemu, and the same containers there as here.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail, ensure};
+
+use crate::command::{command, finish};
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 const LINKER: &str = "aarch64-linux-gnu-gcc";
@@ -53,32 +55,20 @@ pub(crate) fn test(root: &Path) -> anyhow::Result<()> {
 
 fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let runner = format!("{EMULATOR} -L {LIBRARIES}");
-    let mut command = Command::new("cargo");
+    let mut command = command(root, "cargo", arguments);
     command
-        .args(arguments)
-        .current_dir(root)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", LINKER)
         .env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", runner);
-    finish(command)
-}
-
-fn finish(mut command: Command) -> anyhow::Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("failed to start {command:?}"))?;
-    ensure!(status.success(), "{command:?} ended with {status}");
-    Ok(())
+    finish(command).map(drop)
 }
 
 /// Hides by both programs; each reveals what the other has hidden.
 fn compare(root: &Path) -> anyhow::Result<()> {
     let target = root.join("target");
-    let here = || Command::new(target.join("release/underdrawing"));
+    let here = || command(root, target.join("release/underdrawing"), &[]);
     let there = || {
-        let mut command = Command::new(EMULATOR);
-        command
-            .args(["-L", LIBRARIES])
-            .arg(target.join(TARGET).join("release/underdrawing"));
+        let mut command = command(root, EMULATOR, &["-L", LIBRARIES]);
+        command.arg(target.join(TARGET).join("release/underdrawing"));
         command
     };
     let demo = root.join("crates/underdrawing-cli/demo");
@@ -129,9 +119,11 @@ fn difference(program: &dyn Fn() -> Command, files: [&Path; 2], exact: bool) -> 
     }
     let names = format!("{} and {}", here.display(), there.display());
     ensure!(!exact, "{names} differ");
-    let output = program().args(["compare", "--json"]).args(files).output()?;
-    let figures: serde_json::Value = serde_json::from_slice(&output.stdout)
-        .with_context(|| format!("{names}: no comparison, {}", output.status))?;
+    let mut compare = program();
+    compare.args(["compare", "--json"]).args(files);
+    compare.stdout(Stdio::piped());
+    let figures: serde_json::Value = serde_json::from_slice(&finish(compare)?)
+        .with_context(|| format!("{names}: no comparison"))?;
     let largest = figures["max_difference"]
         .as_u64()
         .with_context(|| format!("{names}: the comparison says {figures}"))?;

@@ -1,5 +1,6 @@
 //! Other programs.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -7,18 +8,18 @@ use anyhow::{Context, bail};
 
 /// Runs a program in a folder.
 pub(crate) fn run(folder: &Path, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    finish(command(folder, program, arguments), program, arguments).map(drop)
+    finish(command(folder, program, arguments)).map(drop)
 }
 
 /// Runs a program in a folder; what it printed.
 pub(crate) fn output(folder: &Path, program: &str, arguments: &[&str]) -> anyhow::Result<String> {
     let mut command = command(folder, program, arguments);
     command.stdout(Stdio::piped());
-    let bytes = finish(command, program, arguments)?;
-    String::from_utf8(bytes).with_context(|| format!("{program} printed no text"))
+    String::from_utf8(finish(command)?).with_context(|| format!("{program} printed no text"))
 }
 
-fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
+/// A program to run in a folder, which prints where this one does.
+pub(crate) fn command(folder: &Path, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder);
     command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
@@ -27,16 +28,17 @@ fn command(folder: &Path, program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn finish(mut command: Command, program: &str, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
+/// Runs it to its end; what it printed, where that is piped.
+pub(crate) fn finish(mut command: Command) -> anyhow::Result<Vec<u8>> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
+    let line = words.join(" ");
+    let program = words[0].to_string();
     let output = command
         .output()
         .with_context(|| format!("failed to start {program}"))?;
     if !output.status.success() {
-        bail!(
-            "{program} {} ended with {}",
-            arguments.join(" "),
-            output.status
-        );
+        bail!("{line} ended with {}", output.status);
     }
     Ok(output.stdout)
 }

@@ -15,47 +15,32 @@ use std::path::Path;
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<()> {
+    let root = &Path::new(ROOT).canonicalize()?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => command::run(Path::new(ROOT), "bash", &[".ci/run"]),
-        ["arm"] => arm::test(&Path::new(ROOT).canonicalize()?),
-        ["dependencies"] => dependencies::write(Path::new(ROOT)),
-        ["mpi"] => mpi(),
-        ["dist"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            say(dist::build(&root)?.display())
-        }
+        ["check"] => command::run(root, "bash", &[".ci/run"]),
+        ["arm"] => arm::test(root),
+        ["dependencies"] => dependencies::write(root),
+        ["mpi"] => mpi(root),
+        ["dist"] => say(dist::build(root)?.display()),
         ["dist", "--test"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            let files = dist::build(&root)?;
-            dist::test(&root, &files)
+            let files = dist::build(root)?;
+            dist::test(root, &files)
         }
-        ["pack"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            say(pack::pack(&root, pack::Verify::No)?)
-        }
-        ["pack", "--verify"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            say(pack::pack(&root, pack::Verify::Yes)?)
-        }
-        ["web"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            say(web::build(&root)?.display())
-        }
+        ["pack"] => say(pack::pack(root, pack::Verify::No)?),
+        ["pack", "--verify"] => say(pack::pack(root, pack::Verify::Yes)?),
+        ["web"] => say(web::build(root)?.display()),
         ["web", "--test"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            let dist = web::build(&root)?;
-            web::test(&root, &dist)
+            let dist = web::build(root)?;
+            web::test(root, &dist)
         }
         ["wheel"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            let wheel = wheel::build(&root, wheel::Profile::Wheel)?;
+            let wheel = wheel::build(root, wheel::Profile::Wheel)?;
             say(wheel.display())
         }
         ["wheel", "--test"] => {
-            let root = Path::new(ROOT).canonicalize()?;
-            let wheel = wheel::build(&root, wheel::Profile::Release)?;
-            wheel::test(&root, &wheel)
+            let wheel = wheel::build(root, wheel::Profile::Release)?;
+            wheel::test(root, &wheel)
         }
         ["help"] => say(COMMANDS),
         _ => bail!("expected a command\n{COMMANDS}"),
@@ -78,10 +63,10 @@ wheel --test  builds it for tests, installs it in an environment of its own, and
 help          this list";
 
 /// Checks what the feature `mpi` brings.
-fn mpi() -> anyhow::Result<()> {
+fn mpi(root: &Path) -> anyhow::Result<()> {
     let program = ["--release", "-p", "underdrawing-cli", "--features", "mpi"];
     let clippy = ["--all-targets", "--", "-D", "warnings"];
-    let cargo = |arguments: &[&str]| command::run(Path::new(ROOT), "cargo", arguments);
+    let cargo = |arguments: &[&str]| command::run(root, "cargo", arguments);
     cargo(&[&["clippy"], &program[..], &clippy].concat())?;
     cargo(&[&["test"], &program[..], &["--test", "mpi"]].concat())
 }
