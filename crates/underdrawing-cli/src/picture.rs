@@ -49,7 +49,10 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
     // What is no picture at all is not read to its end.
     let is_picture = |first: &[u8]| Ok(FileFormat::of_bytes(first).map(drop)?);
     let bytes = files::read_checked(path, MAX_PICTURE_BYTES, is_picture).with_context(failed)?;
-    let picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
+    let mut picture = Picture::decode(&bytes, &Limits::default()).with_context(failed)?;
+    if !matches!(role, Role::Container) {
+        picture.pixels = picture.pixels.samples_alone();
+    }
     for conversion in &picture.conversions {
         // Containers are revealed from as they are stored.
         if !matches!((role, conversion), (Role::Container, Conversion::Turned)) {

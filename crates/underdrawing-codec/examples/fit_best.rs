@@ -29,7 +29,7 @@ fn main() {
     std::fs::write(path, fit.source()).expect("the tables are written");
 }
 
-fn open(file: &Path) -> Picture {
+fn open(file: &Path) -> Picture<'static> {
     let image = image::open(file).expect("the picture opens").into_rgb8();
     let (width, height) = (image.width() as usize, image.height() as usize);
     Picture::new(width, height, 3, image.into_raw()).expect("it has a size")

@@ -80,7 +80,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn open(file: &Path) -> Picture {
+fn open(file: &Path) -> Picture<'static> {
     let image = image::open(file).expect("the picture opens").into_rgb8();
     let (width, height) = (image.width() as usize, image.height() as usize);
     Picture::new(width, height, 3, image.into_raw()).expect("it has a size")

@@ -57,15 +57,20 @@ impl Band {
         self.len() == 0
     }
 
-    /// Norm of the band's basis functions, times 65536: an error of c in a coefficient adds about
-    /// (c * norm)^2 to the picture's sum of squared errors. A test measures it on the transform.
+    /// See [`norm`].
     pub(crate) fn norm(&self) -> u32 {
-        let level = self.level as usize - 1;
-        match self.orientation {
-            Orientation::Ll => LL_NORM,
-            Orientation::Hl | Orientation::Lh => HL_NORMS[level],
-            Orientation::Hh => HH_NORMS[level],
-        }
+        norm(self.level, self.orientation)
+    }
+}
+
+/// Norm of a band's basis functions, times 65536: an error of c in a coefficient adds about
+/// (c * norm)^2 to the picture's sum of squared errors. A test measures it on the transform.
+pub(crate) fn norm(level: u32, orientation: Orientation) -> u32 {
+    let level = level as usize - 1;
+    match orientation {
+        Orientation::Ll => LL_NORM,
+        Orientation::Hl | Orientation::Lh => HL_NORMS[level],
+        Orientation::Hh => HH_NORMS[level],
     }
 }
 
@@ -135,7 +140,11 @@ mod tests {
         let sums = wavelet::inverse(
             (size, size),
             LEVELS,
-            &[plane],
+            &[wavelet::Plane {
+                size: (size, size),
+                levels: LEVELS,
+                numbers: plane,
+            }],
             &mut out,
             size,
             &|_, rows, _| {

@@ -4,6 +4,7 @@ use crate::entropy::RangeCoder;
 use crate::header::{Header, HeaderError, UNITS_A_GREY_LEVEL};
 use crate::models::Models;
 use crate::part::{Cut, Part};
+use crate::parts::{PackedPart, Parts};
 use crate::{Picture, lossless, parallel, planes};
 use std::ops::Range;
 use thiserror::Error;
@@ -40,7 +41,7 @@ pub enum DecodeError {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
     /// The picture.
-    pub picture: Picture,
+    pub picture: Picture<'static>,
     /// The quantiser's step in grey levels; none if the picture was coded without loss.
     pub step: Option<f64>,
     /// Rows that lack fine detail since their segment is missing, or that are next to such rows and
@@ -73,8 +74,8 @@ pub fn n_stripes(width: usize, height: usize) -> usize {
 /// Decodes a picture from its segments. A missing stripe (`None`) leaves its rows without fine
 /// detail.
 ///
-/// `max_pixels` is the size that the caller is willing to hold, at about 30 bytes a pixel while
-/// decoding. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the
+/// `max_pixels` is the size that the caller is willing to hold, at about 8 bytes a pixel while
+/// decoding, and 20 where the bytes are made to take most. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the
 /// format's own limit, accepts every picture.
 ///
 /// Once the header is valid, any bytes decode to some picture. Whether they are the bytes that were
@@ -112,7 +113,7 @@ pub fn decode(segments: &[Option<&[u8]>], max_pixels: u64) -> Result<Decoded, De
     } else {
         let parts = decode_parts(&header, &cut, rest, stripes);
         let size = (header.width, header.height, header.channels);
-        planes::samples(&parts, &cut, size, header.colour.as_ref(), header.step)
+        planes::samples(&parts, size, header.colour.as_ref(), header.step)
     };
     let picture = Picture::new(header.width, header.height, header.channels, samples)
         .expect("the header's size was checked");
@@ -153,7 +154,7 @@ fn decode_lossless(header: &Header, cut: &Cut, stripes: &[Option<&[u8]>]) -> Vec
 }
 
 /// Decodes all parts to multiples of the step.
-fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Vec<Part> {
+fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8]>]) -> Parts {
     let models = header.models;
     let n_planes = if header.colour.is_some() { 3 } else { 1 };
     let mut whole = Part::zeros(cut.whole(), n_planes);
@@ -161,15 +162,20 @@ fn decode_parts(header: &Header, cut: &Cut, first: &[u8], stripes: &[Option<&[u8
     models.code_part(&mut coder, &mut whole, &[]);
     let low_bands = models.low_bands(&whole, cut);
     let stripes = parallel::map(stripes.iter().enumerate(), |(i, bytes)| {
+        let Some(bytes) = bytes else {
+            return PackedPart::missing(cut.stripe(i));
+        };
         let mut stripe = Part::zeros(cut.stripe(i), n_planes);
-        if let Some(bytes) = bytes {
-            for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
-                cut.copy_context(i, whole, plane);
-            }
-            let mut coder = RangeCoder::reader(bytes);
-            models.code_part(&mut coder, &mut stripe, &low_bands[i + 1]);
+        for (plane, whole) in stripe.planes.iter_mut().zip(&whole.planes) {
+            let read = |from: usize, row: &mut [i32]| {
+                row.copy_from_slice(&whole[from..][..row.len()]);
+            };
+            cut.copy_context(i, &read, plane);
         }
-        stripe
+        let mut coder = RangeCoder::reader(bytes);
+        models.code_part(&mut coder, &mut stripe, &low_bands[i + 1]);
+        PackedPart::of(&stripe)
     });
-    std::iter::once(whole).chain(stripes).collect()
+    let whole = PackedPart::of(&whole);
+    Parts::new(cut, std::iter::once(whole).chain(stripes).collect())
 }

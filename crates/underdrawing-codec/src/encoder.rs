@@ -9,7 +9,10 @@ mod subset;
 
 use crate::colour::ColourBasis;
 use crate::models::Models;
-use crate::part::{Cut, Part};
+use crate::part::Cut;
+#[cfg(feature = "fit")]
+use crate::part::Part;
+use crate::parts::Parts;
 use crate::quantise::Machine;
 use crate::{Effort, Picture, planes};
 pub use curve::RateCurve;
@@ -33,13 +36,13 @@ const HEADER_BYTES: usize = 22;
 
 /// A picture, transformed and ready to be coded at any number of rates.
 pub struct Encoder<'p> {
-    picture: &'p Picture,
+    picture: &'p Picture<'p>,
     effort: Effort,
     models: Models,
     cut: Cut,
     colour: Option<ColourBasis>,
-    /// Coefficients, the whole-picture part first.
-    parts: Vec<Part>,
+    /// Coefficients.
+    parts: Parts,
 }
 
 /// A coded picture.
@@ -82,11 +85,10 @@ pub enum EncodeError {
 impl<'p> Encoder<'p> {
     /// Transforms the picture.
     #[must_use]
-    pub fn new(picture: &'p Picture, effort: Effort) -> Self {
+    pub fn new(picture: &'p Picture<'p>, effort: Effort) -> Self {
         let cut = Cut::new(picture.width(), picture.height());
         let colour = planes::colour_of(picture);
-        let mut parts = planes::transform(picture, colour.as_ref(), &cut);
-        cut.copy_contexts(&mut parts);
+        let parts = planes::transform(picture, colour.as_ref(), &cut);
         Self {
             picture,
             effort,
@@ -137,7 +139,7 @@ impl<'p> Encoder<'p> {
     /// The multiples of the step that fill a budget, to fit tables to.
     #[cfg(feature = "fit")]
     pub(crate) fn multiples(&self, budget: usize) -> Result<Vec<Part>, EncodeError> {
-        Ok(self.lossy_within(budget)?.quantised.parts)
+        Ok(self.lossy_within(budget)?.quantised.parts.unpacked())
     }
 
     /// The multiples of a step, to count bytes of.
@@ -145,6 +147,7 @@ impl<'p> Encoder<'p> {
     pub(crate) fn multiples_of(&self, step: u32) -> Vec<Part> {
         self.quantise(&self.all(), step, self.models.machine())
             .parts
+            .unpacked()
     }
 
     /// The numbers of all parts: 0 is the whole-picture part, the stripes follow.
@@ -155,7 +158,7 @@ impl<'p> Encoder<'p> {
     /// Quantises some parts, the whole-picture part first among them.
     fn quantise(&self, which: &[usize], step: u32, machine: Machine) -> Quantised {
         let price = (step, usual_price(step));
-        Quantised::new(&self.parts, &self.cut, which, price, machine)
+        Quantised::new(&self.parts, which, price, machine)
     }
 
     /// Quantises and codes some parts, the whole-picture part first among them.
@@ -180,7 +183,7 @@ impl<'p> Encoder<'p> {
             quantised,
             segments,
         } = attempt;
-        quantised.add(&self.parts, &self.cut, which, lambda);
+        quantised.add(&self.parts, which, lambda);
         for (&i, bytes) in which.iter().zip(quantised.code(self, which)) {
             segments[i] = bytes;
         }
@@ -195,7 +198,6 @@ impl<'p> Encoder<'p> {
         planes::mean_squared_error(
             self.picture,
             &quantised.parts,
-            &self.cut,
             self.colour.as_ref(),
             quantised.step,
         )

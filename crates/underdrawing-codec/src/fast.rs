@@ -86,10 +86,10 @@ pub(crate) fn code_part(coder: &mut RangeCoder, machine: Machine, part: &mut Par
     }
 }
 
-/// Bits that a part's coefficients would take, by these models.
-pub(crate) fn cost_in_bits(machine: Machine, part: &Part) -> f64 {
+/// Bits that a part's coefficients would take, by these models. They also write to the part.
+pub(crate) fn cost_in_bits(machine: Machine, part: &mut Part) -> f64 {
     let mut counter = CostEstimator::default();
-    code_with(&mut counter, machine, &mut part.clone());
+    code_with(&mut counter, machine, part);
     counter.bits()
 }
 

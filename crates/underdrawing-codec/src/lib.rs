@@ -41,6 +41,7 @@ mod models;
 mod normal;
 mod parallel;
 mod part;
+mod parts;
 mod picture;
 mod planes;
 mod quantise;

@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     /// A picture of smooth colours with noise, a flat corner and a pattern.
-    fn picture(width: usize, height: usize, channels: usize) -> Picture {
+    fn picture(width: usize, height: usize, channels: usize) -> Picture<'static> {
         let mut state = 1u32;
         let mut samples = Vec::new();
         for y in 0..height {

@@ -161,67 +161,25 @@ impl Cut {
         }
     }
 
-    /// Cuts a transformed plane into those of the parts, the whole-picture part first.
-    pub(crate) fn split(&self, plane: &[i32]) -> Vec<Vec<i32>> {
-        let whole = self.whole();
-        let mut parts = vec![
-            plane
-                .chunks_exact(self.width)
-                .take(whole.height)
-                .flat_map(|row| &row[..whole.width])
-                .copied()
-                .collect::<Vec<_>>(),
-        ];
-        for i in 0..self.n_stripes() {
-            let shape = self.stripe(i);
-            let mut part = vec![0; shape.width * shape.height];
-            self.each_row(i, |there, here, width| {
-                part[here..here + width].copy_from_slice(&plane[there..there + width]);
-            });
-            parts.push(part);
-        }
-        parts
+    /// The shapes of all parts, the whole-picture part first.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = Shape> {
+        std::iter::once(self.whole()).chain((0..self.n_stripes()).map(|i| self.stripe(i)))
     }
 
-    /// The inverse of [`Self::split`], with `convert` applied to each row of each band.
-    pub(crate) fn join(
+    /// The stripe that has row `y` of the bands of `level`, 1 or 2, and the row's number there.
+    pub(crate) fn stripe_at(&self, level: u32, y: usize) -> (usize, usize) {
+        let i = self.starts[1..self.n_stripes()].partition_point(|&start| start >> level <= y);
+        (i, y - (self.starts[i] >> level))
+    }
+
+    /// Copies stripe `i`'s rows of level 3 to its plane; `read` reads from the whole-picture part's
+    /// plane, from an index on.
+    pub(crate) fn copy_context(
         &self,
-        whole: &[i32],
-        stripes: &[&[i32]],
-        convert: &impl Fn(&Band, &[i32], &mut [i32]),
-    ) -> Vec<i32> {
-        let mut plane = vec![0; self.width * self.height];
-        for band in self.whole().coded() {
-            for y in 0..band.height {
-                let to = (band.y0 + y) * self.width + band.x0;
-                let from = &whole[band.row(y)..][..band.width];
-                convert(&band, from, &mut plane[to..to + band.width]);
-            }
-        }
-        for (i, stripe) in stripes.iter().enumerate() {
-            self.each_band_row(i, |band, there, here, width| {
-                convert(
-                    band,
-                    &stripe[here..here + width],
-                    &mut plane[there..there + width],
-                );
-            });
-        }
-        plane
-    }
-
-    /// Copies each stripe's rows of level 3 out of the whole-picture part, the first of `parts`.
-    pub(crate) fn copy_contexts(&self, parts: &mut [Part]) {
-        let (whole, stripes) = parts.split_at_mut(1);
-        for (i, stripe) in stripes.iter_mut().enumerate() {
-            for (plane, whole) in stripe.planes.iter_mut().zip(&whole[0].planes) {
-                self.copy_context(i, whole, plane);
-            }
-        }
-    }
-
-    /// Copies stripe `i`'s rows of level 3 out of the whole-picture part's plane.
-    pub(crate) fn copy_context(&self, i: usize, whole: &[i32], stripe: &mut [i32]) {
+        i: usize,
+        read: &impl Fn(usize, &mut [i32]),
+        stripe: &mut [i32],
+    ) {
         let (whole_shape, shape) = (self.whole(), self.stripe(i));
         let outer = whole_shape.coded();
         let inner = bands(shape.width, shape.height, STRIPE_LEVELS + 1, 1);
@@ -235,29 +193,10 @@ impl Cut {
                 continue;
             };
             for y in 0..inner.height {
-                let from = outer.row(first + y);
-                stripe[inner.row(y)..][..inner.width]
-                    .copy_from_slice(&whole[from..from + inner.width]);
-            }
-        }
-    }
-
-    /// Calls `call` with (index in the plane, index in the stripe's plane, width) for each row of
-    /// each band of stripe `i`.
-    fn each_row(&self, i: usize, mut call: impl FnMut(usize, usize, usize)) {
-        self.each_band_row(i, |_, there, here, width| call(there, here, width));
-    }
-
-    fn each_band_row(&self, i: usize, mut call: impl FnMut(&Band, usize, usize, usize)) {
-        let outer = bands(self.width, self.height, STRIPE_LEVELS, 1);
-        for band in self.stripe(i).coded() {
-            let outer = outer
-                .iter()
-                .find(|b| b.level == band.level && b.orientation == band.orientation)
-                .expect("a stripe has the picture's bands");
-            let first = self.starts[i] >> band.level;
-            for y in 0..band.height {
-                call(&band, outer.row(first + y), band.row(y), band.width);
+                read(
+                    outer.row(first + y),
+                    &mut stripe[inner.row(y)..][..inner.width],
+                );
             }
         }
     }
@@ -267,24 +206,6 @@ impl Cut {
 mod tests {
     use super::*;
 
-    fn sizes() -> Vec<(usize, usize)> {
-        let mut sizes = vec![(256, 256), (768, 512), (1, 3000), (20_000, 9), (333, 1111)];
-        sizes.extend((1..=20).flat_map(|w| (1..=20).map(move |h| (w, h))));
-        sizes
-    }
-
-    #[test]
-    fn parts_hold_everything_once() {
-        for (width, height) in sizes() {
-            let cut = Cut::new(width, height);
-            let plane: Vec<i32> = (1..=(width * height) as i32).collect();
-            let parts = cut.split(&plane);
-            let stripes: Vec<&[i32]> = parts[1..].iter().map(Vec::as_slice).collect();
-            let back = cut.join(&parts[0], &stripes, &|_, from, to| to.copy_from_slice(from));
-            assert!(back == plane, "{width}x{height}");
-        }
-    }
-
     #[test]
     fn the_number_of_stripes_follows_the_size() {
         let n = |w, h| Cut::new(w, h).n_stripes();
@@ -293,24 +214,5 @@ mod tests {
         assert_eq!(n(1, 1), 1);
         assert_eq!(n(32_768, 2), 1);
         assert_eq!(n(8000, 6000), 64);
-    }
-
-    #[test]
-    fn stripes_see_their_rows_of_level_3() {
-        let (width, height) = (300, 700);
-        let cut = Cut::new(width, height);
-        assert!(cut.n_stripes() > 1);
-        let plane: Vec<i32> = (0..(width * height) as i32).collect();
-        let mut parts = cut.split(&plane);
-        let whole = parts.remove(0);
-        for (i, stripe) in parts.iter_mut().enumerate() {
-            cut.copy_context(i, &whole, stripe);
-            let shape = cut.stripe(i);
-            let child = shape.coded().into_iter().find(|b| b.level == 2).unwrap();
-            let parent = shape.parent(&child).unwrap();
-            // HL of level 3 starts right of the low band, at the row that the stripe starts with.
-            let expected = cut.rows(i).start / 8 * width + width.div_ceil(8);
-            assert_eq!(stripe[parent.row(0)], expected as i32);
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Pictures in memory.
 
+use std::borrow::Cow;
 use thiserror::Error;
 
 /// The most pixels of a picture that the format can hold. How many a decoder accepts is for its
@@ -9,13 +10,14 @@ pub const MAX_PIXELS: u64 = 120_000_000;
 /// The longest side, in pixels, of a picture that the format can hold.
 pub const MAX_SIDE: usize = 32_768;
 
-/// A grey or RGB picture: 8-bit samples, interleaved, row by row from the top left.
+/// A grey or RGB picture: 8-bit samples, its own or borrowed, interleaved, row by row from the top
+/// left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
+pub struct Picture<'s> {
     width: usize,
     height: usize,
     channels: usize,
-    samples: Vec<u8>,
+    samples: Cow<'s, [u8]>,
 }
 
 /// Why a buffer is not a picture.
@@ -48,7 +50,7 @@ pub enum PictureError {
     },
 }
 
-impl Picture {
+impl<'s> Picture<'s> {
     /// Takes `channels * width * height` samples, interleaved; `channels` is 1 (grey) or 3 (RGB).
     ///
     /// # Errors
@@ -59,6 +61,28 @@ impl Picture {
         height: usize,
         channels: usize,
         samples: Vec<u8>,
+    ) -> Result<Self, PictureError> {
+        Self::checked(width, height, channels, samples.into())
+    }
+
+    /// Borrows the samples; otherwise as [`Picture::new`].
+    ///
+    /// # Errors
+    /// As those of [`Picture::new`].
+    pub fn borrowed(
+        width: usize,
+        height: usize,
+        channels: usize,
+        samples: &'s [u8],
+    ) -> Result<Self, PictureError> {
+        Self::checked(width, height, channels, samples.into())
+    }
+
+    fn checked(
+        width: usize,
+        height: usize,
+        channels: usize,
+        samples: Cow<'s, [u8]>,
     ) -> Result<Self, PictureError> {
         let pixels = (width as u64).saturating_mul(height as u64);
         if pixels == 0 || pixels > MAX_PIXELS || width.max(height) > MAX_SIDE {
@@ -109,6 +133,6 @@ impl Picture {
     /// The samples, as a buffer of their own.
     #[must_use]
     pub fn into_samples(self) -> Vec<u8> {
-        self.samples
+        self.samples.into_owned()
     }
 }

@@ -1,13 +1,14 @@
 //! From a picture to its parts of coefficients, and back.
 
 use crate::Picture;
-use crate::bands::LEVELS;
+use crate::bands::{LEVELS, Orientation, STRIPE_LEVELS, norm};
 use crate::colour::{ColourBasis, forward_grey, inverse_grey};
 use crate::parallel;
-use crate::part::{Cut, Part};
+use crate::part::Cut;
+use crate::parts::{Packed, PackedPart, Parts};
 use crate::simd::with_simd;
 use crate::step;
-use crate::wavelet;
+use crate::wavelet::{self, Bands, Fill};
 
 /// The basis fitted to a picture; none if it is grey, with one channel or with three.
 pub(crate) fn colour_of(picture: &Picture) -> Option<ColourBasis> {
@@ -19,8 +20,8 @@ pub(crate) fn colour_of(picture: &Picture) -> Option<ColourBasis> {
     (!grey).then(|| ColourBasis::of(picture))
 }
 
-/// Transforms a picture to coefficients with 6 fraction bits, the whole-picture part first.
-pub(crate) fn transform(picture: &Picture, colour: Option<&ColourBasis>, cut: &Cut) -> Vec<Part> {
+/// Transforms a picture to coefficients with 6 fraction bits.
+pub(crate) fn transform(picture: &Picture, colour: Option<&ColourBasis>, cut: &Cut) -> Parts {
     let (width, channels) = (picture.width(), picture.channels());
     let stride = channels * width;
     let n_planes = if colour.is_some() { 3 } else { 1 };
@@ -35,34 +36,118 @@ pub(crate) fn transform(picture: &Picture, colour: Option<&ColourBasis>, cut: &C
                 },
             );
         };
-        let plane = wavelet::forward(width, picture.height(), LEVELS, &fill);
-        cut.split(&plane)
+        transform_plane((width, picture.height()), cut, &fill)
     });
-    let mut parts: Vec<Part> = std::iter::once(cut.whole())
-        .chain((0..cut.n_stripes()).map(|i| cut.stripe(i)))
-        .map(|shape| Part {
-            width: shape.width,
-            height: shape.height,
-            whole: shape.whole,
-            planes: Vec::new(),
-        })
-        .collect();
+    let mut parts: Vec<PackedPart> = cut.shapes().map(PackedPart::missing).collect();
     for plane in planes {
         for (part, plane) in parts.iter_mut().zip(plane) {
-            part.planes.push(plane);
+            part.push(plane);
         }
     }
-    parts
+    Parts::new(cut, parts)
 }
 
-/// Turns multiples of the step into coefficients, in planes as large as the picture.
-fn dequantised(parts: &[Part], cut: &Cut, step: u32) -> Vec<Vec<i32>> {
-    parallel::map(0..parts[0].planes.len(), |p| {
-        let stripes: Vec<&[i32]> = parts[1..].iter().map(|s| s.planes[p].as_slice()).collect();
-        cut.join(&parts[0].planes[p], &stripes, &|band, from, to| {
-            step::reconstruct(step::of_band(step, band), from, to);
-        })
-    })
+/// Transforms a plane, and packs what is done of it stripe by stripe. The whole-picture part's
+/// coefficients come first.
+fn transform_plane((width, height): (usize, usize), cut: &Cut, fill: &Fill) -> Vec<Packed> {
+    let half = |(w, h): (usize, usize)| (w.div_ceil(2), h.div_ceil(2));
+    let (first, second) = ((width, height), half((width, height)));
+    let third = half(second);
+    let mut low_1 = vec![0; second.0 * second.1];
+    let mut low_2 = vec![0; third.0 * third.1];
+    let mut stripes = Vec::new();
+    // The stripe whose level 2 waits for the rows below it.
+    let mut waiting: Option<Vec<i32>> = None;
+    for i in 0..=cut.n_stripes() {
+        let next = (i < cut.n_stripes()).then(|| {
+            let rows = cut.rows(i);
+            let pairs = rows.start / 2..rows.end.div_ceil(2);
+            let mut stripe = vec![0; rows.len() * width];
+            let low = &mut low_1[pairs.start * second.0..pairs.end * second.0];
+            wavelet::forward_level(first, pairs, fill, low, &mut stripe, width);
+            stripe
+        });
+        if let Some(mut stripe) = std::mem::replace(&mut waiting, next) {
+            let rows = cut.rows(i - 1);
+            let pairs = rows.start / 4..rows.end.div_ceil(4);
+            let low = &mut low_2[pairs.start * third.0..pairs.end * third.0];
+            let copy = |y: usize, row: &mut [i32]| {
+                row.copy_from_slice(&low_1[y * second.0..][..second.0]);
+            };
+            wavelet::forward_level(second, pairs, &copy, low, &mut stripe, width);
+            stripes.push(Packed::of(&stripe));
+        }
+    }
+    let copy = |y: usize, row: &mut [i32]| row.copy_from_slice(&low_2[y * third.0..][..third.0]);
+    let whole = wavelet::forward(third.0, third.1, LEVELS - STRIPE_LEVELS, &copy);
+    std::iter::once(Packed::of(&whole)).chain(stripes).collect()
+}
+
+/// A plane of multiples of the step, as coefficients.
+struct Dequantised<'p> {
+    parts: &'p Parts,
+    plane: usize,
+    step: u32,
+}
+
+impl Dequantised<'_> {
+    /// Reads from the band of this orientation, which begins in column `x` of row `y` of the part.
+    fn row(
+        &self,
+        part: usize,
+        (x, y): (usize, usize),
+        (level, orientation): (u32, Orientation),
+        row: &mut [i32],
+    ) {
+        let size = step::of_norm(self.step, norm(level, orientation));
+        let from = y * self.parts.shape(part).width + x;
+        with_simd(
+            #[inline(always)]
+            || {
+                self.parts.read(part, self.plane, from, row);
+                step::reconstruct(size, row);
+            },
+        );
+    }
+
+    /// The part that has row `y` of a level's bands, the row's number there, the part's size, and
+    /// the level's number in it.
+    fn place(&self, level: u32, y: usize) -> (usize, usize, (usize, usize), u32) {
+        let (part, y, level) = if level > STRIPE_LEVELS {
+            (0, y, level - STRIPE_LEVELS)
+        } else {
+            let (stripe, y) = self.parts.cut().stripe_at(level, y);
+            (1 + stripe, y, level)
+        };
+        let shape = self.parts.shape(part);
+        (part, y, (shape.width, shape.height), level)
+    }
+}
+
+impl Bands for Dequantised<'_> {
+    fn low(&self, y: usize, row: &mut [i32]) {
+        self.row(0, (0, y), (LEVELS, Orientation::Ll), row);
+    }
+
+    fn beside(&self, level: u32, y: usize, row: &mut [i32]) {
+        let (part, y, (width, _), inner) = self.place(level, y);
+        let x = width.div_ceil(1 << inner);
+        self.row(part, (x, y), (level, Orientation::Hl), row);
+    }
+
+    fn below(&self, level: u32, y: usize, row: &mut [i32]) {
+        let (part, y, (width, height), inner) = self.place(level, y);
+        let (x, y) = (width.div_ceil(1 << inner), height.div_ceil(1 << inner) + y);
+        let (left, right) = row.split_at_mut(x);
+        self.row(part, (0, y), (level, Orientation::Lh), left);
+        self.row(part, (x, y), (level, Orientation::Hh), right);
+    }
+}
+
+/// All planes of multiples of the step.
+fn dequantised(parts: &Parts, step: u32) -> Vec<Dequantised<'_>> {
+    let of = |plane| Dequantised { parts, plane, step };
+    (0..parts.n_planes()).map(of).collect()
 }
 
 /// Computes rows of samples from rows of planes.
@@ -84,13 +169,12 @@ fn finish_rows(
 
 /// The samples that multiples of the step decode to.
 pub(crate) fn samples(
-    parts: &[Part],
-    cut: &Cut,
+    parts: &Parts,
     (width, height, channels): (usize, usize, usize),
     colour: Option<&ColourBasis>,
     step: u32,
 ) -> Vec<u8> {
-    let planes = dequantised(parts, cut, step);
+    let planes = dequantised(parts, step);
     let mut samples = vec![0; width * height * channels];
     wavelet::inverse(
         (width, height),
@@ -106,14 +190,13 @@ pub(crate) fn samples(
 /// Mean squared error of the samples that multiples of the step decode to, in squared grey levels.
 pub(crate) fn mean_squared_error(
     picture: &Picture,
-    parts: &[Part],
-    cut: &Cut,
+    parts: &Parts,
     colour: Option<&ColourBasis>,
     step: u32,
 ) -> f64 {
     let (width, height, channels) = (picture.width(), picture.height(), picture.channels());
     let stride = width * channels;
-    let planes = dequantised(parts, cut, step);
+    let planes = dequantised(parts, step);
     let sums = wavelet::inverse(
         (width, height),
         LEVELS,
@@ -142,4 +225,50 @@ fn squared_error(a: &[u8], b: &[u8]) -> u64 {
             u64::from(squares.sum::<u32>())
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bands::bands;
+
+    #[test]
+    fn parts_hold_the_transformed_plane() {
+        let mut sizes = vec![(256, 256), (300, 700), (1, 3000), (2000, 9), (333, 1111)];
+        sizes.extend((1..=20).flat_map(|w| (1..=20).map(move |h| (w, h))));
+        for (width, height) in sizes {
+            let samples: Vec<u8> = (0..width * height)
+                .map(|i| (i * i / 7 % 251) as u8)
+                .collect();
+            let picture = Picture::new(width, height, 1, samples).unwrap();
+            let cut = Cut::new(width, height);
+            let parts = transform(&picture, None, &cut);
+            let fill = |y: usize, row: &mut [i32]| {
+                forward_grey(&picture.samples()[y * width..][..width], 1, row);
+            };
+            let plane = wavelet::forward(width, height, LEVELS, &fill);
+            let mut seen = 0;
+            for i in 0..parts.len() {
+                let part = parts.part(i);
+                for band in part.shape().coded() {
+                    let outer = bands(width, height, LEVELS, 1)
+                        .into_iter()
+                        .find(|b| b.level == band.level && b.orientation == band.orientation)
+                        .unwrap();
+                    let first = if i == 0 {
+                        0
+                    } else {
+                        cut.rows(i - 1).start >> band.level
+                    };
+                    for y in 0..if band.width == 0 { 0 } else { band.height } {
+                        let here = &part.planes[0][band.row(y)..][..band.width];
+                        let there = &plane[outer.row(first + y)..][..outer.width];
+                        assert_eq!(here, there, "{width}x{height}, part {i}, {band:?}, row {y}");
+                        seen += band.width;
+                    }
+                }
+            }
+            assert_eq!(seen, plane.len(), "{width}x{height}");
+        }
+    }
 }

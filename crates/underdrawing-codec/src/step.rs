@@ -10,8 +10,13 @@ const BITS: u32 = 8;
 ///
 /// `step` is in 1/16384 grey levels; coefficients have 6 fraction bits and the band's norm.
 pub(crate) fn of_band(step: u32, band: &Band) -> i32 {
+    of_norm(step, band.norm())
+}
+
+/// The same of a band with this norm.
+pub(crate) fn of_norm(step: u32, norm: u32) -> i32 {
     let shift = crate::colour::SAMPLE_BITS + BITS + 16 - 14;
-    let norm = u64::from(band.norm());
+    let norm = u64::from(norm);
     (((u64::from(step) << shift) + norm / 2) / norm) as i32
 }
 
@@ -24,11 +29,12 @@ pub(crate) fn targets(size: i32, coefficients: &[i32], out: &mut [i32]) {
     }
 }
 
-/// Converts multiples of the step to coefficients. It wraps for multiples that no encoder writes.
+/// Converts multiples of the step to coefficients, in their place. It wraps for multiples that no
+/// encoder writes.
 #[inline(always)]
-pub(crate) fn reconstruct(size: i32, multiples: &[i32], out: &mut [i32]) {
-    for (out, &n) in out.iter_mut().zip(multiples) {
-        *out = n.wrapping_mul(size).wrapping_add(1 << (BITS - 1)) >> BITS;
+pub(crate) fn reconstruct(size: i32, row: &mut [i32]) {
+    for n in row {
+        *n = n.wrapping_mul(size).wrapping_add(1 << (BITS - 1)) >> BITS;
     }
 }
 
@@ -52,9 +58,8 @@ mod tests {
         let mut targets_64 = vec![0; coefficients.len()];
         let size = 5000;
         targets(size, &coefficients, &mut targets_64);
-        let rounded: Vec<i32> = targets_64.iter().map(|t| (t + 32) >> TARGET_BITS).collect();
-        let mut back = vec![0; coefficients.len()];
-        reconstruct(size, &rounded, &mut back);
+        let mut back: Vec<i32> = targets_64.iter().map(|t| (t + 32) >> TARGET_BITS).collect();
+        reconstruct(size, &mut back);
         for (a, b) in coefficients.iter().zip(&back) {
             assert!((a - b).abs() <= size / 512 + 1, "{a} {b}");
         }

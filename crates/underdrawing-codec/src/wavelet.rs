@@ -1,9 +1,11 @@
-//! The wavelet transform of whole planes of any size, in parallel. The result does not depend on
-//! the number of threads.
+//! The wavelet transform of planes of any size, in parallel. The result does not depend on the
+//! number of threads.
 //!
 //! A transformed plane has the usual layout and the picture's size. The low band (LL) is at the top
 //! left, horizontal detail (HL) to its right, vertical detail (LH) below it, and diagonal detail
-//! (HH) at the bottom right. The low band is split again, level by level.
+//! (HH) at the bottom right. The low band is split again, level by level. Nothing has to hold a
+//! large plane in this layout: the forward transform goes by rows of a level, and the inverse asks
+//! for rows of bands.
 //!
 //! Work is cut into groups of row pairs. Each group is transformed in its own buffer, together with
 //! two more pairs above and below, which is as far as the filters reach.
@@ -132,25 +134,29 @@ fn groups<T>(mut rows: &mut [T], stride: usize, n: usize) -> Vec<&mut [T]> {
         .collect()
 }
 
-/// Transforms one level: takes rows from `fill`, and writes the low band to `low` and the three
-/// others to their places in `plane`, whose rows are `stride` apart.
-fn forward_level(
+/// Transforms one level, or some row pairs of it: takes rows of `fill` by their numbers, and writes
+/// these pairs' rows of the low band to `low`, those of the three others to their places in
+/// `plane`, whose rows are `stride` apart.
+pub(crate) fn forward_level(
     (width, height): (usize, usize),
+    pairs: Range<usize>,
     fill: &Fill,
     low: &mut [i32],
     plane: &mut [i32],
     stride: usize,
 ) {
-    let (w2, n_pairs) = (width.div_ceil(2), height.div_ceil(2));
-    let n = n_pairs.div_ceil(PAIRS);
-    let (top, bottom) = plane.split_at_mut(n_pairs * stride);
-    let bottom = &mut bottom[..(height / 2) * stride];
+    let w2 = width.div_ceil(2);
+    let n = pairs.len().div_ceil(PAIRS);
+    let n_odd = pairs.end.min(height / 2) - pairs.start;
+    let (top, bottom) = plane.split_at_mut(pairs.len() * stride);
+    let bottom = &mut bottom[..n_odd * stride];
     let outputs = groups(low, w2, n)
         .into_iter()
         .zip(groups(top, stride, n))
         .zip(groups(bottom, stride, n));
     parallel::map(outputs.enumerate(), |(i, ((low, top), bottom))| {
-        let core = i * PAIRS..((i + 1) * PAIRS).min(n_pairs);
+        let start = pairs.start + i * PAIRS;
+        let core = start..(start + PAIRS).min(pairs.end);
         let mut window = Window::new(width, height, core);
         window.forward(fill);
         let skip = (window.core.start - window.pairs.start) * width;
@@ -176,14 +182,15 @@ pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> 
     let (mut w, mut h) = (width, height);
     let mut low: Vec<i32> = Vec::new();
     for level in 0..levels {
-        let mut next = vec![0; w.div_ceil(2) * h.div_ceil(2)];
+        let (w2, h2) = (w.div_ceil(2), h.div_ceil(2));
+        let mut next = vec![0; w2 * h2];
         if level == 0 {
-            forward_level((w, h), fill, &mut next, &mut plane, width);
+            forward_level((w, h), 0..h2, fill, &mut next, &mut plane, width);
         } else {
             let copy = |y: usize, row: &mut [i32]| row.copy_from_slice(&low[y * w..][..w]);
-            forward_level((w, h), &copy, &mut next, &mut plane, width);
+            forward_level((w, h), 0..h2, &copy, &mut next, &mut plane, width);
         }
-        (w, h, low) = (w.div_ceil(2), h.div_ceil(2), next);
+        (w, h, low) = (w2, h2, next);
     }
     for (row, low) in plane.chunks_exact_mut(width).zip(low.chunks_exact(w)) {
         row[..w].copy_from_slice(low);
@@ -191,61 +198,95 @@ pub(crate) fn forward(width: usize, height: usize, levels: u32, fill: &Fill) -> 
     plane
 }
 
-/// A window ready for the inverse, loaded from the low band and from a plane's other bands.
-fn loaded(
-    (width, height): (usize, usize),
-    core: Range<usize>,
-    low: &[i32],
-    plane: &[i32],
-    stride: usize,
-) -> Window {
-    let (w2, n_pairs) = (width.div_ceil(2), height.div_ceil(2));
-    let mut window = Window::new(width, height, core);
-    let Window {
-        pairs, even, odd, ..
-    } = &mut window;
-    for (pair, even) in pairs.clone().zip(even.chunks_exact_mut(width)) {
-        even[..w2].copy_from_slice(&low[pair * w2..][..w2]);
-        even[w2..].copy_from_slice(&plane[pair * stride..][w2..width]);
-    }
-    for (pair, odd) in pairs.clone().zip(odd.chunks_exact_mut(width)) {
-        odd.copy_from_slice(&plane[(n_pairs + pair) * stride..][..width]);
-    }
-    window
+/// Rows of a transformed plane's bands, by level: 1 is the finest.
+pub(crate) trait Bands: Sync {
+    /// Row `y` of the coarsest low band.
+    fn low(&self, y: usize, row: &mut [i32]);
+    /// Row `y` of HL.
+    fn beside(&self, level: u32, y: usize, row: &mut [i32]);
+    /// Row `y` of LH, and after it that of HH.
+    fn below(&self, level: u32, y: usize, row: &mut [i32]);
 }
 
-/// Sizes of the input of each level, level 1 first.
-fn sizes(width: usize, height: usize, levels: u32) -> Vec<(usize, usize)> {
-    let mut size = (width, height);
-    (0..levels)
-        .map(|_| {
-            let this = size;
-            size = (size.0.div_ceil(2), size.1.div_ceil(2));
-            this
-        })
-        .collect()
+/// Levels that are undone group by group, and not for the whole plane first.
+const BY_GROUPS: usize = 2;
+
+/// A plane whose coarse levels are undone.
+struct Inverse<'b, B> {
+    bands: &'b B,
+    /// Sizes of what each level was made of, level 1 first.
+    sizes: Vec<(usize, usize)>,
+    /// Levels that are left.
+    left: usize,
+    /// The low band of the last of these.
+    low: Vec<i32>,
 }
 
-/// Undoes all levels but the first; returns the first level's low band.
-fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> Vec<i32> {
-    let &(w, h) = sizes.last().expect("there is at least one level");
-    let (mut w2, h2) = (w.div_ceil(2), h.div_ceil(2));
-    let mut low: Vec<i32> = plane
-        .chunks_exact(stride)
-        .take(h2)
-        .flat_map(|row| row[..w2].to_vec())
-        .collect();
-    for &(w, h) in sizes[1..].iter().rev() {
-        let mut out = vec![0; w * h];
-        let groups = out.chunks_mut(2 * PAIRS * w).enumerate();
-        parallel::map(groups, |(i, rows)| {
-            let core = i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2));
-            loaded((w, h), core, &low, plane, stride).inverse(rows);
-        });
-        (w2, low) = (w, out);
+impl<'b, B: Bands> Inverse<'b, B> {
+    fn new((width, height): (usize, usize), levels: u32, bands: &'b B) -> Self {
+        let half = |&(w, h): &(usize, usize)| Some((w.div_ceil(2), h.div_ceil(2)));
+        let sizes: Vec<_> = std::iter::successors(Some((width, height)), half)
+            .take(levels as usize + 1)
+            .collect();
+        let (w, h) = sizes[levels as usize];
+        let mut low = vec![0; w * h];
+        for (y, row) in low.chunks_exact_mut(w).enumerate() {
+            bands.low(y, row);
+        }
+        let mut inverse = Self {
+            bands,
+            sizes,
+            left: levels as usize,
+            low,
+        };
+        while inverse.left > BY_GROUPS {
+            let level = inverse.left - 1;
+            let (w, h) = inverse.sizes[level];
+            let mut out = vec![0; w * h];
+            let groups = out.chunks_mut(2 * PAIRS * w).enumerate();
+            parallel::map(groups, |(i, rows)| {
+                inverse.undo(level, i * PAIRS..((i + 1) * PAIRS).min(h.div_ceil(2)), rows);
+            });
+            (inverse.left, inverse.low) = (level, out);
+        }
+        inverse
     }
-    debug_assert_eq!(w2, sizes[0].0.div_ceil(2));
-    low
+
+    /// Undoes a level for some row pairs and writes their rows; 0 is the finest level.
+    fn undo(&self, level: usize, core: Range<usize>, out: &mut [i32]) {
+        let (width, height) = self.sizes[level];
+        let w2 = width.div_ceil(2);
+        let mut window = Window::new(width, height, core);
+        let pairs = window.pairs.clone();
+        let (computed, low) = if level + 1 == self.left {
+            (Vec::new(), &self.low[pairs.start * w2..])
+        } else {
+            // Rows of the low band, which begin with an even one.
+            let coarse = pairs.start / 2..pairs.end.div_ceil(2);
+            let n_rows = (2 * coarse.end).min(self.sizes[level + 1].1) - 2 * coarse.start;
+            let mut rows = vec![0; n_rows * w2];
+            self.undo(level + 1, coarse, &mut rows);
+            (rows, [].as_slice())
+        };
+        let low = if computed.is_empty() {
+            low
+        } else {
+            &computed[pairs.start % 2 * w2..]
+        };
+        let number = level as u32 + 1;
+        let rows = window
+            .even
+            .chunks_exact_mut(width)
+            .zip(low.chunks_exact(w2));
+        for (y, (row, low)) in pairs.clone().zip(rows) {
+            row[..w2].copy_from_slice(low);
+            self.bands.beside(number, y, &mut row[w2..]);
+        }
+        for (y, row) in pairs.zip(window.odd.chunks_exact_mut(width)) {
+            self.bands.below(number, y, row);
+        }
+        window.inverse(out);
+    }
 }
 
 /// Transforms planes of equal size back, and passes them to `finish` by groups of rows, in
@@ -255,35 +296,57 @@ fn inverse_to_first(plane: &[i32], sizes: &[(usize, usize)], stride: usize) -> V
 pub(crate) fn inverse<T: Send, R: Send>(
     (width, height): (usize, usize),
     levels: u32,
-    planes: &[Vec<i32>],
+    planes: &[impl Bands],
     outputs: &mut [T],
     out_stride: usize,
     finish: &(impl Fn(usize, &[Vec<i32>], &mut [T]) -> R + Sync),
 ) -> Vec<R> {
-    let sizes = sizes(width, height, levels);
-    let lows = parallel::map(planes, |plane| inverse_to_first(plane, &sizes, width));
+    let planes = parallel::map(planes, |bands| Inverse::new((width, height), levels, bands));
     let groups = outputs.chunks_mut(2 * PAIRS * out_stride).enumerate();
     parallel::map(groups, |(i, out)| {
         let core = i * PAIRS..((i + 1) * PAIRS).min(height.div_ceil(2));
-        let rows = last_level((width, height), &core, planes, &lows);
+        let n_rows = (2 * core.end).min(height) - 2 * core.start;
+        let rows: Vec<Vec<i32>> = planes
+            .iter()
+            .map(|plane| {
+                let mut rows = vec![0; n_rows * width];
+                plane.undo(0, core.clone(), &mut rows);
+                rows
+            })
+            .collect();
         finish(2 * core.start, &rows, out)
     })
 }
 
-/// Undoes the first level for some row pairs; returns their rows, plane by plane.
-fn last_level(
-    (width, height): (usize, usize),
-    pairs: &Range<usize>,
-    planes: &[Vec<i32>],
-    lows: &[Vec<i32>],
-) -> Vec<Vec<i32>> {
-    let n_rows = (2 * pairs.end).min(height) - 2 * pairs.start;
-    let group = |(plane, low): (&Vec<i32>, &Vec<i32>)| {
-        let mut rows = vec![0; n_rows * width];
-        loaded((width, height), pairs.clone(), low, plane, width).inverse(&mut rows);
-        rows
-    };
-    planes.iter().zip(lows).map(group).collect()
+/// A plane in the usual layout.
+#[cfg(test)]
+pub(crate) struct Plane {
+    pub(crate) size: (usize, usize),
+    pub(crate) levels: u32,
+    pub(crate) numbers: Vec<i32>,
+}
+
+#[cfg(test)]
+impl Plane {
+    fn copy(&self, (x, y): (usize, usize), row: &mut [i32]) {
+        row.copy_from_slice(&self.numbers[y * self.size.0 + x..][..row.len()]);
+    }
+}
+
+#[cfg(test)]
+impl Bands for Plane {
+    fn low(&self, y: usize, row: &mut [i32]) {
+        assert_eq!(row.len(), self.size.0.div_ceil(1 << self.levels));
+        self.copy((0, y), row);
+    }
+
+    fn beside(&self, level: u32, y: usize, row: &mut [i32]) {
+        self.copy((self.size.0.div_ceil(1 << level), y), row);
+    }
+
+    fn below(&self, level: u32, y: usize, row: &mut [i32]) {
+        self.copy((0, self.size.1.div_ceil(1 << level) + y), row);
+    }
 }
 
 #[cfg(test)]
@@ -305,6 +368,11 @@ mod tests {
         let plane = forward(width, height, levels, &|y, row| {
             row.copy_from_slice(&input[y * width..][..width]);
         });
+        let plane = Plane {
+            size: (width, height),
+            levels,
+            numbers: plane,
+        };
         let mut output = vec![0i32; width * height];
         inverse(
             (width, height),

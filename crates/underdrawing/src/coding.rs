@@ -19,17 +19,17 @@ pub(crate) fn mse_of_decibels(db: f64) -> Result<f64, Error> {
 }
 
 /// The secret for the codec: one plane if it is grey throughout.
-pub(crate) fn coding_picture(secret: &Pixels) -> Picture {
+pub(crate) fn coding_picture(secret: &Pixels) -> Picture<'_> {
     let (width, height) = (secret.width(), secret.height());
     let (pixels, _) = secret.data().as_chunks::<3>();
     let grey = pixels.iter().all(|[r, g, b]| r == g && g == b);
-    let (channels, samples) = if grey {
-        (1, pixels.iter().map(|[grey, _, _]| *grey).collect())
+    if grey {
+        let samples = pixels.iter().map(|[grey, _, _]| *grey).collect();
+        Picture::new(width, height, 1, samples)
     } else {
-        (3, secret.data().to_vec())
-    };
-    Picture::new(width, height, channels, samples)
-        .expect("secrets are within the formats' limits, which are the codec's")
+        Picture::borrowed(width, height, 3, secret.data())
+    }
+    .expect("secrets are within the formats' limits, which are the codec's")
 }
 
 const _: () = {
@@ -38,7 +38,7 @@ const _: () = {
 };
 
 /// A decoded picture as RGB.
-pub(crate) fn rgb(picture: Picture) -> Raster<u8> {
+pub(crate) fn rgb(picture: Picture<'_>) -> Raster<u8> {
     let (width, height) = (picture.width(), picture.height());
     let samples = if picture.channels() == 3 {
         picture.into_samples()

@@ -163,17 +163,13 @@ impl Job<'_> {
     }
 
     fn at_size(&self, size: (usize, usize), effort: Effort) -> Option<Fitted> {
-        let reduced = size != self.own();
-        let picture = if reduced {
-            let reduced = self.secret.raster().resized(size.0, size.1);
-            coding_picture(&Pixels::from_raster(reduced))
-        } else {
-            coding_picture(self.secret)
-        };
+        let reduced = (size != self.own())
+            .then(|| Pixels::from_raster(self.secret.raster().resized(size.0, size.1)));
+        let picture = coding_picture(reduced.as_ref().unwrap_or(self.secret));
         let coded = Encoder::new(&picture, effort)
             .encode_to_bytes(self.budget(size)?)
             .ok()?;
-        if !reduced {
+        if reduced.is_none() {
             return Some(Fitted::in_own_size(coded, size));
         }
         let (width, height) = self.own();

@@ -155,7 +155,8 @@ mod tests {
             .unwrap()
             .pixels;
         let original = photograph.raster().resized(200, 201);
-        let picture = coding_picture(&Pixels::from_raster(original.clone()));
+        let pixels = Pixels::from_raster(original.clone());
+        let picture = coding_picture(&pixels);
         for (bits, gain) in [(0.2, 1.05), (0.4, 1.05), (0.8, 1.02)] {
             let budget = (bits * f64::from(200 * 201) / 8.0) as usize;
             let encoder = Encoder::new(&picture, Effort::Normal);

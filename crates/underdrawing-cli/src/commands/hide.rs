@@ -57,14 +57,23 @@ struct Failure {
     reason: String,
 }
 
-/// The pictures of one job after hiding, and what the method says.
-struct Done {
+/// The pictures of one job after hiding.
+struct Pictures {
     cover: Pixels,
     secret: Pixels,
+    container: Picture,
+}
+
+/// What is to be said of a job.
+struct Done {
+    /// Width and height.
+    container: (usize, usize),
+    secret: (usize, usize),
     /// The secret's file holds it exactly.
     exact: bool,
-    container: Pixels,
     details: HiddenDetails,
+    container_psnr_db: Option<f64>,
+    revealed_psnr_db: Option<f64>,
 }
 
 impl HideArgs {
@@ -109,21 +118,31 @@ impl HideArgs {
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
     ) -> anyhow::Result<ExitStatus> {
-        let (done, container) = self.hide(job, options, on_progress, ui)?;
         let told = self.report.json || !ui.is_quiet();
-        let mut revealed = None;
-        if let Some(sheet) = &job.sheet {
-            let picture = revealed.insert(done.revealed(options)?);
-            let bytes = done.sheet(picture, sheet)?;
-            write_together(&[(&job.container, &container), (sheet, &bytes)])?;
-        } else {
-            job.container.write(&container)?;
-        }
-        if told {
-            if revealed.is_none() && done.by_network() {
-                revealed = Some(done.revealed(options)?);
+        let (pictures, details, exact) = self.hide(job, options, on_progress, ui)?;
+        // Networks do not know their quality themselves.
+        let by_network = matches!(details, HiddenDetails::Network { .. });
+        let revealed = (job.sheet.is_some() || (told && by_network))
+            .then(|| pictures.revealed(options))
+            .transpose()?;
+        let done = told
+            .then(|| Done::of(&pictures, details, exact, revealed.as_ref()))
+            .transpose()?;
+        let sheet = match job.sheet.as_ref().zip(revealed.as_ref()) {
+            Some((output, revealed)) => Some((output, pictures.sheet(revealed, output)?)),
+            None => None,
+        };
+        // Large pictures take no memory while the file is made.
+        drop(revealed);
+        let container = picture::encode(&pictures.into_container(), job.format, &job.container)?;
+        match &sheet {
+            Some((output, sheet)) => {
+                write_together(&[(&job.container, &container), (output, sheet)])?;
             }
-            self.report(job, &done, options, revealed.as_ref(), ui)?;
+            None => job.container.write(&container)?,
+        }
+        if let Some(done) = done {
+            self.report(job, &done, options, ui)?;
         }
         Ok(ExitStatus::Done)
     }
@@ -135,14 +154,14 @@ impl HideArgs {
             .options(&self.model, &self.compute, source, password, jpeg, ui)
     }
 
-    /// Reads and hides; also the bytes of the container's file.
+    /// Reads and hides; also what the method says, and whether the secret's file holds it exactly.
     fn hide(
         &self,
         job: &Job,
         options: &HideOptions,
         on_progress: &mut OnProgress<'_>,
         ui: &Ui,
-    ) -> anyhow::Result<(Done, Vec<u8>)> {
+    ) -> anyhow::Result<(Pictures, HiddenDetails, bool)> {
         let (survives, channel) = (self.method.survives(), self.method.channel);
         let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
         let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
@@ -161,38 +180,23 @@ impl HideArgs {
                  nobody sees there destroy what is hidden"
             ));
         }
-        let container = cover.with_container(hidden.container);
-        let bytes = picture::encode(&container, job.format, &job.container)?;
-        let done = Done {
+        let pictures = Pictures {
+            container: cover.with_container(hidden.container),
             cover: cover.pixels,
             secret: secret.pixels,
-            exact: secret.exact,
-            container: container.pixels,
-            details: hidden.details,
         };
-        Ok((done, bytes))
+        Ok((pictures, hidden.details, secret.exact))
     }
 
-    /// `revealed` is there by networks, which do not know their quality themselves.
-    fn report(
-        &self,
-        job: &Job,
-        done: &Done,
-        options: &HideOptions,
-        revealed: Option<&Pixels>,
-        ui: &Ui,
-    ) -> anyhow::Result<()> {
-        let revealed_psnr_db = match (&done.details, revealed) {
-            (HiddenDetails::Coded { psnr_db, .. } | HiddenDetails::Robust { psnr_db, .. }, _) => {
-                *psnr_db
-            }
-            (_, Some(revealed)) => Comparison::psnr_db_only(&done.secret, revealed)?,
-            _ => None,
-        };
+    fn report(&self, job: &Job, done: &Done, options: &HideOptions, ui: &Ui) -> anyhow::Result<()> {
+        let &Done {
+            container_psnr_db,
+            revealed_psnr_db,
+            ..
+        } = done;
         note_changed_secret(&job.secret, done, ui);
-        let container_psnr_db = Comparison::psnr_db_only(&done.cover, &done.container)?;
-        note_visible(&job.container, done, container_psnr_db, ui);
-        note_spoiled(&job.secret, done, revealed_psnr_db, ui);
+        note_visible(&job.container, done, ui);
+        note_spoiled(&job.secret, done, ui);
         tell_code(&job.container, done, options, ui);
         for (flag, asked, reached) in [
             (
@@ -216,10 +220,10 @@ impl HideArgs {
                 cover: Name::of(&job.cover),
                 secret: Name::of(&job.secret),
                 container: job.container.name(),
-                width: done.container.width(),
-                height: done.container.height(),
-                secret_width: done.secret.width(),
-                secret_height: done.secret.height(),
+                width: done.container.0,
+                height: done.container.1,
+                secret_width: done.secret.0,
+                secret_height: done.secret.1,
                 container_psnr_db,
                 revealed_psnr_db,
                 details: DetailsReport::of(&done.details),
@@ -264,7 +268,61 @@ impl HideArgs {
     }
 }
 
+impl Pictures {
+    fn into_container(self) -> Picture {
+        self.container
+    }
+
+    /// What comes back out of the container.
+    fn revealed(&self, options: &HideOptions) -> anyhow::Result<Pixels> {
+        let options = options.to_reveal();
+        let revealed = reveal(&self.container.pixels, &options, &mut Progress::ignore)?;
+        Ok(revealed.picture)
+    }
+
+    /// The bytes of the sheet's file.
+    fn sheet(&self, revealed: &Pixels, output: &OutputFile) -> anyhow::Result<Vec<u8>> {
+        let sheet = Sheet {
+            cover: &self.cover,
+            container: &self.container.pixels,
+            secret: &self.secret,
+            revealed,
+        };
+        let format = picture::lossless_format(output.path(), "sheet")?;
+        picture::encode(&Picture::from(sheet.contact()), format, output)
+    }
+}
+
 impl Done {
+    /// `revealed` is there by networks.
+    fn of(
+        pictures: &Pictures,
+        details: HiddenDetails,
+        exact: bool,
+        revealed: Option<&Pixels>,
+    ) -> anyhow::Result<Self> {
+        let Pictures {
+            cover,
+            secret,
+            container,
+        } = pictures;
+        let revealed_psnr_db = match (&details, revealed) {
+            (HiddenDetails::Coded { psnr_db, .. } | HiddenDetails::Robust { psnr_db, .. }, _) => {
+                *psnr_db
+            }
+            (_, Some(revealed)) => Comparison::psnr_db_only(secret, revealed)?,
+            _ => None,
+        };
+        Ok(Self {
+            container: (container.pixels.width(), container.pixels.height()),
+            secret: (secret.width(), secret.height()),
+            exact,
+            details,
+            container_psnr_db: Comparison::psnr_db_only(cover, &container.pixels)?,
+            revealed_psnr_db,
+        })
+    }
+
     /// How the secret was hidden, in words.
     fn method(&self) -> String {
         match self.details {
@@ -285,42 +343,23 @@ impl Done {
     fn by_network(&self) -> bool {
         matches!(self.details, HiddenDetails::Network { .. })
     }
-
-    /// What comes back out of the container.
-    fn revealed(&self, options: &HideOptions) -> anyhow::Result<Pixels> {
-        let options = options.to_reveal();
-        let revealed = reveal(&self.container, &options, &mut Progress::ignore)?;
-        Ok(revealed.picture)
-    }
-
-    /// The bytes of the sheet's file.
-    fn sheet(&self, revealed: &Pixels, output: &OutputFile) -> anyhow::Result<Vec<u8>> {
-        let sheet = Sheet {
-            cover: &self.cover,
-            container: &self.container,
-            secret: &self.secret,
-            revealed,
-        };
-        let format = picture::lossless_format(output.path(), "sheet")?;
-        picture::encode(&Picture::from(sheet.contact()), format, output)
-    }
 }
 
 /// Says when a network has spoiled a picture that is too far from those it was trained on.
-fn note_visible(output: &OutputFile, done: &Done, container_psnr_db: Option<f64>, ui: &Ui) {
-    if done.by_network() && container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
+fn note_visible(output: &OutputFile, done: &Done, ui: &Ui) {
+    if done.by_network() && done.container_psnr_db.is_some_and(|db| db < VISIBLE_DB) {
         ui.note(format_args!(
             "container {}: only {}: the changes are visible; networks are for photographs, and \
              --method coded hides any picture in any other",
             output.display_name(),
-            decibels(container_psnr_db)
+            decibels(done.container_psnr_db)
         ));
     }
 }
 
 /// Says when what comes back is far from the secret, why, and what helps.
-fn note_spoiled(path: &Path, done: &Done, revealed_psnr_db: Option<f64>, ui: &Ui) {
-    let Some(db) = revealed_psnr_db.filter(|&db| db < SPOILED_DB) else {
+fn note_spoiled(path: &Path, done: &Done, ui: &Ui) {
+    let Some(db) = done.revealed_psnr_db.filter(|&db| db < SPOILED_DB) else {
         return;
     };
     let why = match done.details {
@@ -365,7 +404,7 @@ fn tell_code(output: &OutputFile, done: &Done, options: &HideOptions, ui: &Ui) {
     let (HideOptions::Coded(coded) | HideOptions::Robust { coded, .. }) = options else {
         return;
     };
-    let own = Effort::for_size(done.secret.width(), done.secret.height());
+    let own = Effort::for_size(done.secret.0, done.secret.1);
     let effort = match coded.effort.unwrap_or(own) {
         Effort::Fast => "fast",
         Effort::Normal => "normal",
@@ -379,12 +418,13 @@ fn tell_code(output: &OutputFile, done: &Done, options: &HideOptions, ui: &Ui) {
 
 /// Says when the secret was turned or resized for hiding.
 fn note_changed_secret(path: &Path, done: &Done, ui: &Ui) {
-    let (width, height) = (done.secret.width(), done.secret.height());
+    let (width, height) = done.secret;
     let change = match done.details {
         HiddenDetails::Network {
             turned, resized, ..
         } => {
-            let (cover_width, cover_height) = (done.cover.width(), done.cover.height());
+            // A container is as large as its cover.
+            let (cover_width, cover_height) = done.container;
             match (turned, resized) {
                 (false, false) => return,
                 (true, false) => "turned by 90 degrees for hiding".to_owned(),

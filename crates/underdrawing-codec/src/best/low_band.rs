@@ -98,9 +98,8 @@ fn append(out: &mut Vec<i32>, plane: &[i32], band: &Band, y: usize) {
         return;
     }
     let start = out.len();
-    out.resize(start + band.width, 0);
-    let row = &plane[band.row(y)..][..band.width];
-    step::reconstruct(step::of_band(NOMINAL, band), row, &mut out[start..]);
+    out.extend_from_slice(&plane[band.row(y)..][..band.width]);
+    step::reconstruct(step::of_band(NOMINAL, band), &mut out[start..]);
 }
 
 /// The inverse transform of columns, mirrored at both ends.

@@ -50,10 +50,11 @@ impl RateCurve {
             let all: Vec<usize> = (0..parts.len()).collect();
             let measure = |step| {
                 let price = (step, usual_price(step));
-                let quantised = Quantised::new(&parts, &cut, &all, price, Machine::EIGHT);
-                let bytes: f64 = quantised.fast_bytes(&all).iter().sum();
+                let quantised = Quantised::new(&parts, &all, price, Machine::EIGHT);
+                let costs = quantised.fast_costs(&all);
+                let bytes: f64 = costs.iter().map(|cost| cost.bytes).sum();
                 let parts = &quantised.parts;
-                let error = planes::mean_squared_error(crop, parts, &cut, colour.as_ref(), step);
+                let error = planes::mean_squared_error(crop, parts, colour.as_ref(), step);
                 let pixels = (crop.width() * crop.height()) as f64;
                 (bytes, error * pixels)
             };
@@ -126,7 +127,7 @@ impl RateCurve {
 }
 
 /// The whole picture if it is small, else crops spread evenly over it.
-fn crops(picture: &Picture) -> Vec<Picture> {
+fn crops<'s>(picture: &Picture<'s>) -> Vec<Picture<'s>> {
     let (width, height) = (picture.width(), picture.height());
     if width * height <= GRID * GRID * SIDE * SIDE {
         return vec![picture.clone()];
@@ -144,7 +145,7 @@ fn crops(picture: &Picture) -> Vec<Picture> {
         .collect()
 }
 
-fn crop(picture: &Picture, x: usize, y: usize, width: usize, height: usize) -> Picture {
+fn crop<'s>(picture: &Picture<'_>, x: usize, y: usize, width: usize, height: usize) -> Picture<'s> {
     let (channels, stride) = (picture.channels(), picture.channels() * picture.width());
     let samples = picture
         .samples()

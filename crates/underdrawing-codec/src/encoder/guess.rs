@@ -3,7 +3,7 @@
 use crate::bands::Band;
 use crate::header::STEPS;
 use crate::parallel;
-use crate::part::Part;
+use crate::parts::Parts;
 use crate::simd::with_simd;
 use crate::step;
 
@@ -18,10 +18,10 @@ const SPARSE: f64 = 0.03;
 const ROWS: usize = 4;
 
 /// The step at which the parts take about `bytes` bytes with the fast model.
-pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
+pub(super) fn step_for(parts: &Parts, bytes: f64) -> u32 {
     let (mut low, mut high) = (*STEPS.start(), *STEPS.end());
-    let bands = |part: &Part| part.shape().coded().iter().map(Band::len).sum::<usize>();
-    let n: usize = parts.iter().map(|p| p.planes.len() * bands(p)).sum();
+    let bands = |i: usize| parts.shape(i).coded().iter().map(Band::len).sum::<usize>();
+    let n: usize = (0..parts.len()).map(|i| parts.n_planes() * bands(i)).sum();
     let bits = |units: f64| BITS_A_UNIT * units * units / (units + SPARSE * n as f64).max(1.0);
     // To about 1 %; the guess is no better than that.
     while high - low > low / 64 {
@@ -38,22 +38,26 @@ pub(super) fn step_for(parts: &[Part], bytes: f64) -> u32 {
 
 /// Sum of log2(1 + |coefficient| / step) over each part's coefficients, extrapolated where rows are
 /// skipped.
-pub(super) fn units(parts: &[Part], step: u32) -> Vec<f64> {
-    parallel::map(parts, |part| units_of(part, step))
+pub(super) fn units(parts: &Parts, step: u32) -> Vec<f64> {
+    parallel::map(0..parts.len(), |i| units_of(parts, i, step))
 }
 
-fn units_of(part: &Part, step: u32) -> f64 {
+fn units_of(parts: &Parts, part: usize, step: u32) -> f64 {
     let mut sum = 0.0;
-    for band in part.shape().coded() {
+    let mut row = Vec::new();
+    for band in parts.shape(part).coded() {
         let every = if band.height < 4 * ROWS { 1 } else { ROWS };
         let factor = 256.0 / step::of_band(step, &band) as f32;
-        for plane in &part.planes {
+        row.resize(band.width, 0);
+        for plane in 0..parts.n_planes() {
             let mut in_band = 0i64;
-            for y in (0..band.height).step_by(every) {
-                let row = &plane[band.row(y)..][..band.width];
+            for y in (0..if band.width == 0 { 0 } else { band.height }).step_by(every) {
                 in_band += with_simd(
                     #[inline(always)]
-                    || row.iter().map(|&c| i64::from(log2(c, factor))).sum::<i64>(),
+                    || {
+                        parts.read(part, plane, band.row(y), &mut row);
+                        row.iter().map(|&c| i64::from(log2(c, factor))).sum::<i64>()
+                    },
                 );
             }
             let rows = band.height.div_ceil(every).max(1) as f64;

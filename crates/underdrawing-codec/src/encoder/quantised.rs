@@ -2,14 +2,13 @@
 
 use super::Encoder;
 use crate::bands::{Band, STRIPE_LEVELS};
-use crate::best::LowBand;
 use crate::entropy::RangeCoder;
 use crate::fast;
 use crate::fast::context::{BandContext, MAX_MAGNITUDE};
 use crate::header::Header;
-use crate::models::Models;
 use crate::parallel;
-use crate::part::{Cut, Part};
+use crate::part::Part;
+use crate::parts::{PackedPart, Parts};
 use crate::quantise::{Machine, Prices, TARGET_BITS, search};
 use crate::simd::with_simd;
 use crate::step;
@@ -18,9 +17,8 @@ use crate::step;
 #[derive(Clone)]
 pub(super) struct Quantised {
     pub(super) step: u32,
-    /// The whole-picture part first. Stripes include their rows of level 3. Parts that were not
-    /// asked for have no planes.
-    pub(super) parts: Vec<Part>,
+    /// Those that were not asked for are missing.
+    pub(super) parts: Parts,
     pub(super) machine: Machine,
 }
 
@@ -28,67 +26,60 @@ impl Quantised {
     /// Quantises the coefficients of some parts, the whole-picture part first among them; `lambda`
     /// is in the unit of [`super::LAMBDA`].
     pub(super) fn new(
-        coefficients: &[Part],
-        cut: &Cut,
+        coefficients: &Parts,
         which: &[usize],
         (step, lambda): (u32, u32),
         machine: Machine,
     ) -> Self {
-        let none = |part: &Part| Part::zeros(part.shape(), 0);
         let mut quantised = Self {
             step,
-            parts: coefficients.iter().map(none).collect(),
+            parts: Parts::missing(coefficients.cut()),
             machine,
         };
-        quantised.add(coefficients, cut, which, lambda);
+        quantised.add(coefficients, which, lambda);
         quantised
     }
 
     /// Quantises some parts, or quantises them again, at their own price of a bit.
-    pub(super) fn add(&mut self, coefficients: &[Part], cut: &Cut, which: &[usize], lambda: u32) {
+    pub(super) fn add(&mut self, coefficients: &Parts, which: &[usize], lambda: u32) {
         // Targets are in 1/64 steps, so a quantiser is 2 * 64 of them wide. The search takes 16
         // times the price.
         let lambda = ((u64::from(lambda) * (4 << (2 * TARGET_BITS)) * 16) >> 16) as i32;
         let prices = Prices::new(fast::rates(), lambda);
         let found = parallel::map(which, |&i| {
-            quantise_part(&coefficients[i], self.machine, self.step, &prices)
+            let part = coefficients.part(i);
+            PackedPart::of(&quantise_part(&part, self.machine, self.step, &prices))
         });
         for (&i, part) in which.iter().zip(found) {
-            self.parts[i] = part;
+            self.parts.set(i, part);
         }
-        cut.copy_contexts(&mut self.parts);
     }
 
-    /// Bytes that the fast model would take for the coefficients of some parts.
-    pub(super) fn fast_bytes(&self, which: &[usize]) -> Vec<f64> {
+    /// What the fast model would take for some parts.
+    pub(super) fn fast_costs(&self, which: &[usize]) -> Vec<FastCost> {
         parallel::map(which, |&i| {
-            fast::cost_in_bits(self.machine, &self.parts[i]) / 8.0
+            let mut part = self.parts.part(i);
+            let nonzero = |plane: &Vec<i32>| plane.iter().filter(|&&n| n != 0).count();
+            FastCost {
+                n_nonzero: part.planes.iter().map(nonzero).sum(),
+                bytes: fast::cost_in_bits(self.machine, &mut part) / 8.0,
+            }
         })
-    }
-
-    /// Multiples other than zero.
-    pub(super) fn n_nonzero(&self) -> usize {
-        let in_plane = |plane: &Vec<i32>| plane.iter().filter(|&&n| n != 0).count();
-        parallel::map(&self.parts, |part| {
-            part.planes.iter().map(in_plane).sum::<usize>()
-        })
-        .into_iter()
-        .sum()
     }
 
     /// The segments of some parts.
     pub(super) fn code(&self, encoder: &Encoder, which: &[usize]) -> Vec<Vec<u8>> {
-        let low_bands = encoder.models.low_bands(&self.parts[0], &encoder.cut);
+        let low_bands = encoder.models.low_bands(&self.parts.part(0), &encoder.cut);
         parallel::map(which, |&i| {
             let mut bytes = Vec::new();
             if i == 0 {
                 self.header(encoder).write(&mut bytes);
             }
-            bytes.append(&mut code_part(
-                encoder.models,
-                &self.parts[i],
-                &low_bands[i],
-            ));
+            let mut coder = RangeCoder::writer();
+            // The models also write to the part.
+            let part = &mut self.parts.part(i);
+            encoder.models.code_part(&mut coder, part, &low_bands[i]);
+            bytes.append(&mut coder.finish());
             bytes
         })
     }
@@ -105,12 +96,11 @@ impl Quantised {
     }
 }
 
-fn code_part(models: Models, part: &Part, low_bands: &[LowBand]) -> Vec<u8> {
-    let mut coder = RangeCoder::writer();
-    // The models also write to the part.
-    let part = &mut part.clone();
-    models.code_part(&mut coder, part, low_bands);
-    coder.finish()
+/// What the fast model would take for a part.
+pub(super) struct FastCost {
+    pub(super) bytes: f64,
+    /// Multiples other than zero, among them a stripe's of level 3.
+    pub(super) n_nonzero: usize,
 }
 
 /// Chooses the multiples of one part.

@@ -221,10 +221,7 @@ impl Encoder<'_> {
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let (all, machine) = (self.all(), self.models.machine());
         let price = (*STEPS.end(), 4 * LAMBDA);
-        let attempt = self.code(
-            Quantised::new(&self.parts, &self.cut, &all, price, machine),
-            &all,
-        );
+        let attempt = self.code(Quantised::new(&self.parts, &all, price, machine), &all);
         if attempt.len() <= budget {
             Ok(attempt)
         } else {
@@ -238,11 +235,12 @@ impl Encoder<'_> {
     fn try_step(&self, subset: &Subset, step: u32) -> Try {
         // Eight states are quick, and their sizes are nearly proportional to those of more states.
         let quantised = self.quantise(&subset.which, step, Machine::EIGHT);
-        let bytes = quantised.fast_bytes(&subset.which);
-        let counted: f64 = bytes.iter().sum();
-        let all = bytes[0] + subset.scale * (counted - bytes[0]);
-        let n_nonzero = quantised.n_nonzero() as f64 * all / counted.max(1.0);
-        let n_planes = self.parts[0].planes.len();
+        let costs = quantised.fast_costs(&subset.which);
+        let counted: f64 = costs.iter().map(|cost| cost.bytes).sum();
+        let all = costs[0].bytes + subset.scale * (counted - costs[0].bytes);
+        let n_nonzero: usize = costs.iter().map(|cost| cost.n_nonzero).sum();
+        let n_nonzero = n_nonzero as f64 * all / counted.max(1.0);
+        let n_planes = self.parts.n_planes();
         let n_all = (self.picture.width() * self.picture.height() * n_planes) as f64;
         let gain = BYTES_A_NONZERO * n_nonzero + BYTES_A_ZERO * n_all + 1.0;
         Try {

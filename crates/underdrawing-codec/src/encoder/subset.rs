@@ -4,8 +4,8 @@
 //! show how the models' bytes compare with the fast model's. Then all others are coded. The pilots
 //! are coded again at another price of a bit, to use up what is left.
 
-use super::rate::{Ends, Subset};
-use super::{Attempt, Encoder, guess, usual_price, usual_ratio};
+use super::rate::{Ends, Subset, Try};
+use super::{Attempt, Encoder, Quantised, guess, usual_price, usual_ratio};
 use crate::header::STEPS;
 use crate::models::Models;
 use crate::quantise::Machine;
@@ -46,8 +46,13 @@ impl Encoder<'_> {
             return Err(step);
         }
         let subset = self.subset(step);
-        let found = self.step_for_bytes(&subset, aim / usual_ratio(self.models), step, CLOSE);
-        let step = found.quantised.step;
+        let wanted = aim / usual_ratio(self.models);
+        // The multiples that were tried take no memory while others are computed.
+        let Try {
+            quantised: Quantised { step, .. },
+            bytes,
+            slope,
+        } = self.step_for_bytes(&subset, wanted, step, CLOSE);
         let (all, pilots) = (self.all(), self.pilots());
         let fast = self.models == Models::Fast;
         let first = if fast {
@@ -69,7 +74,7 @@ impl Encoder<'_> {
         let mut rest: Vec<usize> = all.into_iter().filter(|i| !first.contains(i)).collect();
         if (off - 1.0).abs() > if fast { ADJUSTABLE_FAST } else { ADJUSTABLE } {
             let x = f64::from(step);
-            let wanted = x + (1.0 / off - 1.0) * found.bytes / found.slope;
+            let wanted = x + (1.0 / off - 1.0) * bytes / slope;
             if !(x * 0.5..x * 2.0).contains(&wanted) {
                 return Err(step);
             }
@@ -115,9 +120,9 @@ impl Encoder<'_> {
     fn expected(&self, attempt: &Attempt, pilots: &[usize]) -> f64 {
         let all = self.all();
         let quantised = self.quantise(&all, attempt.quantised.step, Machine::EIGHT);
-        let fast = quantised.fast_bytes(&all);
-        let of_pilots: f64 = pilots.iter().map(|&i| fast[i]).sum();
-        let of_stripes: f64 = fast[1..].iter().sum();
+        let fast = quantised.fast_costs(&all);
+        let of_pilots: f64 = pilots.iter().map(|&i| fast[i].bytes).sum();
+        let of_stripes: f64 = fast[1..].iter().map(|cost| cost.bytes).sum();
         let ratio = attempt.len_of(pilots) as f64 / of_pilots.max(1.0);
         attempt.segments[0].len() as f64 + ratio * of_stripes
     }

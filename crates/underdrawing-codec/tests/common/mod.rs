@@ -5,7 +5,7 @@
 use underdrawing_codec::{Coded, MAX_PIXELS, Picture, decode, n_segments};
 
 /// Something like a photograph: slopes, an edge and noise.
-pub fn scene(width: usize, height: usize, channels: usize) -> Picture {
+pub fn scene(width: usize, height: usize, channels: usize) -> Picture<'static> {
     let mut state = 9u32;
     let mut samples = Vec::with_capacity(width * height * channels);
     for y in 0..height {
@@ -30,7 +30,7 @@ pub fn mean_squared_error(a: &Picture, b: &Picture) -> f64 {
     sum / a.samples().len() as f64
 }
 
-pub fn decoded(coded: &Coded) -> Picture {
+pub fn decoded(coded: &Coded) -> Picture<'static> {
     let segments: Vec<Option<&[u8]>> = coded.segments.iter().map(|s| Some(&s[..])).collect();
     assert_eq!(n_segments(&coded.segments[0]).unwrap(), segments.len());
     let decoded = decode(&segments, MAX_PIXELS).unwrap();

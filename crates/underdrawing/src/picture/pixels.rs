@@ -123,6 +123,14 @@ impl Pixels {
         }
     }
 
+    /// The samples alone, without what [`reveal`](crate::reveal) may need of the file that they came
+    /// from: a JPEG's coefficients, two bytes each, and how the picture was turned. Covers and
+    /// secrets need none of it.
+    #[must_use]
+    pub fn samples_alone(self) -> Self {
+        Self::from_raster(self.raster)
+    }
+
     /// The JPEG whose pixels these are, before they were turned.
     pub(crate) fn jpeg(&self) -> Option<&Jpeg> {
         self.jpeg.as_deref()

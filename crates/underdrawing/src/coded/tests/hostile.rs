@@ -26,7 +26,8 @@ fn what_is_over_the_limits_is_not_decoded() {
 /// The directory may name a small secret, and the code be of a large one.
 #[test]
 fn a_large_code_of_a_small_secret_is_not_decoded() {
-    let (cover, secret) = (picture(60, 60, 1), coding_picture(&picture(30, 30, 2)));
+    let (cover, secret) = (picture(60, 60, 1), picture(30, 30, 2));
+    let secret = coding_picture(&secret);
     let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast).encode_to_mse(30.0);
     let directory = layout::Directory {
         own: (2, 2),
@@ -203,7 +204,8 @@ fn sealed_nonsense_is_survived() {
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below.max(1)
     };
-    let (cover, secret) = (picture(20, 16, 1), coding_picture(&picture(12, 10, 2)));
+    let (cover, secret) = (picture(20, 16, 1), picture(12, 10, 2));
+    let secret = coding_picture(&secret);
     let coded = underdrawing_codec::Encoder::new(&secret, Effort::Fast).encode_to_mse(30.0);
     for _ in 0..count {
         let mut parts = coded.segments.clone();
