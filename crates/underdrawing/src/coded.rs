@@ -23,4 +23,4 @@ pub use underdrawing_codec::Effort;
 
 pub(crate) use capacity::capacity;
 pub(crate) use hide::hide;
-pub(crate) use reveal::{Request, inspect, reveal};
+pub(crate) use reveal::{Request, inspect, is_open, reveal};

@@ -113,7 +113,7 @@ fn reveal_from(
     if let Some(mark) = network::read_mark(container)? {
         return network::reveal_marked(container, &mark, &by_network, progress);
     }
-    if let Some(found) = robust::find(container, options.password.as_ref())? {
+    if let Some(found) = find_robust(container, options.password.as_ref())? {
         return found.reveal(&options.limits, progress);
     }
     let by_code = coded::Request {
@@ -122,6 +122,18 @@ fn reveal_from(
         limits: options.limits,
     };
     coded::reveal(container, &by_code, progress)
+}
+
+/// Looks for a container of the robust method, which takes a search, unless it is plainly one of the
+/// coded method.
+fn find_robust(
+    container: &Pixels,
+    password: Option<&Password>,
+) -> Result<Option<robust::Found>, Error> {
+    if coded::is_open(container) {
+        return Ok(None);
+    }
+    robust::find(container, password)
 }
 
 /// What is hidden in `container`, without revealing it. A plain picture passes for a container of
@@ -135,7 +147,7 @@ pub fn inspect(container: &Pixels, password: Option<&Password>) -> Result<Inspec
         if let Some(mark) = network::read_mark(container)? {
             return Ok(mark.inspection());
         }
-        if let Some(found) = robust::find(container, password)? {
+        if let Some(found) = find_robust(container, password)? {
             return found.inspection();
         }
         coded::inspect(container, password)

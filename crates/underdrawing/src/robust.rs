@@ -24,4 +24,4 @@ mod view;
 
 pub(crate) use capacity::capacity;
 pub(crate) use hide::{Request, hide};
-pub(crate) use reveal::find;
+pub(crate) use reveal::{Found, find};

@@ -60,6 +60,17 @@ pub(super) fn reveal_at_cost(
     Ok(revealed)
 }
 
+/// Whether `container` has a header of this method that opens without a password.
+pub(crate) fn is_open(container: &Pixels) -> bool {
+    preamble::read_salt(container.data()).is_some_and(|salt| {
+        let keys = Keys::derive(None, &salt, COST);
+        !matches!(
+            preamble::read_header(container.data(), &keys),
+            Err(Closed::Unreadable)
+        )
+    })
+}
+
 /// What `container` says of itself, without decoding the secret.
 pub(crate) fn inspect(
     container: &Pixels,
