@@ -9,6 +9,10 @@ OUT`. OUT/figures.parquet has a row for each pair: names, decibels, bytes, secon
 failed. The same command once more goes on where it was stopped, whatever stopped it. Exit code 1
 where pairs failed.
 
+OUT/options.json notes what OUT was begun with: places, options, and a salted hash of the password.
+Other ones are refused, and so are files that came or went so that covers have other secrets than
+those that are hidden already. Files that were only changed are not noticed: what is done stays.
+
 Needs `pip install "underdrawing[ray]"` here and on the cluster. Places are paths, or addresses that
 `pyarrow.fs.FileSystem.from_uri` knows, and must be within reach of all machines.
 """
@@ -16,6 +20,7 @@ Needs `pip install "underdrawing[ray]"` here and on the cluster. Places are path
 from __future__ import annotations
 
 import argparse
+import codecs
 import hashlib
 import json
 import os
@@ -25,11 +30,7 @@ import sys
 import time
 from typing import Any
 
-import pyarrow
-import pyarrow.fs
-import pyarrow.parquet
-
-import underdrawing.ray
+# Arrow, Ray and underdrawing are imported where they are used: --help needs none of them.
 
 # Files whose names say that they are read.
 EXTENSIONS = (
@@ -38,29 +39,37 @@ EXTENSIONS = (
 # Files of this name begin so until they are whole.
 UNFINISHED = ".underdrawing-"
 FIGURES = "figures.parquet"
-SCHEMA = pyarrow.schema(
-    [
-        ("cover", pyarrow.string()),
-        ("secret", pyarrow.string()),
-        ("container", pyarrow.string()),
-        ("method", pyarrow.string()),
-        ("container_psnr_db", pyarrow.float64()),
-        ("revealed_psnr_db", pyarrow.float64()),
-        ("bytes", pyarrow.int64()),
-        ("seconds", pyarrow.float64()),
-        ("error", pyarrow.string()),
-    ]
-)
+# Columns of the figures and Arrow's names of their types.
+COLUMNS = {
+    "cover": "string",
+    "secret": "string",
+    "container": "string",
+    "method": "string",
+    "container_psnr_db": "float64",
+    "revealed_psnr_db": "float64",
+    "bytes": "int64",
+    "seconds": "float64",
+    "error": "string",
+}
+OPTIONS = "options.json"
+# What is noted there and is no option of hiding.
+NOT_OF_HIDING = ("covers", "secrets", "cycle")
+# The names of options here that are others in Python.
+FLAGS = {"covers": "COVERS", "secrets": "SECRETS", "channel": "--for", "password": "--password-file"}
 
 
 class Place:
     """A folder, on a disk or in a bucket."""
 
     def __init__(self, address: str) -> None:
+        from pyarrow import fs
+
         if "://" in address:
-            self._files, self._path = pyarrow.fs.FileSystem.from_uri(address)
+            self._files, self._path = fs.FileSystem.from_uri(address)
+            self.address = address.rstrip("/")
         else:
-            self._files, self._path = pyarrow.fs.LocalFileSystem(), os.path.abspath(address)
+            self._files, self._path = fs.LocalFileSystem(), os.path.abspath(address)
+            self.address = os.path.realpath(address)
 
     def is_same(self, other: "Place") -> bool:
         """Whether both are one place."""
@@ -69,7 +78,9 @@ class Place:
 
     def names(self, folder: str = "") -> list[str]:
         """Names of the files there, sorted; none where there is no such folder."""
-        place = pyarrow.fs.FileSelector(self._at(folder), allow_not_found=True)
+        from pyarrow import fs
+
+        place = fs.FileSelector(self._at(folder), allow_not_found=True)
         found = self._files.get_file_info(place)
         return sorted(info.base_name for info in found if info.is_file)
 
@@ -124,13 +135,27 @@ class Figures:
         return rows
 
     def _read(self, file: str) -> list[dict[str, Any]]:
+        import pyarrow
+        from pyarrow import parquet
+
         buffer = pyarrow.BufferReader(self._out.read(file))
-        return pyarrow.parquet.read_table(buffer, schema=SCHEMA).to_pylist()
+        return parquet.read_table(buffer, schema=self._schema()).to_pylist()
 
     def _write(self, file: str, rows: list[dict[str, Any]]) -> None:
+        import pyarrow
+        from pyarrow import parquet
+
         sink = pyarrow.BufferOutputStream()
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema=SCHEMA), sink)
+        parquet.write_table(pyarrow.Table.from_pylist(rows, schema=self._schema()), sink)
         self._out.write(file, sink.getvalue().to_pybytes())
+
+    @staticmethod
+    def _schema() -> Any:
+        import pyarrow
+
+        return pyarrow.schema(
+            [(name, pyarrow.type_for_alias(kind)) for name, kind in COLUMNS.items()]
+        )
 
 
 class HideAndStore:
@@ -138,6 +163,8 @@ class HideAndStore:
     whose figures are there is done; any other is done again, and gives the same bytes."""
 
     def __init__(self, covers: str, secrets: str, out: str, options: dict[str, Any]) -> None:
+        import underdrawing.ray
+
         self._covers, self._secrets, self._out = Place(covers), Place(secrets), Place(out)
         self._figures = Figures(self._out)
         self._hide = underdrawing.ray.Hide(format="png", **options)
@@ -195,14 +222,81 @@ def paired(covers: list[str], secrets: list[str], cycle: bool) -> list[dict[str,
     ]
 
 
+def fingerprint(password: bytes, salt: bytes) -> str:
+    """What tells passwords apart, and costs a guess the memory that opening a container takes."""
+    hashed = hashlib.scrypt(password, salt=salt, n=2**17, r=8, p=1, maxmem=2**28, dklen=32)
+    return f"{salt.hex()} {hashed.hex()}"
+
+
 def check_options(out: Place, options: dict[str, Any]) -> None:
-    """Refuses to go on with other options than those that OUT was begun with."""
-    noted = {**options, "password": "password" in options}
-    text = json.dumps(noted, sort_keys=True)
-    if "options.json" not in out.names():
-        out.write("options.json", text.encode())
-    elif (before := out.read("options.json").decode()) != text:
-        sys.exit(f"error: OUT was begun with other options: {before}, now {text}")
+    """Notes what OUT is begun with, and refuses to go on with anything else."""
+    now = dict(options)
+    password = now.pop("password", None)
+    if OPTIONS not in out.names():
+        check_together(options)
+        if password is not None:
+            now["password"] = fingerprint(password, randomness.token_bytes(16))
+        text = json.dumps(now, indent=1, sort_keys=True)
+        out.write(OPTIONS, text.encode())
+        return
+    try:
+        before = dict(json.loads(out.read(OPTIONS)))
+    except ValueError:
+        sys.exit(f"error: {OPTIONS} in OUT is damaged: expected another OUT")
+    noted = before.get("password")
+    if password is not None:
+        same = noted and noted == fingerprint(password, bytes.fromhex(noted.split()[0]))
+        now["password"] = noted if same else "another"
+    changes = [
+        change(name, before.get(name), now.get(name))
+        for name in sorted({**before, **now})
+        if before.get(name) != now.get(name)
+    ]
+    if changes:
+        sys.exit(
+            f"error: OUT was begun with other options: {'; '.join(changes)}; expected the same "
+            "ones, or another OUT"
+        )
+
+
+def change(name: str, before: Any, now: Any) -> str:
+    """What is another option now, in words."""
+    flag = FLAGS.get(name, "--" + name.replace("_", "-"))
+    if name == "password" and before and now:
+        return f"{flag} has another password"
+    if name == "password":
+        return f"{flag} was {'' if before else 'not '}given, and is {'' if now else 'not '}now"
+
+    def word(value: Any) -> str:
+        return "not given" if value is None or value is False else "given" if value is True else str(value)
+
+    return f"{flag} was {word(before)}, and is {word(now)} now"
+
+
+def check_together(options: dict[str, Any]) -> None:
+    """Refuses options that make no sense before OUT notes them."""
+    import numpy as np
+
+    import underdrawing.ray
+
+    picture = np.full((64, 64, 3), 128, np.uint8)
+    hiding = {name: value for name, value in options.items() if name not in NOT_OF_HIDING}
+    try:
+        underdrawing.ray.Hide(**hiding)({"cover": [picture], "secret": [picture[:8, :8]]})
+    except (underdrawing.OptionError, underdrawing.ModelFileError) as error:
+        sys.exit(f"error: {error}")
+
+
+def check_pairs(pairs: list[dict[str, str]], rows: dict[str, dict[str, Any]]) -> None:
+    """Refuses to go on where a cover has another secret than the one that is hidden in it."""
+    for pair in pairs:
+        cover, secret = pair["cover"], pair["secret"]
+        before = rows.get(cover, pair)["secret"]
+        if before != secret:
+            sys.exit(
+                f"error: {cover} went with {before} when OUT was begun, and goes with {secret} now: "
+                "files came or went. Expected the same files, or another OUT"
+            )
 
 
 def run(pairs: list[dict[str, str]], args: argparse.Namespace, options: dict[str, Any]) -> None:
@@ -241,15 +335,29 @@ def run(pairs: list[dict[str, str]], args: argparse.Namespace, options: dict[str
         ray.shutdown()
 
 
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, found {text}")
+    return int(text)
+
+
+def balance(text: str) -> Any:
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("covers")
-    parser.add_argument("secrets")
-    parser.add_argument("out")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("covers", metavar="COVERS")
+    parser.add_argument("secrets", metavar="SECRETS")
+    parser.add_argument("out", metavar="OUT")
     parser.add_argument("--cycle", action="store_true", help="use the secrets again when they run out")
     parser.add_argument("--retry", action="store_true", help="try again what failed")
-    parser.add_argument("--workers", type=int, help="actors, by default one for each core")
-    parser.add_argument("--batch", type=int, default=16, help="pairs that are done or done again")
+    parser.add_argument("--workers", type=at_least_one, help="actors, by default one for each core")
+    parser.add_argument(
+        "--batch", type=at_least_one, default=16, help="pairs that are done or done again, by default 16"
+    )
     parser.add_argument("--address", help="a cluster of Ray; without one, this machine")
     hiding = parser.add_argument_group("options of `underdrawing hide`")
     hiding.add_argument("--method", choices=["coded", "robust", "network"])
@@ -257,32 +365,59 @@ def arguments() -> argparse.Namespace:
     hiding.add_argument("--survive", type=int)
     hiding.add_argument("--survive-crop", type=int)
     hiding.add_argument("--for", dest="channel")
-    hiding.add_argument("--balance", type=lambda word: int(word) if word[-1:].isdigit() else word)
+    hiding.add_argument("--balance", type=balance)
     hiding.add_argument("--container-db", type=float)
     hiding.add_argument("--revealed-db", type=float)
     hiding.add_argument("--model", help="a built-in model, or a file within reach of all machines")
-    hiding.add_argument("--password-file", help="its first line is the password")
+    hiding.add_argument("--password-file", help="without its last line break the password")
     return parser.parse_args()
+
+
+def password_of(path: str) -> bytes:
+    """A file's password, as the program reads it."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        content = content.decode("utf-16").encode()
+    content = content.removeprefix(codecs.BOM_UTF8)
+    return content.removesuffix(b"\n").removesuffix(b"\r") if content.endswith(b"\n") else content
+
+
+def options_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Those of hiding, as Python has them."""
+    names = "method effort survive survive_crop channel balance container_db revealed_db model"
+    options = {name: getattr(args, name) for name in names.split() if getattr(args, name) is not None}
+    if args.password_file is not None:
+        options["password"] = password_of(args.password_file)
+    return options
 
 
 def main() -> int:
     args = arguments()
-    names = "method effort survive survive_crop channel balance container_db revealed_db model"
-    options = {name: getattr(args, name) for name in names.split() if getattr(args, name) is not None}
-    if args.password_file is not None:
-        with open(args.password_file, encoding="utf-8") as file:
-            options["password"] = file.readline().rstrip("\r\n")
+    try:
+        import ray.data  # noqa: F401
+
+        import underdrawing.ray  # noqa: F401
+    except ImportError as error:
+        sys.exit(f'error: {error}: expected pip install "underdrawing[ray]"')
+    try:
+        options = options_of(args)
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"error: failed to read the password file: {error}")
     out = Place(args.out)
-    if any(Place(address).is_same(out) for address in (args.covers, args.secrets)):
-        raise SystemExit(f"{args.out}: expected a folder of its own for the containers")
-    covers = pictures(Place(args.covers), args.covers)
-    pairs = paired(covers, pictures(Place(args.secrets), args.secrets), args.cycle)
-    check_options(out, options)
+    places = {"covers": Place(args.covers), "secrets": Place(args.secrets)}
+    if any(place.is_same(out) for place in places.values()):
+        sys.exit(f"error: {args.out}: expected a folder of its own for the containers")
+    covers = pictures(places["covers"], args.covers)
+    pairs = paired(covers, pictures(places["secrets"], args.secrets), args.cycle)
+    begun_with = {name: place.address for name, place in places.items()}
+    check_options(out, {**begun_with, "cycle": args.cycle, **options})
     for name in out.names():
         if name.startswith(UNFINISHED):
             out.remove(name)
     figures = Figures(out)
     before = figures.gather()
+    check_pairs(pairs, before)
     done = {cover for cover, row in before.items() if not (args.retry and row["error"])}
     left = [pair for pair in pairs if pair["cover"] not in done]
     if left:

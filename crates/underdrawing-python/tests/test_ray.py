@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -193,7 +194,7 @@ def test_an_actor_that_is_killed_loses_nothing(
     code, out, _ = finished(start(folders, environment, "--retry"))
     assert code == 1 and out == "23 hidden, 1 failed, 22 of them before\n"
     code, _, err = finished(start(folders, environment, "--method", "network"))
-    assert code == 1 and "OUT was begun with other options" in err
+    assert code == 1 and "--method was not given, and is network now" in err
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="actors are found by /proc")
@@ -252,6 +253,106 @@ for row, (cover, secret) in zip(found, pairs):
     assert numpy.array_equal(row["revealed"], underdrawing.reveal(hidden).picture)
 print("the same")
 """
+
+
+Script = Callable[..., str]
+
+
+@pytest.fixture
+def script(
+    folders: Path,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Script:
+    """The script's `main` with the batches done here, in place of Ray's actors: what it says."""
+    spec = importlib.util.spec_from_file_location("ray_folder", SCRIPT)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def run(pairs: list[dict[str, str]], args: Any, options: dict[str, Any]) -> None:
+        columns = {name: [pair[name] for pair in pairs] for name in ("cover", "secret")}
+        module.HideAndStore(args.covers, args.secrets, args.out, options)(columns)
+
+    def main(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["ray_folder.py", *words])
+        try:
+            module.main()
+        except SystemExit as ended:
+            return str(ended.code)
+        return capsys.readouterr().out
+
+    monkeypatch.setattr(module, "run", run)
+    monkeypatch.chdir(folders)
+    (folders / "word").write_text("correct horse\n")
+    (folders / "other").write_text("wrong horse\n")
+    return main
+
+
+def test_goes_on_only_with_what_it_began_with(folders: Path, script: Script) -> None:
+    same = ["covers", "secrets", "out", "--effort", "fast", "--password-file"]
+    assert script(*same, "word") == "22 hidden, 2 failed, 0 of them before\n"
+    noted = (folders / "out" / "options.json").read_text()
+    assert "horse" not in noted
+    # A file that the program opens with the file of the password.
+    opened = folders / "r.png"
+    ran = program(
+        "reveal", folders / "out" / "00.png", "-o", opened, "--password-file", folders / "word"
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    # By another name, and the same.
+    assert "24 of them before" in script(str(folders / "covers" / "."), *same[1:], "word")
+    before = containers(folders / "out")
+    shutil.copytree(folders / "secrets", folders / "others")
+    for change, message in (
+        ([*same, "other"], "--password-file has another password"),
+        (same[:-1], "--password-file was given, and is not now"),
+        ([*same, "word", "--cycle"], "--cycle was not given, and is given now"),
+        ([*same, "word", "--balance", "equal"], "--balance was not given, and is equal now"),
+        (["covers", "others", *same[2:], "word"], f"SECRETS was {folders}/secrets, and is "),
+    ):
+        said = script(*change)
+        assert message in said and "expected the same ones, or another OUT" in said
+    (folders / "out" / "options.json").write_text("[")
+    assert "options.json in OUT is damaged" in script(*same, "word")
+    assert containers(folders / "out") == before
+
+
+def test_files_that_came_do_not_shift_what_is_hidden(folders: Path, script: Script) -> None:
+    words = ["covers", "secrets", "out", "--effort", "fast"]
+    script(*words)
+    before = containers(folders / "out")
+    shutil.copy(folders / "covers" / "06.png", folders / "covers" / "06a.png")
+    shutil.copy(folders / "secrets" / "20.jpg", folders / "secrets" / "zz.jpg")
+    said = script(*words)
+    assert "error: 07.png went with 07.jpg when OUT was begun, and goes with 08.jpg now" in said
+    assert containers(folders / "out") == before
+    # In step with all others, a new pair is done beside them.
+    shutil.move(folders / "secrets" / "zz.jpg", folders / "secrets" / "06a.jpg")
+    assert script(*words) == "23 hidden, 2 failed, 24 of them before\n"
+
+
+def test_options_of_no_use_leave_no_trace(folders: Path, script: Script) -> None:
+    said = script("covers", "secrets", "out", "--survive", "20")
+    assert said.startswith("error: survive 20: expected ")
+    assert "no model lifting-99" in script("covers", "secrets", "out", "--model", "lifting-99")
+    assert not (folders / "out").exists()
+
+
+def test_help_needs_no_packages() -> None:
+    # Without the folder of installed packages.
+    alone = [sys.executable, "-S", str(SCRIPT)]
+    ran = subprocess.run([*alone, "--help"], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0 and "--password-file" in ran.stdout, ran.stderr
+    for flag, value in (("--batch", "0"), ("--workers", "-1"), ("--batch", "many")):
+        ran = subprocess.run(
+            [*alone, "a", "b", "c", flag, value], capture_output=True, text=True, timeout=60
+        )
+        assert ran.returncode == 2
+        assert f"{flag}: expected a whole number from 1 up, found {value}" in ran.stderr
+    ran = subprocess.run([*alone, "a", "b", "c"], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 1 and 'pip install "underdrawing[ray]"' in ran.stderr
 
 
 def test_never_writes_where_it_reads(folders: Path, environment: dict[str, str]) -> None:
