@@ -689,13 +689,11 @@ fn decibels(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected decibels, a number above 0".to_owned())
 }
 
-/// Threads: more than this only cost time to start.
 fn threads(text: &str) -> Result<usize, String> {
-    const MOST: usize = 1024;
     text.parse()
         .ok()
-        .filter(|&value: &usize| value <= MOST)
-        .ok_or_else(|| format!("expected a whole number from 0 to {MOST}"))
+        .filter(|&value: &usize| value <= crate::MAX_THREADS)
+        .ok_or_else(|| format!("expected a whole number from 0 to {}", crate::MAX_THREADS))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -1,6 +1,6 @@
 //! The command line of underdrawing: hides a picture in a picture and reveals it again.
 //!
-//! A library of one function, so that the Python package has the program inside, too.
+//! A library of one function and one bound, so that the Python package has the program inside, too.
 
 mod args;
 mod commands;
@@ -23,6 +23,10 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use output::{ExitStatus, Ui};
+
+/// The most threads that `--threads` takes, and `threads` in Python: more than any machine has a use
+/// for. They only cost time to start, and a million of them would bring a machine down.
+pub const MAX_THREADS: usize = 1024;
 
 /// Runs the program with a command line, its name first, and returns the exit code: 0 done; 1 the
 /// answer is no; 2 wrong usage or an error; 130 stopped by Ctrl-C.

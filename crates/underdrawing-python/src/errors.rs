@@ -40,8 +40,58 @@ pub(crate) fn message(error: &dyn StdError) -> String {
 
 /// The exception of each kind of error.
 pub(crate) fn of_library(error: &Error) -> PyErr {
-    let text = message(error);
+    exception(error.kind(), message(error))
+}
+
+/// Why nothing was revealed, and what can be tried, as the program says it; `lossy` where the
+/// container came as a file whose format changes pixels.
+pub(crate) fn of_revealing(error: &Error, lossy: bool) -> PyErr {
+    let hint = match error.kind() {
+        ErrorKind::NothingFound if *error == Error::PasswordNeeded => "give it as password",
+        ErrorKind::WrongPassword if *error == Error::OtherPassword => {
+            "passwords are case-sensitive"
+        }
+        ErrorKind::NothingFound | ErrorKind::WrongPassword if lossy => {
+            "a lossy file: what was hidden without survive is gone, and with it after a coarser \
+             JPEG, resizing, or cropping without survive_crop; give the file that hide_file wrote"
+        }
+        ErrorKind::NothingFound => {
+            "what was hidden with a password takes it as password; what was hidden with \
+             survive_crop survives cropping; where networks hid it and its mark was damaged, \
+             size=(width, height) reveals without one (from anything else it makes noise)"
+        }
+        ErrorKind::WrongPassword => {
+            "passwords are case-sensitive, and the container must be as hide made it"
+        }
+        ErrorKind::UnknownModel => "give that model's file as model",
+        _ if matches!(
+            error,
+            Error::Damaged {
+                salvageable: true,
+                ..
+            }
+        ) =>
+        {
+            "salvage=True reveals what is intact"
+        }
+        _ => return of_library(error),
+    };
+    exception(error.kind(), format!("{}; {hint}", message(error)))
+}
+
+/// Why nothing is known of a container.
+pub(crate) fn of_inspecting(error: &Error) -> PyErr {
     match error.kind() {
+        ErrorKind::NothingFound => {
+            let hint = "what was hidden with a password takes it as password";
+            exception(error.kind(), format!("{}; {hint}", message(error)))
+        }
+        _ => of_library(error),
+    }
+}
+
+fn exception(kind: ErrorKind, text: String) -> PyErr {
+    match kind {
         ErrorKind::NothingFound => NothingFoundError::new_err(text),
         ErrorKind::WrongPassword => WrongPasswordError::new_err(text),
         ErrorKind::Damaged => DamagedError::new_err(text),

@@ -10,7 +10,7 @@ use underdrawing::{
     RevealOptions,
 };
 
-use crate::errors::{of_library, of_option, of_settings, of_size};
+use crate::errors::{of_inspecting, of_library, of_option, of_revealing, of_settings, of_size};
 use crate::model::Model;
 use crate::picture::Picture;
 use crate::work::work;
@@ -49,16 +49,13 @@ fn channel_named(name: &str) -> PyResult<&'static Channel> {
 /// A balance by its name or number.
 #[derive(FromPyObject)]
 pub(crate) enum BalanceWord {
-    Step(i64),
+    Step(i8),
     Name(String),
 }
 
 fn balance(word: &BalanceWord) -> PyResult<BalanceSetting> {
     let found = match word {
-        BalanceWord::Step(step) => {
-            let step = i8::try_from(*step).ok();
-            step.and_then(Balance::new).map(BalanceSetting::Step)
-        }
+        BalanceWord::Step(step) => Balance::new(*step).map(BalanceSetting::Step),
         BalanceWord::Name(name) => match name.as_str() {
             "container" => Some(BalanceSetting::Container),
             "equal" => Some(BalanceSetting::Equal),
@@ -66,21 +63,14 @@ fn balance(word: &BalanceWord) -> PyResult<BalanceSetting> {
         },
     };
     found.ok_or_else(|| {
-        of_option("balance: expected container, equal, or a whole number from -2 to 2")
+        let found = match word {
+            BalanceWord::Step(step) => step.to_string(),
+            BalanceWord::Name(name) => name.clone(),
+        };
+        of_option(format!(
+            "balance {found}: expected container, equal, or a whole number from -2 to 2"
+        ))
     })
-}
-
-/// A whole number of an option, in its range.
-fn in_range(name: &str, value: Option<i64>, from: u8, to: u8) -> PyResult<Option<u8>> {
-    let Some(value) = value else {
-        return Ok(None);
-    };
-    match u8::try_from(value) {
-        Ok(value) if (from..=to).contains(&value) => Ok(Some(value)),
-        _ => Err(of_option(format!(
-            "{name} {value}: expected {from} to {to}"
-        ))),
-    }
 }
 
 /// Hides `secret` in `cover`: the container with the cover's alpha and profile, and what is known.
@@ -94,8 +84,8 @@ pub(crate) fn hide<'py>(
     cover: &Picture,
     secret: &Picture,
     method: Option<&str>,
-    survive: Option<i64>,
-    survive_crop: Option<i64>,
+    survive: Option<u8>,
+    survive_crop: Option<u8>,
     channel: Option<&str>,
     effort: Option<&str>,
     balance: Option<BalanceWord>,
@@ -112,8 +102,8 @@ pub(crate) fn hide<'py>(
     let channel = channel.map(channel_named).transpose()?;
     let settings = HideSettings {
         method: method.map(method_named).transpose()?,
-        survive: in_range("survive", survive, 50, 95)?,
-        survive_crop: in_range("survive_crop", survive_crop, 1, 30)?,
+        survive,
+        survive_crop,
         channel,
         effort: effort.map(effort_named).transpose()?,
         balance: balance.as_ref().map(self::balance).transpose()?,
@@ -257,10 +247,11 @@ pub(crate) fn reveal<'py>(
         limits: Limits::default(),
     };
     let container = container.picture.clone();
+    let lossy = container.lossy;
     let revealed = work(py, threads, progress, move |on_progress| {
         underdrawing::reveal(&container.pixels, &options, on_progress)
     })?;
-    let revealed = revealed.map_err(|error| of_library(&error))?;
+    let revealed = revealed.map_err(|error| of_revealing(&error, lossy))?;
     let report = PyDict::new(py);
     found(&report, &revealed.found)?;
     let rows = |rows: &[std::ops::Range<usize>]| -> Vec<(usize, usize)> {
@@ -338,7 +329,7 @@ pub(crate) fn inspect<'py>(
         underdrawing::inspect(&container.pixels, password.as_ref())
     })?;
     let report = PyDict::new(py);
-    found(&report, &inspection.map_err(|error| of_library(&error))?)?;
+    found(&report, &inspection.map_err(|error| of_inspecting(&error))?)?;
     Ok(report)
 }
 
@@ -349,13 +340,13 @@ pub(crate) fn capacity<'py>(
     py: Python<'py>,
     cover: &Picture,
     secret: Option<&Picture>,
-    survive: Option<i64>,
-    survive_crop: Option<i64>,
+    survive: Option<u8>,
+    survive_crop: Option<u8>,
     channel: Option<&str>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let settings = HideSettings {
-        survive: in_range("survive", survive, 50, 95)?,
-        survive_crop: in_range("survive_crop", survive_crop, 1, 30)?,
+        survive,
+        survive_crop,
         channel: channel.map(channel_named).transpose()?,
         ..HideSettings::default()
     };

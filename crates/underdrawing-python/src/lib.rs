@@ -31,7 +31,8 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("__version__", env!("CARGO_PKG_VERSION"))
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("MAX_THREADS", underdrawing_cli::MAX_THREADS)
     }
 
     /// Runs the program; the exit code.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes};
-use underdrawing::{FileFormat, Limits, Pixels};
+use underdrawing::{Conversion, FileFormat, Limits, Pixels};
 
 use crate::errors::{of_option, of_picture, of_size};
 use crate::work::work;
@@ -26,19 +26,23 @@ impl From<underdrawing::Picture> for Picture {
 
 #[pymethods]
 impl Picture {
-    /// A picture of `3 * width * height` bytes, and of `width * height` bytes of opacity.
+    /// A picture of `3 * width * height` bytes, and of `width * height` bytes of opacity; `turned`
+    /// where it was to stand upright.
     #[staticmethod]
+    #[pyo3(signature = (samples, width, height, alpha, turned = false))]
     fn from_samples(
         py: Python<'_>,
         samples: PyBackedBytes,
         width: usize,
         height: usize,
         alpha: Option<PyBackedBytes>,
+        turned: bool,
     ) -> PyResult<Self> {
         let picture = py.detach(move || {
             let pixels = Pixels::rgb8(samples.to_vec(), width, height)?;
             Ok(underdrawing::Picture {
                 alpha: alpha.map(|alpha| alpha.to_vec()),
+                conversions: turned.then_some(Conversion::Turned).into_iter().collect(),
                 ..underdrawing::Picture::from(pixels)
             })
         });

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use serde_json::{Map, Value};
 use underdrawing_net::CpuEngine;
 use underdrawing_train::{Event, RunPaths, TrainError, TrainSettings, Trainer};
 
@@ -56,8 +57,7 @@ impl Training {
         from_model: Option<&Model>,
         threads: usize,
     ) -> PyResult<Self> {
-        let settings: TrainSettings =
-            serde_json::from_str(settings).map_err(|error| of_option(error.to_string()))?;
+        let settings = settings_of(settings)?;
         let config: TrainSettings = match config {
             Some(text) => toml::from_str(text).map_err(|error| of_option(error.to_string()))?,
             None => TrainSettings::default(),
@@ -119,6 +119,18 @@ impl Training {
         drop(lock(&self.told).take());
         self.ended(py)
     }
+}
+
+/// Settings from JSON; one that is wrong is named.
+fn settings_of(json: &str) -> PyResult<TrainSettings> {
+    let wrong = |error: serde_json::Error| of_option(error.to_string());
+    let given: Map<String, Value> = serde_json::from_str(json).map_err(wrong)?;
+    for (name, value) in &given {
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        serde_json::from_value::<TrainSettings>(alone.into())
+            .map_err(|error| of_option(format!("{name}: {error}")))?;
+    }
+    serde_json::from_value(given.into()).map_err(wrong)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

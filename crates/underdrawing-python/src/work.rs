@@ -22,10 +22,6 @@ use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use underdrawing::Progress;
 
-use crate::errors;
-
-/// More threads than any machine has a use for; a million of them would bring it down.
-const MAX_THREADS: usize = 1024;
 /// How long Ctrl-C may go unnoticed.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(50);
 /// How long a fork waits before it looks again.
@@ -177,13 +173,8 @@ pub(crate) struct Pool {
 static IDLE: Mutex<Vec<Pool>> = Mutex::new(Vec::new());
 
 impl Pool {
-    /// An idle pool, or a new one.
+    /// An idle pool, or a new one; `threads` is within bounds.
     pub(crate) fn take(threads: usize) -> PyResult<Self> {
-        if threads > MAX_THREADS {
-            return Err(errors::of_option(format!(
-                "threads {threads}: expected at most {MAX_THREADS}"
-            )));
-        }
         let process = std::process::id();
         if threads == 0 {
             let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);

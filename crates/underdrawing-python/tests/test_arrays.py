@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -79,12 +80,46 @@ def test_a_secrets_opacity_is_laid_on_white(cover: Pixels) -> None:
     assert "secret: transparency laid on white" in hidden.conversions
 
 
-@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "RGB"])
+@pytest.mark.parametrize("mode", ["L", "1", "P", "LA", "RGBA", "CMYK", "RGB", "YCbCr", "HSV"])
 def test_pillow_pictures_mean_what_they_show(cover: Pixels, mode: str) -> None:
     picture = Image.fromarray(scene(60, 50)).convert(mode)
     shown = np.asarray(picture.convert("RGB"))
     by_picture = underdrawing.hide(cover, picture, effort="fast").container
     assert np.array_equal(by_picture, underdrawing.hide(cover, shown, effort="fast").container)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_premultiplied_pictures_are_divided_again(cover: Pixels, mode: str) -> None:
+    alpha = np.linspace(40, 255, 60 * 50).astype(np.uint8).reshape(50, 60, 1)
+    plain = Image.fromarray(np.concatenate([scene(60, 50), alpha], axis=2))
+    plain = plain.convert("LA") if mode == "La" else plain
+    multiplied = plain.convert(mode)
+    shown = np.asarray(multiplied.convert(plain.mode).convert("RGBA"))
+    by_picture = underdrawing.hide(cover, multiplied, effort="fast").container
+    assert np.array_equal(by_picture, underdrawing.hide(cover, shown, effort="fast").container)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pillow_pictures_stand_upright_as_files_do(
+    cover: Pixels, secret: Pixels, orientation: int
+) -> None:
+    tag = Image.Exif()
+    tag[0x0112] = orientation
+    files = [as_file(pixels, exif=tag) for pixels in (cover, secret)]
+    pictures = [Image.open(io.BytesIO(file)) for file in files]
+    by_files = underdrawing.hide_file(*files, effort="fast")
+    by_pictures = underdrawing.hide(*pictures, effort="fast")
+    assert np.array_equal(by_pictures.container, by_files.container)
+    noted = "turned upright as its orientation tag asks"
+    for hidden in (by_files, by_pictures):
+        assert (f"cover: {noted}" in hidden.conversions) == (orientation > 1)
+        assert (f"secret: {noted}" in hidden.conversions) == (orientation > 1)
+    # What is hidden lies in the samples as they are stored, whatever a tag says.
+    tagged = Image.open(io.BytesIO(as_file(by_pictures.container, exif=tag)))
+    assert underdrawing.inspect(tagged).method == "coded"
+    assert underdrawing.reveal(tagged).picture.shape == (
+        secret.shape if orientation < 5 else (secret.shape[1], secret.shape[0], 3)
+    )
 
 
 def test_takes_whatever_has_an_array(cover: Pixels, secret: Pixels) -> None:
@@ -97,23 +132,39 @@ def test_takes_whatever_has_an_array(cover: Pixels, secret: Pixels) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "found"),
+    ("picture", "error", "found"),
     [
-        (np.zeros((8, 8, 3)), "float64"),
-        (np.zeros((8, 8, 2), np.uint8), "(8, 8, 2)"),
-        (np.zeros((2, 8, 8, 3), np.uint8), "(2, 8, 8, 3)"),
-        (Image.new("I;16", (8, 8)), "I;16"),
+        (np.zeros((8, 8, 3)), underdrawing.PictureError, "found one of float64; bring"),
+        (np.zeros((8, 8), np.uint16), underdrawing.PictureError, "found one of uint16"),
+        ([[1, 2], [3, 4]], underdrawing.PictureError, "found a list of int64"),
+        ([[1, 2], [3]], underdrawing.PictureError, "found list: "),
+        (np.zeros((8, 8, 2), np.uint8), underdrawing.PictureError, "(8, 8, 2)"),
+        (np.zeros((2, 8, 8, 3), np.uint8), underdrawing.PictureError, "(2, 8, 8, 3)"),
+        (Image.new("I;16", (8, 8)), underdrawing.PictureError, "mode I;16; scale it to 8 bits"),
+        (Image.new("F", (8, 8)), underdrawing.PictureError, "mode F; scale it to 8 bits"),
+        (Image.new("LAB", (8, 8)), underdrawing.PictureError, "mode LAB; convert it to RGB"),
+        (np.zeros((0, 8, 3), np.uint8), underdrawing.LimitError, "one of shape (0, 8, 3)"),
+        ([], underdrawing.LimitError, "one of shape (0,)"),
+        (None, TypeError, "a Pillow picture, found NoneType"),
+        ({}, TypeError, "a Pillow picture, found dict"),
+        (io.BytesIO(b"x"), TypeError, "found BytesIO; PIL.Image.open makes a picture of it"),
     ],
 )
-def test_other_arrays_are_refused_by_what_they_are(picture: object, found: str) -> None:
-    with pytest.raises(underdrawing.PictureError, match="cover: ") as refused:
+def test_other_pictures_are_refused_by_what_they_are(
+    picture: object, error: Any, found: str
+) -> None:
+    with pytest.raises(error, match="^cover: expected ") as refused:
         underdrawing.hide(picture, np.zeros((8, 8, 3), np.uint8))
     assert found in str(refused.value)
 
 
-def test_empty_pictures_are_refused() -> None:
-    with pytest.raises(underdrawing.LimitError):
-        underdrawing.hide(np.zeros((0, 8, 3), np.uint8), np.zeros((8, 8, 3), np.uint8))
+def test_masks_are_not_lost_in_silence(cover: Pixels, secret: Pixels) -> None:
+    masked = np.ma.masked_array(secret, mask=secret > 128)
+    with pytest.raises(underdrawing.PictureError, match=r"secret: .* masked array; .* filled\(\)"):
+        underdrawing.hide(cover, masked)
+    underdrawing.hide(cover, masked.filled(0), effort="fast")
+    # Nothing is lost where nothing is masked.
+    underdrawing.hide(cover, np.ma.masked_array(secret), effort="fast")
 
 
 def test_paths_go_to_the_functions_for_files(secret: Pixels) -> None:
@@ -126,16 +177,26 @@ def test_paths_go_to_the_functions_for_files(secret: Pixels) -> None:
     [
         ({"method": "magic"}, "method magic: expected coded, robust or network"),
         ({"effort": "much"}, "effort much: expected fast, normal or best"),
-        ({"survive": 10}, "survive 10: expected 50 to 95"),
-        ({"survive_crop": 90}, "survive_crop 90: expected 1 to 30"),
+        ({"survive": 10}, "survive 10: expected a whole number from 50 to 95"),
+        ({"survive": 10**30}, "expected a whole number from 50 to 95"),
+        ({"survive_crop": 90}, "survive_crop 90: expected a whole number from 1 to 30"),
+        ({"threads": -1}, "threads -1: expected a whole number from 0 to 1024"),
+        ({"threads": 10**9}, "threads 1000000000: expected a whole number from 0 to 1024"),
+        ({"tile_size": -1}, "tile_size -1: expected a whole number from 0 up"),
         ({"channel": "pigeon"}, "channel pigeon: expected whatsapp"),
-        ({"balance": 7}, "balance: expected container, equal"),
+        ({"balance": 7}, "balance 7: expected container, equal"),
+        ({"balance": 10**30}, "expected container, equal"),
+        ({"balance": "even"}, "balance even: expected container, equal"),
+        ({"method": "network", "balance": "container"}, "balance container goes with the coded"),
         ({"method": "coded", "survive": 75}, "survive goes with the robust method"),
         ({"method": "network", "password": "x"}, "password gives a password"),
         ({"method": "network", "effort": "fast"}, "effort goes with the coded method"),
         ({"container_db": 40.0, "revealed_db": 40.0}, "container_db cannot be used with"),
-        ({"container_db": float("nan")}, "expected a number above 0"),
+        ({"container_db": float("nan")}, "container_db nan: expected a finite number"),
+        ({"revealed_db": math.inf}, "revealed_db inf: expected a finite number"),
+        ({"container_db": -1}, "expected a number above 0"),
         ({"password": ""}, "the password is empty"),
+        ({"password": "\udc80"}, "password: expected text of whole characters"),
         ({"model": "lifting-99"}, "no model lifting-99"),
         ({"method": "network", "tile_size": 1}, "tile size 1 is too small"),
     ],
@@ -164,15 +225,78 @@ def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -
         underdrawing.hide(cover[:4, :4], secret)
     changed = sealed.copy()
     changed[60:, 40:] ^= 1
-    with pytest.raises(underdrawing.DamagedError):
+    with pytest.raises(underdrawing.DamagedError, match="salvage=True"):
         underdrawing.reveal(changed, password="word")
     assert underdrawing.inspect(sealed, password=b"word").password
     assert underdrawing.reveal(sealed, password="word").picture.shape == secret.shape
 
 
-def test_threads_have_a_bound(cover: Pixels, secret: Pixels) -> None:
-    with pytest.raises(OptionError, match="threads 1000000000: expected at most 1024"):
-        underdrawing.hide(cover, secret, effort="fast", threads=10**9)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"survive": "75"}, "survive: expected a whole number from 50 to 95, found str '75'"),
+        ({"survive": 75.0}, "survive: expected a whole number from 50 to 95, found float 75.0"),
+        ({"threads": None}, "threads: expected a whole number, 0 for all cores, found None"),
+        ({"balance": 1.5}, "balance: expected container, equal, or a whole number from -2 to 2,"),
+        ({"balance": [1]}, "to 2, found list [1]"),
+        ({"container_db": "45"}, "container_db: expected a number, found str '45'"),
+        ({"container_db": np.zeros(3)}, "container_db: expected a number, found ndarray"),
+        ({"method": 3}, "method: expected coded, robust or network, found int 3"),
+        ({"channel": b"x"}, "channel: expected a channel's name, as telegram, found bytes b'x'"),
+        ({"measure": "no"}, "measure: expected True or False, found str 'no'"),
+        ({"model": 3}, "model: expected a Model, the name of a built-in one, a path or bytes,"),
+        ({"progress": 3}, "progress: expected True, False or a function of steps done"),
+        # Not shown: it may be a password.
+        ({"password": 12345}, "password: expected str or bytes, found int"),
+    ],
+)
+def test_options_of_another_kind_are_named(
+    cover: Pixels, secret: Pixels, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(TypeError) as refused:
+        underdrawing.hide(cover, secret, **options)  # type: ignore[arg-type]
+    assert message in str(refused.value) and "12345" not in str(refused.value)
+
+
+def test_options_may_be_numpys(cover: Pixels, secret: Pixels) -> None:
+    plain = underdrawing.hide(cover, secret, survive=60, container_db=36, threads=1)
+    options = {"survive": np.uint8(60), "container_db": np.float32(36), "threads": np.int64(1)}
+    by_numpy = underdrawing.hide(cover, secret, **options)  # type: ignore[arg-type]
+    assert np.array_equal(plain.container, by_numpy.container)
+    hidden = underdrawing.hide(
+        cover,
+        secret,
+        method="network",
+        balance=np.int8(-1),  # type: ignore[arg-type]
+        measure=np.bool_(False),  # type: ignore[arg-type]
+    )
+    assert hidden.revealed_psnr_db is None
+    assert underdrawing.reveal(hidden).found.balance == -1
+
+
+def test_sizes_to_reveal_are_pairs(cover: Pixels) -> None:
+    for size in ((30, 20), [30, 20], np.array([30, 20])):
+        noise = underdrawing.reveal(cover, size=size)  # type: ignore[arg-type]
+        assert noise.picture.shape == (20, 30, 3)
+    for other in (30, (30,), (1.5, 20), "30x20", (None, 20)):
+        with pytest.raises(TypeError, match="size: expected width and height in pixels"):
+            underdrawing.reveal(cover, size=other)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="size -1: expected a whole number from 1 up"):
+        underdrawing.reveal(cover, size=(-1, 20))
+
+
+def test_passwords_are_text_or_bytes(cover: Pixels, secret: Pixels) -> None:
+    hidden = underdrawing.hide(cover, secret, effort="fast", password=bytearray(b"word"))
+    assert underdrawing.reveal(hidden, password=memoryview(b"word")).found.password
+    with pytest.raises(underdrawing.NothingFoundError, match="takes it as password"):
+        underdrawing.reveal(hidden)
+    with pytest.raises(underdrawing.NothingFoundError, match="takes it as password"):
+        underdrawing.inspect(hidden)
+    with pytest.raises(underdrawing.WrongPasswordError, match="case-sensitive"):
+        underdrawing.reveal(hidden, password="Word")
+    robust = underdrawing.hide(cover, secret, survive=75, effort="fast", password="word")
+    with pytest.raises(underdrawing.NothingFoundError, match="give it as password"):
+        underdrawing.reveal(robust)
 
 
 def test_compare_is_the_formula(cover: Pixels, secret: Pixels) -> None:
@@ -203,7 +327,7 @@ def test_notebooks_see_a_picture_and_the_figures(cover: Pixels, secret: Pixels) 
     assert "data:image/png;base64," in page and f"{hidden.container_psnr_db:.2f} dB" in page
     assert repr(hidden).startswith("<Hidden 160x120, method: coded, container: ")
     wide = underdrawing.reveal(underdrawing.hide(scene(900, 300), scene(900, 300), effort="fast"))
-    with Image.open(__import__("io").BytesIO(wide._repr_png_())) as shown:
+    with Image.open(io.BytesIO(wide._repr_png_())) as shown:
         assert shown.size == (768, 256)
 
 

@@ -73,6 +73,13 @@ def test_profile_and_opacity_stay(folder: Path, cover: Pixels) -> None:
         assert np.array_equal(np.asarray(container), hidden.container)
 
 
+def test_a_lossy_container_is_named(folder: Path, cover: Pixels) -> None:
+    hidden = underdrawing.hide(cover, cover, effort="fast")
+    saved = as_file(hidden.container, "JPEG", quality=95)
+    with pytest.raises(underdrawing.NothingFoundError, match="a lossy file: .* without survive"):
+        underdrawing.reveal_file(saved)
+
+
 def test_sixteen_bits_are_noted(folder: Path) -> None:
     wide = Image.fromarray(scene(50, 40)[:, :, 0].astype(np.uint16) * 257)
     file = io.BytesIO()
@@ -116,8 +123,12 @@ def test_lossy_and_unknown_formats_are_refused(folder: Path) -> None:
         underdrawing.hide_file(cover, secret, folder / "c.jpg", effort="fast")
     with pytest.raises(underdrawing.OptionError, match="format"):
         underdrawing.hide_file(cover, secret, folder / "c.xyz", effort="fast")
-    with pytest.raises(underdrawing.PictureError, match="not a picture file"):
-        underdrawing.hide_file(b"no picture", secret)
+    with pytest.raises(underdrawing.PictureError, match="^secret: not a picture file"):
+        underdrawing.hide_file(cover, b"no picture")
+    with pytest.raises(TypeError, match=r"^cover: .* found BytesIO; its method read\(\)"):
+        underdrawing.hide_file(io.BytesIO(), secret)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="^output: expected a path, found int 3"):
+        underdrawing.hide_file(cover, secret, 3)  # type: ignore[arg-type]
     with pytest.raises(FileNotFoundError):
         underdrawing.hide_file(folder / "none.png", secret)
 

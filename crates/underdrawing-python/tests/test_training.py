@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import as_file, program, scene
 
@@ -93,7 +94,15 @@ def test_leaving_the_block_saves(folders: dict[str, Any], tmp_path: Path) -> Non
     ("change", "error", "message"),
     [
         ({"batch_size": 1}, underdrawing.OptionError, "batch"),
-        ({"schedule": "wavy"}, underdrawing.OptionError, "wavy"),
+        ({"schedule": "wavy"}, underdrawing.OptionError, "^schedule: .*wavy"),
+        ({"steps": "3"}, TypeError, "^steps: expected a whole number from 0 up, found str '3'"),
+        ({"learning_rate": float("nan")}, underdrawing.OptionError, "^learning_rate nan: "),
+        ({"noise": "much"}, TypeError, "^noise: expected a number, found str 'much'"),
+        ({"seed": -1}, underdrawing.OptionError, "^seed -1: expected a whole number from 0 up"),
+        ({"loss": 3}, TypeError, "^loss: expected a word, found int 3"),
+        ({"from_model": 3}, TypeError, "^from_model: expected a Model"),
+        ({"out": 3}, TypeError, "^out: expected a path, found int 3"),
+        ({"progress": 3}, TypeError, "^progress: expected True, False or a function"),
         ({"train": "nowhere"}, underdrawing.TrainingError, "nowhere"),
         ({"train": None}, underdrawing.OptionError, "expected train, val and out"),
         ({"resume": "nowhere"}, underdrawing.OptionError, "none beside resume"),
@@ -104,6 +113,23 @@ def test_refuses_before_it_begins(
 ) -> None:
     with pytest.raises(error, match=message):
         underdrawing.train(**{**folders, **SMALL, "out": tmp_path / "run", **change})
+
+
+def test_settings_may_be_numpys(folders: dict[str, Any], tmp_path: Path) -> None:
+    settings = {**SMALL, "steps": np.int64(2), "learning_rate": np.float32(0.001)}
+    with underdrawing.train(**folders, out=tmp_path / "run", **settings) as run:
+        assert next(run).steps == 2
+
+
+def test_a_setting_of_each_kind_is_taken(folders: dict[str, Any], tmp_path: Path) -> None:
+    # Of the signature's kinds, whatever the lists of `_training.py` say.
+    values = {"Optional[int]": 1, "Optional[float]": 0.5, "Optional[bool]": True}
+    kinds = underdrawing.train.__annotations__
+    for name, kind in kinds.items():
+        if kind in values:
+            assert underdrawing._training._setting(name, values[kind]) == values[kind], name
+        elif kind.startswith("Optional[Literal"):
+            assert underdrawing._training._setting(name, "word") == "word", name
 
 
 def test_a_folder_holds_one_run(folders: dict[str, Any], tmp_path: Path) -> None:

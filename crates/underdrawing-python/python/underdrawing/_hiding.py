@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
-from . import _files, _native
+from . import _files, _native, _options
 from ._models import Model, native_model
-from ._pictures import anything, file_of, picture_of
+from ._pictures import anything, decoded, picture_of
 from ._progress import told
 from ._results import (
     Capacity,
@@ -30,6 +31,7 @@ Channel = Literal[
 Effort = Literal["fast", "normal", "best"]
 Balance = Literal["container", "equal", -2, -1, 0, 1, 2]
 Progress = Union[bool, Callable[[int, int], object], None]
+AnyPassword = Union[str, bytes, bytearray, memoryview, None]
 AnyModel = Union[Model, str, "os.PathLike[str]", bytes, None]
 
 
@@ -46,7 +48,7 @@ def hide(
     container_db: Optional[float] = None,
     revealed_db: Optional[float] = None,
     model: AnyModel = None,
-    password: Union[str, bytes, None] = None,
+    password: AnyPassword = None,
     tile_size: Optional[int] = None,
     measure: bool = True,
     threads: int = 0,
@@ -55,9 +57,10 @@ def hide(
     """Hides `secret` in `cover`: a container that looks like the cover.
 
     Pictures are `uint8` arrays of `[h, w, 3]` (sRGB), `[h, w]` (grey) or `[h, w, 4]` (with
-    opacity), anything with `__array__`, or Pillow pictures; their colours are taken as sRGB. The
-    secret may have any size, and comes back in it. A cover's opacity goes to the container; a
-    secret's is laid on white.
+    opacity), anything with `__array__`, or Pillow pictures, which are turned upright as their Exif
+    block asks; arrays stay as they are. Colours are taken as sRGB. Up to 120 megapixels and 32,768
+    pixels a side. The secret may have any size, and comes back in it. A cover's opacity goes to the
+    container; a secret's is laid on white.
 
     What is hidden stays in the container as long as no sample changes: save it losslessly
     (`Hidden.save`), or hide with `survive`.
@@ -65,23 +68,32 @@ def hide(
     - `method`: `coded` leaves the best pictures; `robust` survives JPEG; `network` is the method of
       the published systems. By default coded, robust where one of the three below is given, network
       where a model is.
-    - `survive`: the lowest quality of JPEG to survive, 50 to 95. `survive_crop`: how many percent
-      may be cut off, 1 to 30. `channel`: a messenger or page, whose size and quality are kept.
+    - `survive`: the lowest quality of JPEG to survive, 50 to 95. By default 75: with
+      `method="robust"`, and with `survive_crop` alone.
+    - `survive_crop`: how many percent of width or height may be cut off, 1 to 30, before the
+      container is saved as JPEG of a quality 5 above `survive`. It takes a grid that is coarser by
+      10, so that `Hidden.survives` says 65 for 75; both pictures come out worse.
+    - `channel`: a messenger or page, by name. The cover is reduced to the longest side that it
+      keeps, and the container survives the quality of its JPEG (`underdrawing channels` lists
+      both), or `survive` where both are given. Arrays are reduced, too.
     - `effort`: `fast`, `normal` or `best`; by default best up to 2.5 megapixels, normal up to 10.
-    - `balance`: which picture comes out better. Coded, robust: `container` or `equal`; network: -2
-      for the best container to 2 for the best revealed picture. `container_db`, `revealed_db`: the
-      quality of one of them instead, in dB.
+    - `balance`: which picture comes out better. Coded, robust: `container`, the default, or
+      `equal`; network: -2 for the best container to 2 for the best revealed picture, by default 0,
+      which `equal` is another name for. `container_db`, `revealed_db`: the quality of one of them
+      instead, in dB, a finite number above 0 (coded, robust).
     - `model`: a `Model`, the name of a built-in one, or a model file.
-    - `password`: without one anybody with this package can reveal. Networks have none.
+    - `password`: text or bytes; without one anybody with this package can reveal. Networks have
+      none.
     - `tile_size`: side of the tiles that networks see, at least 16.
     - `measure`: by networks, reveal once to know `revealed_psnr_db`; the others know it anyway.
-    - `threads`: 0 for all cores. The container is the same for any number.
+    - `threads`: 0 for all cores, at most 1024. The container is the same for any number.
     - `progress`: `True` for a line on stderr, or a function of steps done and steps in all. What it
       raises stops the work.
 
     The same arguments give the same container as the program does.
 
-    Raises `OptionError`, `TooSmallError`, `LimitError` or `PictureError`.
+    Raises `OptionError`, `TooSmallError`, `LimitError` or `PictureError`; `TypeError` for options
+    and pictures of another kind.
     """
     hidden: Hidden = _hide(
         Hidden,
@@ -122,7 +134,7 @@ def hide_file(
     container_db: Optional[float] = None,
     revealed_db: Optional[float] = None,
     model: AnyModel = None,
-    password: Union[str, bytes, None] = None,
+    password: AnyPassword = None,
     tile_size: Optional[int] = None,
     measure: bool = True,
     threads: int = 0,
@@ -143,11 +155,13 @@ def hide_file(
 
     Raises what `hide` raises, `FileExistsError` and other `OSError`s.
     """
+    threads = _options.threads(threads)
+    output = None if output is None else _options.path("output", output)
     kind = _format(output, format)
     if output is not None:
         _files.check_output(output, force)
-    native_cover = _native.Picture.decode(file_of(cover, "cover"), threads)
-    native_secret = _native.Picture.decode(file_of(secret, "secret"), threads)
+    native_cover = decoded(cover, "cover", threads)
+    native_secret = decoded(secret, "secret", threads)
     hidden: HiddenFile = _hide(
         HiddenFile,
         native_cover,
@@ -181,18 +195,21 @@ def _hide(
     *,
     encode: Optional[str] = None,
     model: AnyModel,
-    password: Union[str, bytes, None],
+    password: AnyPassword,
     threads: int,
     progress: Progress,
     **settings: Any,
 ) -> Any:
+    threads = _options.threads(threads)
+    for name, as_native in _HIDING.items():
+        settings[name] = as_native(name, settings[name])
     plain = secret.plain(threads)
     with told("hiding", progress) as on_progress:
         container, known = _native.hide(
             cover,
             plain,
             model=native_model(model),
-            password=_password(password),
+            password=_options.password(password),
             threads=threads,
             progress=on_progress,
             **settings,
@@ -203,6 +220,24 @@ def _hide(
     return kind(_picture=container, **known)
 
 
+# What is to survive: by `hide` and by `capacity`.
+_SURVIVING: dict[str, Callable[[str, Any], Any]] = {
+    "survive": partial(_options.whole, least=50, most=95),
+    "survive_crop": partial(_options.whole, least=1, most=30),
+    "channel": partial(_options.word, expected="a channel's name, as telegram"),
+}
+_HIDING: dict[str, Callable[[str, Any], Any]] = {
+    **_SURVIVING,
+    "method": partial(_options.word, expected="coded, robust or network"),
+    "effort": partial(_options.word, expected="fast, normal or best"),
+    "balance": _options.balance,
+    "container_db": _options.number,
+    "revealed_db": _options.number,
+    "tile_size": _options.whole,
+    "measure": _options.flag,
+}
+
+
 def _conversions(cover: list[str], secret: list[str]) -> tuple[str, ...]:
     noted = [f"cover: {what}" for what in cover] + [f"secret: {what}" for what in secret]
     return tuple(noted)
@@ -211,7 +246,7 @@ def _conversions(cover: list[str], secret: list[str]) -> tuple[str, ...]:
 def reveal(
     container: PictureLike,
     *,
-    password: Union[str, bytes, None] = None,
+    password: AnyPassword = None,
     salvage: bool = False,
     model: AnyModel = None,
     size: Optional[tuple[int, int]] = None,
@@ -221,7 +256,8 @@ def reveal(
 ) -> Revealed:
     """Reveals what `container` holds, by the method that it names.
 
-    - `container`: as the pictures of `hide`, or what `hide` gave.
+    - `container`: as the pictures of `hide`, or what `hide` gave. Pillow pictures are not turned:
+      what is hidden lies in the samples as they are stored.
     - `password`: opens what was hidden with it; what needs none opens with one, too.
     - `salvage`: of a damaged container of the coded method, reveal what is intact.
     - `model`: a `Model`, the name of a built-in one or a model file, beside the built-in ones; the
@@ -230,12 +266,13 @@ def reveal(
       lost.
     - `tile_size`, `threads`, `progress`: as those of `hide`.
 
-    Raises `NothingFoundError`, `WrongPasswordError`, `DamagedError`, `NewerError`,
-    `UnknownModelError`, `OptionError` or `LimitError`.
+    Raises `NothingFoundError` (as for what was hidden with a password, without one),
+    `WrongPasswordError`, `DamagedError`, `NewerError`, `UnknownModelError`, `OptionError` or
+    `LimitError`; `TypeError` for options and pictures of another kind.
     """
     revealed: Revealed = _reveal(
         Revealed,
-        picture_of(container, "container"),
+        picture_of(container, "container", upright=False),
         password=password,
         salvage=salvage,
         model=model,
@@ -253,7 +290,7 @@ def reveal_file(
     *,
     format: Optional[str] = None,
     force: bool = False,
-    password: Union[str, bytes, None] = None,
+    password: AnyPassword = None,
     salvage: bool = False,
     model: AnyModel = None,
     size: Optional[tuple[int, int]] = None,
@@ -273,12 +310,14 @@ def reveal_file(
 
     Raises what `reveal` raises, `FileExistsError` and other `OSError`s.
     """
+    threads = _options.threads(threads)
+    output = None if output is None else _options.path("output", output)
     kind = _format(output, format)
     if output is not None:
         _files.check_output(output, force)
     revealed: RevealedFile = _reveal(
         RevealedFile,
-        _native.Picture.decode(file_of(container, "container"), threads),
+        decoded(container, "container", threads),
         encode=kind,
         password=password,
         salvage=salvage,
@@ -299,19 +338,24 @@ def _reveal(
     *,
     encode: Optional[str] = None,
     model: AnyModel,
-    password: Union[str, bytes, None],
+    password: AnyPassword,
+    salvage: bool,
+    size: Optional[tuple[int, int]],
+    tile_size: Optional[int],
     threads: int,
     progress: Progress,
-    **settings: Any,
 ) -> Any:
+    threads = _options.threads(threads)
     with told("revealing", progress) as on_progress:
         picture, known = _native.reveal(
             container,
             model=native_model(model),
-            password=_password(password),
+            password=_options.password(password),
+            salvage=_options.flag("salvage", salvage),
+            size=_options.size(size),
+            tile_size=_options.whole("tile_size", tile_size),
             threads=threads,
             progress=on_progress,
-            **settings,
         )
     result: dict[str, Any] = {
         name: tuple(known.pop(name)) for name in ("blurred_rows", "grey_rows")
@@ -322,7 +366,7 @@ def _reveal(
 
 
 def inspect(
-    picture: Union[PictureLike, PathOrBytes], *, password: Union[str, bytes, None] = None
+    picture: Union[PictureLike, PathOrBytes], *, password: AnyPassword = None
 ) -> Inspection:
     """What is hidden in a picture, without revealing it.
 
@@ -332,8 +376,8 @@ def inspect(
     Raises `NothingFoundError` for a plain picture, `WrongPasswordError` for one that does not open
     with the password either, and `DamagedError` or `NewerError`.
     """
-    native = anything(picture, "picture")
-    return Inspection(**_native.inspect(native, password=_password(password)))
+    native = anything(picture, "picture", upright=False)
+    return Inspection(**_native.inspect(native, password=_options.password(password)))
 
 
 def capacity(
@@ -347,19 +391,20 @@ def capacity(
     """What to expect when `secret` is hidden in `cover`, without doing it.
 
     By the coded method, or where something is to survive by the robust one, whose figures are
-    estimates. Pictures are those of `hide` or of `hide_file`; so are `survive` (50 to 95),
-    `survive_crop` (1 to 30) and `channel`. The secret is coded as for hiding, and takes as long.
+    estimates. Pictures are those of `hide` or of `hide_file`; so are `survive` (50 to 95, by
+    default 75), `survive_crop` (1 to 30) and `channel`. The secret is coded as for hiding, and takes as long.
 
     Raises `OptionError`, `LimitError` or `PictureError`.
     """
     native_secret = None if secret is None else anything(secret, "secret").plain()
-    known = _native.capacity(
-        anything(cover, "cover"),
-        native_secret,
-        survive=survive,
-        survive_crop=survive_crop,
-        channel=channel,
-    )
+    settings: dict[str, Any] = {
+        "survive": survive,
+        "survive_crop": survive_crop,
+        "channel": channel,
+    }
+    for name, as_native in _SURVIVING.items():
+        settings[name] = as_native(name, settings[name])
+    known = _native.capacity(anything(cover, "cover"), native_secret, **settings)
     return Capacity(**known)
 
 
@@ -378,17 +423,5 @@ def compare(
 
 def _format(output: Union[str, os.PathLike[str], None], format: Optional[str]) -> str:
     if format is not None:
-        return format
+        return _options.word("format", format, "an extension, as png") or ""
     return "png" if output is None else _files.extension_of(output)
-
-
-def _password(password: Union[str, bytes, None]) -> Optional[bytes]:
-    if password is None:
-        return None
-    if not isinstance(password, (str, bytes)):
-        raise TypeError(f"password: expected str or bytes, found {type(password).__name__}")
-    if not password:
-        from ._errors import OptionError
-
-        raise OptionError("the password is empty: expected at least one character")
-    return password.encode() if isinstance(password, str) else password

@@ -7,7 +7,13 @@ import os
 from pathlib import Path
 from typing import Any, Union
 
-from . import _files, _native
+from . import _files, _native, _options
+from ._errors import OptionError
+
+
+# What a model is made of.
+_SOURCES = (str, os.PathLike, bytes, bytearray, memoryview)
+_EXPECTED = "a Model, the name of a built-in one, a path or bytes"
 
 
 class Model:
@@ -21,14 +27,16 @@ class Model:
 
     _native: _native.Model
 
-    def __init__(self, source: Union[str, os.PathLike[str], bytes, None] = None) -> None:
+    def __init__(
+        self, source: Union[str, os.PathLike[str], bytes, bytearray, memoryview, None] = None
+    ) -> None:
         if source is None or (isinstance(source, str) and source in dict(Model.built_in())):
             self._native = _native.Model.built_in(source)
-        elif isinstance(source, bytes):
-            self._native = _native.Model.from_bytes(source)
-        elif isinstance(source, str) and not Path(source).exists():
-            from ._errors import OptionError
-
+        elif not isinstance(source, _SOURCES):
+            raise _options.other_kind("model", _EXPECTED, source)
+        elif isinstance(source, (bytes, bytearray, memoryview)):
+            self._native = _native.Model.from_bytes(bytes(source))
+        elif isinstance(source, str) and not Path(source).is_file():
             names = ", ".join(dict(Model.built_in()))
             raise OptionError(f"no model {source}: neither a built-in model ({names}) nor a file")
         else:
@@ -46,7 +54,10 @@ class Model:
         Raises `OptionError` for an architecture that there is not.
         """
         model = Model.__new__(Model)
-        model._native = _native.Model.fresh(json.dumps(architecture), seed)
+        if not isinstance(architecture, dict):
+            raise _options.other_kind("architecture", "a dict", architecture)
+        whole_seed = _options.whole("seed", seed) or 0
+        model._native = _native.Model.fresh(json.dumps(architecture), whole_seed)
         return model
 
     @staticmethod
@@ -83,6 +94,7 @@ class Model:
 
     def save(self, path: Union[str, os.PathLike[str]], *, force: bool = False) -> None:
         """Writes the model file. An existing file is not replaced without `force`."""
+        path = _options.path("path", path)
         _files.check_output(path, force)
         _files.write(path, self.to_bytes(), force)
 
@@ -99,8 +111,12 @@ class Model:
         return Model, (self.to_bytes(),)
 
 
-def native_model(model: Any) -> Any:
+def native_model(model: Any, role: str = "model") -> Any:
     """The native model of a `Model`, or of what makes one."""
     if model is None:
         return None
-    return (model if isinstance(model, Model) else Model(model))._native
+    if isinstance(model, Model):
+        return model._native
+    if not isinstance(model, _SOURCES):
+        raise _options.other_kind(role, _EXPECTED, model)
+    return Model(model)._native

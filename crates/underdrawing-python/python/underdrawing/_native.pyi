@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, final
 
 __all__ = [
+    "MAX_THREADS",
     "Model",
     "Picture",
     "Training",
@@ -22,12 +23,17 @@ __all__ = [
 ]
 
 __version__: str
+MAX_THREADS: int
 
 @final
 class Picture:
     @staticmethod
     def from_samples(
-        samples: bytes, width: int, height: int, alpha: bytes | None
+        samples: bytes,
+        width: int,
+        height: int,
+        alpha: bytes | None,
+        turned: bool = False,
     ) -> Picture: ...
     @staticmethod
     def decode(file: bytes, threads: int = 0) -> Picture: ...

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
-from ._errors import PictureError
+from ._errors import LimitError, PictureError
 from ._native import Picture
 
 if TYPE_CHECKING:
@@ -20,32 +20,55 @@ if TYPE_CHECKING:
 
 # Pillow's modes whose arrays are what they seem to be.
 _PLAIN_MODES = ("L", "RGB", "RGBA")
-# Pillow's modes that lose nothing in one of them.
+# Pillow's modes that lose nothing in one of them, and the way there.
 _CONVERTED_MODES = {
-    "1": "L",
-    "LA": "RGBA",
-    "La": "RGBA",
-    "PA": "RGBA",
-    "RGBa": "RGBA",
-    "RGBX": "RGB",
-    "CMYK": "RGB",
-    "YCbCr": "RGB",
-    "HSV": "RGB",
+    "1": ("L",),
+    "P": ("RGB",),
+    "LA": ("RGBA",),
+    "La": ("LA", "RGBA"),
+    "PA": ("RGBA",),
+    "RGBa": ("RGBA",),
+    "RGBX": ("RGB",),
+    "CMYK": ("RGB",),
+    "YCbCr": ("RGB",),
+    "HSV": ("RGB",),
 }
+# Exif's tag of which side is up.
+_ORIENTATION = 0x0112
+
+_EXPECTED = "a uint8 array of [h, w, 3], [h, w] or [h, w, 4], or a Pillow picture"
 
 
-def picture_of(picture: PictureLike, role: str) -> Picture:
-    """The native picture of an array, of anything with `__array__`, or of a Pillow picture."""
+def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Picture:
+    """The native picture of an array, of anything with `__array__`, or of a Pillow picture, which
+    is turned as its Exif block asks where it is to be `upright`."""
     import numpy as np
 
     if isinstance(picture, (str, bytes, bytearray, os.PathLike)):
         raise TypeError(
-            f"{role}: expected a uint8 array or a picture, found {type(picture).__name__}; "
+            f"{role}: expected {_EXPECTED}, found {type(picture).__name__}; "
             "hide_file and reveal_file take files"
         )
-    array = np.asarray(_as_8_bit(picture, role))
+    turned = False
+    if _is_pillow(picture):
+        if upright:
+            picture, turned = _upright(picture)
+        picture = _as_8_bit(picture, role)
+    if np.ma.is_masked(picture):
+        raise PictureError(
+            f"{role}: expected an array without a mask, found a masked array; its method filled() "
+            "puts samples where the mask is"
+        )
+    array = _array(picture, role)
+    if array.size == 0:
+        raise LimitError(f"{role}: expected an array with pixels, found one of shape {array.shape}")
     if array.dtype != np.uint8:
-        raise PictureError(f"{role}: expected an array of uint8, found {array.dtype}")
+        is_array = hasattr(picture, "__array__") or isinstance(picture, memoryview)
+        found = "one of" if is_array else f"a {type(picture).__name__} of"
+        raise PictureError(
+            f"{role}: expected an array of uint8, found {found} {array.dtype}; bring its samples "
+            "to 0 to 255 and convert it with numpy.asarray and astype(numpy.uint8)"
+        )
     if array.ndim == 2:
         array = np.repeat(array[:, :, np.newaxis], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4):
@@ -54,25 +77,59 @@ def picture_of(picture: PictureLike, role: str) -> Picture:
         )
     height, width, channels = array.shape
     alpha = array[:, :, 3].tobytes() if channels == 4 else None
-    return Picture.from_samples(array[:, :, :3].tobytes(), width, height, alpha)
+    return Picture.from_samples(array[:, :, :3].tobytes(), width, height, alpha, turned)
+
+
+def _array(picture: Any, role: str) -> Any:
+    """Whatever NumPy makes an array of numbers of."""
+    import numpy as np
+
+    found = type(picture).__name__
+    try:
+        array = np.asarray(picture)
+    except ValueError as error:
+        raise PictureError(f"{role}: expected {_EXPECTED}, found {found}: {error}") from None
+    if array.dtype == object:
+        opened = "; PIL.Image.open makes a picture of it" if hasattr(picture, "read") else ""
+        raise TypeError(f"{role}: expected {_EXPECTED}, found {found}{opened}")
+    return array
+
+
+def _is_pillow(picture: Any) -> bool:
+    """Whether it is a picture of Pillow, which need not be installed."""
+    return isinstance(getattr(picture, "mode", None), str) and hasattr(picture, "getexif")
+
+
+def _upright(picture: Any) -> tuple[Any, bool]:
+    """A Pillow picture as its Exif block asks, and whether it was turned or mirrored for that."""
+    from PIL import ImageOps
+
+    if picture.getexif().get(_ORIENTATION, 1) not in range(2, 9):
+        return picture, False
+    return ImageOps.exif_transpose(picture), True
 
 
 def _as_8_bit(picture: Any, role: str) -> Any:
     """Pillow pictures of palettes, of bits or of inks as grey or RGB; anything else as it is."""
-    mode = getattr(picture, "mode", None)
-    if not isinstance(mode, str) or not hasattr(picture, "convert"):
-        return picture
+    mode = picture.mode
+    if mode in ("1", "L", "P", "RGB") and picture.info.get("transparency") is not None:
+        return picture.convert("RGBA")
     if mode in _PLAIN_MODES:
-        transparent = getattr(picture, "info", {}).get("transparency") is not None
-        return picture.convert("RGBA") if transparent and mode != "RGBA" else picture
-    if mode == "P":
-        transparent = getattr(picture, "info", {}).get("transparency") is not None
-        return picture.convert("RGBA" if transparent else "RGB")
+        return picture
     if mode in _CONVERTED_MODES:
-        return picture.convert(_CONVERTED_MODES[mode])
+        for way in _CONVERTED_MODES[mode]:
+            picture = picture.convert(way)
+        return picture
+    if mode[0] in "IF":
+        instead = (
+            "scale it to 8 bits first, since Pillow's convert only cuts off, or give its file to "
+            "the functions for files"
+        )
+    else:
+        instead = "convert it to RGB first"
     raise PictureError(
-        f"{role}: a Pillow picture of mode {mode} has more than 8 bits a sample or other colours: "
-        "convert it to RGB first"
+        f"{role}: expected a Pillow picture of 8 bits a sample in grey, RGB, a palette or CMYK, "
+        f"found one of mode {mode}; {instead}"
     )
 
 
@@ -97,11 +154,21 @@ def file_of(file: PathOrBytes, role: str) -> bytes:
         return bytes(file)
     if isinstance(file, (str, os.PathLike)):
         return Path(file).read_bytes()
-    raise TypeError(f"{role}: expected a path or bytes, found {type(file).__name__}")
+    found = type(file).__name__
+    opened = "; its method read() gives its bytes" if hasattr(file, "read") else ""
+    raise TypeError(f"{role}: expected a path or bytes, found {found}{opened}")
 
 
-def anything(picture: PictureLike | PathOrBytes, role: str) -> Picture:
+def decoded(file: PathOrBytes, role: str, threads: int = 0) -> Picture:
+    """The native picture of a file."""
+    try:
+        return Picture.decode(file_of(file, role), threads)
+    except (LimitError, PictureError) as error:
+        raise type(error)(f"{role}: {error}") from None
+
+
+def anything(picture: PictureLike | PathOrBytes, role: str, *, upright: bool = True) -> Picture:
     """The native picture of a file or of pixels."""
     if isinstance(picture, (str, bytes, bytearray, memoryview, os.PathLike)):
-        return Picture.decode(file_of(picture, role))
-    return picture_of(picture, role)
+        return decoded(picture, role)
+    return picture_of(picture, role, upright=upright)

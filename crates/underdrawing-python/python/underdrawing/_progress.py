@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Optional
 
+from ._options import other_kind
+
 # Seconds between two changes of the line.
 _INTERVAL = 0.1
 
@@ -42,13 +44,20 @@ class Line:
         sys.stderr.flush()
 
 
+def is_line(progress: Any) -> bool:
+    """Whether `progress`, which is no function, asks for a line on stderr."""
+    if progress is None or isinstance(progress, bool):
+        return bool(progress)
+    raise other_kind("progress", "True, False or a function of steps done and steps in all", progress)
+
+
 @contextmanager
 def told(what: str, progress: Any) -> Iterator[Optional[Callable[[int, int], object]]]:
     """What the native functions call: nothing, the caller's function, or a line on stderr."""
-    if progress is None or progress is False:
-        yield None
-    elif callable(progress):
+    if callable(progress):
         yield progress
+    elif not is_line(progress):
+        yield None
     else:
         line = Line(what)
         try:

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from . import _files
+from . import _files, _options
 from ._native import Picture
 from ._pictures import array_of
 
@@ -64,6 +64,7 @@ class _WithPicture:
 
         Raises `PictureError` for a format that would change pixels, `OSError` for the file.
         """
+        path = _options.path("path", path)
         _files.check_output(path, force)
         _files.write(path, self._picture.encode(_files.extension_of(path)), force)
 

@@ -12,15 +12,31 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
-from . import _native
+from . import _native, _options
 from ._errors import OptionError
 from ._models import native_model
-from ._progress import Line
+from ._progress import Line, is_line
 
 if TYPE_CHECKING:
     from ._hiding import AnyModel, Progress
 
 AnyPath = Union[str, "os.PathLike[str]"]
+
+# Settings that are no whole numbers.
+_WORDS = {"preset", "network", "fit", "optimiser", "schedule", "loss"}
+_FLAGS = {"simulate_file"}
+_NUMBERS = {
+    "drawn",
+    "learning_rate",
+    "beta_1",
+    "beta_2",
+    "weight_decay",
+    "clip_norm",
+    "reveal_weight",
+    "ghost_weight",
+    "strengths",
+    "noise",
+}
 
 
 @dataclass(frozen=True)
@@ -61,11 +77,11 @@ class TrainingRun(Iterator[Event]):
     was learned is saved in any of these cases, and `train(resume=out)` goes on exactly there.
     """
 
-    def __init__(self, native: _native.Training, out: Path, progress: Progress) -> None:
+    def __init__(self, native: _native.Training, out: Path, show: Optional[_Show]) -> None:
         self._native = native
         self.out = out
         """The run folder."""
-        self._show = _Show(progress) if progress else None
+        self._show = show
         self._first: Optional[Event] = None
         self._finalizer = weakref.finalize(self, native.close)
         # The run has begun, or has said why not.
@@ -243,22 +259,36 @@ def train(
         "sheet_every": sheet_every,
         "checkpoint_every": checkpoint_every,
     }
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = {name: _setting(name, value) for name, value in settings.items() if value is not None}
+    threads = _options.threads(threads)
+    show = _Show(progress) if callable(progress) or is_line(progress) else None
     if resume is not None:
         others = (train, val, out, from_model, config)
         if given or any(other is not None for other in others):
             raise OptionError("a resumed run keeps its settings: expected none beside resume")
-        folder = Path(resume)
-        return TrainingRun(_native.Training.resume(folder, threads), folder, progress)
+        folder = _options.path("resume", resume)
+        return TrainingRun(_native.Training.resume(folder, threads), folder, show)
     if train is None or val is None or out is None:
         raise OptionError("expected train, val and out, or resume")
+    folder = _options.path("out", out)
     native = _native.Training.start(
         json.dumps(given),
-        None if config is None else Path(config).read_text(encoding="utf-8"),
-        Path(train),
-        Path(val),
-        Path(out),
-        native_model(from_model),
+        None if config is None else _options.path("config", config).read_text(encoding="utf-8"),
+        _options.path("train", train),
+        _options.path("val", val),
+        folder,
+        native_model(from_model, "from_model"),
         threads,
     )
-    return TrainingRun(native, Path(out), progress)
+    return TrainingRun(native, folder, show)
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A setting as JSON has it; which words and ranges there are, the native half knows."""
+    if name in _WORDS:
+        return _options.word(name, value, "a word")
+    if name in _FLAGS:
+        return _options.flag(name, value)
+    if name in _NUMBERS:
+        return _options.number(name, value)
+    return _options.whole(name, value)
