@@ -54,7 +54,7 @@ def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Pict
         if upright:
             picture, turned = _upright(picture)
         picture = _as_8_bit(picture, role)
-    if np.ma.is_masked(picture):
+    if isinstance(picture, np.ma.MaskedArray) and np.any(picture.mask):
         raise PictureError(
             f"{role}: expected an array without a mask, found a masked array; its method filled() "
             "puts samples where the mask is"
