@@ -5,12 +5,14 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use underdrawing::{
-    Balance, BalanceSetting, Channel, CodedOptions, Comparison, Conversion, Effort, HiddenDetails,
-    HideOptions, HideSettings, Inspection, Limits, Method, NetworkOptions, Password, Pixels,
-    RevealOptions,
+    Balance, BalanceSetting, Channel, CodedOptions, Comparison, Conversion, Effort, FileFormat,
+    HiddenDetails, HideOptions, HideSettings, ImageFileError, Inspection, Limits, Method,
+    NetworkOptions, Password, Pixels, RevealOptions,
 };
 
-use crate::errors::{of_inspecting, of_library, of_option, of_revealing, of_settings, of_size};
+use crate::errors::{
+    of_inspecting, of_library, of_option, of_picture, of_revealing, of_settings, of_size,
+};
 use crate::model::Model;
 use crate::picture::Picture;
 use crate::work::work;
@@ -115,6 +117,10 @@ pub(crate) fn hide<'py>(
         jpeg,
     };
     let options = settings.resolve().map_err(of_settings)?;
+    if jpeg && !matches!(options, HideOptions::Robust { .. }) {
+        let format = FileFormat::Jpeg;
+        return Err(of_picture(&ImageFileError::Lossy { format }));
+    }
     let (cover, secret) = (cover.picture.clone(), secret.picture.clone());
     let done = work(py, threads, progress, move |on_progress| {
         hide_pictures(cover, &secret, channel, &options, measure, on_progress)

@@ -23,7 +23,7 @@ mod _native {
     #[pymodule_export]
     use super::model::Model;
     #[pymodule_export]
-    use super::picture::Picture;
+    use super::picture::{Picture, check_format};
     #[pymodule_export]
     use super::training::Training;
     #[pymodule_export]

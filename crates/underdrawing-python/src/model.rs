@@ -58,7 +58,9 @@ impl Model {
     /// A model that has learned nothing yet; the architecture is JSON.
     #[staticmethod]
     fn fresh(py: Python<'_>, architecture: &str, seed: u64) -> PyResult<Self> {
+        // By way of a value, errors tell of no line and column.
         let architecture: Architecture = serde_json::from_str(architecture)
+            .and_then(serde_json::from_value::<Architecture>)
             .map_err(|error| of_option(format!("architecture: {error}")))?;
         let model = work(py, 0, None, move |_| {
             underdrawing::Model::fresh(architecture, seed)

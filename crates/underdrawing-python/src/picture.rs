@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyByteArray, PyBytes};
-use underdrawing::{Conversion, FileFormat, Limits, Pixels};
+use underdrawing::{Conversion, FileFormat, ImageFileError, Limits, Pixels};
 
 use crate::errors::{of_option, of_picture, of_size};
 use crate::work::work;
@@ -69,11 +69,7 @@ impl Picture {
         extension: &str,
         threads: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let format = FileFormat::of_extension(extension).ok_or_else(|| {
-            of_option(format!(
-                "cannot tell the format of .{extension}: expected .png, .tiff, .bmp, .qoi or .webp"
-            ))
-        })?;
+        let format = format_of(extension)?;
         let picture = self.picture.clone();
         let bytes = work(py, threads, None, move |_| picture.encode(format))?;
         bytes
@@ -133,4 +129,27 @@ impl Picture {
         let conversions = self.picture.conversions.iter();
         conversions.map(ToString::to_string).collect()
     }
+}
+
+/// The format that a name's extension stands for.
+fn format_of(extension: &str) -> PyResult<FileFormat> {
+    FileFormat::of_extension(extension).ok_or_else(|| {
+        of_option(format!(
+            "cannot tell the format of .{extension}: expected .png, .tiff, .bmp, .qoi or .webp"
+        ))
+    })
+}
+
+/// Refuses before any work a format that is not written, a lossy one unless `lossy`; whether it is
+/// lossy.
+#[pyfunction]
+pub(crate) fn check_format(extension: &str, lossy: bool) -> PyResult<bool> {
+    let format = format_of(extension)?;
+    if format.is_lossy() && !lossy {
+        return Err(of_picture(&ImageFileError::Lossy { format }));
+    }
+    if !format.is_lossy() && !format.is_written() {
+        return Err(of_picture(&ImageFileError::NotWritten { format }));
+    }
+    Ok(format.is_lossy())
 }

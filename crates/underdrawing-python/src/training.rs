@@ -20,6 +20,8 @@ use crate::work::Pool;
 
 /// How long Ctrl-C may go unnoticed.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(50);
+/// How long the end of the thread goes unnoticed.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// What the thread tells: events as JSON, and how it ended.
 type Told = Result<String, TrainError>;
@@ -171,6 +173,15 @@ impl Training {
 
     /// Waits for the thread, which has nothing more to tell.
     fn ended(&self, py: Python<'_>) -> PyResult<()> {
+        let running = || {
+            let thread = lock(&self.thread);
+            thread.as_ref().is_some_and(|thread| !thread.is_finished())
+        };
+        while running() {
+            py.detach(|| thread::sleep(BETWEEN_LOOKS));
+            // A step may take minutes: Ctrl-C once more gives up waiting.
+            py.check_signals()?;
+        }
         let Some(thread) = lock(&self.thread).take() else {
             return Ok(());
         };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 import pickle
@@ -48,6 +49,21 @@ def test_what_hide_gives_is_what_reveal_takes(cover: Pixels, secret: Pixels) -> 
     copied = pickle.loads(pickle.dumps(hidden))
     assert np.array_equal(copied.container, hidden.container)
     assert copied.coded_bytes == hidden.coded_bytes
+
+
+def test_results_are_not_changed_behind_their_back(cover: Pixels, secret: Pixels) -> None:
+    hidden = underdrawing.hide(cover, secret, effort="fast")
+    for array in (hidden.container, np.asarray(hidden), underdrawing.reveal(hidden).picture):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 0
+    mine = np.array(hidden)
+    mine[0, 0] ^= 1
+    assert np.array(hidden, dtype=float).dtype == float
+    with pytest.raises(ValueError, match="expected copy=True"):
+        np.array(hidden, dtype=float, copy=False)
+    # Its fields go where those of data classes go.
+    assert dataclasses.asdict(hidden)["coded_bytes"] == hidden.coded_bytes
+    assert dataclasses.replace(hidden, survives=3).survives == 3
 
 
 def test_any_number_of_threads_gives_the_same(cover: Pixels, secret: Pixels) -> None:

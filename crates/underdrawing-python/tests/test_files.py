@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,21 @@ def test_a_lossy_container_is_named(folder: Path, cover: Pixels) -> None:
         underdrawing.reveal_file(saved)
 
 
+def test_pickled_results_save_the_same_files(folder: Path, cover: Pixels) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    alpha = scene(160, 120, seed=4)[:, :, :1]
+    tagged = as_file(np.concatenate([cover, alpha], axis=2), icc_profile=profile)
+    secret = folder / "secret.jpg"
+    for name, options in [("c.png", {}), ("c.webp", {}), ("c.jpg", {"survive": 80})]:
+        hidden = underdrawing.hide_file(
+            tagged, secret, format=name[2:], effort="fast", **options  # type: ignore[arg-type]
+        )
+        for copied in (pickle.loads(pickle.dumps(hidden)), copy.deepcopy(hidden)):
+            copied.save(folder / name, force=True)
+            assert (folder / name).read_bytes() == hidden.file == copied.file
+            assert np.array_equal(copied.container, hidden.container)
+
+
 def test_sixteen_bits_are_noted(folder: Path) -> None:
     wide = Image.fromarray(scene(50, 40)[:, :, 0].astype(np.uint16) * 257)
     file = io.BytesIO()
@@ -117,12 +134,37 @@ def test_nothing_is_overwritten_or_half_written(folder: Path) -> None:
     assert names == {"cover.png", "secret.jpg", "c.png", "other.png"}
 
 
+def test_inputs_and_folders_are_never_outputs(folder: Path) -> None:
+    cover, secret = folder / "cover.png", folder / "secret.jpg"
+    before = cover.read_bytes()
+    (folder / "link.png").symlink_to("cover.png")
+    with pytest.raises(underdrawing.OptionError, match="is an input and would be overwritten"):
+        underdrawing.hide_file(cover, secret, cover, effort="fast", force=True)
+    with pytest.raises(underdrawing.OptionError, match="is an input and would be overwritten"):
+        underdrawing.reveal_file(str(cover), folder / "link.png", force=True)
+    assert cover.read_bytes() == before
+    (folder / "c.png").mkdir()
+    with pytest.raises(IsADirectoryError, match="is a folder: expected a file's name"):
+        underdrawing.hide_file(cover, secret, folder / "c.png", effort="fast", force=True)
+
+
 def test_lossy_and_unknown_formats_are_refused(folder: Path) -> None:
     cover, secret = folder / "cover.png", folder / "secret.jpg"
+
+    def never(done: int, total: int) -> None:
+        pytest.fail("it was hidden before that was refused")
+
+    for name, error, message in [
+        ("c.jpg", underdrawing.PictureError, "JPEG changes pixels"),
+        ("c.gif", underdrawing.PictureError, "GIF files are not written"),
+        ("c.xyz", underdrawing.OptionError, "cannot tell the format of .xyz: expected .png"),
+        ("c", underdrawing.OptionError, f"cannot tell the format of {folder}/c: expected .png"),
+    ]:
+        with pytest.raises(error, match=message):
+            underdrawing.hide_file(cover, secret, folder / name, effort="fast", progress=never)
+    hidden = underdrawing.hide_file(cover, secret, effort="fast").file
     with pytest.raises(underdrawing.PictureError, match="JPEG changes pixels"):
-        underdrawing.hide_file(cover, secret, folder / "c.jpg", effort="fast")
-    with pytest.raises(underdrawing.OptionError, match="format"):
-        underdrawing.hide_file(cover, secret, folder / "c.xyz", effort="fast")
+        underdrawing.reveal_file(hidden, folder / "r.jpg", progress=never)
     with pytest.raises(underdrawing.PictureError, match="^secret: not a picture file"):
         underdrawing.hide_file(cover, b"no picture")
     with pytest.raises(TypeError, match=r"^cover: .* found BytesIO; its method read\(\)"):

@@ -172,6 +172,38 @@ except KeyboardInterrupt:
 """
 
 
+CTRL_C_TWICE = """
+import os, signal, threading, time
+import underdrawing
+run = underdrawing.train(train={train!r}, val={val!r}, out={out!r}, **{settings!r})
+print(next(run).kind, flush=True)
+def press():
+    # Once for the end of the step, which is far, and once more not to wait for it.
+    for _ in range(2):
+        pressed.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+pressed = []
+threading.Timer(0.5, press).start()
+try:
+    for event in run:
+        print(event.kind, flush=True)
+except KeyboardInterrupt:
+    print(len(pressed), time.monotonic() - pressed[-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
+def test_ctrl_c_twice_waits_for_no_step(folders: dict[str, Any], tmp_path: Path) -> None:
+    # A step of these takes many seconds.
+    settings = {**SMALL, "width": 256, "depth": 32, "batch_size": 6, "size": 48}
+    paths = {name: str(path) for name, path in folders.items()}
+    code = CTRL_C_TWICE.format(**paths, out=str(tmp_path / "run"), settings=settings)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, text=True)
+    assert ran.stdout.startswith("started\n2 "), ran.stdout + ran.stderr
+    assert float(ran.stdout.split()[2]) < 0.4
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of Unix")
 def test_ctrl_c_saves(folders: dict[str, Any], tmp_path: Path) -> None:
     settings = {**SMALL, "steps": 100_000, "validate_every": 50_000}

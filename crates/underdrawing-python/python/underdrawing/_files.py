@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
+
+from ._errors import OptionError
 
 
 def extension_of(path: str | os.PathLike[str]) -> str:
     """A file name's extension, without the dot."""
-    return Path(path).suffix[1:]
+    extension = Path(path).suffix[1:]
+    if not extension:
+        raise OptionError(
+            f"cannot tell the format of {path}: expected .png, .tiff, .bmp, .qoi or .webp"
+        )
+    return extension
 
 
-def check_output(path: str | os.PathLike[str], force: bool) -> None:
-    """Refuses before any work what `write` would refuse after it."""
+def check_output(path: str | os.PathLike[str], force: bool, inputs: tuple[Any, ...] = ()) -> None:
+    """Refuses before any work what `write` would refuse after it, and to write over `inputs`, as
+    far as they are paths."""
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: expected a file's name")
+    for read in inputs:
+        is_path = isinstance(read, (str, os.PathLike))
+        if is_path and target.exists() and os.path.exists(read) and target.samefile(read):
+            raise OptionError(f"{target} is an input and would be overwritten: expected another output")
     if target.exists() and not force:
         raise FileExistsError(f"{target} exists already: force=True replaces it")
     if not target.parent.is_dir():

@@ -158,15 +158,16 @@ def hide_file(
     threads = _options.threads(threads)
     output = None if output is None else _options.path("output", output)
     kind = _format(output, format)
+    jpeg = _native.check_format(kind, lossy=True)
     if output is not None:
-        _files.check_output(output, force)
+        _files.check_output(output, force, (cover, secret, model))
     native_cover = decoded(cover, "cover", threads)
     native_secret = decoded(secret, "secret", threads)
     hidden: HiddenFile = _hide(
         HiddenFile,
         native_cover,
         native_secret,
-        jpeg=kind.lower() in ("jpg", "jpeg", "jpe", "jfif"),
+        jpeg=jpeg,
         encode=kind,
         method=method,
         survive=survive,
@@ -313,8 +314,9 @@ def reveal_file(
     threads = _options.threads(threads)
     output = None if output is None else _options.path("output", output)
     kind = _format(output, format)
+    _native.check_format(kind, lossy=False)
     if output is not None:
-        _files.check_output(output, force)
+        _files.check_output(output, force, (container, model))
     revealed: RevealedFile = _reveal(
         RevealedFile,
         decoded(container, "container", threads),

@@ -3,6 +3,7 @@ that the program starts without it."""
 
 from __future__ import annotations
 
+import copyreg
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
@@ -144,6 +145,22 @@ def array_of(picture: Picture) -> Pixels:
         return rgb
     opacity = np.frombuffer(alpha, np.uint8).reshape(*shape, 1)
     return np.concatenate([rgb, opacity], axis=2)
+
+
+def _restored(file: bytes) -> Picture:
+    return Picture.decode(file)
+
+
+def _reduced(picture: Picture) -> Any:
+    """A native picture for `pickle` and `copy`: as a file, which keeps alpha and profile, and what
+    came as JPEG as one."""
+    try:
+        return _restored, (picture.encode("jpg"),)
+    except PictureError:
+        return _restored, (picture.encode("png"),)
+
+
+copyreg.pickle(Picture, _reduced)
 
 
 def file_of(file: PathOrBytes, role: str) -> bytes:

@@ -35,6 +35,8 @@ class _WithPicture:
         pixels: Optional[Pixels] = self.__dict__.get("_array")
         if pixels is None:
             pixels = array_of(self._picture)
+            # `save` would not know of changes.
+            pixels.flags.writeable = False
             self.__dict__["_array"] = pixels
         return pixels
 
@@ -53,6 +55,8 @@ class _WithPicture:
 
         pixels = self._pixels()
         if dtype is not None and np.dtype(dtype) != pixels.dtype:
+            if copy is False:
+                raise ValueError(f"samples are uint8: expected copy=True for an array of {dtype}")
             return pixels.astype(dtype)
         return pixels.copy() if copy else pixels
 
@@ -96,21 +100,8 @@ class _WithPicture:
         figures = ", ".join(f"{name}: {value}" for name, value in self._figures())
         return f"<{type(self).__name__} {self.width}x{self.height}, {figures}>"
 
-    def __reduce__(self) -> Any:
-        alpha = self._picture.alpha()
-        picture = (
-            bytes(self._picture.samples()),
-            self.width,
-            self.height,
-            None if alpha is None else bytes(alpha),
-        )
-        known = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-        del known["_picture"]
-        return _restored, (type(self), picture, known)
-
-
-def _restored(result: Any, picture: Any, known: dict[str, Any]) -> Any:
-    return result(_picture=Picture.from_samples(*picture), **known)
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_array"}
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
@@ -147,7 +138,8 @@ class Hidden(_WithPicture):
 
     @property
     def container(self) -> Pixels:
-        """The container: `uint8` `[h, w, 3]`, or `[h, w, 4]` where the cover has alpha."""
+        """The container: `uint8` `[h, w, 3]`, or `[h, w, 4]` where the cover has alpha; read-only,
+        `container.copy()` may be changed."""
         return self._pixels()
 
 
@@ -206,7 +198,8 @@ class Revealed(_WithPicture):
 
     @property
     def picture(self) -> Pixels:
-        """The revealed picture: `uint8` `[h, w, 3]`, sRGB, in the secret's own size."""
+        """The revealed picture: `uint8` `[h, w, 3]`, sRGB, in the secret's own size; read-only,
+        `picture.copy()` may be changed."""
         return self._pixels()
 
     def _figures(self) -> list[tuple[str, str]]:

@@ -75,6 +75,8 @@ class TrainingRun(Iterator[Event]):
     The run waits while nobody asks for the next event. It ends after its last step, when `stop` was
     called, on Ctrl-C, at the end of a `with` block, and when nothing refers to it any more; what
     was learned is saved in any of these cases, and `train(resume=out)` goes on exactly there.
+    Ending takes until the step under way is done; Ctrl-C once more does not wait for it, and leaves
+    the last checkpoint.
     """
 
     def __init__(self, native: _native.Training, out: Path, show: Optional[_Show]) -> None:
@@ -117,6 +119,9 @@ class TrainingRun(Iterator[Event]):
     def close(self) -> None:
         """Ends the run after its step, and returns once it is saved."""
         self._finalizer()
+
+    def __repr__(self) -> str:
+        return f"<TrainingRun in {self.out}>"
 
     def __enter__(self) -> TrainingRun:
         return self
