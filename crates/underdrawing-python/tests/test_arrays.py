@@ -161,9 +161,9 @@ def test_takes_whatever_has_an_array(cover: Pixels, secret: Pixels) -> None:
         (Image.new("LAB", (8, 8)), underdrawing.PictureError, "mode LAB; convert it to RGB"),
         (np.zeros((0, 8, 3), np.uint8), underdrawing.LimitError, "one of shape (0, 8, 3)"),
         ([], underdrawing.LimitError, "one of shape (0,)"),
-        (None, TypeError, "a Pillow picture, found NoneType"),
-        ({}, TypeError, "a Pillow picture, found dict"),
-        (io.BytesIO(b"x"), TypeError, "found BytesIO; PIL.Image.open makes a picture of it"),
+        (None, underdrawing.PictureError, "a Pillow picture, found NoneType"),
+        ({}, underdrawing.PictureError, "a Pillow picture, found dict"),
+        (io.BytesIO(b"x"), underdrawing.PictureError, "found BytesIO; PIL.Image.open makes a"),
     ],
 )
 def test_other_pictures_are_refused_by_what_they_are(

@@ -71,6 +71,20 @@ def test_batches_of_arrays_are_hidden_and_revealed(cover: Pixels, secret: Pixels
     assert np.array_equal(revealed["d"][0], underdrawing.reveal(expected).picture)
 
 
+def test_rows_without_a_picture_fail_alone(cover: Pixels, secret: Pixels) -> None:
+    file = as_file(cover)
+    for whole, missing in [((file, file), (file, None)), ((file, file), (None, file))]:
+        for nothing in (None, float("nan")):
+            row = [nothing if cell is None else cell for cell in missing]
+            batch = {name: column(list(cells)) for name, cells in zip("ab", zip(whole, row))}
+            hidden = underdrawing.ray.Hide(cover="a", secret="b", effort="fast")(batch)
+            assert hidden["error"][0] == "" and hidden["container"][1] == b""
+            assert hidden["error"][1].endswith(": expected a file or an array, found none")
+    batch = {"container": column([hidden["container"][0], None])}
+    errors = underdrawing.ray.Reveal()(batch)["error"]
+    assert list(errors) == ["", "PictureError: container: expected a file or an array, found none"]
+
+
 def test_options_of_no_use_end_the_job(cover: Pixels, secret: Pixels) -> None:
     batch = {"cover": column([cover]), "secret": column([secret])}
     with pytest.raises(underdrawing.OptionError, match="effort much"):

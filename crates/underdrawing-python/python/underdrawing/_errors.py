@@ -39,7 +39,7 @@ class LimitError(UnderdrawingError, ValueError):
 
 class PictureError(UnderdrawingError, ValueError):
     """A picture that is not read or written here: its file is damaged, unknown or of a kind that
-    would change pixels, or its array has other numbers than 8-bit samples."""
+    would change pixels, its array has other numbers than 8-bit samples, or it is no picture."""
 
 
 class ModelFileError(UnderdrawingError, ValueError):

@@ -92,7 +92,7 @@ def _array(picture: Any, role: str) -> Any:
         raise PictureError(f"{role}: expected {_EXPECTED}, found {found}: {error}") from None
     if array.dtype == object:
         opened = "; PIL.Image.open makes a picture of it" if hasattr(picture, "read") else ""
-        raise TypeError(f"{role}: expected {_EXPECTED}, found {found}{opened}")
+        raise PictureError(f"{role}: expected {_EXPECTED}, found {found}{opened}")
     return array
 
 

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Optional, Union
 
-from ._errors import OptionError, UnderdrawingError
+from ._errors import OptionError, PictureError, UnderdrawingError
 from ._hiding import hide, hide_file, reveal, reveal_file
 from ._models import Model
 from ._results import Hidden, HiddenFile, Revealed, RevealedFile
@@ -72,10 +72,12 @@ class Hide:
     def __call__(self, batch: Batch) -> Batch:
         cover, secret, container = self._columns
         rows = [self._row(*cells) for cells in zip(batch[cover], batch[secret])]
-        return _with_columns(batch, container, rows)
+        return _with_columns(batch, container, rows, batch[cover])
 
     def _row(self, cover: Any, secret: Any) -> dict[str, Any]:
         def work() -> dict[str, Any]:
+            _check_there(cover, "cover")
+            _check_there(secret, "secret")
             hidden: Union[Hidden, HiddenFile]
             if _is_file(cover):
                 hidden = hide_file(cover, secret, format=self._format, **self._options)
@@ -94,7 +96,7 @@ class Hide:
             "container_psnr_db": float("nan"),
             "revealed_psnr_db": float("nan"),
         }
-        return _noted(work, cover, nothing)
+        return _noted(work, nothing)
 
 
 class Reveal:
@@ -125,10 +127,11 @@ class Reveal:
     def __call__(self, batch: Batch) -> Batch:
         container, revealed = self._columns
         rows = [self._row(cell) for cell in batch[container]]
-        return _with_columns(batch, revealed, rows)
+        return _with_columns(batch, revealed, rows, batch[container])
 
     def _row(self, container: Any) -> dict[str, Any]:
         def work() -> dict[str, Any]:
+            _check_there(container, "container")
             revealed: Union[Revealed, RevealedFile]
             if _is_file(container):
                 revealed = reveal_file(container, format=self._format, **self._options)
@@ -141,7 +144,7 @@ class Reveal:
                 "secret_height": revealed.found.secret_height,
             }
 
-        return _noted(work, container, {"method": "", "secret_width": 0, "secret_height": 0})
+        return _noted(work, {"method": "", "secret_width": 0, "secret_height": 0})
 
 
 def _with_model(options: dict[str, Any], threads: int) -> dict[str, Any]:
@@ -152,16 +155,18 @@ def _with_model(options: dict[str, Any], threads: int) -> dict[str, Any]:
     return {**options, "threads": threads}
 
 
+def _check_there(cell: Any, role: str) -> None:
+    """A row may lack a picture, as tables have it, and the others go on."""
+    if cell is None or isinstance(cell, float):
+        raise PictureError(f"{role}: expected a file or an array, found none")
+
+
 def _is_file(cell: Any) -> bool:
     return isinstance(cell, (bytes, str, os.PathLike))
 
 
-def _noted(
-    work: Callable[[], dict[str, Any]], cell: Any, nothing: dict[str, Any]
-) -> dict[str, Any]:
-    """What `work` gives, or why it failed."""
-    import numpy as np
-
+def _noted(work: Callable[[], dict[str, Any]], nothing: dict[str, Any]) -> dict[str, Any]:
+    """What `work` gives, or why it failed; its result is then `None`."""
     began = time.perf_counter()
     try:
         row = {**work(), "error": ""}
@@ -169,19 +174,20 @@ def _noted(
         # No row could do better.
         raise
     except _FAILURES as error:
-        result: Any = b"" if _is_file(cell) else np.zeros((0, 0, 3), np.uint8)
-        row = {"result": result, **nothing, "error": f"{type(error).__name__}: {error}"}
+        row = {"result": None, **nothing, "error": f"{type(error).__name__}: {error}"}
     return {**row, "seconds": time.perf_counter() - began}
 
 
-def _with_columns(batch: Batch, result: str, rows: list[dict[str, Any]]) -> Batch:
-    """The batch with a column for each figure."""
+def _with_columns(batch: Batch, result: str, rows: list[dict[str, Any]], read: Any) -> Batch:
+    """The batch with a column for each figure; results are of the kind that was `read`."""
     import numpy as np
 
+    none: Any = b"" if any(map(_is_file, read)) else np.zeros((0, 0, 3), np.uint8)
     columns: dict[str, Any] = dict(batch)
     results = np.empty(len(rows), dtype=object)
     for index, row in enumerate(rows):
-        results[index] = row.pop("result")
+        made = row.pop("result")
+        results[index] = none if made is None else made
     columns[result] = results
     for name in rows[0] if rows else ():
         columns[name] = np.array([row[name] for row in rows])
