@@ -71,8 +71,8 @@ def hide(
     - `survive`: the lowest quality of JPEG to survive, 50 to 95. By default 75: with
       `method="robust"`, and with `survive_crop` alone.
     - `survive_crop`: how many percent of width or height may be cut off, 1 to 30, before the
-      container is saved as JPEG of a quality 5 above `survive`. It takes a grid that is coarser by
-      10, so that `Hidden.survives` says 65 for 75; both pictures come out worse.
+      container is saved as JPEG of a quality 5 above `survive`. It takes a coarser grid, so that
+      `Hidden.survives` says 65 or less for 75; both pictures come out worse.
     - `channel`: a messenger or page, by name. The cover is reduced to the longest side that it
       keeps, and the container survives the quality of its JPEG (`underdrawing channels` lists
       both), or `survive` where both are given. Arrays are reduced, too.
@@ -93,7 +93,7 @@ def hide(
     The same arguments give the same container as the program does.
 
     Raises `OptionError`, `TooSmallError`, `LimitError` or `PictureError`; `TypeError` for options
-    and pictures of another kind.
+    of another kind, and for files.
     """
     hidden: Hidden = _hide(
         Hidden,
@@ -269,7 +269,7 @@ def reveal(
 
     Raises `NothingFoundError` (as for what was hidden with a password, without one),
     `WrongPasswordError`, `DamagedError`, `NewerError`, `UnknownModelError`, `OptionError` or
-    `LimitError`; `TypeError` for options and pictures of another kind.
+    `LimitError`; `TypeError` for options of another kind, and for files.
     """
     revealed: Revealed = _reveal(
         Revealed,
