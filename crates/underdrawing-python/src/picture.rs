@@ -26,25 +26,38 @@ impl From<underdrawing::Picture> for Picture {
 
 #[pymethods]
 impl Picture {
-    /// A picture of `3 * width * height` bytes, and of `width * height` bytes of opacity; `turned`
-    /// where it was to stand upright.
+    /// A picture of `3 * width * height` bytes, and of `width * height` bytes of opacity; what its
+    /// `colours` were (`rgb`, `grey` or `cmyk`), whether it was `turned` to stand upright, and the
+    /// ICC `profile` that came with it.
     #[staticmethod]
-    #[pyo3(signature = (samples, width, height, alpha, turned = false))]
+    #[pyo3(signature = (samples, width, height, alpha, *, colours, turned, profile))]
     fn from_samples(
         py: Python<'_>,
         samples: PyBackedBytes,
         width: usize,
         height: usize,
         alpha: Option<PyBackedBytes>,
+        colours: &str,
         turned: bool,
+        profile: Option<PyBackedBytes>,
     ) -> PyResult<Self> {
+        let colours = match colours {
+            "grey" => Some(Conversion::GreyToRgb),
+            "cmyk" => Some(Conversion::CmykToRgb),
+            _ => None,
+        };
+        let turned = turned.then_some(Conversion::Turned);
         let picture = py.detach(move || {
             let pixels = Pixels::rgb8(samples.to_vec(), width, height)?;
-            Ok(underdrawing::Picture {
+            let mut picture = underdrawing::Picture {
                 alpha: alpha.map(|alpha| alpha.to_vec()),
-                conversions: turned.then_some(Conversion::Turned).into_iter().collect(),
+                conversions: colours.into_iter().chain(turned).collect(),
                 ..underdrawing::Picture::from(pixels)
-            })
+            };
+            if let Some(profile) = profile {
+                picture.set_profile(profile.to_vec());
+            }
+            Ok(picture)
         });
         picture
             .map(Self::from)

@@ -6,12 +6,14 @@ import dataclasses
 import io
 import math
 import pickle
+import tempfile
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from conftest import Pixels, as_file, scene
-from PIL import Image
+from PIL import Image, ImageCms
 
 import underdrawing
 from underdrawing import OptionError
@@ -136,6 +138,39 @@ def test_pillow_pictures_stand_upright_as_files_do(
     assert underdrawing.reveal(tagged).picture.shape == (
         secret.shape if orientation < 5 else (secret.shape[1], secret.shape[0], 3)
     )
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "CMYK"])
+def test_pillow_pictures_have_the_colours_of_their_files(secret: Pixels, mode: str) -> None:
+    # sRGB in name, and with red and green exchanged.
+    other = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = other.index(b"rXYZ"), other.index(b"gXYZ")
+    other[red : red + 4], other[green : green + 4] = b"gXYZ", b"rXYZ"
+    if mode == "L":
+        other[16:20] = b"GRAY"
+    file = io.BytesIO()
+    picture = Image.fromarray(scene(160, 120)).convert(mode)
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    picture.save(file, kind, icc_profile=bytes(other))
+    content = file.getvalue()
+    opened = Image.open(io.BytesIO(content))
+    assert opened.info["icc_profile"] == bytes(other)
+    file_of_secret = as_file(secret)
+    by_picture = underdrawing.hide(opened, secret, effort="fast")
+    by_file = underdrawing.hide_file(content, file_of_secret, effort="fast")
+    assert saved(by_picture) == by_file.file
+    assert by_picture.conversions == by_file.conversions
+    by_picture = underdrawing.hide(secret, opened, effort="fast")
+    by_file = underdrawing.hide_file(file_of_secret, content, effort="fast")
+    assert np.array_equal(by_picture.container, by_file.container)
+    assert by_picture.conversions == by_file.conversions
+    assert underdrawing.compare(opened, content).max_difference == 0
+
+
+def saved(hidden: underdrawing.Hidden) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        hidden.save(f"{folder}/c.png")
+        return Path(f"{folder}/c.png").read_bytes()
 
 
 def test_takes_whatever_has_an_array(cover: Pixels, secret: Pixels) -> None:

@@ -57,10 +57,11 @@ def hide(
     """Hides `secret` in `cover`: a container that looks like the cover.
 
     Pictures are `uint8` arrays of `[h, w, 3]` (sRGB), `[h, w]` (grey) or `[h, w, 4]` (with
-    opacity), anything with `__array__`, or Pillow pictures, which are turned upright as their Exif
-    block asks; arrays stay as they are. Colours are taken as sRGB. Up to 120 megapixels and 32,768
-    pixels a side. The secret may have any size, and comes back in it. A cover's opacity goes to the
-    container; a secret's is laid on white.
+    opacity), anything with `__array__`, or Pillow pictures, up to 120 megapixels and 32,768 pixels
+    a side. Pillow pictures are as their files to `hide_file`: turned upright as their Exif block
+    asks, and with their colour profile, which a cover keeps (`Hidden.save` writes it) and a secret
+    is converted from. Arrays stay as they are, in sRGB. The secret may have any size, and comes
+    back in it. A cover's opacity goes to the container; a secret's is laid on white.
 
     What is hidden stays in the container as long as no sample changes: save it losslessly
     (`Hidden.save`), or hide with `survive`.

@@ -34,7 +34,10 @@ class Picture:
         width: int,
         height: int,
         alpha: bytes | None,
-        turned: bool = False,
+        *,
+        colours: str,
+        turned: bool,
+        profile: bytes | None,
     ) -> Picture: ...
     @staticmethod
     def decode(file: bytes, threads: int = 0) -> Picture: ...

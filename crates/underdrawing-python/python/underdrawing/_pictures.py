@@ -34,15 +34,17 @@ _CONVERTED_MODES = {
     "YCbCr": ("RGB",),
     "HSV": ("RGB",),
 }
+# Pillow's modes of other colours than RGB, as the native functions note them.
+_COLOURS = {"1": "grey", "L": "grey", "LA": "grey", "La": "grey", "CMYK": "cmyk"}
 # Exif's tag of which side is up.
 _ORIENTATION = 0x0112
 
 _EXPECTED = "a uint8 array of [h, w, 3], [h, w] or [h, w, 4], or a Pillow picture"
 
 
-def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Picture:
-    """The native picture of an array, of anything with `__array__`, or of a Pillow picture, which
-    is turned as its Exif block asks where it is to be `upright`."""
+def picture_of(picture: Any, role: str, *, upright: bool = True) -> Picture:
+    """The native picture of an array, of anything with `__array__`, or of a Pillow picture with its
+    colour profile, which is turned as its Exif block asks where it is to be `upright`."""
     import numpy as np
 
     if isinstance(picture, (str, bytes, bytearray, os.PathLike)):
@@ -50,8 +52,10 @@ def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Pict
             f"{role}: expected {_EXPECTED}, found {type(picture).__name__}; "
             "hide_file and reveal_file take files"
         )
-    turned = False
+    colours, turned, profile = "rgb", False, None
     if _is_pillow(picture):
+        colours = _COLOURS.get(picture.mode, "rgb")
+        profile = picture.info.get("icc_profile")
         if upright:
             picture, turned = _upright(picture)
         picture = _as_8_bit(picture, role)
@@ -71,6 +75,7 @@ def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Pict
             "to 0 to 255 and convert it with numpy.asarray and astype(numpy.uint8)"
         )
     if array.ndim == 2:
+        colours = "grey"
         array = np.repeat(array[:, :, np.newaxis], 3, axis=2)
     if array.ndim != 3 or array.shape[2] not in (3, 4):
         raise PictureError(
@@ -78,7 +83,15 @@ def picture_of(picture: PictureLike, role: str, *, upright: bool = True) -> Pict
         )
     height, width, channels = array.shape
     alpha = array[:, :, 3].tobytes() if channels == 4 else None
-    return Picture.from_samples(array[:, :, :3].tobytes(), width, height, alpha, turned)
+    return Picture.from_samples(
+        array[:, :, :3].tobytes(),
+        width,
+        height,
+        alpha,
+        colours=colours,
+        turned=turned,
+        profile=profile if isinstance(profile, bytes) else None,
+    )
 
 
 def _array(picture: Any, role: str) -> Any:

@@ -71,6 +71,13 @@ impl Picture {
         encode::encode(self, format)
     }
 
+    /// Takes what another reader of files found as the embedded colour profile. One that is none, or
+    /// not for these colours, is left out, and [`Picture::conversions`] says so; a profile of grey
+    /// counts where they say that grey became RGB.
+    pub fn set_profile(&mut self, profile: Vec<u8>) {
+        self.icc_profile = colour::rgb_profile(Some(profile), &mut self.conversions);
+    }
+
     /// Converts the colours to sRGB, which pixels without a profile are; says so where there was a
     /// profile, which is gone then.
     pub fn convert_to_srgb(&mut self) -> Option<Conversion> {
