@@ -137,6 +137,7 @@ pub(crate) enum DetailsReport {
     Robust {
         password: bool,
         survives: u8,
+        survives_twice: bool,
         coded_width: usize,
         coded_height: usize,
         coded_bytes: usize,
@@ -160,6 +161,7 @@ impl DetailsReport {
             HiddenDetails::Robust {
                 password,
                 survives,
+                twice,
                 width,
                 height,
                 bytes,
@@ -167,6 +169,7 @@ impl DetailsReport {
             } => Some(Self::Robust {
                 password,
                 survives,
+                survives_twice: twice,
                 coded_width: width,
                 coded_height: height,
                 coded_bytes: bytes,

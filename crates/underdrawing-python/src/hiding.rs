@@ -202,6 +202,7 @@ fn details(report: &Bound<'_, PyDict>, details: &HiddenDetails) -> PyResult<()> 
         HiddenDetails::Robust {
             password,
             survives,
+            twice,
             width,
             height,
             bytes,
@@ -210,6 +211,7 @@ fn details(report: &Bound<'_, PyDict>, details: &HiddenDetails) -> PyResult<()> 
             report.set_item("method", "robust")?;
             report.set_item("password", password)?;
             report.set_item("survives", survives)?;
+            report.set_item("survives_twice", twice)?;
             report.set_item("coded_width", width)?;
             report.set_item("coded_height", height)?;
             report.set_item("coded_bytes", bytes)

@@ -216,7 +216,8 @@ function changedSecret({ turned, resized, codedSize }, secret) {
 }
 
 /** How the container has to be treated. */
-function advice({ method, survives }, { jpeg }) {
+function advice({ method, survives, survivesTwice }, { jpeg }) {
   if (method !== 'robust') return 'Send it as a file or document: messengers make a JPEG of what is sent as a picture, which destroys the secret.';
-  return `It survives being saved as JPEG of quality ${survives} and above, but not being made smaller${jpeg ? '' : ' or cropped'}.`;
+  const once = survivesTwice ? '' : ' once';
+  return `It survives being saved as JPEG of quality ${survives} and above${once}, but not being made smaller${jpeg ? '' : ' or cropped'}.`;
 }

@@ -19,6 +19,8 @@ pub(crate) struct Report {
     password: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survives: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survives_twice: Option<bool>,
     /// Of the picture that was coded.
     #[serde(skip_serializing_if = "Option::is_none")]
     coded_size: Option<(usize, usize)>,
@@ -54,6 +56,7 @@ impl From<&HiddenDetails> for Report {
             HiddenDetails::Robust {
                 password,
                 survives,
+                twice,
                 width,
                 height,
                 bytes,
@@ -62,6 +65,7 @@ impl From<&HiddenDetails> for Report {
                 method: "robust",
                 password: Some(password),
                 survives: Some(survives),
+                survives_twice: Some(twice),
                 coded_size: Some((width, height)),
                 coded_bytes: Some(bytes),
                 ..Self::default()

@@ -23,10 +23,10 @@ pub(crate) struct MethodArgs {
     /// Survive JPEG of this quality and above, 50 to 95
     ///
     /// What is hidden is then read from the file after a messenger or a page has saved it as JPEG,
-    /// at this quality or a better one, in any sampling of colours. That holds for one save, or for
-    /// one at quality 90 and then one at this quality; a container that is saved twice in other ways,
-    /// even both times at this quality, is often lost. The lower, the less is left of both pictures.
-    /// Default with `--method robust`: 75.
+    /// at this quality or a better one, in any sampling of colours. It is also read after two saves,
+    /// the second at this quality and the first at it, at 5 or 10 above, or at 90 and finer, as by an
+    /// editor and then a messenger; hide says where a cover does not bear that. After other pairs it
+    /// may be lost. The lower, the less is left of both pictures. Default with `--method robust`: 75.
     #[arg(long, value_name = "QUALITY", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
     pub(crate) survive: Option<u8>,
 

@@ -197,6 +197,7 @@ impl HideArgs {
         note_changed_secret(&job.secret, done, ui);
         note_visible(&job.container, done, ui);
         note_spoiled(&job.secret, done, ui);
+        note_one_save(&job.container, done, ui);
         tell_code(&job.container, done, options, ui);
         for (flag, asked, reached) in [
             (
@@ -382,6 +383,17 @@ fn note_spoiled(path: &Path, done: &Done, ui: &Ui) {
         "secret {}: it comes back at only {db:.2} dB, spoiled: {why}",
         display_name(path)
     ));
+}
+
+/// Says when a cover does not bear what others do.
+fn note_one_save(output: &OutputFile, done: &Done, ui: &Ui) {
+    if let HiddenDetails::Robust { twice: false, .. } = done.details {
+        ui.note(format_args!(
+            "container {}: with this cover, what is hidden survives being saved as JPEG once; a \
+             second time may destroy it",
+            output.display_name()
+        ));
+    }
 }
 
 /// How the secret was coded, for `--verbose`.

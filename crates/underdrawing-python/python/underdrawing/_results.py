@@ -121,6 +121,9 @@ class Hidden(_WithPicture):
     """Whether a password is needed to reveal it."""
     survives: Optional[int] = None
     """Robust: the quality of JPEG that it survives."""
+    survives_twice: Optional[bool] = None
+    """Robust: whether it survives a second save, of that quality after one of it, of 5 or 10 above, or
+    of 90 and finer."""
     coded_width: Optional[int] = None
     """Coded, robust: width of the picture that was coded, the secret's or smaller."""
     coded_height: Optional[int] = None

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use underdrawing_jpeg::{Jpeg, Sampling, quality};
 
 use crate::picture::Pixels;
 
-use super::embed::{Digits, Mending, embed};
+use super::embed::{Demands, Digits, embed};
 use super::grid::Grid;
 use super::lattice::Soft;
 use super::search::COARSE_OTHER_GRID;
@@ -32,9 +33,9 @@ pub(super) fn contain(
     grid: Grid,
     digits: &Digits<'_>,
     form: Form,
-    mending: Mending,
+    demands: Demands,
 ) -> Pixels {
-    let pixels = embed(cover, sites, grid, digits, mending);
+    let pixels = embed(cover, sites, grid, digits, demands);
     match form {
         Form::Pixels => pixels,
         Form::Jpeg => as_jpeg(&pixels, sites, grid),
@@ -77,8 +78,8 @@ pub(super) enum Way {
     Saved(u8),
     /// Saved as a JPEG of this quality by an encoder with libjpeg's fast transform.
     SavedFast(u8),
-    /// Saved by quality 90, then by this one.
-    SavedTwice(u8),
+    /// Saved by one quality, then by another.
+    SavedTwice(u8, u8),
     /// Cropped, and saved.
     Cropped(Crop),
 }
@@ -91,12 +92,9 @@ pub(super) struct Crop {
     pub(super) quality: u8,
 }
 
-/// Quality of the first encoder of two.
-pub(super) const FIRST: u8 = 90;
-
 impl Way {
     /// Those that a container has to survive.
-    pub(super) fn all(grid: Grid, form: Form, crop: Option<Crop>) -> Vec<Self> {
+    pub(super) fn all(grid: Grid, form: Form, crop: Option<Crop>, demands: Demands) -> Vec<Self> {
         // Just above the quality to survive the grids are nearly the same, and beat.
         let qualities = [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45]
             .map(|above| grid.survive + above)
@@ -107,12 +105,11 @@ impl Way {
             ways.push(Self::Decoded);
         }
         ways.extend(qualities.map(Self::Saved));
-        if grid.survives_fast() {
+        if grid.survives_fast() && demands.fast {
             ways.extend([0, 3, 5, 10, 15].map(|above| Self::SavedFast(grid.survive + above)));
         }
-        if grid.survive < FIRST {
-            ways.push(Self::SavedTwice(grid.survive));
-        }
+        let firsts = demands.firsts(grid).into_iter();
+        ways.extend(firsts.map(|first| Self::SavedTwice(first, grid.survive)));
         ways.extend(crop.map(Self::Cropped));
         ways
     }
@@ -123,7 +120,8 @@ pub(super) struct Sent {
     untouched: View,
     pixels: Option<View>,
     fast: Option<Fast>,
-    saved: Option<View>,
+    /// After the first encoder of two, by its quality.
+    saved: Vec<(u8, View)>,
     shifted: Option<View>,
 }
 
@@ -131,14 +129,21 @@ impl Sent {
     pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
         let fast = ways.iter().any(|way| matches!(way, Way::SavedFast(_)));
         let fast = fast.then(|| Fast::of_pixels(container));
-        let twice = ways.iter().any(|way| matches!(way, Way::SavedTwice(_)));
+        let firsts: Vec<u8> = ways
+            .iter()
+            .filter_map(|way| match way {
+                Way::SavedTwice(first, _) => Some(*first),
+                _ => None,
+            })
+            .collect();
+        let after = |&first: &u8| Some((first, View::of_pixels(&saved(container, first))?));
         let pixels = || match container.jpeg() {
             Some(_) => View::of_pixels(container),
             None => None,
         };
         let ((untouched, pixels), saved) = rayon::join(
             || (view(container), pixels()),
-            || twice.then(|| View::of_pixels(&saved(container, FIRST)))?,
+            || firsts.par_iter().filter_map(after).collect(),
         );
         let shifted = ways.iter().find_map(|way| match way {
             Way::Cropped(crop) => View::of_pixels(&shifted(container, crop.quality)),
@@ -156,7 +161,6 @@ impl Sent {
     /// How likely the payload's digits are when the container arrives.
     pub(super) fn arrival(&self, way: Way, grid: Grid) -> Vec<Soft> {
         let pixels = self.pixels.as_ref().unwrap_or(&self.untouched);
-        let saved = self.saved.as_ref().unwrap_or(pixels);
         match way {
             Way::Untouched => self.untouched.payload(grid),
             Way::Decoded => pixels.payload(grid),
@@ -168,7 +172,11 @@ impl Sent {
                     .expect("seen where this way is asked for");
                 fast.recompressed(quality).payload(grid)
             }
-            Way::SavedTwice(quality) => saved.recompressed(quality).payload(grid),
+            Way::SavedTwice(first, then) => {
+                let saved = self.saved.iter().find(|(quality, _)| *quality == first);
+                let saved = saved.map_or(pixels, |(_, view)| view);
+                saved.recompressed(then).payload(grid)
+            }
             Way::Cropped(Crop { percent, .. }) => {
                 let shifted = self.shifted.as_ref().unwrap_or(pixels);
                 let n_lost = (shifted.own.0 * usize::from(percent)).div_ceil(100);

@@ -5,7 +5,6 @@ use rayon::prelude::*;
 use crate::picture::Pixels;
 
 use super::block::{self, Rgb, Target};
-use super::container::FIRST;
 use super::grid::{Grid, Places, steps};
 use super::lattice::nearest;
 use super::sites::{Held, Sites};
@@ -35,11 +34,11 @@ pub(super) fn embed(
     sites: &Sites,
     grid: Grid,
     digits: &Digits<'_>,
-    mending: Mending,
+    demands: Demands,
 ) -> Pixels {
     let places = grid.places();
     let starts = sites.starts(&places);
-    let first = (grid.survive < FIRST).then(|| steps(FIRST));
+    let firsts: Vec<[i32; 64]> = demands.firsts(grid).into_iter().map(steps).collect();
     let mut container = cover.clone();
     let row_bytes = 3 * cover.width();
     container
@@ -55,7 +54,7 @@ pub(super) fn embed(
                 let targets = |from: &Rgb| {
                     targets(from, sites, grid, &places, number, digits.header, payload)
                 };
-                let pixels = mended(&from, first.as_ref(), mending, targets);
+                let pixels = mended(&from, &firsts, demands.mending, targets);
                 for (i, pixel) in pixels.iter().enumerate() {
                     let at = i / 8 * row_bytes + 3 * (8 * x + i % 8);
                     rows[at..at + 3].copy_from_slice(pixel);
@@ -103,6 +102,43 @@ fn targets(
 /// Room between a block's pixels and black, white and full colours that is tried, in grey levels.
 const HEADROOM: [u8; 10] = [0, 3, 6, 9, 12, 16, 20, 30, 42, 56];
 
+/// What a container has to bear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Demands {
+    pub(super) mending: Mending,
+    /// Encoders with the fast transform.
+    pub(super) fast: bool,
+    /// Two encoders, the first of any usual quality, and not of [`FIRST`] only.
+    pub(super) twice: bool,
+}
+
+/// A first save that does little: that of somebody who wants to keep a picture.
+const FIRST: u8 = 90;
+
+impl Demands {
+    /// What is asked first; where a cover does not bear it, less.
+    pub(super) const ALL: Self = Self {
+        mending: Mending::Usual,
+        fast: true,
+        twice: true,
+    };
+
+    /// Qualities of the first encoder of two, the second of which has the quality to survive. Those
+    /// just above it do most, since the grids are nearly the same, and beat.
+    pub(super) fn firsts(self, grid: Grid) -> Vec<u8> {
+        let above = [0, 5, 10].map(|above| grid.survive + above);
+        let mut firsts: Vec<u8> = if self.twice { &above[..] } else { &[] }
+            .iter()
+            .copied()
+            .chain((grid.survive < FIRST).then_some(FIRST))
+            .filter(|&quality| quality <= 95)
+            .collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        firsts
+    }
+}
+
 /// How many digits' worth of change a container takes so that one more is read right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mending {
@@ -122,11 +158,11 @@ impl Mending {
 }
 
 /// The pixels that have the coefficients of `targets`, and keep them when they are saved by the
-/// steps `first`. Where black, white or a full colour is in the way, the block's pixels are moved
+/// steps of any of `firsts`. Where black, white or a full colour is in the way, the block's pixels are moved
 /// away from it as far as pays.
 fn mended(
     from: &Rgb,
-    first: Option<&[i32; 64]>,
+    firsts: &[[i32; 64]],
     mending: Mending,
     targets: impl Fn(&Rgb) -> Vec<Target>,
 ) -> Rgb {
@@ -135,8 +171,11 @@ fn mended(
         let moved = from.map(|pixel| pixel.map(|sample| sample.clamp(room, 255 - room)));
         let targets = targets(&moved);
         let (pixels, missed) = block::settle(&moved, &targets);
-        let cut_off = first.map_or(0, |steps| block::cut_off(steps, &pixels, &targets));
-        let wrong = missed + cut_off;
+        let cut_off = firsts
+            .iter()
+            .map(|steps| block::cut_off(steps, &pixels, &targets))
+            .max();
+        let wrong = missed + cut_off.unwrap_or(0);
         let cost = squared_error(from, &pixels) + mending.digits() * wrong as i64 * price(&targets);
         if cost < best.1 {
             best = (pixels, cost);

@@ -13,7 +13,7 @@ use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Crop, Form, Way, contain};
-use super::embed::{Digits, Mending};
+use super::embed::{Demands, Digits, Mending};
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
@@ -113,9 +113,7 @@ struct Job<'a> {
     sites: Sites,
     grid: Grid,
     form: Form,
-    mending: Mending,
-    /// Whether encoders with the fast transform have to be survived.
-    fast: bool,
+    demands: Demands,
     cost: Cost,
 }
 
@@ -148,8 +146,7 @@ impl<'a> Job<'a> {
             sites,
             grid,
             form,
-            mending: Mending::Usual,
-            fast: grid.survives_fast(),
+            demands: Demands::ALL,
             cost,
         })
     }
@@ -177,33 +174,42 @@ impl<'a> Job<'a> {
         while let Some(coarser) = self.coarser(grid) {
             grid = coarser;
         }
-        let decides = |way: &Way| matches!(way, Way::SavedTwice(_) | Way::Cropped(_));
-        let mut ways = Way::all(grid, self.form, self.crop());
+        let demands = Demands {
+            mending: Mending::Utmost,
+            twice: false,
+            ..self.demands
+        };
+        let decides = |way: &Way| matches!(way, Way::SavedTwice(..) | Way::Cropped(_));
+        let mut ways = Way::all(grid, self.form, self.crop(), demands);
         ways.retain(decides);
-        !ways.is_empty() && self.chosen_for(grid, Mending::Utmost, ways).is_none()
+        !ways.is_empty() && self.chosen_for(grid, demands, ways).is_none()
     }
 
-    /// What gives way next: digits, on a coarser grid, then the container's likeness, then encoders
-    /// with the fast transform, which few drawings bear.
+    /// What gives way next: digits, on a coarser grid, then a second save, then the container's
+    /// likeness, then encoders with the fast transform, which few drawings bear.
     fn retreat(&mut self) -> Result<(), Error> {
-        match self.coarser(self.grid) {
+        let coarser = self.coarser(self.grid);
+        let demands = &mut self.demands;
+        match coarser {
             Some(grid) => self.grid = grid,
-            None if self.mending == Mending::Usual => self.mending = Mending::Utmost,
-            None if self.fast => (self.fast, self.mending) = (false, Mending::Usual),
+            None if demands.twice => demands.twice = false,
+            None if demands.mending == Mending::Usual => demands.mending = Mending::Utmost,
+            None if demands.fast && self.grid.survives_fast() => {
+                (demands.fast, demands.mending) = (false, Mending::Usual);
+            }
             None => return Err(self.not_kept()),
         }
         Ok(())
     }
 
     fn chosen(&self) -> Option<Chosen> {
-        let mut ways = Way::all(self.grid, self.form, self.crop());
-        ways.retain(|way| self.fast || !matches!(way, Way::SavedFast(_)));
-        self.chosen_for(self.grid, self.mending, ways)
+        let ways = Way::all(self.grid, self.form, self.crop(), self.demands);
+        self.chosen_for(self.grid, self.demands, ways)
     }
 
-    fn chosen_for(&self, grid: Grid, mending: Mending, ways: Vec<Way>) -> Option<Chosen> {
+    fn chosen_for(&self, grid: Grid, demands: Demands, ways: Vec<Way>) -> Option<Chosen> {
         let cover = self.request.cover;
-        rate::choose(cover, &self.sites, grid, self.form, mending, ways)
+        rate::choose(cover, &self.sites, grid, self.form, demands, ways)
     }
 
     fn crop(&self) -> Option<Crop> {
@@ -280,7 +286,7 @@ impl<'a> Job<'a> {
             self.grid,
             &digits,
             self.form,
-            self.mending,
+            self.demands,
         );
         let survives = chosen.survives(&container, self.grid, coding, &mask, &sealed);
         survives.then_some(container)
@@ -296,6 +302,7 @@ impl<'a> Job<'a> {
             details: HiddenDetails::Robust {
                 password: self.password().is_some(),
                 survives: self.grid.survive,
+                twice: self.demands.twice,
                 width: fitted.size.0,
                 height: fitted.size.1,
                 bytes: fitted.coded.len(),

@@ -10,7 +10,7 @@ use crate::picture::Pixels;
 use crate::reduction::mse;
 
 use super::container::{Form, Sent, Way, contain};
-use super::embed::{Digits, Mending};
+use super::embed::{Demands, Digits};
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
 use super::ldpc::Random;
@@ -44,7 +44,7 @@ pub(super) fn coarser(grid: Grid) -> Option<Grid> {
 fn usual_quarters(survive: u8) -> u8 {
     match survive {
         ..=62 => 46,
-        63..=75 => 48,
+        63..=75 => 47,
         76..=85 => 60,
         _ => 102,
     }
@@ -130,7 +130,7 @@ pub(super) fn choose(
     sites: &Sites,
     grid: Grid,
     form: Form,
-    mending: Mending,
+    demands: Demands,
     ways: Vec<Way>,
 ) -> Option<Chosen> {
     let n_digits = sites.n_digits(&grid.places());
@@ -143,7 +143,7 @@ pub(super) fn choose(
         header: &header,
         payload: &payload,
     };
-    let container = contain(cover, sites, grid, &digits, form, mending);
+    let container = contain(cover, sites, grid, &digits, form, demands);
     let sent = Sent::new(&container, &ways)?;
     // What is seen, turned so that zeros are right.
     let arrival = |&way: &Way| -> Vec<Soft> {
@@ -158,7 +158,7 @@ pub(super) fn choose(
     order.sort_by_key(|&number| std::cmp::Reverse(doubts[number]));
     // Two encoders leave few digits in doubt, but those wrong.
     let decides =
-        |&(rank, way): &(usize, Way)| rank < DECISIVE || matches!(way, Way::SavedTwice(_));
+        |&(rank, way): &(usize, Way)| rank < DECISIVE || matches!(way, Way::SavedTwice(..));
     let ordered = order.into_iter().map(|number| ways[number]).enumerate();
     let mut ways: Vec<Way> = ordered.filter(decides).map(|(_, way)| way).collect();
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();

@@ -283,6 +283,32 @@ fn covers_of_hard_edges_hold_a_secret() {
     }
 }
 
+/// By an editor, and then by a messenger.
+#[test]
+fn a_second_save_is_survived() {
+    // With burnt-out lights and blocked shadows, which a JPEG's pixels are clipped at.
+    let cover = picture(256, 192, 1);
+    let stretched = |sample: u8| {
+        let far = (i32::from(sample) - 128) * 5 / 4 + 128;
+        far.clamp(0, 255) as u8
+    };
+    let samples = cover.data().iter().copied().map(stretched).collect();
+    let cover = Pixels::rgb8(samples, 256, 192).expect("within the limits");
+    let hidden = hide_in(&cover, &picture(90, 120, 5), 75).expect("there is room");
+    assert!(matches!(
+        hidden.details,
+        HiddenDetails::Robust { twice: true, .. }
+    ));
+    for (first, then) in [(75, 75), (80, 75), (85, 75), (75, 80), (75, 85), (80, 80)] {
+        let sent = recompressed(&hidden.container, first, Sampling::Half);
+        let sent = recompressed(&sent, then, Sampling::Half);
+        assert!(
+            matches!(reveal(&sent, None), Ok(Some(_))),
+            "{first}, then {then}"
+        );
+    }
+}
+
 /// Where moving all of a block away from white would cost more than parity for what is cut off.
 #[test]
 fn white_stays_nearly_white_on_fine_grids() {
