@@ -76,7 +76,8 @@ impl Code {
     /// them otherwise.
     pub(super) fn decode(&self, soft: &[Soft]) -> Option<Vec<u8>> {
         debug_assert_eq!(soft.len(), self.n_information + self.n_parity);
-        let mut beliefs: Vec<Belief> = soft.iter().map(belief).collect();
+        let surest = self.surest();
+        let mut beliefs: Vec<Belief> = soft.iter().map(|soft| belief(soft, surest)).collect();
         let mut messages = vec![[1.0; 3]; self.members.len() + 2 * self.n_parity];
         let mut scratch = Scratch::default();
         for _ in 0..ROUNDS {
@@ -90,6 +91,21 @@ impl Code {
             self.round(&mut beliefs, &mut messages, &mut scratch);
         }
         None
+    }
+
+    /// How sure a digit may be, in 1/8 of a natural logarithm.
+    ///
+    /// Wrong digits that are as sure as can be hold each other up where their checks touch, whatever
+    /// the others say; then more parity corrects less. The bound is far below the share of wrong
+    /// digits that a code with so much parity corrects. On the ways of a photograph nothing was lost
+    /// by it that came back without.
+    fn surest(&self) -> i16 {
+        const WRONG_OF_PARITY: f32 = 1.0 / 80.0;
+        let parity = self.n_parity as f32 / (self.n_information + self.n_parity) as f32;
+        let surest = LIKELIHOODS
+            .iter()
+            .position(|&p| p < parity * WRONG_OF_PARITY);
+        surest.unwrap_or(LIKELIHOODS.len() - 1) as i16
     }
 
     fn round(&self, beliefs: &mut [Belief], messages: &mut [Belief], scratch: &mut Scratch) {
@@ -197,9 +213,9 @@ fn scaled(belief: Belief) -> Belief {
     belief.map(|p| p * scale)
 }
 
-fn belief(soft: &Soft) -> Belief {
+fn belief(soft: &Soft, surest: i16) -> Belief {
     let most = soft.iter().copied().max().unwrap_or(0);
-    scaled(soft.map(|soft| LIKELIHOODS[usize::from((most - soft).min(100) as u16)]))
+    scaled(soft.map(|soft| LIKELIHOODS[usize::from((most - soft).min(surest) as u16)]))
 }
 
 /// Powers of e^(-1/8).
@@ -268,6 +284,22 @@ mod tests {
                 "{n}"
             );
         }
+    }
+
+    /// Wrong digits that are as sure as any, side by side among the parity digits, which only two
+    /// checks know.
+    #[test]
+    fn half_parity_corrects_a_few_sure_wrong_digits() {
+        let code = Code::new(6000, 3000);
+        let information = message(code.n_information());
+        let mut digits = information.clone();
+        code.encode(&mut digits);
+        for (i, digit) in digits.iter_mut().enumerate().skip(code.n_information()) {
+            *digit = (*digit + u8::from(i % 100 < 3)) % 3;
+        }
+        let sure = |soft: Soft| soft.map(|soft| soft * 83 / 36);
+        let soft: Vec<Soft> = seen(&digits, 0).into_iter().map(sure).collect();
+        assert!(code.decode(&soft) == Some(information));
     }
 
     #[test]
