@@ -15,12 +15,10 @@ pub struct Channel {
     pub caveat: Option<&'static str>,
 }
 
-const MOZJPEG: &str =
-    "phones save by mozjpeg, after which at most about half of the containers open";
+const MOZJPEG: &str = "phones save by mozjpeg, after which some containers do not open, or none, by its table of quality 75";
 const WEBP: &str = "previews are WebP, which destroys what is hidden: open the original download";
 const WIDE: &str = "sources say quality 50 to 80: below 60 it is lost";
-const HD: &str =
-    "HD pictures are saved by mozjpeg, after which at most about half of the containers open";
+const HD: &str = "HD pictures are saved by mozjpeg, after which some containers do not open, or none, by its table of quality 75";
 const REPORTS: &str = "known from reports only";
 const IOS: &str = "the tables of iOS' encoder are not the usual ones, and were not tried";
 const WORST: &str = "sources say quality 40 to 85: below 50 it is lost";

@@ -74,6 +74,17 @@ pub enum Error {
         /// The quality asked for.
         found: u8,
     },
+    /// A quality to survive that leaves no coarser grid for a part that is cut off.
+    #[error(
+        "cannot survive JPEG of quality {found} and cropping, too: expected a quality of {least} and \
+         above"
+    )]
+    SurviveCrop {
+        /// The quality asked for.
+        found: u8,
+        /// The least that goes with cropping.
+        least: u8,
+    },
     /// A newer underdrawing made it, by the coded or the robust method.
     #[error("the container's format is newer than the newest supported, {supported}")]
     Newer {
@@ -290,6 +301,7 @@ impl Error {
             Self::Decibels { .. }
             | Self::ContainerDb { .. }
             | Self::Survive { .. }
+            | Self::SurviveCrop { .. }
             | Self::TileSize { .. }
             | Self::Size(_) => ErrorKind::Invalid,
             Self::Cancelled => ErrorKind::Cancelled,

@@ -40,8 +40,9 @@ pub enum HiddenDetails {
         /// The quality of JPEG that it survives.
         survives: u8,
         /// Whether it survives a second save: one of that quality after one of it, of 5 or 10 above,
-        /// or of 90 and finer. Where not, which some drawings' covers do not bear, it survives one
-        /// save, or one of quality 90 and then one of that quality.
+        /// or of 90 and finer. Where not, as from a quality of 90 on and with covers that do not bear
+        /// it, drawings above all, it survives one save, or one of quality 90 and then one of that
+        /// quality.
         twice: bool,
         /// Width of the picture that was coded: the secret's own, or smaller where that gives a
         /// better picture in its own size.

@@ -25,8 +25,9 @@ pub(crate) struct MethodArgs {
     /// What is hidden is then read from the file after a messenger or a page has saved it as JPEG,
     /// at this quality or a better one, in any sampling of colours. It is also read after two saves,
     /// the second at this quality and the first at it, at 5 or 10 above, or at 90 and finer, as by an
-    /// editor and then a messenger; hide says where a cover does not bear that. After other pairs it
-    /// may be lost. The lower, the less is left of both pictures. Default with `--method robust`: 75.
+    /// editor and then a messenger; hide says where a cover does not bear that, as none does from 90
+    /// on. After other pairs it may be lost. The lower, the less is left of both pictures. Default
+    /// with `--method robust`: 75.
     #[arg(long, value_name = "QUALITY", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
     pub(crate) survive: Option<u8>,
 

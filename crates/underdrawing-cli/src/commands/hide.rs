@@ -389,8 +389,8 @@ fn note_spoiled(path: &Path, done: &Done, ui: &Ui) {
 fn note_one_save(output: &OutputFile, done: &Done, ui: &Ui) {
     if let HiddenDetails::Robust { twice: false, .. } = done.details {
         ui.note(format_args!(
-            "container {}: with this cover, what is hidden survives being saved as JPEG once; a \
-             second time may destroy it",
+            "container {}: with this cover and quality, what is hidden survives being saved as JPEG \
+             once; a second time may destroy it",
             output.display_name()
         ));
     }

@@ -146,7 +146,7 @@ impl<'a> Job<'a> {
             sites,
             grid,
             form,
-            demands: Demands::ALL,
+            demands: Demands::of(grid),
             cost,
         })
     }

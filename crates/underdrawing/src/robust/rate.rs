@@ -27,8 +27,10 @@ const PARITIES: [u8; 30] = [
 /// Share of parity that is expected before a cover was looked at.
 const USUAL_PARITY: usize = 10;
 
-/// How much coarser than the quality to survive a grid is for containers that may be cropped.
+/// How much coarser than the quality to survive a grid is for containers that may be cropped, and
+/// the least quality for which there is one that is coarse enough.
 const COARSER: u8 = 10;
+const LEAST_CROPPED: u8 = 55;
 
 /// The same cover's next coarser grid; none where there is none.
 pub(super) fn coarser(grid: Grid) -> Option<Grid> {
@@ -64,15 +66,18 @@ pub(super) fn grid(
     if !SURVIVED.contains(&survive) {
         return Err(Error::Survive { found: survive });
     }
+    if crop > 0 && survive < LEAST_CROPPED {
+        return Err(Error::SurviveCrop {
+            found: survive,
+            least: LEAST_CROPPED,
+        });
+    }
     // What JPEG on another grid leaves is half as much again as its steps on the same one.
     let coarser = if crop > 0 { COARSER } else { 0 };
     let usual = usual_quarters(survive);
     let survive = survive.saturating_sub(coarser).max(*SURVIVED.start());
     let grid = |quarters| Grid { survive, quarters };
-    let least = |enough: &dyn Fn(Grid) -> bool| {
-        let first = (4..=u8::MAX).map(grid).find(|&grid| enough(grid));
-        first.unwrap_or(grid(u8::MAX))
-    };
+    let least = |enough: &dyn Fn(Grid) -> bool| (4..=u8::MAX).map(grid).find(|&grid| enough(grid));
     Ok(match rate {
         CodedRate::Ternary => grid(usual),
         CodedRate::ContainerDb(db) => {
@@ -89,11 +94,26 @@ pub(super) fn grid(
         }
         CodedRate::RevealedDb(db) => {
             let (mse, curve) = (mse_of_decibels(db)?, curve());
-            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= mse)
+            // The curve says nothing of qualities below its own, which usual grids reach.
+            if curve.mse_at(0) <= mse {
+                return Ok(grid(usual));
+            }
+            let most = bytes(sites, grid(u8::MAX), crop);
+            let enough = |grid| {
+                let bytes = bytes(sites, grid, crop);
+                curve.reaches(bytes) && curve.mse_at(bytes) <= mse
+            };
+            least(&enough).ok_or_else(|| Error::RevealedDb {
+                asked_db: db,
+                needed: curve.bytes_at(mse),
+                most,
+                reachable_db: Some(decibels_of_mse(curve.mse_at(most))),
+            })?
         }
         CodedRate::Equal => {
             let curve = curve();
-            least(&|grid| curve.mse_at(bytes(sites, grid, crop)) <= grid.mse())
+            let enough = |grid: Grid| curve.mse_at(bytes(sites, grid, crop)) <= grid.mse();
+            least(&enough).unwrap_or(grid(u8::MAX))
         }
     })
 }
