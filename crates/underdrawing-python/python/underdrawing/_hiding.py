@@ -61,7 +61,8 @@ def hide(
     a side. Pillow pictures are as their files to `hide_file`: turned upright as their Exif block
     asks, and with their colour profile, which a cover keeps (`Hidden.save` writes it) and a secret
     is converted from. Arrays stay as they are, in sRGB. The secret may have any size, and comes
-    back in it. A cover's opacity goes to the container; a secret's is laid on white.
+    back in it. A cover's opacity goes to the container, but where it is to survive JPEG, which has
+    none; a secret's is laid on white.
 
     What is hidden stays in the container as long as no sample changes: save it losslessly
     (`Hidden.save`), or hide with `survive`.
@@ -70,9 +71,11 @@ def hide(
       the published systems. By default coded, robust where one of the three below is given, network
       where a model is.
     - `survive`: the lowest quality of JPEG to survive, 50 to 95. By default 75: with
-      `method="robust"`, and with `survive_crop` alone.
+      `method="robust"`, and with `survive_crop` alone. Below 90 it may be saved twice, the second
+      time at this quality and the first at it, at 5 or 10 above, or at 90 and finer, where
+      `Hidden.survives_twice` says so: some covers do not bear it.
     - `survive_crop`: how many percent of width or height may be cut off, 1 to 30, before the
-      container is saved as JPEG of a quality 5 above `survive`. It takes a coarser grid, so that
+      container is saved as JPEG of a quality 5 above `survive`, which is 55 or more then. It takes a coarser grid, so that
       `Hidden.survives` says 65 or less for 75; both pictures come out worse.
     - `channel`: a messenger or page, by name. The cover is reduced to the longest side that it
       keeps, and the container survives the quality of its JPEG (`underdrawing channels` lists
@@ -265,7 +268,7 @@ def reveal(
     - `model`: a `Model`, the name of a built-in one or a model file, beside the built-in ones; the
       container names the one.
     - `size`: width and height of the secret, for a container of the network method whose mark is
-      lost.
+      lost. Nothing is looked for then: what holds nothing, or was hidden otherwise, gives noise.
     - `tile_size`, `threads`, `progress`: as those of `hide`.
 
     Raises `NothingFoundError` (as for what was hidden with a password, without one),
