@@ -17,7 +17,7 @@ use crate::secrecy::Password;
 /// The secret may have any size. The same arguments give the same container, whatever the number
 /// of threads. `progress` is called as [`Progress`] says, and may stop the work.
 ///
-/// Memory: by the coded method about 40 bytes a pixel of the secret and 10 a pixel of the cover; by
+/// Memory: by the coded method about 15 bytes a pixel of the secret and 6 a pixel of the cover; by
 /// networks bounded by [`NetworkOptions::tile_size`](crate::NetworkOptions::tile_size), beside the
 /// pictures.
 ///
