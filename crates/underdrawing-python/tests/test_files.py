@@ -63,6 +63,16 @@ def test_passwords_open_what_the_program_hid(folder: Path) -> None:
         underdrawing.reveal_file(container)
 
 
+def test_a_result_is_a_picture_with_its_profile(cover: Pixels, secret: Pixels) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = Image.fromarray(cover)
+    picture.info["icc_profile"] = profile.replace(b"sRGB", b"ours")
+    hidden = underdrawing.hide(picture, secret, effort="fast")
+    again = underdrawing.hide(hidden, secret, effort="fast")
+    assert "icc_profile" in Image.open(io.BytesIO(again._picture.encode("png"))).info
+    assert underdrawing.compare(hidden, picture).psnr_db == pytest.approx(hidden.container_psnr_db)
+
+
 def test_profile_and_opacity_stay(folder: Path, cover: Pixels) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     alpha = scene(160, 120, seed=4)[:, :, :1]

@@ -43,10 +43,14 @@ _EXPECTED = "a uint8 array of [h, w, 3], [h, w] or [h, w, 4], or a Pillow pictur
 
 
 def picture_of(picture: Any, role: str, *, upright: bool = True) -> Picture:
-    """The native picture of an array, of anything with `__array__`, or of a Pillow picture with its
-    colour profile, which is turned as its Exif block asks where it is to be `upright`."""
+    """The native picture of an array, of anything with `__array__`, of a result, which has one with
+    its profile, or of a Pillow picture with its colour profile, which is turned as its Exif block
+    asks where it is to be `upright`."""
     import numpy as np
 
+    own = getattr(picture, "_picture", None)
+    if isinstance(own, Picture):
+        return own
     if isinstance(picture, (str, bytes, bytearray, os.PathLike)):
         raise TypeError(
             f"{role}: expected {_EXPECTED}, found {type(picture).__name__}; "
