@@ -428,7 +428,10 @@ pub enum ImageFileError {
     #[error(transparent)]
     TooLarge(#[from] PixelsError),
     /// A lossy format was asked for.
-    #[error("{format} changes pixels and would destroy what they hide: write a PNG instead")]
+    #[error(
+        "{format} changes pixels, and what is hidden in them would be lost: write PNG; a container \
+         becomes a JPEG where it is hidden as one, with a quality to survive"
+    )]
     Lossy {
         /// The format asked for.
         format: FileFormat,

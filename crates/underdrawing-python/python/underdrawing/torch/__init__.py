@@ -22,6 +22,13 @@ Parameters have the names that they have in model files. What the modules comput
 `underdrawing` computes, to 1e-5; files go there and back without a change.
 """
 
+import importlib.util
+
+if importlib.util.find_spec("torch") is None:
+    raise ImportError(
+        'underdrawing.torch needs PyTorch: pip install "underdrawing[torch]"', name="torch"
+    )
+
 from ._dense2017 import Triple2017
 from ._lifting import LiftingNet
 from ._load import load
