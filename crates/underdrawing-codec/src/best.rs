@@ -154,10 +154,11 @@ mod tests {
     /// Multiples that the state machine allows, some of them as large as possible.
     fn parts(width: usize, height: usize, n_planes: usize, extreme: bool) -> (Cut, Vec<Part>) {
         let cut = Cut::new(width, height);
-        let shapes =
-            std::iter::once(cut.whole()).chain((0..cut.n_stripes()).map(|i| cut.stripe(i)));
         let mut noise = 3u32;
-        let mut parts: Vec<Part> = shapes.map(|shape| Part::zeros(shape, n_planes)).collect();
+        let mut parts: Vec<Part> = cut
+            .shapes()
+            .map(|shape| Part::zeros(shape, n_planes))
+            .collect();
         for i in 0..parts.len() {
             let (whole, stripes) = parts.split_at_mut(1);
             let part = if i == 0 {

@@ -75,8 +75,8 @@ pub fn n_stripes(width: usize, height: usize) -> usize {
 /// detail.
 ///
 /// `max_pixels` is the size that the caller is willing to hold, at about 8 bytes a pixel while
-/// decoding, and 20 where the bytes are made to take most. Nothing of a larger picture is allocated. [`MAX_PIXELS`](crate::MAX_PIXELS), the
-/// format's own limit, accepts every picture.
+/// decoding, and 20 where the bytes are made to take most. Nothing of a larger picture is allocated.
+/// [`MAX_PIXELS`](crate::MAX_PIXELS), the format's own limit, accepts every picture.
 ///
 /// Once the header is valid, any bytes decode to some picture. Whether they are the bytes that were
 /// written is for the caller to check.

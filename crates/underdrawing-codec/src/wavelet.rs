@@ -258,20 +258,16 @@ impl<'b, B: Bands> Inverse<'b, B> {
         let w2 = width.div_ceil(2);
         let mut window = Window::new(width, height, core);
         let pairs = window.pairs.clone();
-        let (computed, low) = if level + 1 == self.left {
-            (Vec::new(), &self.low[pairs.start * w2..])
+        let mut rows;
+        let low = if level + 1 == self.left {
+            &self.low[pairs.start * w2..]
         } else {
             // Rows of the low band, which begin with an even one.
             let coarse = pairs.start / 2..pairs.end.div_ceil(2);
             let n_rows = (2 * coarse.end).min(self.sizes[level + 1].1) - 2 * coarse.start;
-            let mut rows = vec![0; n_rows * w2];
+            rows = vec![0; n_rows * w2];
             self.undo(level + 1, coarse, &mut rows);
-            (rows, [].as_slice())
-        };
-        let low = if computed.is_empty() {
-            low
-        } else {
-            &computed[pairs.start % 2 * w2..]
+            &rows[pairs.start % 2 * w2..]
         };
         let number = level as u32 + 1;
         let rows = window

@@ -129,10 +129,8 @@ impl Demands {
     /// Qualities of the first encoder of two, the second of which has the quality to survive. Those
     /// just above it do most, since the grids are nearly the same, and beat.
     pub(super) fn firsts(self, grid: Grid) -> Vec<u8> {
-        let above = [0, 5, 10].map(|above| grid.survive + above);
-        let mut firsts: Vec<u8> = if self.twice { &above[..] } else { &[] }
-            .iter()
-            .copied()
+        let usual = [0, 5, 10].map(|above| grid.survive + above);
+        let mut firsts: Vec<u8> = (self.twice.then_some(usual).into_iter().flatten())
             .chain((grid.survive < FIRST).then_some(FIRST))
             .filter(|&quality| quality <= 95)
             .collect();
