@@ -22,6 +22,52 @@ fn main() -> Result<(), Box<dyn Error>> {
     for effort in [Effort::Fast, Effort::Normal, Effort::Best] {
         coded(folder, effort)?;
     }
+    robust(folder)
+}
+
+/// A container of the robust method as pixels under a password, and one as a JPEG.
+fn robust(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let cover = Pixels::from_fn(160, 120, |x, y| {
+        let grain = (x * 7 + y * 13) % 11;
+        [40 + x + grain, 60 + y + grain, 90 + (x + y) / 2 + grain].map(|sample| sample as u8)
+    })?;
+    let secret = Pixels::from_fn(61, 45, |x, y| {
+        [(x * y / 30) as u8, (3 * x) as u8, (x + 4 * y) as u8]
+    })?;
+    for (name, survive, password) in [
+        ("robust_pixels", 75, Some(Password::new("correct horse"))),
+        ("robust_jpeg", 90, None),
+    ] {
+        let jpeg = name == "robust_jpeg";
+        let container = if jpeg {
+            "container.jpg"
+        } else {
+            "container.png"
+        };
+        let path = folder.join(format!("{name}_{container}"));
+        if path.exists() {
+            continue;
+        }
+        let coded = CodedOptions {
+            password,
+            ..CodedOptions::default()
+        };
+        let options = HideOptions::Robust {
+            survive,
+            crop: 0,
+            jpeg,
+            coded,
+        };
+        let (container, revealed) = there_and_back(&cover, &secret, &options)?;
+        let format = if jpeg {
+            FileFormat::Jpeg
+        } else {
+            FileFormat::Png
+        };
+        fs::write(path, Picture::from(container).encode(format)?)?;
+        let path = folder.join(format!("{name}_revealed.png"));
+        fs::write(path, Picture::from(revealed).encode(FileFormat::Png)?)?;
+    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ mod payload;
 mod rate;
 mod reveal;
 mod search;
+mod shaping;
 mod sites;
 mod ternary;
 #[cfg(test)]

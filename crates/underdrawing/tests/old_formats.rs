@@ -17,7 +17,7 @@ fn bytes(release: &str, name: &str) -> Vec<u8> {
 
 fn pixels(release: &str, name: &str) -> Pixels {
     Picture::decode(&bytes(release, name), &Limits::default())
-        .expect("it is a PNG")
+        .expect("it is a picture")
         .pixels
 }
 
@@ -81,5 +81,27 @@ fn coded_containers_reveal_the_same_to_the_last_bit() {
             let expected = pixels(version, &format!("{effort}_{name}_revealed.png"));
             assert_eq!(found.picture, expected, "{version} {effort} {name}");
         }
+    }
+}
+
+#[test]
+fn robust_containers_reveal_the_same() {
+    for (name, password) in [
+        (
+            "robust_pixels_container.png",
+            Some(Password::new("correct horse")),
+        ),
+        ("robust_jpeg_container.jpg", None),
+    ] {
+        let options = RevealOptions {
+            password,
+            ..RevealOptions::default()
+        };
+        let found = reveal(&pixels("0.2.0", name), &options, &mut Progress::ignore).unwrap();
+        let (kind, _) = name.split_once("_container").unwrap();
+        let expected = pixels("0.2.0", &format!("{kind}_revealed.png"));
+        let comparison = Comparison::of(&found.picture, &expected).unwrap();
+        // The restoring network works in floats.
+        assert!(comparison.max_difference <= 1, "{name} {comparison:?}");
     }
 }

@@ -7,6 +7,7 @@ use crate::picture::Pixels;
 use super::block::{self, Rgb, Target};
 use super::grid::{Grid, Places, steps};
 use super::lattice::nearest;
+use super::shaping::{Costs, DEAREST};
 use super::sites::{Held, Sites};
 
 /// Digits to embed, each 0, 1 or 2.
@@ -26,6 +27,39 @@ pub(super) fn block_of(pixels: &Pixels, sites: &Sites, number: usize) -> Rgb {
         let data = pixels.data();
         [data[at], data[at + 1], data[at + 2]]
     })
+}
+
+/// What each value of each digit of the payload changes in a cover: squares of eighths of a
+/// coefficient, in sixteenths.
+pub(super) fn costs(cover: &Pixels, sites: &Sites, grid: Grid) -> Vec<Costs> {
+    let places = grid.places();
+    (0..sites.n_blocks())
+        .into_par_iter()
+        .flat_map_iter(|number| {
+            let there = block::coefficients(&block_of(cover, sites, number));
+            let mut costs = Vec::new();
+            sites.each(&places, number, |place, held| {
+                if held == Held::Payload {
+                    costs.push([0, 1, 2].map(|digit| {
+                        let change =
+                            wanted(there[place], &places, grid, place, digit) - there[place];
+                        (change.unsigned_abs().pow(2) / 16).min(DEAREST)
+                    }));
+                }
+            });
+            costs
+        })
+        .collect()
+}
+
+/// What a coefficient becomes to hold a digit.
+fn wanted(there: i32, places: &Places, grid: Grid, place: usize, digit: u8) -> i32 {
+    let between = if grid.survives_fast() {
+        block::between(place)
+    } else {
+        0
+    };
+    nearest(there, places.steps[place], digit) + between
 }
 
 /// `cover` with the digits in it.
@@ -83,14 +117,9 @@ fn targets(
             Held::Payload => payload.next().copied().unwrap_or(0),
         };
         let step = places.steps[place];
-        let between = if grid.survives_fast() {
-            block::between(place)
-        } else {
-            0
-        };
         targets.push(Target {
             place,
-            value: nearest(there[place], step, digit) + between,
+            value: wanted(there[place], places, grid, place, digit),
             tolerance: (step / 10).max(4),
             limit: step / 3,
             half: step / 2,

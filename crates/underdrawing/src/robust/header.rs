@@ -5,13 +5,16 @@ use crate::secrecy::{Cost, Password};
 use super::grid::{Grid, SURVIVED};
 use super::keys::{FIELD_BYTES, Keys, SALT_BYTES, Salt, TAG_BYTES};
 use super::lattice::Soft;
-use super::ldpc::{Code, Random};
+use super::ldpc::{Code, ROUNDS, Random, Weights};
 use super::payload::turned_back;
 use super::sites::{HEADER_DIGITS, Sites};
 use super::ternary::{bytes_of, capacity, digits_of};
 
 /// The newest version that this code reads, and the one it writes.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
+
+/// The first version, whose digits are not shaped.
+const UNSHAPED: u8 = 1;
 
 const BYTES: usize = SALT_BYTES + FIELD_BYTES + TAG_BYTES;
 
@@ -25,6 +28,8 @@ pub(super) struct Fields {
     pub(super) grid: Grid,
     /// Share of parity in the payload's code, in 1/256, 1 to 127.
     pub(super) parity: u8,
+    /// Whether the payload's digits are shaped.
+    pub(super) shaped: bool,
     /// Whole blocks across of the picture that was written.
     pub(super) wide: usize,
     /// Whole blocks down.
@@ -40,6 +45,7 @@ impl Fields {
         Self {
             grid,
             parity,
+            shaped: true,
             wide: sites.wide,
             high: sites.high,
         }
@@ -49,8 +55,9 @@ impl Fields {
     pub(super) fn to_bytes(self) -> [u8; FIELD_BYTES] {
         let mut word = 0_u64;
         let mut at = 0;
+        let version = if self.shaped { VERSION } else { UNSHAPED };
         for (value, bits) in [
-            (u64::from(VERSION), 3),
+            (u64::from(version), 3),
             (u64::from(self.grid.survive - SURVIVED.start()), 6),
             (self.grid.quarters.into(), 8),
             (self.parity.into(), 7),
@@ -74,7 +81,8 @@ impl Fields {
             word >>= bits;
             value
         };
-        if take(3) != u64::from(VERSION) {
+        let version = take(3) as u8;
+        if ![UNSHAPED, VERSION].contains(&version) {
             return Err(Newer);
         }
         let fields = Self {
@@ -83,6 +91,7 @@ impl Fields {
                 quarters: take(8) as u8,
             },
             parity: take(7) as u8,
+            shaped: version != UNSHAPED,
             wide: take(12) as usize + 1,
             high: take(12) as usize + 1,
         };
@@ -135,7 +144,7 @@ impl Header {
             .zip(mask())
             .map(|(&soft, mask)| turned_back(soft, mask))
             .collect();
-        let bytes = bytes_of(&code().decode(&soft)?, BYTES);
+        let bytes = bytes_of(&code().decode(&soft, ROUNDS)?, BYTES);
         let (salt, rest) = bytes.split_first_chunk()?;
         let (sealed, rest) = rest.split_first_chunk()?;
         Some(Self {
@@ -163,7 +172,7 @@ pub(super) fn plausibility(code: &Code, soft: &[Soft]) -> usize {
 }
 
 pub(super) fn code() -> Code {
-    Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION)
+    Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION, Weights::First)
 }
 
 /// What is added to the code's digits, so that a flat picture holds no codeword.
@@ -183,6 +192,7 @@ mod tests {
                 quarters: 47,
             },
             parity: 19,
+            shaped: true,
             wide: 4096,
             high: 1,
         }
@@ -192,8 +202,13 @@ mod tests {
     fn fields_come_back_and_unknown_ones_are_newer() {
         let bytes = fields().to_bytes();
         assert_eq!(Fields::from_bytes(bytes), Ok(fields()));
+        let unshaped = Fields {
+            shaped: false,
+            ..fields()
+        };
+        assert_eq!(Fields::from_bytes(unshaped.to_bytes()), Ok(unshaped));
         let mut newer = bytes;
-        newer[0] ^= 3;
+        newer[0] ^= 1;
         assert_eq!(Fields::from_bytes(newer), Err(Newer));
         let mut beyond = bytes;
         beyond[0] |= 0xf8;

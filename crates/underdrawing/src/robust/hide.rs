@@ -13,7 +13,7 @@ use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
 use super::container::{Crop, Form, Way, contain};
-use super::embed::{Demands, Digits, Mending};
+use super::embed::{Demands, Digits, Mending, costs};
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
@@ -229,8 +229,8 @@ impl<'a> Job<'a> {
     }
 
     fn coding(&self, parity: u8) -> Result<Coding, Error> {
-        let n_digits = self.sites.n_digits(&self.grid.places());
-        Coding::new(n_digits, parity).ok_or_else(|| self.no_room())
+        let ranks = self.sites.ranks(&self.grid.places());
+        Coding::new(&ranks, parity, true).ok_or_else(|| self.no_room())
     }
 
     fn fitted(&self, coding: &Coding, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
@@ -278,7 +278,7 @@ impl<'a> Job<'a> {
         let mask = keys.mask(coding.n_digits());
         let digits = Digits {
             header: &Header::new(salt, fields, &keys).to_digits(),
-            payload: &coding.encode(&sealed, &mask),
+            payload: &coding.encode(&sealed, &mask, &costs(cover, &self.sites, self.grid)),
         };
         let container = contain(
             cover,

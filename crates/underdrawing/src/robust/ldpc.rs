@@ -5,15 +5,17 @@
 //! digits, so that encoding is one pass. Which digits follows from the code's two lengths alone.
 
 mod construct;
+mod decode;
 
 use construct::rows;
+use decode::Decoder;
 
-pub(super) use construct::Random;
+pub(super) use construct::{Random, Weights};
 
 use super::lattice::Soft;
 
-/// Passes over all checks at most.
-const ROUNDS: usize = 50;
+/// Rounds that are enough for all that can be decoded.
+pub(super) const ROUNDS: usize = 50;
 
 /// A code of so many ternary digits.
 pub(super) struct Code {
@@ -27,17 +29,11 @@ pub(super) struct Code {
     members: Vec<u32>,
 }
 
-/// How likely a digit is to be 0, 1, 2; the sum is 1.
-type Belief = [f32; 3];
-
-/// No message is surer than that.
-const LEAST: f32 = 1e-6;
-
 impl Code {
     /// The code of `n` digits, of which `n_parity` (at least 3) are parity.
-    pub(super) fn new(n: usize, n_parity: usize) -> Self {
+    pub(super) fn new(n: usize, n_parity: usize, weights: Weights) -> Self {
         let n_information = n - n_parity;
-        let (starts, members) = rows(n_information, n_parity);
+        let (starts, members) = rows(n_information, n_parity, weights);
         Self {
             n_information,
             n_parity,
@@ -70,83 +66,10 @@ impl Code {
         }
     }
 
-    /// The information digits of the nearest codeword, if one is found.
-    ///
-    /// Belief propagation, check by check, in additions, products and quotients: no machine rounds
-    /// them otherwise.
-    pub(super) fn decode(&self, soft: &[Soft]) -> Option<Vec<u8>> {
+    /// The information digits of the nearest codeword, if one is found in so many rounds at most.
+    pub(super) fn decode(&self, soft: &[Soft], rounds: usize) -> Option<Vec<u8>> {
         debug_assert_eq!(soft.len(), self.n_information + self.n_parity);
-        let surest = self.surest();
-        let mut beliefs: Vec<Belief> = soft.iter().map(|soft| belief(soft, surest)).collect();
-        let mut messages = vec![[1.0; 3]; self.members.len() + 2 * self.n_parity];
-        let mut scratch = Scratch::default();
-        for _ in 0..ROUNDS {
-            let digits: Option<Vec<u8>> = beliefs.iter().map(likeliest).collect();
-            if let Some(mut digits) = digits
-                && self.holds(&digits)
-            {
-                digits.truncate(self.n_information);
-                return Some(digits);
-            }
-            self.round(&mut beliefs, &mut messages, &mut scratch);
-        }
-        None
-    }
-
-    /// How sure a digit may be, in 1/8 of a natural logarithm.
-    ///
-    /// Wrong digits that are as sure as can be hold each other up where their checks touch, whatever
-    /// the others say; then more parity corrects less. The bound is far below the share of wrong
-    /// digits that a code with so much parity corrects. On the ways of a photograph nothing was lost
-    /// by it that came back without.
-    fn surest(&self) -> i16 {
-        const WRONG_OF_PARITY: f32 = 1.0 / 80.0;
-        let parity = self.n_parity as f32 / (self.n_information + self.n_parity) as f32;
-        let surest = LIKELIHOODS
-            .iter()
-            .position(|&p| p < parity * WRONG_OF_PARITY);
-        surest.unwrap_or(LIKELIHOODS.len() - 1) as i16
-    }
-
-    fn round(&self, beliefs: &mut [Belief], messages: &mut [Belief], scratch: &mut Scratch) {
-        let Scratch {
-            members,
-            heard,
-            after,
-        } = scratch;
-        let mut start = 0;
-        for check in 0..self.n_parity {
-            members.clear();
-            members.extend(self.check(check));
-            members.push((self.n_information + check, false));
-            if check > 0 {
-                members.push((self.n_information + check - 1, true));
-            }
-            let n = members.len();
-            let messages = &mut messages[start..start + n];
-            start += n;
-            heard.clear();
-            for (&(digit, negative), message) in members.iter().zip(&*messages) {
-                let [a, b, c] = beliefs[digit];
-                let heard_of = scaled([a / message[0], b / message[1], c / message[2]]);
-                heard.push(turned(heard_of, negative));
-            }
-            // Each digit hears the sum of all others: of those before it and those after it.
-            after.clear();
-            after.resize(n, ZERO);
-            for i in (1..n).rev() {
-                after[i - 1] = sum(after[i], heard[i]);
-            }
-            let mut before = ZERO;
-            for (i, &(digit, negative)) in members.iter().enumerate() {
-                let others = sum(before, after[i]);
-                before = sum(before, heard[i]);
-                let message = turned(others, !negative).map(|p| p.max(LEAST));
-                let own = turned(heard[i], negative);
-                messages[i] = message;
-                beliefs[digit] = scaled(std::array::from_fn(|k| own[k] * message[k]));
-            }
-        }
+        Decoder::new(self, soft).run(rounds)
     }
 
     /// Whether all checks hold.
@@ -175,73 +98,8 @@ impl Code {
     }
 }
 
-/// Vectors of [`Code::round`].
-#[derive(Default)]
-struct Scratch {
-    members: Vec<(usize, bool)>,
-    heard: Vec<Belief>,
-    after: Vec<Belief>,
-}
-
-/// The sum of no digits.
-const ZERO: Belief = [1.0, 0.0, 0.0];
-
-/// What is believed of a sum.
-fn sum(a: Belief, b: Belief) -> Belief {
-    [
-        a[0] * b[0] + a[1] * b[2] + a[2] * b[1],
-        a[0] * b[1] + a[1] * b[0] + a[2] * b[2],
-        a[0] * b[2] + a[1] * b[1] + a[2] * b[0],
-    ]
-}
-
-/// What is believed of a digit's negative, if it counts negative.
-fn turned([zero, one, two]: Belief, negative: bool) -> Belief {
-    if negative {
-        [zero, two, one]
-    } else {
-        [zero, one, two]
-    }
-}
-
 fn signed(digit: u8, negative: bool) -> u8 {
     if negative { (3 - digit) % 3 } else { digit }
-}
-
-fn scaled(belief: Belief) -> Belief {
-    let scale = 1.0 / (belief[0] + belief[1] + belief[2]);
-    belief.map(|p| p * scale)
-}
-
-fn belief(soft: &Soft, surest: i16) -> Belief {
-    let most = soft.iter().copied().max().unwrap_or(0);
-    scaled(soft.map(|soft| LIKELIHOODS[usize::from((most - soft).min(surest) as u16)]))
-}
-
-/// Powers of e^(-1/8).
-const LIKELIHOODS: [f32; 101] = {
-    const EIGHTH: f32 = 0.882_496_9;
-    let mut powers = [1.0; 101];
-    let mut i = 1;
-    while i < powers.len() {
-        powers[i] = powers[i - 1] * EIGHTH;
-        i += 1;
-    }
-    powers
-};
-
-/// The likeliest digit; none where two are equally likely.
-fn likeliest(belief: &Belief) -> Option<u8> {
-    let [zero, one, two] = *belief;
-    if zero > one && zero > two {
-        Some(0)
-    } else if one > zero && one > two {
-        Some(1)
-    } else if two > zero && two > one {
-        Some(2)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -274,13 +132,18 @@ mod tests {
     #[test]
     fn corrects_wrong_digits() {
         // Length, parity, wrong ones in a thousand.
-        for (n, n_parity, wrong) in [(288, 193, 120), (3000, 1500, 100), (20_000, 2600, 8)] {
-            let code = Code::new(n, n_parity);
+        for (n, n_parity, wrong, weights) in [
+            (288, 193, 120, Weights::First),
+            (3000, 1500, 100, Weights::Second),
+            (20_000, 2600, 8, Weights::First),
+            (20_000, 2600, 19, Weights::Second),
+        ] {
+            let code = Code::new(n, n_parity, weights);
             let information = message(n - n_parity);
             let mut digits = information.clone();
             code.encode(&mut digits);
             assert!(
-                code.decode(&seen(&digits, wrong)) == Some(information),
+                code.decode(&seen(&digits, wrong), ROUNDS) == Some(information),
                 "{n}"
             );
         }
@@ -290,7 +153,7 @@ mod tests {
     /// checks know.
     #[test]
     fn half_parity_corrects_a_few_sure_wrong_digits() {
-        let code = Code::new(6000, 3000);
+        let code = Code::new(6000, 3000, Weights::Second);
         let information = message(code.n_information());
         let mut digits = information.clone();
         code.encode(&mut digits);
@@ -299,29 +162,29 @@ mod tests {
         }
         let sure = |soft: Soft| soft.map(|soft| soft * 83 / 36);
         let soft: Vec<Soft> = seen(&digits, 0).into_iter().map(sure).collect();
-        assert!(code.decode(&soft) == Some(information));
+        assert!(code.decode(&soft, ROUNDS) == Some(information));
     }
 
     #[test]
     fn noise_is_no_codeword() {
-        let code = Code::new(288, 193);
+        let code = Code::new(288, 193, Weights::First);
         let mut random = Random::new(3);
         for _ in 0..200 {
             let mut draw = || -((random.next() % 60) as i16);
             let soft: Vec<Soft> = (0..288).map(|_| [draw(), draw(), draw()]).collect();
-            assert_eq!(code.decode(&soft), None);
+            assert_eq!(code.decode(&soft, ROUNDS), None);
         }
-        assert_eq!(code.decode(&[[0; 3]; 288]), None);
+        assert_eq!(code.decode(&[[0; 3]; 288], ROUNDS), None);
     }
 
     #[test]
     fn any_lengths_make_a_code() {
         for (n, n_parity) in [(4, 3), (10, 3), (100, 3), (100, 97), (1000, 8)] {
-            let code = Code::new(n, n_parity);
+            let code = Code::new(n, n_parity, Weights::Second);
             let information = message(n - n_parity);
             let mut digits = information.clone();
             code.encode(&mut digits);
-            assert_eq!(code.decode(&seen(&digits, 0)), Some(information));
+            assert_eq!(code.decode(&seen(&digits, 0), ROUNDS), Some(information));
         }
     }
 }

@@ -10,22 +10,25 @@ use crate::picture::Pixels;
 use crate::reduction::mse;
 
 use super::container::{Form, Sent, Way, contain};
-use super::embed::{Demands, Digits};
+use super::embed::{Demands, Digits, costs};
 use super::grid::{Grid, SURVIVED};
 use super::lattice::Soft;
 use super::ldpc::Random;
-use super::payload::{Coding, turned_back};
+use super::payload::{Coding, spread, turned_back};
+use super::shaping;
 use super::sites::{HEADER_DIGITS, Sites};
 use super::ternary;
 
-/// Shares of parity in 1/256 that are tried, each the next where the one before does not do.
-const PARITIES: [u8; 30] = [
-    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 23, 26, 30, 34, 39, 45, 52, 60, 69,
-    80, 93, 109, 127,
-];
+/// The least and the largest share of parity in 1/256.
+const PARITY: std::ops::RangeInclusive<u8> = 2..=127;
+
+/// The next larger share that is worth a try.
+fn larger(parity: u8) -> u8 {
+    parity + (parity / 12).max(1)
+}
 
 /// Share of parity that is expected before a cover was looked at.
-const USUAL_PARITY: usize = 10;
+const USUAL_PARITY: u8 = 10;
 
 /// How much coarser than the quality to survive a grid is for containers that may be cropped, and
 /// the least quality for which there is one that is coarse enough.
@@ -45,10 +48,10 @@ pub(super) fn coarser(grid: Grid) -> Option<Grid> {
 /// at 50.
 fn usual_quarters(survive: u8) -> u8 {
     match survive {
-        ..=62 => 46,
-        63..=75 => 47,
-        76..=85 => 60,
-        _ => 102,
+        ..=62 => 63,
+        63..=75 => 66,
+        76..=85 => 80,
+        _ => 132,
     }
 }
 
@@ -123,11 +126,11 @@ pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
     /// For what the JPEG on another grid does.
     const OTHER_GRID: usize = 40;
     let parity = match usize::from(crop) {
-        0 => USUAL_PARITY,
+        0 => USUAL_PARITY.into(),
         crop => (OTHER_GRID + 256 * crop / 100).min(255),
     };
     let n_digits = sites.n_digits(&grid.places());
-    ternary::capacity(n_digits * (256 - parity) / 256)
+    ternary::capacity(shaping::n_message(n_digits * (256 - parity) / 256))
 }
 
 /// A share of parity for a cover, and how it was chosen.
@@ -153,12 +156,23 @@ pub(super) fn choose(
     demands: Demands,
     ways: Vec<Way>,
 ) -> Option<Chosen> {
-    let n_digits = sites.n_digits(&grid.places());
-    let random = |seed, n: usize| -> Vec<u8> {
+    let ranks = sites.ranks(&grid.places());
+    let random = |seed, n: usize| {
         let mut random = Random::new(seed);
-        (0..n).map(|_| (random.next() % 3) as u8).collect()
+        std::iter::repeat_with(move || random.next()).take(n)
     };
-    let (header, payload) = (random(1, HEADER_DIGITS), random(2, n_digits));
+    let random_digits =
+        |seed, n| -> Vec<u8> { random(seed, n).map(|number| (number % 3) as u8).collect() };
+    let coding = Coding::new(&ranks, USUAL_PARITY, true)?;
+    let bytes: Vec<u8> = random(2, coding.n_bytes())
+        .map(|number| number as u8)
+        .collect();
+    let header = random_digits(1, HEADER_DIGITS);
+    let payload = coding.encode(
+        &bytes,
+        &random_digits(3, ranks.len()),
+        &costs(cover, sites, grid),
+    );
     let digits = Digits {
         header: &header,
         payload: &payload,
@@ -182,43 +196,53 @@ pub(super) fn choose(
     let ordered = order.into_iter().map(|number| ways[number]).enumerate();
     let mut ways: Vec<Way> = ordered.filter(decides).map(|(_, way)| way).collect();
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
-    let least = least(n_digits, &arrivals)?;
+    let least = least(&ranks, &arrivals)?;
     if !ways.contains(&Way::Untouched) {
         ways.push(Way::Untouched);
     }
     Some(Chosen {
-        parity: PARITIES[(least + 1).min(PARITIES.len() - 1)],
+        parity: larger(least).min(*PARITY.end()),
         mse: mse(cover.raster(), container.raster()),
         decisive: ways,
     })
 }
 
-/// The number of the least share that corrects what arrives.
-fn least(n_digits: usize, arrivals: &[Vec<Soft>]) -> Option<usize> {
-    let corrects = |number: usize| {
-        Coding::new(n_digits, PARITIES[number])
-            .is_some_and(|coding| arrivals.iter().all(|soft| coding.corrects(soft)))
+/// The least share that corrects what arrives.
+fn least(ranks: &[u8], arrivals: &[Vec<Soft>]) -> Option<u8> {
+    /// Digits that are looked at: of more, hardly less is parity.
+    const SAMPLE: usize = 16_384;
+    let sample: Vec<usize> = spread(ranks.len()).take(SAMPLE).collect();
+    let ranks: Vec<u8> = sample.iter().map(|&at| ranks[at]).collect();
+    let of_sample = |soft: &Vec<Soft>| sample.iter().map(|&at| soft[at]).collect();
+    let arrivals: Vec<Vec<Soft>> = arrivals.iter().map(of_sample).collect();
+    let corrects = |parity| {
+        let coding = Coding::new(&ranks, parity, true);
+        coding.is_some_and(|coding| arrivals.par_iter().all(|soft| coding.corrects(soft)))
     };
-    // Looked for from where it is expected: a share that does not do takes long to find out.
+    // Looked for from where random wrong digits would have it.
     let wrong = arrivals.iter().map(|soft| n_wrong(soft)).max()?;
-    let expected = 500 * wrong / n_digits.max(1);
-    let above = PARITIES.partition_point(|&parity| usize::from(parity) < expected);
-    let first = above.min(PARITIES.len() - 1);
-    // Two at a time: the code's construction is the work of one thread.
-    let (enough, less) = rayon::join(|| corrects(first), || first > 0 && corrects(first - 1));
-    if !enough {
-        // What the largest share does not correct, no other does.
-        let most = Coding::new(n_digits, PARITIES[PARITIES.len() - 1])?;
-        if !arrivals.iter().all(|soft| most.corrects_a_word(soft)) {
+    let expected = (1700 * wrong / ranks.len().max(1)) as u8;
+    let mut next = expected.clamp(*PARITY.start(), *PARITY.end());
+    // The largest that is known not to do, and the least that is known to do.
+    let (mut below, mut enough) = (PARITY.start() - 1, PARITY.end() + 1);
+    while enough - below > 1 {
+        if corrects(next) {
+            enough = next;
+        } else if enough > *PARITY.end() && next < *PARITY.end() && !corrects(*PARITY.end()) {
             return None;
+        } else {
+            below = next;
         }
-        return (first + 1..PARITIES.len()).find(|&number| corrects(number));
+        let step = (next / 8).max(1);
+        next = if below < *PARITY.start() {
+            next.saturating_sub(step).max(*PARITY.start())
+        } else if enough > *PARITY.end() {
+            (next + step).min(*PARITY.end())
+        } else {
+            below.midpoint(enough)
+        };
     }
-    let mut least = first - usize::from(less);
-    while less && least > 0 && corrects(least - 1) {
-        least -= 1;
-    }
-    Some(least)
+    (enough <= *PARITY.end()).then_some(enough)
 }
 
 /// How far digits are from being 0 and sure.
@@ -238,8 +262,8 @@ fn n_wrong(soft: &[Soft]) -> usize {
 impl Chosen {
     /// With the next larger share.
     pub(super) fn more(self) -> Option<Self> {
-        let parity = PARITIES.into_iter().find(|&other| other > self.parity)?;
-        Some(Self { parity, ..self })
+        let parity = larger(self.parity);
+        PARITY.contains(&parity).then_some(Self { parity, ..self })
     }
 
     /// Whether the payload comes back from the ways that decide.

@@ -186,9 +186,10 @@ impl Found {
             cropped: self.cropped,
         };
         for view in &self.views {
+            let ranks = view.sites.ranks(&fields.grid.places());
             for noise in [ROUNDING, OTHER_GRID, COARSE_OTHER_GRID] {
                 let soft = view.noisy_payload(fields.grid, noise);
-                let coding = Coding::new(soft.len(), fields.parity).ok_or_else(lost)?;
+                let coding = Coding::new(&ranks, fields.parity, fields.shaped).ok_or_else(lost)?;
                 let mask = keys.mask(coding.n_digits());
                 let sealed = coding.decode(&soft, &mask);
                 if let Some(message) = sealed.and_then(|sealed| keys.payload.open(0, &sealed)) {

@@ -148,6 +148,19 @@ impl Sites {
         std::iter::once(0).chain(ends).collect()
     }
 
+    /// Where the coefficients of the payload's digits stand in the order of use.
+    pub(super) fn ranks(&self, places: &Places) -> Vec<u8> {
+        let mut ranks = Vec::with_capacity(self.n_digits(places));
+        for number in 0..self.n_blocks() {
+            self.each(places, number, |place, held| {
+                if held == Held::Payload {
+                    ranks.push(places.ranks[place]);
+                }
+            });
+        }
+        ranks
+    }
+
     /// Digits of the payload.
     pub(super) fn n_digits(&self, places: &Places) -> usize {
         self.starts(places).last().copied().unwrap_or(0)

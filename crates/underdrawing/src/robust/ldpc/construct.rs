@@ -3,32 +3,49 @@
 /// Tries to find a check that closes no short cycle.
 const TRIES: usize = 40;
 
+/// In how many checks information digits take part. A few of high weight begin the decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::robust) enum Weights {
+    /// Close to DVB-S2's codes of the same rates (ETSI EN 302 307, tables 5a and b).
+    First,
+    /// More of high weight at high rates: 16,000 digits of which 0.53 % were wrong, which ask for 8.6
+    /// parts of 256 of parity by their information, came back with 12 in place of 16; with 2.15 %
+    /// wrong, 36 in place of 40, where 27.7 are asked for.
+    Second,
+}
+
 /// The checks' members, and where each check's begin.
-pub(super) fn rows(n_information: usize, n_parity: usize) -> (Vec<u32>, Vec<u32>) {
-    let mut edges = Edges::new(n_information, n_parity);
+pub(super) fn rows(
+    n_information: usize,
+    n_parity: usize,
+    weights: Weights,
+) -> (Vec<u32>, Vec<u32>) {
+    let mut edges = Edges::new(n_information, n_parity, weights);
     for bit in 0..n_information {
-        let weight = weight(bit, n_information, n_parity).min(n_parity);
-        edges.connect(weight);
+        edges.connect(weights.of(bit, n_information, n_parity));
     }
     edges.into_rows(n_parity)
 }
 
-/// Checks that an information digit takes part in. The shares are close to those of DVB-S2's codes of
-/// the same rates (ETSI EN 302 307, tables 5a and B): a few digits of high weight begin the decoding.
-fn weight(bit: usize, n_information: usize, n_parity: usize) -> usize {
-    let n = n_information + n_parity;
-    // Of the code's rate: the share of heavy bits, and their weight.
-    let (share, heavy) = match 100 * n_information / n {
-        ..46 => ((1, 3), 12),
-        46..56 => ((2, 5), 8),
-        56..64 => ((1, 3), 12),
-        64..87 => ((1, 9), 12),
-        _ => ((1, 8), 4),
-    };
-    if bit * share.1 < n_information * share.0 {
-        heavy
-    } else {
-        3
+impl Weights {
+    /// Checks that an information digit takes part in.
+    fn of(self, digit: usize, n_information: usize, n_parity: usize) -> usize {
+        let rate = 100 * n_information / (n_information + n_parity);
+        // The share of heavy digits, and their weight.
+        let (share, heavy) = match (rate, self) {
+            (..46, _) => ((1, 3), 12),
+            (46..56, _) => ((2, 5), 8),
+            (56..64, _) => ((1, 3), 12),
+            (_, Self::Second) => ((1, 3), 8),
+            (64..87, Self::First) => ((1, 9), 12),
+            (_, Self::First) => ((1, 8), 4),
+        };
+        let weight = if digit * share.1 < n_information * share.0 {
+            heavy
+        } else {
+            3
+        };
+        weight.min(n_parity)
     }
 }
 
@@ -45,9 +62,9 @@ struct Edges {
 }
 
 impl Edges {
-    fn new(n_information: usize, n_parity: usize) -> Self {
+    fn new(n_information: usize, n_parity: usize, weights: Weights) -> Self {
         let n_pairs = (0..n_information)
-            .map(|bit| weight(bit, n_information, n_parity).min(n_parity))
+            .map(|bit| weights.of(bit, n_information, n_parity))
             .map(|weight| weight * (weight - 1) / 2)
             .sum();
         Self {
