@@ -1,9 +1,9 @@
 //! Trains the restoring network that the robust method has inside.
 //!
 //! `cargo run --release -p underdrawing-train --example train_restoring -- TRAIN VALIDATION
-//! OUT.safetensors [--steps 16000] [--blocks 5] [--width 32]`: folders of pictures, and the file for
-//! the weights, in 16-bit floats, written anew at every validation. Validation pictures have even
-//! sides.
+//! OUT.safetensors [--from WEIGHTS.safetensors] [--steps 16000] [--blocks 5] [--width 32]`: folders of
+//! pictures, and the file for the weights, in 16-bit floats, written anew at every validation.
+//! `--from` goes on from such a file. Validation pictures have even sides.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use underdrawing::Pixels;
-use underdrawing_net::RestoringNetConfig;
+use underdrawing_net::{Restoring, RestoringNetConfig};
 use underdrawing_train::{
-    RestoringConfig, RestoringEvent, pictures_in, train_restoring, write_restoring,
+    RestoringConfig, RestoringEvent, pictures_in, read_restoring, train_restoring, write_restoring,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,12 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         value.map_or(Ok(default), |value| value.parse())
     };
     let [train, validation, out] = arguments.first_chunk().ok_or("expected three paths")?;
+    let size = RestoringNetConfig {
+        blocks: number("--blocks", 5)?,
+        width: number("--width", 32)?,
+    };
     let config = RestoringConfig {
-        network: RestoringNetConfig {
-            blocks: number("--blocks", 5)?,
-            width: number("--width", 32)?,
-        },
-        seed: 1,
+        seed: number("--seed", 1)? as u64,
         steps: number("--steps", 16_000)? as u64,
         batch_size: number("--batch", 16)?,
         size: number("--size", 96)?,
@@ -52,8 +52,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         pictures.len(),
         validation.len()
     );
+    let from = arguments.iter().position(|a| a == "--from");
+    let network = match from.and_then(|at| arguments.get(at + 1)) {
+        Some(path) => read_restoring(Path::new(path), size)?,
+        None => Restoring::new(size, config.seed),
+    };
     train_restoring(
         &config,
+        network,
         &pictures,
         &validation,
         |event: RestoringEvent<'_>| {

@@ -10,7 +10,7 @@ use half::f16;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rayon::prelude::*;
-use safetensors::{Dtype, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use underdrawing::{Comparison, Pixels};
 use underdrawing_codec::{Effort, Encoder, MAX_PIXELS, Picture, decode};
 use underdrawing_net::{
@@ -28,8 +28,6 @@ use crate::schedule::Schedule;
 /// Settings of a run.
 #[derive(Clone, Debug)]
 pub struct RestoringConfig {
-    /// Size of the network.
-    pub network: RestoringNetConfig,
     /// Seed of everything random.
     pub seed: u64,
     /// Steps in all.
@@ -83,12 +81,13 @@ struct Sample {
     coarseness: f32,
 }
 
-/// Trains a restoring network. Pictures that are smaller than a square are left out.
+/// Trains a restoring network further. Pictures that are smaller than a square are left out.
 ///
 /// # Panics
 /// When no picture is left.
 pub fn train_restoring(
     config: &RestoringConfig,
+    mut network: Restoring,
     pictures: &[Pixels],
     validation: &[Pixels],
     mut on_event: impl FnMut(RestoringEvent<'_>),
@@ -103,16 +102,14 @@ pub fn train_restoring(
         .par_iter()
         .filter_map(|picture| coded(picture, config.validation_bits, Effort::Best))
         .collect();
-    let fresh = Restoring::new(config.network, config.seed);
     let engine = CpuEngine::default();
-    let params = fresh.params().to_vec();
+    let params = network.params().to_vec();
     let mut weights: Vec<_> = params
         .iter()
         .map(|param| engine.upload(&param.shape, param.values.clone()))
         .collect();
     let mut optimiser = Optimiser::new(OptimiserKind::Muon, ADAM);
     let mut errors = [0.0; 2];
-    let mut network = fresh;
     for step in 0..config.steps {
         let found = one_step(
             config,
@@ -127,7 +124,7 @@ pub fn train_restoring(
             *sum += found / config.validate_every as f64;
         }
         if (step + 1) % config.validate_every == 0 || step + 1 == config.steps {
-            network = with_weights(config.network, &engine, &weights);
+            network = with_weights(network.config(), &engine, &weights);
             on_event(RestoringEvent {
                 step: step + 1,
                 training_mse: std::mem::take(&mut errors),
@@ -295,6 +292,39 @@ pub fn pictures_in(folder: &Path) -> Result<Vec<Pixels>, DatasetError> {
         .par_iter()
         .filter_map(|path| read_picture(path))
         .collect())
+}
+
+/// Reads what [`write_restoring`] wrote.
+///
+/// # Errors
+/// When the file cannot be read, or holds no network of this size.
+pub fn read_restoring(path: &Path, size: RestoringNetConfig) -> Result<Restoring, CheckpointError> {
+    let bytes = std::fs::read(path).map_err(|source| CheckpointError::File {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    let content = |reason: String| CheckpointError::Content {
+        path: path.to_owned(),
+        reason,
+    };
+    let file = SafeTensors::deserialize(&bytes).map_err(|error| content(error.to_string()))?;
+    Restoring::with_values(size, |param| {
+        let tensor = file
+            .tensor(&param.name)
+            .map_err(|error| content(error.to_string()))?;
+        if tensor.dtype() != Dtype::F16 || tensor.shape() != param.shape {
+            let found = (tensor.dtype(), tensor.shape());
+            let expected = (Dtype::F16, &param.shape);
+            return Err(content(format!(
+                "expected {expected:?} for {}, found {found:?}",
+                param.name
+            )));
+        }
+        let (halves, _) = tensor.data().as_chunks();
+        let values = halves.iter().map(|&half| f16::from_le_bytes(half).to_f32());
+        Ok(values.collect())
+    })
 }
 
 /// Writes the weights as safetensors of 16-bit floats; the file is whole or not there.
