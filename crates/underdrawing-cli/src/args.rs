@@ -401,7 +401,8 @@ pub(crate) struct TrainArgs {
     /// Begin with the weights of a model instead of fresh ones
     ///
     /// A name from `underdrawing models`, or the path of a model file: to train it further, on
-    /// pictures of your own or for longer. The settings must describe its networks, and a learning
+    /// pictures of your own or for longer. Its networks are trained, so their settings need not be
+    /// given; the others are those of the preset, by default the one for such networks. A learning
     /// rate of a third of the preset's forgets less.
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<String>,

@@ -103,9 +103,21 @@ fn begins_with_a_model() {
     folder
         .run(&format!("{line} --from nosuch"))
         .failed("neither a built-in model nor a file");
+    // What it is need not be said, and nothing else may be said of it.
+    let start = "train --train train --val val --size 16 --batch-size 4 --steps 1 --sheet-every 0";
     folder
-        .run(&format!("train {TINY} --out third --from lifting-2"))
-        .failed("another architecture");
+        .run(&format!("{start} --out third --from first/last.safetensors"))
+        .done();
+    let config = String::from_utf8(folder.read("third/config.toml")).unwrap();
+    for setting in ["network = \"lifting\"", "width = 4", "depth = 1"] {
+        assert!(config.lines().any(|line| line == setting), "{config}");
+    }
+    folder
+        .run(&format!("train {TINY} --out fourth --from lifting-2"))
+        .failed("--width: expected 32 as in the model to begin with, found 4");
+    folder
+        .run(&format!("{start} --out fourth --from lifting-2 --depth 1"))
+        .failed("--depth: expected 6 as in the model to begin with, found 1");
     folder
         .run("train --resume second --from first/last.safetensors")
         .failed("--from");

@@ -197,12 +197,13 @@ impl Start {
                 settings,
                 from,
                 paths,
-            } => Trainer::start(
-                settings.resolve()?,
-                from.as_ref(),
-                &paths,
-                CpuEngine::default(),
-            ),
+            } => {
+                let config = match &from {
+                    Some(model) => settings.resolve_from(model.architecture())?,
+                    None => settings.resolve()?,
+                };
+                Trainer::start(config, from.as_ref(), &paths, CpuEngine::default())
+            }
             Self::Resumed(out) => Trainer::resume(&out, CpuEngine::default()),
         }
     }

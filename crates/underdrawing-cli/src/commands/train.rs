@@ -120,7 +120,11 @@ impl TrainArgs {
         };
         let from = self.from.as_deref();
         let from = from.map(models::named).transpose()?;
-        let config = settings.resolve().map_err(with_flags)?;
+        let config = match &from {
+            Some(model) => settings.resolve_from(model.architecture()),
+            None => settings.resolve(),
+        };
+        let config = config.map_err(with_flags)?;
         let start = match self.dry_run {
             true => Trainer::plan_on,
             false => Trainer::start_on,

@@ -217,7 +217,9 @@ def train(
     - `train`, `val`, `out`: folders of pictures to train on (at least `batch_size`), of pictures to
       validate on (at least 2), and of the run, which must not hold one yet.
     - `resume`: instead of all others, the folder of a run to go on with, exactly.
-    - `from_model`: a `Model`, the name of a built-in one or a model file to begin with.
+    - `from_model`: a `Model`, the name of a built-in one or a model file to begin with. Its networks
+      are trained, so `network`, `width`, `reveal_width` and `depth` need not be given; the other
+      settings are those of the preset, by default the one for such networks.
     - `config`: a TOML file of settings; those given here go before it.
     - `threads`: 0 for all cores. The result is the same for any number.
     - `progress`: `True` for a line on stderr, or a function of steps done and steps in all.
