@@ -279,6 +279,11 @@ def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -
     changed[60:, 40:] ^= 1
     with pytest.raises(underdrawing.DamagedError, match="salvage=True"):
         underdrawing.reveal(changed, password="word")
+    changed = sealed.copy()
+    changed[5:7] ^= 1
+    with pytest.raises(underdrawing.DamagedError, match="nothing can be salvaged, since") as lost:
+        underdrawing.reveal(changed, password="word", salvage=True)
+    assert "salvage=True" not in str(lost.value)
     assert underdrawing.inspect(sealed, password=b"word").password
     assert underdrawing.reveal(sealed, password="word").picture.shape == secret.shape
 
