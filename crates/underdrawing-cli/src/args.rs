@@ -479,7 +479,8 @@ Examples:
   underdrawing inspect model.safetensors
       Its networks, parameters and id, and how it was trained.
 
-Exits with 0 whatever is hidden in a picture, or not; `reveal` exits with 1 where nothing is.")]
+Exits with 1 where nothing is found in a picture, and with 0 where something is hidden, whether it \
+opens or not (damaged, of a newer version, of another password as far as that can be told).")]
 pub(crate) struct InspectArgs {
     /// A picture or a model file; `-` reads standard input
     pub(crate) file: PathBuf,

@@ -83,7 +83,8 @@ fn a_password_opens_and_nothing_else_does() {
         folder.decoded("r.png").pixels,
         folder.decoded("r2.png").pixels
     );
-    let ran = folder.run("inspect c.png").done();
+    let ran = folder.run("inspect c.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stdout.contains("nothing found that opens"), "{ran:?}");
 }
 
