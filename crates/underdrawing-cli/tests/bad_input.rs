@@ -96,7 +96,10 @@ fn damaged_models() {
         ("long.safetensors", "model file is too long"),
         ("huge.safetensors", "is too long"),
         ("nan.safetensors", "expected a finite number"),
-        ("cover.png", "model"),
+        (
+            "cover.png",
+            "not a model file: expected safetensors, found a PNG picture",
+        ),
         ("nosuch.safetensors", "no model nosuch.safetensors"),
     ] {
         all_fail(

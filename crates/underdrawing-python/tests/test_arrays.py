@@ -402,6 +402,15 @@ def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
         underdrawing.Model(b"no model")
 
 
+def test_a_picture_is_no_model(tmp_path: Path, cover: Pixels) -> None:
+    (tmp_path / "picture.png").write_bytes(as_file(cover))
+    with pytest.raises(underdrawing.ModelFileError) as refused:
+        underdrawing.Model(tmp_path / "picture.png")
+    assert str(refused.value) == (
+        f"{tmp_path / 'picture.png'}: not a model file: expected safetensors, found a PNG picture"
+    )
+
+
 def test_networks_on_floats_want_whole_windows() -> None:
     model = underdrawing.Model.fresh(
         {"kind": "2018", "hiding": {"width": 4, "depth": 3}, "reveal": {"width": 4}}, seed=1

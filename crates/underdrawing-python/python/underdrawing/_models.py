@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Union
 
 from . import _files, _native, _options
-from ._errors import OptionError
+from ._errors import ModelFileError, OptionError
 
 
 # What a model is made of.
@@ -40,7 +40,10 @@ class Model:
             names = ", ".join(dict(Model.built_in()))
             raise OptionError(f"no model {source}: neither a built-in model ({names}) nor a file")
         else:
-            self._native = _native.Model.from_bytes(Path(source).read_bytes())
+            try:
+                self._native = _native.Model.from_bytes(Path(source).read_bytes())
+            except ModelFileError as error:
+                raise ModelFileError(f"{source}: {error}") from None
 
     @staticmethod
     def fresh(architecture: dict[str, Any], *, seed: int = 0) -> Model:
