@@ -106,7 +106,9 @@ fn begins_with_a_model() {
     // What it is need not be said, and nothing else may be said of it.
     let start = "train --train train --val val --size 16 --batch-size 4 --steps 1 --sheet-every 0";
     folder
-        .run(&format!("{start} --out third --from first/last.safetensors"))
+        .run(&format!(
+            "{start} --out third --from first/last.safetensors"
+        ))
         .done();
     let config = String::from_utf8(folder.read("third/config.toml")).unwrap();
     for setting in ["network = \"lifting\"", "width = 4", "depth = 1"] {
@@ -137,6 +139,10 @@ fn flags_go_before_the_settings_file() {
             "{setting} in {config}"
         );
     }
+    folder.write("negative.toml", "width = -1");
+    folder
+        .run(&format!("train --config negative.toml --out other {TINY}"))
+        .failed("integer `-1`, expected a whole number from 0 up");
     folder.write("wrong.toml", "stepps = 3");
     folder
         .run(&format!("train --config wrong.toml --out other {TINY}"))

@@ -411,6 +411,21 @@ def test_a_picture_is_no_model(tmp_path: Path, cover: Pixels) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("width", "error", "message"),
+    [
+        (-1, OptionError, "architecture width -1: expected a whole number from 1 up"),
+        ("4", TypeError, "architecture width: expected a whole number from 1 up, found str '4'"),
+        (1.5, TypeError, "architecture width: expected a whole number from 1 up, found float 1.5"),
+        (None, TypeError, "architecture width: expected a whole number from 1 up, found None"),
+    ],
+)
+def test_numbers_of_an_architecture_are_named(width: object, error: Any, message: str) -> None:
+    with pytest.raises(error) as refused:
+        underdrawing.Model.fresh({"kind": "lifting", "blocks": 1, "width": width})
+    assert str(refused.value) == message
+
+
 def test_networks_on_floats_want_whole_windows() -> None:
     model = underdrawing.Model.fresh(
         {"kind": "2018", "hiding": {"width": 4, "depth": 3}, "reveal": {"width": 4}}, seed=1

@@ -1,5 +1,6 @@
 //! Settings of a training run: what a user says, and what the run decided from it.
 
+mod file;
 mod from_model;
 
 use std::fmt::{self, Display};
@@ -12,6 +13,8 @@ use underdrawing_net::{
 };
 
 use crate::schedule::Schedule;
+
+pub use file::SettingsFileError;
 
 /// Which networks are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -258,7 +258,7 @@ fn read_settings(path: &Path) -> anyhow::Result<TrainSettings> {
     let failed = || format!("failed to read settings {}", path.display());
     let bytes = files::read(path, MAX_SETTINGS_BYTES).with_context(failed)?;
     let text = String::from_utf8(bytes).with_context(failed)?;
-    toml::from_str(&text).with_context(failed)
+    TrainSettings::from_toml(&text).with_context(failed)
 }
 
 /// Shows events: a bar for steps, a line for what is worth keeping.

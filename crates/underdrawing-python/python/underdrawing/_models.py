@@ -13,6 +13,8 @@ from ._errors import ModelFileError, OptionError
 
 # What a model is made of.
 _SOURCES = (str, os.PathLike, bytes, bytearray, memoryview)
+# What of an architecture is no number.
+_WORDS = ("kind", "shaping")
 _EXPECTED = "a Model, the name of a built-in one, a path or bytes"
 
 
@@ -60,7 +62,8 @@ class Model:
         if not isinstance(architecture, dict):
             raise _options.other_kind("architecture", "a dict", architecture)
         whole_seed = _options.whole("seed", seed) or 0
-        model._native = _native.Model.fresh(json.dumps(architecture), whole_seed)
+        checked = _numbers("architecture", architecture)
+        model._native = _native.Model.fresh(json.dumps(checked), whole_seed)
         return model
 
     @staticmethod
@@ -112,6 +115,18 @@ class Model:
 
     def __reduce__(self) -> Any:
         return Model, (self.to_bytes(),)
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """An architecture with its numbers checked; the native functions know its words."""
+    if isinstance(value, dict):
+        return {
+            key: field if key in _WORDS else _numbers(f"{name} {key}", field)
+            for key, field in value.items()
+        }
+    if value is None:
+        raise _options.other_kind(name, "a whole number from 1 up", value)
+    return _options.whole(name, value, 1)
 
 
 def native_model(model: Any, role: str = "model") -> Any:

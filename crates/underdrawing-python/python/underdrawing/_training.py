@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AnyPath = Union[str, "os.PathLike[str]"]
 
+# Whole numbers that the native half keeps in 32 bits.
+_SHORT = {"hiding_patience", "reveal_patience"}
 # Settings that are no whole numbers.
 _WORDS = {"preset", "network", "fit", "optimiser", "schedule", "loss"}
 _FLAGS = {"simulate_file"}
@@ -298,4 +300,6 @@ def _setting(name: str, value: Any) -> Any:
         return _options.flag(name, value)
     if name in _NUMBERS:
         return _options.number(name, value)
+    if name in _SHORT:
+        return _options.whole(name, value, most=2**32 - 1)
     return _options.whole(name, value)
