@@ -395,6 +395,12 @@ def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
     assert again == model and again.training == model.training
     older = underdrawing.Model("lifting-3")
     assert older != model
+    # Stored in 16 bits, where a parameter of 32 is rounded.
+    for already in (model, older):
+        half = already.to_bytes(half=True)
+        assert underdrawing.Model(half) == already and 2 * len(half) < 1.05 * len(already.to_bytes())
+    fresh = underdrawing.Model.fresh(model.architecture)
+    assert underdrawing.Model(fresh.to_bytes(half=True)) != fresh
     hidden = underdrawing.hide(cover, secret, model=older, balance=1)
     revealed = underdrawing.reveal(hidden)
     assert revealed.found.model == older.id and revealed.found.balance == 1

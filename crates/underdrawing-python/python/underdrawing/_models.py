@@ -94,8 +94,12 @@ class Model:
         return training
 
     def to_bytes(self, *, half: bool = False) -> bytes:
-        """The model file (safetensors). `half` stores parameters in 16 bits, which makes another
-        model with another id of it."""
+        """The model file (safetensors), with parameters of 32 bits, or with `half` of 16.
+
+        Parameters that 16 bits do not hold are rounded, and the file is of another model with
+        another id. Those of `lifting-4`, `lifting-3` and other files of 16 bits stay as they are, and
+        so does the id.
+        """
         return self._native.to_bytes(half)
 
     def save(self, path: Union[str, os.PathLike[str]], *, force: bool = False) -> None:
