@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 import math
 import pickle
@@ -406,6 +407,15 @@ def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
     assert revealed.found.model == older.id and revealed.found.balance == 1
     with pytest.raises(underdrawing.ModelFileError):
         underdrawing.Model(b"no model")
+
+
+@pytest.mark.parametrize("name", underdrawing.__all__)
+def test_help_shows_each_field(name: str) -> None:
+    kind: type = getattr(underdrawing, name)
+    if dataclasses.is_dataclass(kind):
+        told = "".join(each.__doc__ or "" for each in inspect.getmro(kind)[:2])
+        for field in dataclasses.fields(kind):
+            assert field.name.startswith("_") or f"`{field.name}`" in told, field.name
 
 
 def test_a_picture_is_no_model(tmp_path: Path, cover: Pixels) -> None:

@@ -43,7 +43,8 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a run; its figures are attributes, too (`event.step`).
+    """Something that happened in a run: its `kind`, and its `figures` by name, which are attributes,
+    too (`event.step`).
 
     The kinds and what each has:
 
