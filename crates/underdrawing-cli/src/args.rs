@@ -401,7 +401,8 @@ pub(crate) struct TrainArgs {
     /// Begin with the weights of a model instead of fresh ones
     ///
     /// A name from `underdrawing models`, or the path of a model file: to train it further, on
-    /// pictures of your own or for longer. The settings must describe its networks, and a learning
+    /// pictures of your own or for longer. Its networks are trained, so their settings need not be
+    /// given; the others are those of the preset, by default the one for such networks. A learning
     /// rate of a third of the preset's forgets less.
     #[arg(long, value_name = "MODEL")]
     pub(crate) from: Option<String>,
@@ -478,7 +479,8 @@ Examples:
   underdrawing inspect model.safetensors
       Its networks, parameters and id, and how it was trained.
 
-Exits with 0 whatever is hidden in a picture, or not; `reveal` exits with 1 where nothing is.")]
+Exits with 1 where nothing is found in a picture, and with 0 where something is hidden, whether it \
+opens or not (damaged, of a newer version, of another password as far as that can be told).")]
 pub(crate) struct InspectArgs {
     /// A picture or a model file; `-` reads standard input
     pub(crate) file: PathBuf,

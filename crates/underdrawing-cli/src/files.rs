@@ -10,7 +10,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::interrupt::AtWork;
-use crate::output::error_with_hint;
+use crate::output::{error_with_hint, shown};
 
 /// Largest picture file that is read: an uncompressed 16-bit RGBA picture at the pixel limit.
 pub(crate) const MAX_PICTURE_BYTES: u64 = 1 << 30;
@@ -31,7 +31,7 @@ pub(crate) fn display_name(path: &Path) -> String {
     if is_stream(path) {
         "standard input".to_owned()
     } else {
-        path.display().to_string()
+        shown(path)
     }
 }
 
@@ -46,7 +46,8 @@ pub(crate) enum Name {
 impl Name {
     pub(crate) fn of(path: &Path) -> Self {
         match path.to_str() {
-            Some(_) => Self::Text(display_name(path)),
+            Some(_) if is_stream(path) => Self::Text(display_name(path)),
+            Some(text) => Self::Text(text.to_owned()),
             None => Self::Bytes {
                 bytes: path.as_os_str().as_encoded_bytes().to_vec(),
             },
@@ -159,13 +160,13 @@ impl OutputFile {
         if path.is_dir() {
             bail!(
                 "cannot write {}: it is a folder, expected a file",
-                path.display()
+                shown(path)
             );
         }
         if inputs.contain(path) {
             bail!(
                 "{} is an input and would be overwritten; choose another output path",
-                path.display()
+                shown(path)
             );
         }
         output.check_parent()?;
@@ -193,7 +194,7 @@ impl OutputFile {
         if is_stream(&self.path) {
             "standard output".to_owned()
         } else {
-            self.path.display().to_string()
+            shown(&self.path)
         }
     }
 
@@ -247,8 +248,8 @@ impl OutputFile {
         };
         bail!(
             "cannot write {}: {} {reason}",
-            self.path.display(),
-            parent.display()
+            shown(&self.path),
+            shown(parent)
         );
     }
 }
@@ -324,8 +325,8 @@ pub(crate) fn refuse_one_place<'a>(
         if let Some(other) = other {
             bail!(
                 "{} and {} are the same file: expected one for each picture",
-                other.path.display(),
-                output.path.display()
+                shown(&other.path),
+                shown(&output.path)
             );
         }
     }
@@ -351,10 +352,10 @@ pub(crate) fn create_folder(path: &Path) -> anyhow::Result<()> {
     if path.is_file() {
         bail!(
             "cannot write into {}: it is a file, expected a folder",
-            path.display()
+            shown(path)
         );
     }
-    fs::create_dir_all(path).with_context(|| format!("failed to create folder {}", path.display()))
+    fs::create_dir_all(path).with_context(|| format!("failed to create folder {}", shown(path)))
 }
 
 /// Lets a write beyond `ulimit -f` fail with an error that can be reported and cleaned up after;
@@ -370,7 +371,7 @@ pub(crate) fn survive_file_size_limit() {
 
 fn already_there(path: &Path) -> anyhow::Error {
     error_with_hint(
-        format!("{} exists already", path.display()),
+        format!("{} exists already", shown(path)),
         "--force replaces it",
     )
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use underdrawing::FileFormat;
 
-use crate::output::{Ui, error_with_hint};
+use crate::output::{Ui, error_with_hint, shown};
 
 /// The pictures at `path`: itself if it is a file or `-`, else the folder's pictures by name. What
 /// is no picture that is read, by its name, is skipped and counted.
@@ -16,24 +16,24 @@ pub(crate) fn pictures_at(path: &Path, ui: &Ui) -> anyhow::Result<Vec<PathBuf>> 
         return Ok(vec![path.to_owned()]);
     }
     let (files, n_folders) =
-        files_in(path).with_context(|| format!("failed to read folder {}", path.display()))?;
+        files_in(path).with_context(|| format!("failed to read folder {}", shown(path)))?;
     if n_folders > 0 {
         ui.note(format_args!(
             "{}: {} skipped: pictures are taken from the folder itself only",
-            path.display(),
+            shown(path),
             counted(n_folders, "subfolder")
         ));
     }
     let is_read = |file: &PathBuf| FileFormat::of_extension(&extension_of(file)).is_some();
     let (pictures, others): (Vec<_>, Vec<_>) = files.into_iter().partition(is_read);
     for file in &others {
-        ui.detail(format_args!("skipped {}", file.display()));
+        ui.detail(format_args!("skipped {}", shown(file)));
     }
     if !others.is_empty() {
-        ui.note(format_args!("{}: {}", path.display(), skipped(&others)));
+        ui.note(format_args!("{}: {}", shown(path), skipped(&others)));
     }
     if pictures.is_empty() {
-        bail!("{} holds no pictures", path.display());
+        bail!("{} holds no pictures", shown(path));
     }
     Ok(pictures)
 }
@@ -123,16 +123,16 @@ pub(crate) fn png_names(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Pa
     for input in inputs {
         let name = input
             .file_stem()
-            .with_context(|| format!("{} has no name", input.display()))?;
+            .with_context(|| format!("{} has no name", shown(input)))?;
         let mut name = name.to_owned();
         name.push(".png");
         let path = out.join(name);
         if let Some(other) = taken.insert(path.clone(), input) {
             bail!(
                 "{} and {} would both be written to {}",
-                other.display(),
-                input.display(),
-                path.display()
+                shown(other),
+                shown(input),
+                shown(&path)
             );
         }
         paths.push(path);

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressDrawTarget};
@@ -69,6 +70,10 @@ impl Ui {
 
     /// A line of data.
     pub(crate) fn data(&self, line: impl Display) -> anyhow::Result<()> {
+        self.print(&escaped(&line.to_string(), is_in_line))
+    }
+
+    fn print(&self, line: &str) -> anyhow::Result<()> {
         self.bars
             .suspend(|| {
                 let mut stdout = io::stdout().lock();
@@ -80,7 +85,7 @@ impl Ui {
     /// A line of data as one JSON object.
     pub(crate) fn json(&self, value: &impl Serialize) -> anyhow::Result<()> {
         let line = serde_json::to_string(value).context("failed to write JSON")?;
-        self.data(line)
+        self.print(&line)
     }
 
     /// Whether only errors are said.
@@ -145,12 +150,35 @@ impl Ui {
 
     fn stderr(&self, from: Verbosity, message: &dyn Display) {
         if self.verbosity >= from {
+            let message = escaped(&message.to_string(), is_in_line);
             // A stderr that is gone is no reason to fail.
             let _ = self
                 .bars
                 .suspend(|| writeln!(io::stderr().lock(), "{message}"));
         }
     }
+}
+
+/// A path for messages. Names of files may hold whatever a terminal obeys, and breaks of lines.
+pub(crate) fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string(), |_| true)
+}
+
+/// Text whose control characters are escaped, of those that `which` names.
+fn escaped(text: &str, which: impl Fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() && which(c) {
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Any but what messages of several lines and scripts are made of.
+fn is_in_line(c: char) -> bool {
+    !matches!(c, '\n' | '\t')
 }
 
 /// An error with a hint.
@@ -210,6 +238,13 @@ mod tests {
         assert_eq!(format!("{error:#}"), "failed to write x.jpg: lossy");
         assert_eq!(hint_of(&error), Some("use .png"));
         assert_eq!(hint_of(&anyhow::anyhow!("plain")), None);
+    }
+
+    #[test]
+    fn control_characters_of_names_are_escaped() {
+        let name = "a\x1b[31m\r\n\u{9b}\u{e4}.png";
+        let expected = "a\\u{1b}[31m\\r\\n\\u{9b}\u{e4}.png";
+        assert_eq!(shown(Path::new(name)), expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use underdrawing::{Channel, Conversion, FileFormat, Limits, Picture, Pixels};
 
 use crate::files::{self, MAX_PICTURE_BYTES, OutputFile, display_name};
 use crate::folder::extension_of;
-use crate::output::{Ui, error_with_hint};
+use crate::output::{Ui, error_with_hint, shown};
 
 /// What a picture is to the command that reads it.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,7 @@ impl Display for Role {
 /// Refuses a picture that is not there, before anything else is found wrong.
 pub(crate) fn must_exist(path: &Path, role: Role) -> anyhow::Result<()> {
     if !files::is_stream(path) {
-        fs::metadata(path).with_context(|| format!("failed to read {role} {}", path.display()))?;
+        fs::metadata(path).with_context(|| format!("failed to read {role} {}", shown(path)))?;
     }
     Ok(())
 }
@@ -140,15 +140,15 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
             };
             Err(error_with_hint(
                 format!("cannot write a {role} as {}: {reason}", format.name()),
-                format!("use a lossless format: {}{survive}", png.display()),
+                format!("use a lossless format: {}{survive}", shown(&png)),
             ))
         }
         None => Err(error_with_hint(
             format!(
                 "cannot tell the format of {}: expected .png, .tiff, .bmp, .qoi or .webp",
-                path.display()
+                shown(path)
             ),
-            format!("try {}", png.display()),
+            format!("try {}", shown(&png)),
         )),
     }
 }

@@ -96,7 +96,10 @@ fn damaged_models() {
         ("long.safetensors", "model file is too long"),
         ("huge.safetensors", "is too long"),
         ("nan.safetensors", "expected a finite number"),
-        ("cover.png", "model"),
+        (
+            "cover.png",
+            "not a model file: expected safetensors, found a PNG picture",
+        ),
         ("nosuch.safetensors", "no model nosuch.safetensors"),
     ] {
         all_fail(
@@ -121,6 +124,36 @@ fn damaged_models() {
             all_fail(&folder, &[(&format!("inspect {name}"), expected)]);
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn names_obey_no_terminal() {
+    let folder = Folder::new();
+    let name = "\u{1b}[31mred\n\u{7f}.png";
+    folder.picture(name, 20, 20, 1);
+    let ran = folder.shell(&format!("\"$U\" reveal '{name}' -o r.png"));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let shown = "\\u{1b}[31mred\\n\\u{7f}.png";
+    assert!(
+        ran.stderr.contains(&format!("nothing found in {shown}: ")),
+        "{ran:?}"
+    );
+    let ran = folder.shell(&format!("\"$U\" inspect '{name}'"));
+    assert!(
+        ran.stdout.starts_with(&format!("{shown}: PNG picture")),
+        "{ran:?}"
+    );
+    // A script gets the name as it is.
+    let ran = folder.shell(&format!("\"$U\" inspect --json '{name}'"));
+    assert_eq!(ran.json()[0]["file"], name);
+    folder.write("\u{1b}[31m/notes.txt", "no picture");
+    let ran = folder.shell("\"$U\" reveal \"$(printf '\\033[31m')\" -o r");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(
+        ran.stderr.contains("\\u{1b}[31m") && !ran.stderr.contains('\u{1b}'),
+        "{ran:?}"
+    );
 }
 
 #[test]

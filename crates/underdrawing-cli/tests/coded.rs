@@ -83,7 +83,8 @@ fn a_password_opens_and_nothing_else_does() {
         folder.decoded("r.png").pixels,
         folder.decoded("r2.png").pixels
     );
-    let ran = folder.run("inspect c.png").done();
+    let ran = folder.run("inspect c.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stdout.contains("nothing found that opens"), "{ran:?}");
 }
 
@@ -193,6 +194,22 @@ fn a_changed_container_is_refused_and_salvaged_when_asked() {
     );
     assert!(ran.stderr.contains("what is left of 512x600"), "{ran:?}");
     assert_eq!(folder.decoded("r.png").pixels.height(), 600);
+    // Where every stripe is lost, salvaging would show nothing.
+    let mut container = folder.decoded("c.png");
+    for sample in &mut container.pixels.data_mut()[n / 20..] {
+        *sample ^= 1;
+    }
+    folder.png("top.png", container);
+    for salvage in ["", " --salvage"] {
+        let ran = folder.run(&format!("reveal top.png -o none.png{salvage}"));
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(
+            ran.stderr
+                .contains("nothing can be salvaged, since every stripe")
+                && !ran.stderr.contains("hint:"),
+            "{ran:?}"
+        );
+    }
 }
 
 #[test]

@@ -171,7 +171,8 @@ fn a_password_that_was_not_needed_is_told_and_inspect_takes_one() {
         assert_eq!(report["hidden"]["password"], !opens_without, "{report}");
         assert_eq!(report["hidden"]["secret_width"], 20);
     }
-    let ran = folder.run("inspect closed.png").done();
+    let ran = folder.run("inspect closed.png");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stdout.contains("nothing found"), "{ran:?}");
 }
 

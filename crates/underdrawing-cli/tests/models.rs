@@ -36,7 +36,9 @@ fn inspects_a_picture_and_a_container() {
     let (folder, model) = Folder::with_model();
     folder.picture("cover.png", 40, 20, 1);
     folder.picture("secret.png", 10, 20, 2);
-    let ran = folder.run("inspect cover.png --json").done();
+    // Scripts tell by the exit code that nothing is hidden.
+    let ran = folder.run("inspect cover.png --json");
+    assert_eq!((ran.code, &*ran.stderr), (Some(1), ""), "{ran:?}");
     let report = &ran.json()[0];
     assert_eq!(
         keys(report),

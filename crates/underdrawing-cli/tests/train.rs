@@ -103,9 +103,23 @@ fn begins_with_a_model() {
     folder
         .run(&format!("{line} --from nosuch"))
         .failed("neither a built-in model nor a file");
+    // What it is need not be said, and nothing else may be said of it.
+    let start = "train --train train --val val --size 16 --batch-size 4 --steps 1 --sheet-every 0";
     folder
-        .run(&format!("train {TINY} --out third --from lifting-2"))
-        .failed("another architecture");
+        .run(&format!(
+            "{start} --out third --from first/last.safetensors"
+        ))
+        .done();
+    let config = String::from_utf8(folder.read("third/config.toml")).unwrap();
+    for setting in ["network = \"lifting\"", "width = 4", "depth = 1"] {
+        assert!(config.lines().any(|line| line == setting), "{config}");
+    }
+    folder
+        .run(&format!("train {TINY} --out fourth --from lifting-2"))
+        .failed("--width: expected 32 as in the model to begin with, found 4");
+    folder
+        .run(&format!("{start} --out fourth --from lifting-2 --depth 1"))
+        .failed("--depth: expected 6 as in the model to begin with, found 1");
     folder
         .run("train --resume second --from first/last.safetensors")
         .failed("--from");
@@ -125,6 +139,10 @@ fn flags_go_before_the_settings_file() {
             "{setting} in {config}"
         );
     }
+    folder.write("negative.toml", "width = -1");
+    folder
+        .run(&format!("train --config negative.toml --out other {TINY}"))
+        .failed("integer `-1`, expected a whole number from 0 up");
     folder.write("wrong.toml", "stepps = 3");
     folder
         .run(&format!("train --config wrong.toml --out other {TINY}"))

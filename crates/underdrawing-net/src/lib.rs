@@ -38,7 +38,9 @@ mod tape;
 mod tensor;
 
 pub use architecture::{Architecture, ArchitectureError};
-pub use cpu::{CpuEngine, CpuRestorer, CpuRunner, CpuTensor};
+#[cfg(feature = "training")]
+pub use cpu::CpuEngine;
+pub use cpu::{CpuRestorer, CpuRunner, CpuTensor};
 pub use dense2017::{Triple2017, Triple2017Config};
 pub use engine::{AdamFactors, Engine, MuonFactors, Reading, Rule, Runner, Step, clipping};
 pub use hiding2018::{HidingNet, HidingNetConfig};

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use pyo3::PyErr;
-use underdrawing::{Error, ErrorKind, ImageFileError, ModelError, SettingsError};
+use underdrawing::{Error, ErrorKind, ImageFileError, ModelError, Salvage, SettingsError};
 use underdrawing_train::TrainError;
 
 /// The exceptions; [`pyo3::import_exception!`] makes them public.
@@ -67,7 +67,7 @@ pub(crate) fn of_revealing(error: &Error, lossy: bool) -> PyErr {
         _ if matches!(
             error,
             Error::Damaged {
-                salvageable: true,
+                salvage: Salvage::Possible,
                 ..
             }
         ) =>

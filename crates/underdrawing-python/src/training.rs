@@ -61,7 +61,8 @@ impl Training {
     ) -> PyResult<Self> {
         let settings = settings_of(settings)?;
         let config: TrainSettings = match config {
-            Some(text) => toml::from_str(text).map_err(|error| of_option(error.to_string()))?,
+            Some(text) => TrainSettings::from_toml(text)
+                .map_err(|error| of_option(format!("config: {error}")))?,
             None => TrainSettings::default(),
         };
         let start = Start::Fresh {
@@ -197,12 +198,13 @@ impl Start {
                 settings,
                 from,
                 paths,
-            } => Trainer::start(
-                settings.resolve()?,
-                from.as_ref(),
-                &paths,
-                CpuEngine::default(),
-            ),
+            } => {
+                let config = match &from {
+                    Some(model) => settings.resolve_from(model.architecture())?,
+                    None => settings.resolve()?,
+                };
+                Trainer::start(config, from.as_ref(), &paths, CpuEngine::default())
+            }
             Self::Resumed(out) => Trainer::resume(&out, CpuEngine::default()),
         }
     }

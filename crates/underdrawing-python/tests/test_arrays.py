@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import io
 import math
 import pickle
@@ -279,6 +280,11 @@ def test_each_kind_of_failure_has_its_exception(cover: Pixels, secret: Pixels) -
     changed[60:, 40:] ^= 1
     with pytest.raises(underdrawing.DamagedError, match="salvage=True"):
         underdrawing.reveal(changed, password="word")
+    changed = sealed.copy()
+    changed[5:7] ^= 1
+    with pytest.raises(underdrawing.DamagedError, match="nothing can be salvaged, since") as lost:
+        underdrawing.reveal(changed, password="word", salvage=True)
+    assert "salvage=True" not in str(lost.value)
     assert underdrawing.inspect(sealed, password=b"word").password
     assert underdrawing.reveal(sealed, password="word").picture.shape == secret.shape
 
@@ -390,11 +396,50 @@ def test_models_are_files_and_names(cover: Pixels, secret: Pixels) -> None:
     assert again == model and again.training == model.training
     older = underdrawing.Model("lifting-3")
     assert older != model
+    # Stored in 16 bits, where a parameter of 32 is rounded.
+    for already in (model, older):
+        half = already.to_bytes(half=True)
+        assert underdrawing.Model(half) == already and 2 * len(half) < 1.05 * len(already.to_bytes())
+    fresh = underdrawing.Model.fresh(model.architecture)
+    assert underdrawing.Model(fresh.to_bytes(half=True)) != fresh
     hidden = underdrawing.hide(cover, secret, model=older, balance=1)
     revealed = underdrawing.reveal(hidden)
     assert revealed.found.model == older.id and revealed.found.balance == 1
     with pytest.raises(underdrawing.ModelFileError):
         underdrawing.Model(b"no model")
+
+
+@pytest.mark.parametrize("name", underdrawing.__all__)
+def test_help_shows_each_field(name: str) -> None:
+    kind: type = getattr(underdrawing, name)
+    if dataclasses.is_dataclass(kind):
+        told = "".join(each.__doc__ or "" for each in inspect.getmro(kind)[:2])
+        for field in dataclasses.fields(kind):
+            assert field.name.startswith("_") or f"`{field.name}`" in told, field.name
+
+
+def test_a_picture_is_no_model(tmp_path: Path, cover: Pixels) -> None:
+    (tmp_path / "picture.png").write_bytes(as_file(cover))
+    with pytest.raises(underdrawing.ModelFileError) as refused:
+        underdrawing.Model(tmp_path / "picture.png")
+    assert str(refused.value) == (
+        f"{tmp_path / 'picture.png'}: not a model file: expected safetensors, found a PNG picture"
+    )
+
+
+@pytest.mark.parametrize(
+    ("width", "error", "message"),
+    [
+        (-1, OptionError, "architecture width -1: expected a whole number from 1 up"),
+        ("4", TypeError, "architecture width: expected a whole number from 1 up, found str '4'"),
+        (1.5, TypeError, "architecture width: expected a whole number from 1 up, found float 1.5"),
+        (None, TypeError, "architecture width: expected a whole number from 1 up, found None"),
+    ],
+)
+def test_numbers_of_an_architecture_are_named(width: object, error: Any, message: str) -> None:
+    with pytest.raises(error) as refused:
+        underdrawing.Model.fresh({"kind": "lifting", "blocks": 1, "width": width})
+    assert str(refused.value) == message
 
 
 def test_networks_on_floats_want_whole_windows() -> None:

@@ -172,7 +172,10 @@ def test_lossy_and_unknown_formats_are_refused(folder: Path) -> None:
     ]:
         with pytest.raises(error, match=message):
             underdrawing.hide_file(cover, secret, folder / name, effort="fast", progress=never)
-    hidden = underdrawing.hide_file(cover, secret, effort="fast").file
+    with pytest.raises(underdrawing.OptionError, match=r"cannot tell the format of \.xyz: expected \.png"):
+        underdrawing.hide_file(cover, secret, format=".xyz", progress=never)
+    hidden = underdrawing.hide_file(cover, secret, format=".png", effort="fast").file
+    assert hidden.startswith(b"\x89PNG")
     with pytest.raises(underdrawing.PictureError, match="JPEG changes pixels"):
         underdrawing.reveal_file(hidden, folder / "r.jpg", progress=never)
     with pytest.raises(underdrawing.PictureError, match="^secret: not a picture file"):

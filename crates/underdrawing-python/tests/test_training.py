@@ -99,8 +99,18 @@ def test_leaving_the_block_saves(folders: dict[str, Any], tmp_path: Path) -> Non
         ({"learning_rate": float("nan")}, underdrawing.OptionError, "^learning_rate nan: "),
         ({"noise": "much"}, TypeError, "^noise: expected a number, found str 'much'"),
         ({"seed": -1}, underdrawing.OptionError, "^seed -1: expected a whole number from 0 up"),
+        (
+            {"hiding_patience": 2**32},
+            underdrawing.OptionError,
+            "^hiding_patience 4294967296: expected a whole number from 0 to 4294967295",
+        ),
         ({"loss": 3}, TypeError, "^loss: expected a word, found int 3"),
         ({"from_model": 3}, TypeError, "^from_model: expected a Model"),
+        (
+            {"from_model": "lifting-4", "width": 32},
+            underdrawing.OptionError,
+            "^depth: expected 6 as in the model to begin with, found 2",
+        ),
         ({"out": 3}, TypeError, "^out: expected a path, found int 3"),
         ({"progress": 3}, TypeError, "^progress: expected True, False or a function"),
         ({"train": "nowhere"}, underdrawing.TrainingError, "nowhere"),
@@ -113,6 +123,28 @@ def test_refuses_before_it_begins(
 ) -> None:
     with pytest.raises(error, match=message):
         underdrawing.train(**{**folders, **SMALL, "out": tmp_path / "run", **change})
+
+
+def test_networks_are_those_of_the_model_to_begin_with(
+    folders: dict[str, Any], tmp_path: Path
+) -> None:
+    begin = underdrawing.Model.fresh(
+        {"kind": "lifting", "blocks": 2, "width": 4, "shaping": True}, seed=1
+    )
+    rest = {name: SMALL[name] for name in SMALL if name not in ("width", "depth")}
+    run = underdrawing.train(**folders, out=tmp_path / "run", from_model=begin, **rest)
+    assert sum(1 for _ in run) > 12
+    assert underdrawing.Model(run.best).architecture == begin.architecture
+
+
+def test_a_settings_file_is_refused_in_words(folders: dict[str, Any], tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text("width = -1")
+    with pytest.raises(underdrawing.OptionError) as refused:
+        underdrawing.train(**folders, out=tmp_path / "run", config=config)
+    message = str(refused.value)
+    assert message.startswith("config: ") and "1 | width = -1" in message
+    assert message.endswith("integer `-1`, expected a whole number from 0 up")
 
 
 def test_settings_may_be_numpys(folders: dict[str, Any], tmp_path: Path) -> None:

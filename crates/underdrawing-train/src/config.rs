@@ -1,5 +1,9 @@
 //! Settings of a training run: what a user says, and what the run decided from it.
 
+mod file;
+mod from_model;
+
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +13,8 @@ use underdrawing_net::{
 };
 
 use crate::schedule::Schedule;
+
+pub use file::SettingsFileError;
 
 /// Which networks are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +31,17 @@ pub enum NetworkKind {
     #[serde(rename = "2017")]
     #[cfg_attr(feature = "clap", value(name = "2017"))]
     Dense2017,
+}
+
+impl Display for NetworkKind {
+    /// As settings name it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lifting => "lifting",
+            Self::Unet2018 => "2018",
+            Self::Dense2017 => "2017",
+        })
+    }
 }
 
 /// How a picture of any size becomes a square for training.

@@ -34,8 +34,8 @@ mod validate;
 
 pub use checkpoint::CheckpointError;
 pub use config::{
-    ConfigError, Fit, LossKind, NetworkKind, OptimiserKind, Preset, RunPaths, TrainConfig,
-    TrainSettings,
+    ConfigError, Fit, LossKind, NetworkKind, OptimiserKind, Preset, RunPaths, SettingsFileError,
+    TrainConfig, TrainSettings,
 };
 pub use dataset::DatasetError;
 pub use error::TrainError;

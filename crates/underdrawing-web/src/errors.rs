@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use js_sys::Reflect;
-use underdrawing::{Error, ErrorKind, ImageFileError};
+use underdrawing::{Error, ErrorKind, ImageFileError, Salvage};
 use wasm_bindgen::JsValue;
 
 /// An error of a kind: its message and its causes, as the program prints them.
@@ -44,7 +44,9 @@ pub(crate) fn of_library(found: &Error) -> JsValue {
     let error = js_sys::Error::from(error(kind, found));
     match found {
         Error::UnknownModel { id } => set(&error, "model", id.to_string()),
-        Error::Damaged { salvageable, .. } => set(&error, "salvageable", *salvageable),
+        Error::Damaged { salvage, .. } => {
+            set(&error, "salvageable", *salvage == Salvage::Possible);
+        }
         Error::PasswordNeeded => set(&error, "kind", "password-needed"),
         _ => {}
     }

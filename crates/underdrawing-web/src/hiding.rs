@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 
 use crate::errors::{of_library, of_option, of_size};
 use crate::models::Model;
-use crate::options::Options;
+use crate::options::{Options, composed_password};
 use crate::picture::{Picture, Preview, encoded};
 use crate::reports::{Expected, Report, json};
 
@@ -178,7 +178,7 @@ pub fn reveal(
     progress: &Function,
 ) -> Result<Revealed, JsValue> {
     let options = RevealOptions {
-        password: password.map(underdrawing::Password::new),
+        password: password.map(composed_password),
         models: model.map(|model| model.model).into_iter().collect(),
         salvage,
         ..RevealOptions::default()

@@ -1,5 +1,6 @@
 //! How to hide, as the page says it.
 
+use js_sys::JsString;
 use serde::Deserialize;
 use underdrawing::{Balance, BalanceSetting, Channel, Effort, HideSettings, Method, Password};
 use wasm_bindgen::JsValue;
@@ -70,7 +71,7 @@ impl Options {
                 EffortWord::Best => Effort::Best,
             }),
             balance: self.balance()?,
-            password: password.map(Password::new),
+            password: password.map(composed_password),
             jpeg: self.jpeg,
             ..HideSettings::default()
         })
@@ -95,4 +96,10 @@ impl Options {
             )),
         }
     }
+}
+
+/// A password, its letters composed by the browser, whose tables the module does without.
+pub(crate) fn composed_password(text: String) -> Password {
+    let composed = JsString::from(&*text).normalize("NFC");
+    Password::new(String::from(composed)).or(text)
 }

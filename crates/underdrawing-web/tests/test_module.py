@@ -1,5 +1,6 @@
 """The module by itself: the program's bytes, and errors by kind."""
 
+import gzip
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page
 
-from conftest import ROOT, program, psnr
+from conftest import DIST, ROOT, program, psnr
 
 HIDE = """
 async ([options, password, extension]) => {
@@ -90,6 +91,12 @@ def test_gives_the_programs_bytes(name: str, page: Page, pictures, tmp_path: Pat
     assert psnr(tmp_path / "revealed.png", tmp_path / "theirs.png") > 60
 
 
+def test_the_first_load_is_small() -> None:
+    # All that the service worker keeps; older models come when a container names them.
+    loaded = sum(len(gzip.compress(file.read_bytes(), 6)) for file in DIST.iterdir() if file.is_file())
+    assert loaded <= 2_000_000, f"{loaded} bytes with gzip"
+
+
 def test_passwords_give_the_programs_bytes(page: Page, pictures, tmp_path: Path) -> None:
     word = tmp_path / "word"
     word.write_text("grün wie Gras\n", encoding="utf-8")
@@ -98,6 +105,8 @@ def test_passwords_give_the_programs_bytes(page: Page, pictures, tmp_path: Path)
     options = {"method": "coded", "effort": "fast"}
     file = hide(page, options, "grün wie Gras", "png")
     assert file == (tmp_path / "program.png").read_bytes()
+    # As a keyboard types it that does not compose: the browser does.
+    assert hide(page, options, "gru\u0308n wie Gras", "png") == file
     revealed = page.evaluate(REVEAL, ["program.png", "grün wie Gras"])
     assert revealed["file"]
     assert page.evaluate(REVEAL, ["program.png", "grün"])["kind"] == "wrong-password"

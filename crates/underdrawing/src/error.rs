@@ -26,8 +26,9 @@ pub enum Error {
     /// The container opens, and was changed since it was written.
     #[error(
         "the container was {} after hiding: {intact} of {parts} parts are intact, {percent} % \
-         of the secret's bytes",
-        if *.cropped { "cropped" } else { "changed" }
+         of the secret's bytes{}",
+        if *.cropped { "cropped" } else { "changed" },
+        what_is_left(*.salvage)
     )]
     Damaged {
         /// Parts whose seal is good.
@@ -38,12 +39,14 @@ pub enum Error {
         percent: usize,
         /// Whether its last rows are missing.
         cropped: bool,
-        /// Whether [`RevealOptions::salvage`](crate::RevealOptions::salvage) would reveal
-        /// something.
-        salvageable: bool,
+        /// What [`RevealOptions::salvage`](crate::RevealOptions::salvage) would reveal.
+        salvage: Salvage,
     },
     /// The container opens, and its list of parts was changed, without which none can be found.
-    #[error("the container was changed or cropped after hiding, and its list of parts is lost")]
+    #[error(
+        "the container was changed or cropped after hiding, and its list of parts is lost, without \
+         which none can be salvaged"
+    )]
     DirectoryLost,
     /// The container opens, and what it holds is no picture: a faulty program made it.
     #[error("the secret's code is wrong")]
@@ -220,6 +223,32 @@ pub enum Error {
     /// The callback stopped the work.
     #[error("stopped")]
     Cancelled,
+}
+
+/// What is left of a damaged container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Salvage {
+    /// Something can be seen.
+    Possible,
+    /// The first part is lost: it holds the whole secret without its details, and the others only
+    /// details.
+    FirstPartLost,
+    /// Of a secret that was coded without loss every stripe is lost: its first part shows nothing.
+    StripesLost,
+}
+
+/// Why not even salvaging helps.
+fn what_is_left(salvage: Salvage) -> &'static str {
+    match salvage {
+        Salvage::Possible => "",
+        Salvage::FirstPartLost => {
+            "; nothing can be salvaged, since the first part is lost, which all others only add \
+             details to"
+        }
+        Salvage::StripesLost => {
+            "; nothing can be salvaged, since every stripe of the secret's rows is lost"
+        }
+    }
 }
 
 /// What to ask for instead.

@@ -74,7 +74,7 @@ mod sheet;
 pub use channel::Channel;
 pub use coded::{Capacity, CodedOptions, CodedRate, Effort};
 pub use door::{capacity, hide, inspect, reveal};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Salvage};
 pub use metric::{Comparison, MetricError};
 pub use network::{
     Balance, BuiltInModel, Model, ModelError, ModelId, ModelIdError, NetworkOptions, Precision,

@@ -69,18 +69,33 @@ fn noise_is_refused() {
     for (bytes, message) in [
         (vec![], "model file is truncated: need 8 bytes, have 0"),
         (
-            vec![0xff; 100],
+            [&[0xff; 8], &b"{}"[..]].concat(),
             "model file header of 18446744073709551615 bytes is too long: at most 1048576",
         ),
         (
-            [&3u64.to_le_bytes()[..], b"xyz"].concat(),
-            "not a safetensors file: its header cannot be read: expected value at line 1 column 1",
+            [&3u64.to_le_bytes()[..], b"{yz"].concat(),
+            "not a safetensors file: its header cannot be read: key must be a string at line 1 column 2",
         ),
     ] {
         assert_eq!(error(&bytes), message);
     }
-    let deep = [&100_000u64.to_le_bytes()[..], &[b'['; 100_000]].concat();
+    let deep = [&100_000u64.to_le_bytes()[..], b"{\"a\":", &[b'['; 99_995]].concat();
     assert!(error(&deep).starts_with("not a safetensors file"));
+}
+
+#[test]
+fn other_kinds_of_files_are_named() {
+    let png = include_bytes!("../../underdrawing-cli/demo/secret.png");
+    for (bytes, found) in [
+        (&png[..], "a PNG picture"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "a JPEG picture"),
+        (b"%PDF-1.7\n", "a file of PDF"),
+        (b"Dear model,", "bytes 44 65 61 72 20 6d 6f 64"),
+        (&[0xff; 100], "bytes ff ff ff ff ff ff ff ff"),
+    ] {
+        let expected = format!("not a model file: expected safetensors, found {found}");
+        assert_eq!(error(bytes), expected);
+    }
 }
 
 #[test]

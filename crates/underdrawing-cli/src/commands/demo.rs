@@ -16,7 +16,7 @@ use crate::args::{DemoArgs, PasswordArgs};
 use crate::files::{Inputs, OutputFile, create_folder};
 use crate::interrupt;
 use crate::method::DetailsReport;
-use crate::output::{ExitStatus, Ui, decibels};
+use crate::output::{ExitStatus, Ui, decibels, shown};
 use crate::password::Confirm;
 
 const COVER: &[u8] = include_bytes!("../../demo/cover.png");
@@ -98,7 +98,7 @@ impl DemoArgs {
         let bytes = Picture::from(hidden.container).encode(FileFormat::Png)?;
         let path = self.write("container.png", &bytes)?;
         let written =
-            fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+            fs::read(&path).with_context(|| format!("failed to read {}", shown(&path)))?;
         let container = Picture::decode(&written, &Limits::default())?.pixels;
         Ok((container, hidden.details))
     }

@@ -11,7 +11,7 @@ use underdrawing::{
 use crate::args::EvalArgs;
 use crate::files::Name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
-use crate::output::{ExitStatus, Ui, error_with_hint};
+use crate::output::{ExitStatus, Ui, error_with_hint, shown};
 use crate::picture::{self, Role};
 
 mod figures;
@@ -77,7 +77,7 @@ impl EvalArgs {
             (Some(folder), _, _) => {
                 must_be_folder(folder)?;
                 alternating_pairs(&pictures_at(folder, ui)?)
-                    .with_context(|| format!("cannot pair the pictures in {}", folder.display()))
+                    .with_context(|| format!("cannot pair the pictures in {}", shown(folder)))
             }
             (None, Some(covers), Some(secrets)) => {
                 must_be_folder(covers)?;
@@ -187,7 +187,7 @@ impl Judge {
 
 fn must_be_folder(path: &Path) -> anyhow::Result<()> {
     if !path.is_dir() {
-        bail!("{} is not a folder", path.display());
+        bail!("{} is not a folder", shown(path));
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ impl InspectArgs {
         } else {
             ui.data(report.lines(&name)?)?;
         }
-        Ok(ExitStatus::Done)
+        Ok(report.answer())
     }
 }
 
@@ -136,6 +136,16 @@ fn describe_model(path: &Path, bytes: &[u8]) -> anyhow::Result<ModelReport> {
 }
 
 impl Report {
+    /// No where a picture holds nothing that is found; a container that does not open is one.
+    fn answer(&self) -> ExitStatus {
+        match self {
+            Self::Picture(picture) if picture.hidden.is_none() && picture.closed.is_none() => {
+                ExitStatus::No
+            }
+            _ => ExitStatus::Done,
+        }
+    }
+
     /// For people: one per line.
     fn lines(&self, name: &str) -> anyhow::Result<String> {
         match self {

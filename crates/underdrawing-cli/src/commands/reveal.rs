@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use underdrawing::{Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, reveal};
+use underdrawing::{
+    Error, ErrorKind, FileFormat, Inspection, Picture, RevealOptions, Salvage, reveal,
+};
 
 use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
@@ -215,7 +217,8 @@ impl RevealArgs {
             }
             ErrorKind::Damaged | ErrorKind::Newer => match error {
                 Error::Damaged {
-                    salvageable: true, ..
+                    salvage: Salvage::Possible,
+                    ..
                 } => Some("--salvage reveals what is intact"),
                 _ => None,
             },

@@ -17,7 +17,7 @@ use crate::compute::Compute;
 use crate::files;
 use crate::interrupt::{self, AtWork};
 use crate::models;
-use crate::output::{ExitStatus, FAILED, Ui, Verbosity};
+use crate::output::{ExitStatus, FAILED, Ui, Verbosity, shown};
 use crate::pace::Pace;
 use crate::progress::Bar;
 use crate::ranks::Crew;
@@ -72,7 +72,7 @@ impl TrainArgs {
             let last = last.unwrap_or_default();
             format!(
                 "stopping after this step; if that fails, the last good checkpoint is {}",
-                last.display()
+                shown(&last)
             )
         });
         interrupt::watch_saying(answer)?;
@@ -106,7 +106,7 @@ impl TrainArgs {
                 bail!("a resumed run keeps its settings: expected none beside --resume");
             }
             return Trainer::resume_on(crew.ranks(), run, engine)
-                .with_context(|| format!("failed to resume {}", run.display()));
+                .with_context(|| format!("failed to resume {}", shown(run)));
         }
         let (Some(train), Some(val), Some(out)) = (&self.train, &self.val, &self.out) else {
             bail!("expected --train, --val and --out, or --resume");
@@ -120,7 +120,11 @@ impl TrainArgs {
         };
         let from = self.from.as_deref();
         let from = from.map(models::named).transpose()?;
-        let config = settings.resolve().map_err(with_flags)?;
+        let config = match &from {
+            Some(model) => settings.resolve_from(model.architecture()),
+            None => settings.resolve(),
+        };
+        let config = config.map_err(with_flags)?;
         let start = match self.dry_run {
             true => Trainer::plan_on,
             false => Trainer::start_on,
@@ -251,10 +255,10 @@ fn with_flags(error: ConfigError) -> anyhow::Error {
 }
 
 fn read_settings(path: &Path) -> anyhow::Result<TrainSettings> {
-    let failed = || format!("failed to read settings {}", path.display());
+    let failed = || format!("failed to read settings {}", shown(path));
     let bytes = files::read(path, MAX_SETTINGS_BYTES).with_context(failed)?;
     let text = String::from_utf8(bytes).with_context(failed)?;
-    toml::from_str(&text).with_context(failed)
+    TrainSettings::from_toml(&text).with_context(failed)
 }
 
 /// Shows events: a bar for steps, a line for what is worth keeping.
@@ -335,28 +339,27 @@ impl<'a> Show<'a> {
                 ..
             } => self.step(*step, *container_mse, *revealed_mse),
             Event::Validated(figures) => self.ui.say(validation_line(figures)),
-            Event::Sheet { path } => self.ui.detail(format_args!("sheet {}", path.display())),
+            Event::Sheet { path } => self.ui.detail(format_args!("sheet {}", shown(path))),
             Event::Worst { path, pairs } => {
-                let path = path.display();
+                let path = shown(path);
                 self.ui.detail(format_args!("worst pairs {path}"));
                 for pair in pairs {
                     self.ui.detail(format_args!(
                         "  {:.2} / {:.2} dB: {} in {}",
                         pair.container_psnr_db,
                         pair.revealed_psnr_db,
-                        pair.secret.display(),
-                        pair.cover.display()
+                        shown(&pair.secret),
+                        shown(&pair.cover)
                     ));
                 }
             }
             Event::Saved { path, best } => {
                 let best = if *best { ", the best so far" } else { "" };
-                self.ui
-                    .detail(format_args!("saved {}{best}", path.display()));
+                self.ui.detail(format_args!("saved {}{best}", shown(path)));
             }
             Event::Damaged { paths } => {
                 for path in paths {
-                    let path = path.display();
+                    let path = shown(path);
                     self.ui
                         .note(format_args!("skipped {path}: it is damaged, or too thin"));
                 }
@@ -390,7 +393,7 @@ impl<'a> Show<'a> {
 
     fn finished(&mut self, step: u64, stopped: bool) {
         self.bar = None;
-        let out = self.out.display();
+        let out = shown(&self.out);
         if stopped {
             self.ui
                 .say(format_args!("stopped and saved at step {step}"));

@@ -110,7 +110,13 @@ impl Session {
 
     /// Whether operations are recorded.
     pub(super) fn trains(&self) -> bool {
-        self.tape.is_some()
+        self.tape().is_some()
+    }
+
+    /// What was done, in training. Without the feature the compiler sees that there is none, and
+    /// leaves out all that goes back.
+    fn tape(&self) -> Option<&Tape<Buffer, Moments>> {
+        self.tape.as_ref().filter(|_| cfg!(feature = "training"))
     }
 
     /// The values of a parameter.
@@ -128,12 +134,12 @@ impl Session {
     where
         F: FnOnce(Buffer, &mut Gradients) + 'static,
     {
-        self.tape.as_ref()?.record(inputs, backward)
+        self.tape()?.record(inputs, backward)
     }
 
     /// Keeps statistics of a batch.
     pub(super) fn keep(&self, moments: Moments) {
-        if let Some(tape) = &self.tape {
+        if let Some(tape) = self.tape() {
             tape.keep(moments);
         }
     }
@@ -144,7 +150,7 @@ impl Session {
         node: Wanted,
         gradient: Buffer,
     ) -> (Vec<Option<Buffer>>, Vec<Moments>) {
-        let tape = self.tape.as_ref().expect("only training goes back");
+        let tape = self.tape().expect("only training goes back");
         let (mut gradients, moments) = tape.backward(node, gradient);
         for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
             if let (Some(gradient), Some(mask)) = (gradient, mask) {

@@ -153,7 +153,7 @@ def hide_file(
     - `output`: where the container is written; by default nowhere, it is in `HiddenFile.file`. An
       existing file is not replaced without `force`.
     - `format`: the container's format, by default that of `output`'s extension, else `png`; `tiff`,
-      `bmp`, `qoi`, `webp`, and `jpg` with `survive`.
+      `bmp`, `qoi`, `webp`, and `jpg` with `survive`, with a dot before it or without.
 
     All others as those of `hide`.
 
@@ -429,5 +429,6 @@ def compare(
 
 def _format(output: Union[str, os.PathLike[str], None], format: Optional[str]) -> str:
     if format is not None:
-        return _options.word("format", format, "an extension, as png") or ""
+        word = _options.word("format", format, "an extension, as png") or ""
+        return word.removeprefix(".")
     return "png" if output is None else _files.extension_of(output)

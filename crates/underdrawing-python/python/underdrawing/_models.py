@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, Union
 
 from . import _files, _native, _options
-from ._errors import OptionError
+from ._errors import ModelFileError, OptionError
 
 
 # What a model is made of.
 _SOURCES = (str, os.PathLike, bytes, bytearray, memoryview)
+# What of an architecture is no number.
+_WORDS = ("kind", "shaping")
 _EXPECTED = "a Model, the name of a built-in one, a path or bytes"
 
 
@@ -40,7 +42,10 @@ class Model:
             names = ", ".join(dict(Model.built_in()))
             raise OptionError(f"no model {source}: neither a built-in model ({names}) nor a file")
         else:
-            self._native = _native.Model.from_bytes(Path(source).read_bytes())
+            try:
+                self._native = _native.Model.from_bytes(Path(source).read_bytes())
+            except ModelFileError as error:
+                raise ModelFileError(f"{source}: {error}") from None
 
     @staticmethod
     def fresh(architecture: dict[str, Any], *, seed: int = 0) -> Model:
@@ -57,7 +62,8 @@ class Model:
         if not isinstance(architecture, dict):
             raise _options.other_kind("architecture", "a dict", architecture)
         whole_seed = _options.whole("seed", seed) or 0
-        model._native = _native.Model.fresh(json.dumps(architecture), whole_seed)
+        checked = _numbers("architecture", architecture)
+        model._native = _native.Model.fresh(json.dumps(checked), whole_seed)
         return model
 
     @staticmethod
@@ -88,8 +94,12 @@ class Model:
         return training
 
     def to_bytes(self, *, half: bool = False) -> bytes:
-        """The model file (safetensors). `half` stores parameters in 16 bits, which makes another
-        model with another id of it."""
+        """The model file (safetensors), with parameters of 32 bits, or with `half` of 16.
+
+        Parameters that 16 bits do not hold are rounded, and the file is of another model with
+        another id. Those of `lifting-4`, `lifting-3` and other files of 16 bits stay as they are, and
+        so does the id.
+        """
         return self._native.to_bytes(half)
 
     def save(self, path: Union[str, os.PathLike[str]], *, force: bool = False) -> None:
@@ -109,6 +119,18 @@ class Model:
 
     def __reduce__(self) -> Any:
         return Model, (self.to_bytes(),)
+
+
+def _numbers(name: str, value: Any) -> Any:
+    """An architecture with its numbers checked; the native functions know its words."""
+    if isinstance(value, dict):
+        return {
+            key: field if key in _WORDS else _numbers(f"{name} {key}", field)
+            for key, field in value.items()
+        }
+    if value is None:
+        raise _options.other_kind(name, "a whole number from 1 up", value)
+    return _options.whole(name, value, 1)
 
 
 def native_model(model: Any, role: str = "model") -> Any:

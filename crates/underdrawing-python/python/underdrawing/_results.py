@@ -106,38 +106,51 @@ class _WithPicture:
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Hidden(_WithPicture):
-    """A container, and what became of the secret."""
+    """A container, and what became of the secret.
+
+    - `method`: `coded`, `robust` or `network`.
+    - `container_psnr_db`: PSNR of the container against the cover, over all RGB samples, in dB;
+      infinite for identical pictures.
+    - `revealed_psnr_db`: PSNR of what is revealed against the secret, in its own size, in dB;
+      infinite where nothing is lost; `None` where it was not measured (`measure=False`, by
+      networks).
+    - `password`: whether a password is needed to reveal it.
+    - `conversions`: what was changed in cover and secret before hiding, in words.
+
+    Coded and robust, `None` by networks:
+
+    - `coded_width`, `coded_height`: size in pixels of the picture that was coded, the secret's or
+      smaller.
+    - `coded_bytes`: bytes of the coded picture.
+
+    Robust alone:
+
+    - `survives`: the quality of JPEG that it survives, at most 95; lower than was asked for where a
+      part may be cut off.
+    - `survives_twice`: whether it survives a second save, of that quality after one of it, of 5 or
+      10 above, or of 90 and finer.
+
+    Network alone:
+
+    - `model`: the model's id, 16 hexadecimal digits.
+    - `secret_turned`: whether the secret was turned by 90 degrees, to fit the cover's aspect.
+    - `secret_resized`: whether the secret was resampled to the cover's size.
+    """
 
     _picture: Picture
     method: str
-    """`coded`, `robust` or `network`."""
     container_psnr_db: float
-    """PSNR of the container against the cover, over all RGB samples, in dB; infinite for identical
-    pictures."""
     revealed_psnr_db: Optional[float]
-    """PSNR of what is revealed against the secret, in its own size, in dB; infinite where nothing
-    is lost; `None` where it was not measured (`measure=False`, by networks)."""
     password: bool = False
-    """Whether a password is needed to reveal it."""
     survives: Optional[int] = None
-    """Robust: the quality of JPEG that it survives."""
     survives_twice: Optional[bool] = None
-    """Robust: whether it survives a second save, of that quality after one of it, of 5 or 10 above, or
-    of 90 and finer."""
     coded_width: Optional[int] = None
-    """Coded, robust: width of the picture that was coded, the secret's or smaller."""
     coded_height: Optional[int] = None
-    """Coded, robust: its height."""
     coded_bytes: Optional[int] = None
-    """Coded, robust: bytes of the coded picture."""
     model: Optional[str] = None
-    """Network: the model's id."""
     secret_turned: Optional[bool] = None
-    """Network: whether the secret was turned by 90 degrees, to fit the cover's aspect."""
     secret_resized: Optional[bool] = None
-    """Network: whether the secret was resampled to the cover's size."""
     conversions: tuple[str, ...] = ()
-    """What was changed in cover and secret before hiding, in words."""
 
     @property
     def container(self) -> Pixels:
@@ -148,10 +161,12 @@ class Hidden(_WithPicture):
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class HiddenFile(Hidden):
-    """A container as a file, and what became of the secret."""
+    """A container as a file, and what became of the secret: the fields of `Hidden`, and
+
+    - `file`: the file, with the cover's profile and alpha where its format has a place for them.
+    """
 
     file: bytes = b""
-    """The file, with the cover's profile and alpha where its format has a place for them."""
 
     def _figures(self) -> list[tuple[str, str]]:
         return [figure for figure in super()._figures() if figure[0] != "file"]
@@ -159,45 +174,58 @@ class HiddenFile(Hidden):
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What a container says of itself."""
+    """What a container says of itself.
+
+    - `method`: `coded`, `robust` or `network`.
+    - `secret_width`, `secret_height`: the secret's own size in pixels.
+    - `password`: whether it took the password to open it.
+    - `coded_bytes`: bytes of the coded secret; `None` by networks.
+
+    Coded alone, `None` by other methods:
+
+    - `parts`: parts that the secret is sealed in, 1 or more.
+    - `intact`: parts that were not changed since hiding, 0 to `parts`.
+    - `cropped`: whether the container's last rows are missing.
+
+    Robust alone:
+
+    - `survives`: the quality of JPEG that it survives, at most 95.
+
+    Network alone:
+
+    - `secret_turned`: whether the secret was turned by 90 degrees before hiding.
+    - `balance`: -2 for the best container to 2 for the best revealed picture.
+    - `model`: the id of the model that hid it, 16 hexadecimal digits.
+    """
 
     method: str
-    """`coded`, `robust` or `network`."""
     secret_width: int
-    """The secret's own width in pixels."""
     secret_height: int
-    """The secret's own height in pixels."""
     password: bool = False
-    """Whether it took the password to open it."""
     survives: Optional[int] = None
-    """Robust: the quality of JPEG that it survives."""
     coded_bytes: Optional[int] = None
-    """Coded, robust: bytes of the coded secret."""
     parts: Optional[int] = None
-    """Coded: parts that the secret is sealed in."""
     intact: Optional[int] = None
-    """Coded: parts that were not changed since hiding."""
     cropped: Optional[bool] = None
-    """Coded: whether the container's last rows are missing."""
     secret_turned: Optional[bool] = None
-    """Network: whether the secret was turned by 90 degrees before hiding."""
     balance: Optional[int] = None
-    """Network: -2 for the best container to 2 for the best revealed picture."""
     model: Optional[str] = None
-    """Network: the id of the model that hid it."""
 
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class Revealed(_WithPicture):
-    """A revealed picture, and what the container says of it."""
+    """A revealed picture, and what the container says of it.
+
+    - `found`: what the container says of itself, an `Inspection`.
+    - `blurred_rows`: pairs of first row and end (not among them), counted from 0, of what lacks its
+      details after `salvage`.
+    - `grey_rows`: the same of what is lost and filled with grey.
+    """
 
     _picture: Picture
     found: Inspection
-    """What the container says of itself."""
     blurred_rows: tuple[tuple[int, int], ...] = ()
-    """First row and end of what lacks its details, after `salvage`."""
     grey_rows: tuple[tuple[int, int], ...] = ()
-    """First row and end of what is lost and filled with grey, after `salvage`."""
 
     @property
     def picture(self) -> Pixels:
@@ -213,10 +241,12 @@ class Revealed(_WithPicture):
 
 @dataclass(frozen=True, repr=False, eq=False, kw_only=True)
 class RevealedFile(Revealed):
-    """A revealed picture as a file."""
+    """A revealed picture as a file: the fields of `Revealed`, and
+
+    - `file`: the file, lossless.
+    """
 
     file: bytes = b""
-    """The file, lossless."""
 
     def _figures(self) -> list[tuple[str, str]]:
         return [figure for figure in super()._figures() if figure[0] != "file"]
@@ -224,34 +254,40 @@ class RevealedFile(Revealed):
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What a cover holds, and what becomes of a secret there."""
+    """What a cover holds, and what becomes of a secret there.
+
+    - `bytes`: bytes of a coded secret that the cover holds; 0 where it holds no picture.
+    - `bits_per_pixel`: bits of a coded secret for each pixel of the cover, 0 or more.
+    - `container_psnr_db`: expected PSNR of the container in dB when all of them are used.
+    - `revealed_psnr_db`: expected PSNR of the revealed picture in dB; `None` without a secret, and
+      without room.
+    """
 
     bytes: int
-    """Bytes of a coded secret that the cover holds; 0 where it holds no picture."""
     bits_per_pixel: float
-    """Bits of a coded secret for each pixel of the cover."""
     container_psnr_db: float
-    """Expected PSNR of the container in dB when all of them are used."""
     revealed_psnr_db: Optional[float]
-    """Expected PSNR of the revealed picture in dB; `None` without a secret, and without room."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How far two pictures of the same size are apart, over all 8-bit RGB samples."""
+    """How far two pictures of the same size are apart, over all 8-bit RGB samples.
+
+    - `psnr_db`: `10 log10(255^2 / MSE)` in dB, the mean square error over all RGB samples; infinite
+      for identical pictures.
+    - `ssim`: structural similarity (Wang et al. 2004), -1 to 1; a Gaussian window of 11x11 and
+      deviation 1.5, each channel by itself, as scikit-image's `structural_similarity` with
+      `gaussian_weights=True, use_sample_covariance=False`.
+    - `apd`: mean absolute difference, 0 to 255.
+    - `rmse`: square root of the mean square error, 0 to 255.
+    - `max_difference`: the largest difference of any sample, 0 to 255.
+    - `rounded_to_8_bits`: whether a picture had 16 bits a sample: differences in the lower ones are
+      not seen.
+    """
 
     psnr_db: float
-    """`10 log10(255^2 / MSE)` in dB, the mean square error over all RGB samples; infinite for
-    identical pictures."""
     ssim: float
-    """Structural similarity (Wang et al. 2004), -1 to 1; a Gaussian window of 11x11 and deviation
-    1.5, each channel by itself, as scikit-image's `structural_similarity` with
-    `gaussian_weights=True, use_sample_covariance=False`."""
     apd: float
-    """Mean absolute difference, 0 to 255."""
     rmse: float
-    """Square root of the mean square error, 0 to 255."""
     max_difference: int
-    """The largest difference of any sample."""
     rounded_to_8_bits: bool = False
-    """Whether a picture had 16 bits a sample: differences in the lower ones are not seen."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AnyPath = Union[str, "os.PathLike[str]"]
 
+# Whole numbers that the native half keeps in 32 bits.
+_SHORT = {"hiding_patience", "reveal_patience"}
 # Settings that are no whole numbers.
 _WORDS = {"preset", "network", "fit", "optimiser", "schedule", "loss"}
 _FLAGS = {"simulate_file"}
@@ -41,7 +43,8 @@ _NUMBERS = {
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened in a run; its figures are attributes, too (`event.step`).
+    """Something that happened in a run: its `kind`, and its `figures` by name, which are attributes,
+    too (`event.step`).
 
     The kinds and what each has:
 
@@ -217,7 +220,9 @@ def train(
     - `train`, `val`, `out`: folders of pictures to train on (at least `batch_size`), of pictures to
       validate on (at least 2), and of the run, which must not hold one yet.
     - `resume`: instead of all others, the folder of a run to go on with, exactly.
-    - `from_model`: a `Model`, the name of a built-in one or a model file to begin with.
+    - `from_model`: a `Model`, the name of a built-in one or a model file to begin with. Its networks
+      are trained, so `network`, `width`, `reveal_width` and `depth` need not be given; the other
+      settings are those of the preset, by default the one for such networks.
     - `config`: a TOML file of settings; those given here go before it.
     - `threads`: 0 for all cores. The result is the same for any number.
     - `progress`: `True` for a line on stderr, or a function of steps done and steps in all.
@@ -296,4 +301,6 @@ def _setting(name: str, value: Any) -> Any:
         return _options.flag(name, value)
     if name in _NUMBERS:
         return _options.number(name, value)
+    if name in _SHORT:
+        return _options.whole(name, value, most=2**32 - 1)
     return _options.whole(name, value)

@@ -3,7 +3,7 @@
 use underdrawing_codec::{Decoded, decode, is_lossless};
 
 use crate::coding::rgb;
-use crate::error::Error;
+use crate::error::{Error, Salvage};
 use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Progress, Steps};
 use crate::report::{Inspection, Revealed};
@@ -50,7 +50,8 @@ pub(super) fn reveal_at_cost(
         .check(width as u64, height as u64)
         .map_err(Error::SecretTooLarge)?;
     let parts = &payload.parts;
-    if payload.intact() < parts.len() && !(request.salvage && payload.shows_something()) {
+    let salvages = request.salvage && payload.salvage() == Salvage::Possible;
+    if payload.intact() < parts.len() && !salvages {
         return Err(damaged(&payload));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
@@ -111,10 +112,11 @@ impl Payload {
     }
 
     /// Whether what is intact shows anything: without loss, the first part alone is a size.
-    fn shows_something(&self) -> bool {
+    fn salvage(&self) -> Salvage {
         match &self.parts[0] {
-            None => false,
-            Some(first) => !is_lossless(first) || self.intact() > 1,
+            None => Salvage::FirstPartLost,
+            Some(first) if is_lossless(first) && self.intact() == 1 => Salvage::StripesLost,
+            Some(_) => Salvage::Possible,
         }
     }
 }
@@ -201,7 +203,7 @@ fn damaged(payload: &Payload) -> Error {
         parts: payload.parts.len(),
         percent: (100 * intact / total.max(1)) as usize,
         cropped: payload.cropped,
-        salvageable: payload.shows_something(),
+        salvage: payload.salvage(),
     }
 }
 

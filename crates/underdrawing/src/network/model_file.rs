@@ -14,6 +14,7 @@ use thiserror::Error;
 use underdrawing_net::{ArchitectureError, Param};
 
 use super::pth;
+use crate::picture::{FileFormat, ImageFileError};
 
 /// The newest format version that this code reads, and the one it writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -60,6 +61,12 @@ pub enum ModelError {
     /// Weights as PyTorch saves them.
     #[error("expected a model file, found weights of PyTorch: import them first")]
     Pytorch,
+    /// The first bytes are of another kind of file.
+    #[error("not a model file: expected safetensors, found {found}")]
+    OtherKind {
+        /// What it is, as far as that is known, or its first bytes.
+        found: String,
+    },
     /// The header's length cannot be right.
     #[error("model file header of {found} bytes is too long: at most {MOST_HEADER_BYTES}")]
     HeaderTooLong {
@@ -177,6 +184,11 @@ impl<'a> ModelFile<'a> {
             return Err(ModelError::Truncated { needed: 8, found });
         };
         let length = u64::from_le_bytes(*length);
+        // The header is an object of JSON.
+        if rest.first().is_some_and(|&byte| byte != b'{') {
+            let found = kind_of(bytes);
+            return Err(ModelError::OtherKind { found });
+        }
         if length > MOST_HEADER_BYTES {
             return Err(ModelError::HeaderTooLong { found: length });
         }
@@ -286,6 +298,16 @@ impl<'a> ModelFile<'a> {
                 found: info.shape,
             }),
         }
+    }
+}
+
+/// What a file is that is no model.
+fn kind_of(bytes: &[u8]) -> String {
+    match FileFormat::of_bytes(bytes) {
+        Ok(format) => format!("a {format} picture"),
+        Err(ImageFileError::NotRead { name, .. }) => format!("a file of {name}"),
+        Err(ImageFileError::Unknown { found }) => found,
+        Err(error) => error.to_string(),
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
 /// A password: any bytes. Its memory is wiped when it is dropped.
@@ -18,12 +17,12 @@ pub struct Password {
 }
 
 impl Password {
-    /// Takes the password's bytes.
+    /// Takes the password's bytes. Without the feature `unicode` they stay as they are: who builds
+    /// without gives text in NFC, and [the same](Self::or) as it was given.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         let given = Zeroizing::new(bytes.into());
-        let composed = std::str::from_utf8(&given).ok().map(composed);
-        match composed.filter(|composed| *composed != given) {
+        match composed(&given).filter(|composed| *composed != given) {
             Some(bytes) => Self {
                 bytes,
                 others: vec![given],
@@ -61,13 +60,23 @@ impl Password {
 }
 
 /// Text in NFC; as it is written, no copy of it stays behind.
-fn composed(text: &str) -> Zeroizing<Vec<u8>> {
+#[cfg(feature = "unicode")]
+fn composed(given: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    use unicode_normalization::UnicodeNormalization;
+
+    let text = std::str::from_utf8(given).ok()?;
     // Composing at most triples the length, so that the buffer does not move.
     let mut bytes = Zeroizing::new(Vec::with_capacity(3 * text.len()));
     for letter in text.nfc() {
         bytes.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    bytes
+    Some(bytes)
+}
+
+/// The caller composes.
+#[cfg(not(feature = "unicode"))]
+fn composed(_: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    None
 }
 
 /// Whether both hide alike.

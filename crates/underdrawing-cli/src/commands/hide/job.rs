@@ -9,7 +9,7 @@ use crate::args::HideArgs;
 use crate::commands::{at_most_one_stream, inputs_of};
 use crate::files::{Inputs, OutputFile, create_folder, refuse_one_place};
 use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
-use crate::output::Ui;
+use crate::output::{Ui, shown};
 use crate::picture::{self, Role};
 
 /// One pair to hide; every path in it is checked.
@@ -124,7 +124,7 @@ impl HideArgs {
         if paths.sheet == Some(paths.container) {
             bail!(
                 "the container and the sheet have the same path, {}",
-                paths.container.display()
+                shown(paths.container)
             );
         }
         let sheet = match paths.sheet {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::coding::coding_picture;
+use crate::error::Salvage;
 
 #[test]
 fn what_is_over_the_limits_is_not_decoded() {
@@ -76,13 +77,14 @@ fn a_change_is_noticed_and_the_rest_can_be_salvaged() {
         intact,
         parts,
         percent,
-        salvageable,
+        salvage: left,
         cropped,
     } = error
     else {
         panic!("{error}");
     };
-    assert_eq!((intact, salvageable, cropped), (parts - 1, true, false));
+    let expected = (parts - 1, Salvage::Possible, false);
+    assert_eq!((intact, left, cropped), expected);
     assert!((50..100).contains(&percent), "{percent}");
     let salvaged = salvage(&container).unwrap();
     let [blurred] = &salvaged.blurred_rows[..] else {
@@ -152,17 +154,23 @@ fn nothing_is_salvaged_where_nothing_would_be_seen() {
     );
     let row = salvaged.grey_rows[0].start;
     assert_eq!(upper(&salvaged.picture, row), upper(&secret, row));
-    let error = salvage(&upper(&container, 20)).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Damaged {
-                salvageable: false,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let error = salvage(&upper(&container, 20)).unwrap_err().to_string();
+    let expected = "; nothing can be salvaged, since every stripe of the secret's rows is lost";
+    assert!(error.ends_with(expected), "{error}");
+}
+
+#[test]
+fn nothing_is_salvaged_without_the_first_part() {
+    let (cover, secret) = (picture(512, 640, 1), picture(512, 640, 2));
+    let mut container = hide(&cover, &secret, &options(None)).container;
+    // It begins at the top, behind the list of parts.
+    let n = container.data().len();
+    container.data_mut()[n / 20] ^= 1;
+    for error in [reveal(&container, None), salvage(&container)].map(Result::unwrap_err) {
+        let expected = "; nothing can be salvaged, since the first part is lost, which all others \
+                        only add details to";
+        assert!(error.to_string().ends_with(expected), "{error}");
+    }
 }
 
 #[test]
