@@ -105,7 +105,7 @@ pub(super) fn settle(cover: &Rgb, targets: &[Target]) -> (Rgb, usize) {
     let mut wanted = cover.map(|pixel| pixel.map(f32::from));
     let mut best = (*cover, usize::MAX, i32::MAX);
     for round in 0.. {
-        let pixels = wanted.map(|pixel| pixel.map(byte));
+        let pixels = wanted.map(|pixel| pixel.map(container_byte));
         let there = coefficients(&pixels);
         let mut missing = [0; 64];
         let (mut missed, mut worst) = (0, 0);
@@ -148,10 +148,10 @@ pub(super) fn cut_off(steps: &[i32; 64], pixels: &Rgb, targets: &[Target]) -> us
 
 /// Changes a pixel's brightness; what a channel cannot change any more, the others do.
 fn brighten(pixel: &mut [f32; 3], change: f32) {
-    *pixel = pixel.map(|sample| sample.clamp(0.0, 255.0));
+    *pixel = pixel.map(|sample| sample.clamp(0.0, LIGHTEST));
     let can = |sample: f32| {
         if change > 0.0 {
-            sample < 255.0
+            sample < LIGHTEST
         } else {
             sample > 0.0
         }
@@ -164,6 +164,14 @@ fn brighten(pixel: &mut [f32; 3], change: f32) {
     // Blue alone would have to change too much.
     let change = change / free.max(0.25);
     *pixel = pixel.map(|sample| sample + change);
+}
+
+/// The lightest sample of a container. mozjpeg takes 255 for white that was cut off, and changes what
+/// is around it.
+const LIGHTEST: f32 = 254.0;
+
+fn container_byte(sample: f32) -> u8 {
+    byte(sample.min(LIGHTEST))
 }
 
 fn byte(sample: f32) -> u8 {

@@ -8,7 +8,7 @@ use super::lattice::Soft;
 use super::ldpc::{Code, ROUNDS, Random, Weights};
 use super::payload::turned_back;
 use super::sites::{HEADER_DIGITS, Sites};
-use super::ternary::{bytes_of, capacity, digits_of};
+use super::ternary::Packing;
 
 /// The newest version that this code reads, and the one it writes.
 pub(super) const VERSION: u8 = 2;
@@ -20,7 +20,7 @@ const BYTES: usize = SALT_BYTES + FIELD_BYTES + TAG_BYTES;
 
 /// Digits of those bytes.
 const INFORMATION: usize = 95;
-const _: () = assert!(capacity(INFORMATION) == BYTES);
+const _: () = assert!(Packing::First.capacity(INFORMATION) == BYTES);
 
 /// What a header says of the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Header {
     /// [`HEADER_DIGITS`] digits, each 0, 1 or 2.
     pub(super) fn to_digits(self) -> Vec<u8> {
         let bytes = [&self.salt[..], &self.sealed, &self.tag].concat();
-        let mut digits = digits_of(&bytes, INFORMATION);
+        let mut digits = Packing::First.digits_of(&bytes, INFORMATION);
         code().encode(&mut digits);
         digits
             .iter()
@@ -144,7 +144,8 @@ impl Header {
             .zip(mask())
             .map(|(&soft, mask)| turned_back(soft, mask))
             .collect();
-        let bytes = bytes_of(&code().decode(&soft, ROUNDS)?, BYTES);
+        let digits = code().decode(&soft, ROUNDS)?;
+        let bytes = Packing::First.bytes_of(&digits, BYTES);
         let (salt, rest) = bytes.split_first_chunk()?;
         let (sealed, rest) = rest.split_first_chunk()?;
         Some(Self {

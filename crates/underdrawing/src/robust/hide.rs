@@ -100,9 +100,9 @@ pub(super) fn expect(request: &Request<'_>) -> Result<Expected, Error> {
     let coding = job.coding(chosen.parity)?;
     let mut ignore = Progress::ignore;
     let fitted = job.fitted(&coding, &mut Steps::new(&mut ignore, STEPS))?;
-    let around = TAG_BYTES + overhead(fitted.coded.segments.len());
+    let n_bytes = coding.n_bytes() - TAG_BYTES;
     Ok(Expected {
-        bytes: coding.n_bytes() - around,
+        bytes: n_bytes - overhead(fitted.coded.segments.len(), n_bytes),
         container_mse: chosen.mse,
         revealed_mse: job.restored(&fitted).unwrap_or(fitted.mse),
     })
@@ -234,7 +234,8 @@ impl<'a> Job<'a> {
     }
 
     fn fitted(&self, coding: &Coding, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
-        let budget = |n_segments| (coding.n_bytes()).checked_sub(TAG_BYTES + overhead(n_segments));
+        let n_bytes = coding.n_bytes().saturating_sub(TAG_BYTES);
+        let budget = |n_segments| n_bytes.checked_sub(overhead(n_segments, n_bytes));
         let effort = |size| self.request.options.effort_for(size);
         reduction::fit(self.request.secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
     }

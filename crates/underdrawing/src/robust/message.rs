@@ -22,10 +22,14 @@ pub(super) struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Newer;
 
-/// Bytes around so many segments, at most.
-pub(super) fn overhead(n_segments: usize) -> usize {
-    const MOST_BYTES: usize = 4;
-    1 + 2 + 2 + 2 + MOST_BYTES * n_segments
+/// Bytes around so many segments in a message of so many bytes, at most.
+pub(super) fn overhead(n_segments: usize, n_bytes: usize) -> usize {
+    let bytes_of = |number: usize| {
+        let mut bytes = Vec::new();
+        put_number(&mut bytes, number);
+        bytes.len()
+    };
+    1 + 2 + 2 + bytes_of(n_segments) + bytes_of(n_bytes) * n_segments
 }
 
 impl Message {
@@ -108,7 +112,7 @@ mod tests {
             segments: vec![vec![5; 300], vec![], vec![7; 3]],
         };
         let mut bytes = message.to_bytes();
-        assert!(bytes.len() <= 303 + overhead(3));
+        assert_eq!(bytes.len(), 303 + overhead(3, 400) - 2);
         for length in 0..bytes.len() {
             assert_eq!(Message::from_bytes(&bytes[..length]), Err(Newer));
         }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::lattice::Soft;
 use super::ldpc::{Code, ROUNDS, Weights};
 use super::shaping::{self, Costs};
-use super::ternary::{bytes_of, capacity, digits_of};
+use super::ternary::Packing;
 
 /// Digits of one codeword at most: longer ones correct hardly more.
 const LONGEST: usize = 65_536;
@@ -25,8 +25,13 @@ impl Coding {
     /// For digits of which `parity`/256 are parity, and the others may be shaped; none where that
     /// leaves no room. `ranks` are those of the digits' coefficients in the order of use.
     pub(super) fn new(ranks: &[u8], parity: u8, shaped: bool) -> Option<Self> {
+        Self::of_words(ranks, parity, shaped, LONGEST)
+    }
+
+    /// [`Coding::new`] in words that are not longer than `longest`.
+    pub(super) fn of_words(ranks: &[u8], parity: u8, shaped: bool, longest: usize) -> Option<Self> {
         let n_digits = ranks.len();
-        let n_words = n_digits.div_ceil(LONGEST).max(1);
+        let n_words = n_digits.div_ceil(longest).max(1);
         let word = n_digits / n_words;
         let n_parity = (word * usize::from(parity)).div_ceil(256).max(3);
         if word < n_parity + 8 {
@@ -65,16 +70,24 @@ impl Coding {
         }
     }
 
+    fn packing(&self) -> Packing {
+        if self.shaped {
+            Packing::Second
+        } else {
+            Packing::First
+        }
+    }
+
     /// Bytes that it holds.
     pub(super) fn n_bytes(&self) -> usize {
-        capacity(self.n_words * self.n_message())
+        self.packing().capacity(self.n_words * self.n_message())
     }
 
     /// Codes bytes, [`Coding::n_bytes`] of them, and turns digits by `mask`. `costs` are those of the
     /// turned digits, where they go.
     pub(super) fn encode(&self, bytes: &[u8], mask: &[u8], costs: &[Costs]) -> Vec<u8> {
         debug_assert_eq!(bytes.len(), self.n_bytes());
-        let message = digits_of(bytes, self.n_words * self.n_message());
+        let message = (self.packing()).digits_of(bytes, self.n_words * self.n_message());
         let costs: Vec<Costs> = (self.places())
             .zip(mask)
             .map(|(place, &mask)| turned_back(costs[place], mask))
@@ -118,7 +131,7 @@ impl Coding {
                 })
             })
             .collect();
-        Some(bytes_of(&words?.concat(), self.n_bytes()))
+        Some((self.packing()).bytes_of(&words?.concat(), self.n_bytes()))
     }
 
     /// Whether digits that are as likely as `soft`, where 0 is right, come back; the code is linear,

@@ -17,14 +17,14 @@ use super::ldpc::Random;
 use super::payload::{Coding, spread, turned_back};
 use super::shaping;
 use super::sites::{HEADER_DIGITS, Sites};
-use super::ternary;
+use super::ternary::Packing;
 
 /// The least and the largest share of parity in 1/256.
 const PARITY: std::ops::RangeInclusive<u8> = 2..=127;
 
 /// The next larger share that is worth a try.
 fn larger(parity: u8) -> u8 {
-    parity + (parity / 12).max(1)
+    parity + (parity / 24).max(1)
 }
 
 /// Share of parity that is expected before a cover was looked at.
@@ -130,7 +130,7 @@ pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
         crop => (OTHER_GRID + 256 * crop / 100).min(255),
     };
     let n_digits = sites.n_digits(&grid.places());
-    ternary::capacity(shaping::n_message(n_digits * (256 - parity) / 256))
+    Packing::Second.capacity(shaping::n_message(n_digits * (256 - parity) / 256))
 }
 
 /// A share of parity for a cover, and how it was chosen.
@@ -143,7 +143,10 @@ pub(super) struct Chosen {
     decisive: Vec<Way>,
 }
 
-/// Ways by one encoder that decide: the others do less.
+/// Digits that are looked at for the share of parity: of more, hardly less is parity.
+const SAMPLE: usize = 16_384;
+
+/// Ways by one encoder that decide: the others do less. So many are tried again with what is hidden.
 const DECISIVE: usize = 3;
 
 /// The least share of parity, with one step to spare, that brings random digits back from all of
@@ -163,7 +166,8 @@ pub(super) fn choose(
     };
     let random_digits =
         |seed, n| -> Vec<u8> { random(seed, n).map(|number| (number % 3) as u8).collect() };
-    let coding = Coding::new(&ranks, USUAL_PARITY, true)?;
+    // Short words, since nothing is decoded of it.
+    let coding = Coding::of_words(&ranks, USUAL_PARITY, true, SAMPLE)?;
     let bytes: Vec<u8> = random(2, coding.n_bytes())
         .map(|number| number as u8)
         .collect();
@@ -197,6 +201,14 @@ pub(super) fn choose(
     let mut ways: Vec<Way> = ordered.filter(decides).map(|(_, way)| way).collect();
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
     let least = least(&ranks, &arrivals)?;
+    let mut worst: Vec<(usize, Way)> = arrivals
+        .iter()
+        .map(|soft| n_wrong(soft))
+        .zip(ways)
+        .collect();
+    worst.sort_by_key(|&(wrong, _)| std::cmp::Reverse(wrong));
+    worst.truncate(DECISIVE);
+    ways = worst.into_iter().map(|(_, way)| way).collect();
     if !ways.contains(&Way::Untouched) {
         ways.push(Way::Untouched);
     }
@@ -209,8 +221,6 @@ pub(super) fn choose(
 
 /// The least share that corrects what arrives.
 fn least(ranks: &[u8], arrivals: &[Vec<Soft>]) -> Option<u8> {
-    /// Digits that are looked at: of more, hardly less is parity.
-    const SAMPLE: usize = 16_384;
     let sample: Vec<usize> = spread(ranks.len()).take(SAMPLE).collect();
     let ranks: Vec<u8> = sample.iter().map(|&at| ranks[at]).collect();
     let of_sample = |soft: &Vec<Soft>| sample.iter().map(|&at| soft[at]).collect();

@@ -315,7 +315,7 @@ fn white_stays_nearly_white_on_fine_grids() {
     let cover = white_ground(200, 150);
     let container = hidden_in(&cover, 90);
     let db = decibels_of_mse(reduction::mse(cover.raster(), container.raster()));
-    assert!(db > 36.0, "{db} dB");
+    assert!(db > 35.0, "{db} dB");
 }
 
 #[test]
