@@ -429,8 +429,8 @@ pub enum ImageFileError {
     TooLarge(#[from] PixelsError),
     /// A lossy format was asked for.
     #[error(
-        "{format} changes pixels, and what is hidden in them would be lost: write PNG; a container \
-         becomes a JPEG where it is hidden as one, with a quality to survive"
+        "{format} changes pixels: write PNG, BMP, TIFF, QOI or lossless WebP; only hiding itself makes \
+         a JPEG, where its output is one and it has a quality to survive"
     )]
     Lossy {
         /// The format asked for.

@@ -55,6 +55,10 @@ fn usual_quarters(survive: u8) -> u8 {
     }
 }
 
+/// The fewest quarters that a container is made with: coefficients that come first have the smallest
+/// steps, and alone they hardly come back.
+const FEWEST: u8 = 6;
+
 /// Share of the fewest digits' expected error that no cover goes below: flat ones reach 8/9.
 const NEVER_REACHED: f64 = 0.8;
 
@@ -85,15 +89,15 @@ pub(super) fn grid(
         CodedRate::Ternary => grid(usual),
         CodedRate::ContainerDb(db) => {
             let mse = mse_of_decibels(db)?;
-            if mse < NEVER_REACHED * grid(4).mse() {
+            if mse < NEVER_REACHED * grid(FEWEST).mse() {
                 return Err(Error::ContainerDb {
                     asked_db: db,
-                    most_db: decibels_of_mse(grid(4).mse()),
+                    most_db: decibels_of_mse(grid(FEWEST).mse()),
                     survive,
                 });
             }
-            let too_much = (4..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
-            grid(too_much.map_or(u8::MAX, |quarters| (quarters - 1).max(4)))
+            let too_much = (FEWEST..=u8::MAX).find(|&quarters| grid(quarters).mse() > mse);
+            grid(too_much.map_or(u8::MAX, |quarters| (quarters - 1).max(FEWEST)))
         }
         CodedRate::RevealedDb(db) => {
             let (mse, curve) = (mse_of_decibels(db)?, curve());

@@ -374,8 +374,9 @@ fn a_container_nearer_than_any_is_refused() {
         hide_at_cost(&request, Cost::TEST, &mut Progress::ignore).map(drop)
     };
     assert_eq!(within(50.0), Ok(()));
-    // A shaped digit a block, in the coefficient whose step is 5: 0.43 * 25 / 64 squared grey levels.
-    let most_db = 10.0 * (65025.0_f64 * 64.0 / (0.43 * 25.0)).log10();
+    // A shaped digit a block in the coefficient whose step is 5, and in every second block one where
+    // it is 6: 0.43 (25 + 36 / 2) / 64 squared grey levels.
+    let most_db = 10.0 * (65025.0_f64 * 64.0 / (0.43 * 43.0)).log10();
     let Err(Error::ContainerDb {
         asked_db,
         most_db: found,
