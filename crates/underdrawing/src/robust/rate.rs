@@ -216,9 +216,12 @@ pub(super) fn choose(
     if !ways.contains(&Way::Untouched) {
         ways.push(Way::Untouched);
     }
+    let parity = larger(least).min(*PARITY.end());
+    let fixed = |parity| grid.mse_of_fixed(&ranks, usize::from(parity));
+    let more = (fixed(parity) - fixed(USUAL_PARITY)) / sites.n_blocks() as f64;
     Some(Chosen {
-        parity: larger(least).min(*PARITY.end()),
-        mse: mse(cover.raster(), container.raster()),
+        parity,
+        mse: (mse(cover.raster(), container.raster()) + more).max(0.0),
         decisive: ways,
     })
 }
