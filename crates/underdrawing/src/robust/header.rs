@@ -5,7 +5,7 @@ use crate::secrecy::{Cost, Password};
 use super::grid::{Grid, SURVIVED};
 use super::keys::{FIELD_BYTES, Keys, SALT_BYTES, Salt, TAG_BYTES};
 use super::lattice::Soft;
-use super::ldpc::{Code, ROUNDS, Random, Weights};
+use super::ldpc::{Code, Random, Weights};
 use super::payload::turned_back;
 use super::sites::{HEADER_DIGITS, Sites};
 use super::ternary::Packing;
@@ -144,7 +144,7 @@ impl Header {
             .zip(mask())
             .map(|(&soft, mask)| turned_back(soft, mask))
             .collect();
-        let digits = code().decode(&soft, ROUNDS)?;
+        let digits = code().decode(&soft)?;
         let bytes = Packing::First.bytes_of(&digits, BYTES);
         let (salt, rest) = bytes.split_first_chunk()?;
         let (sealed, rest) = rest.split_first_chunk()?;

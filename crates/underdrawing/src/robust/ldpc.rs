@@ -14,9 +14,6 @@ pub(super) use construct::{Random, Weights};
 
 use super::lattice::Soft;
 
-/// Rounds that are enough for all that can be decoded.
-pub(super) const ROUNDS: usize = 50;
-
 /// A code of so many ternary digits.
 pub(super) struct Code {
     /// Information digits; the parity digits follow them.
@@ -66,10 +63,10 @@ impl Code {
         }
     }
 
-    /// The information digits of the nearest codeword, if one is found in so many rounds at most.
-    pub(super) fn decode(&self, soft: &[Soft], rounds: usize) -> Option<Vec<u8>> {
+    /// The information digits of the nearest codeword, if one is found.
+    pub(super) fn decode(&self, soft: &[Soft]) -> Option<Vec<u8>> {
         debug_assert_eq!(soft.len(), self.n_information + self.n_parity);
-        Decoder::new(self, soft).run(rounds)
+        Decoder::new(self, soft).run()
     }
 
     /// Whether all checks hold.
@@ -143,7 +140,7 @@ mod tests {
             let mut digits = information.clone();
             code.encode(&mut digits);
             assert!(
-                code.decode(&seen(&digits, wrong), ROUNDS) == Some(information),
+                code.decode(&seen(&digits, wrong)) == Some(information),
                 "{n}"
             );
         }
@@ -162,7 +159,7 @@ mod tests {
         }
         let sure = |soft: Soft| soft.map(|soft| soft * 83 / 36);
         let soft: Vec<Soft> = seen(&digits, 0).into_iter().map(sure).collect();
-        assert!(code.decode(&soft, ROUNDS) == Some(information));
+        assert!(code.decode(&soft) == Some(information));
     }
 
     #[test]
@@ -172,9 +169,9 @@ mod tests {
         for _ in 0..200 {
             let mut draw = || -((random.next() % 60) as i16);
             let soft: Vec<Soft> = (0..288).map(|_| [draw(), draw(), draw()]).collect();
-            assert_eq!(code.decode(&soft, ROUNDS), None);
+            assert_eq!(code.decode(&soft), None);
         }
-        assert_eq!(code.decode(&[[0; 3]; 288], ROUNDS), None);
+        assert_eq!(code.decode(&[[0; 3]; 288]), None);
     }
 
     #[test]
@@ -184,7 +181,7 @@ mod tests {
             let information = message(n - n_parity);
             let mut digits = information.clone();
             code.encode(&mut digits);
-            assert_eq!(code.decode(&seen(&digits, 0), ROUNDS), Some(information));
+            assert_eq!(code.decode(&seen(&digits, 0)), Some(information));
         }
     }
 }

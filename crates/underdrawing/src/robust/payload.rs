@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::lattice::Soft;
-use super::ldpc::{Code, ROUNDS, Weights};
+use super::ldpc::{Code, Weights};
 use super::shaping::{self, Costs};
 use super::ternary::Packing;
 
@@ -122,7 +122,7 @@ impl Coding {
         let words: Option<Vec<Vec<u8>>> = coded
             .par_chunks_exact(self.word)
             .take(self.n_words)
-            .map(|soft| self.code.decode(soft, ROUNDS))
+            .map(|soft| self.code.decode(soft))
             .map(|word| {
                 Some(if self.shaped {
                     shaping::message(&word?)

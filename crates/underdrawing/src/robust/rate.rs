@@ -238,7 +238,7 @@ fn least(ranks: &[u8], arrivals: &[Vec<Soft>]) -> Option<u8> {
     };
     // Looked for from where random wrong digits would have it.
     let wrong = arrivals.iter().map(|soft| n_wrong(soft)).max()?;
-    let expected = (1700 * wrong / ranks.len().max(1)) as u8;
+    let expected = u8::try_from(1700 * wrong / ranks.len().max(1)).unwrap_or(u8::MAX);
     let mut next = expected.clamp(*PARITY.start(), *PARITY.end());
     // The largest that is known not to do, and the least that is known to do.
     let (mut below, mut enough) = (PARITY.start() - 1, PARITY.end() + 1);

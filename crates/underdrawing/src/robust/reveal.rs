@@ -187,10 +187,10 @@ impl Found {
         };
         for view in &self.views {
             let ranks = view.sites.ranks(&fields.grid.places());
+            let coding = Coding::new(&ranks, fields.parity, fields.shaped).ok_or_else(lost)?;
+            let mask = keys.mask(coding.n_digits());
             for noise in [ROUNDING, OTHER_GRID, COARSE_OTHER_GRID] {
                 let soft = view.noisy_payload(fields.grid, noise);
-                let coding = Coding::new(&ranks, fields.parity, fields.shaped).ok_or_else(lost)?;
-                let mask = keys.mask(coding.n_digits());
                 let sealed = coding.decode(&soft, &mask);
                 if let Some(message) = sealed.and_then(|sealed| keys.payload.open(0, &sealed)) {
                     let newer = |_| Error::Newer { supported: VERSION };

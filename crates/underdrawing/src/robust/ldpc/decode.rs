@@ -7,6 +7,9 @@
 use super::super::lattice::Soft;
 use super::Code;
 
+/// Passes over all checks at most.
+const ROUNDS: usize = 50;
+
 /// Digits of a check that are worked on side by side.
 const LANES: usize = 8;
 
@@ -98,10 +101,10 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// The information digits of the nearest codeword, if one is found in so many rounds.
-    pub(super) fn run(mut self, rounds: usize) -> Option<Vec<u8>> {
+    /// The information digits of the nearest codeword, if one is found.
+    pub(super) fn run(mut self) -> Option<Vec<u8>> {
         let n = self.beliefs.len() - 1;
-        for _ in 0..rounds {
+        for _ in 0..ROUNDS {
             let digits: Option<Vec<u8>> = self.beliefs[..n].iter().map(likeliest).collect();
             if let Some(mut digits) = digits
                 && self.code.holds(&digits)
