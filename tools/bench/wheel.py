@@ -40,7 +40,9 @@ def scene(width: int, height: int, seed: int) -> np.ndarray:
 def png(pixels: np.ndarray, path: Path) -> None:
     """Written by the wheel, since Pillow may not be there."""
     height, width, _ = pixels.shape
-    picture = underdrawing._native.Picture.from_samples(pixels.tobytes(), width, height, None)
+    picture = underdrawing._native.Picture.from_samples(
+        pixels.tobytes(), width, height, None, colours="rgb", turned=False, profile=None
+    )
     path.write_bytes(picture.encode("png"))
 
 
