@@ -15,6 +15,7 @@ Ways, with steps joined by `+`:
     cjpeg:Q:SAMPLING          libjpeg-turbo's cjpeg
     mozjpeg:Q:SAMPLING        the program named by --mozjpeg, a cjpeg of mozjpeg
     magick:Q:SAMPLING         ImageMagick's convert, named by --magick
+    chromium:Q                a page's canvas in the browser named by --chromium; needs Playwright
     webp:Q, avif:Q            Pillow
     crop:LEFT:TOP:RIGHT:BOTTOM  pixels off each side; r for 5 to 40 by the pair's number
     crop                      5 to 40 pixels off one side, by the pair's number
@@ -24,7 +25,9 @@ Needs numpy and Pillow.
 """
 
 import argparse
+import base64
 import concurrent.futures
+import functools
 import io
 import math
 import pathlib
@@ -64,6 +67,37 @@ def ppm(picture):
     return saved(picture, "PPM")
 
 
+class Canvas:
+    """Saves pictures as a web page does: drawn into a canvas, which gives a JPEG."""
+
+    SAVE = """async ([picture, quality]) => {
+        const bitmap = await createImageBitmap(await (await fetch(picture)).blob());
+        const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+        canvas.getContext("2d").drawImage(bitmap, 0, 0);
+        const blob = await canvas.convertToBlob({type: "image/jpeg", quality});
+        const reader = new FileReader();
+        const read = new Promise(resolve => reader.onload = resolve);
+        reader.readAsDataURL(blob);
+        await read;
+        return reader.result;
+    }"""
+
+    def __init__(self, program):
+        from playwright.sync_api import sync_playwright
+
+        self.browser = sync_playwright().start().chromium.launch(executable_path=program, args=["--no-sandbox"])
+        self.page = self.browser.new_page()
+
+    def save(self, picture, quality):
+        url = "data:image/png;base64," + base64.b64encode(saved(picture, "PNG")).decode()
+        return base64.b64decode(self.page.evaluate(self.SAVE, [url, quality / 100]).partition(",")[2])
+
+
+@functools.cache
+def canvas(program):
+    return Canvas(program)
+
+
 def step(data, words, number, options):
     """A file after one encoder."""
     kind, *rest = words.split(":")
@@ -78,6 +112,8 @@ def step(data, words, number, options):
     if kind == "magick":
         command = [options.magick, "ppm:-", "-quality", rest[0], "-sampling-factor", SAMPLINGS[rest[1]][0], "jpg:-"]
         return subprocess.run(command, input=ppm(picture), capture_output=True, check=True).stdout
+    if kind == "chromium":
+        return canvas(options.chromium).save(picture, int(rest[0]))
     if kind in ("webp", "avif"):
         return saved(opened(saved(picture, kind.upper(), quality=int(rest[0]))), "PNG")
     if kind == "crop":
@@ -102,6 +138,7 @@ def main():
     parser.add_argument("--program", default="target/release/underdrawing")
     parser.add_argument("--mozjpeg", default="mozjpeg")
     parser.add_argument("--magick", default="convert")
+    parser.add_argument("--chromium", default="/usr/bin/chromium")
     parser.add_argument("--more", default="", help="further words for hide")
     options = parser.parse_args()
 

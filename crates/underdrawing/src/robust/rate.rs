@@ -163,6 +163,11 @@ pub(super) fn choose(
     demands: Demands,
     ways: Vec<Way>,
 ) -> Option<Chosen> {
+    let excerpt = excerpt(cover, &ways);
+    let (cover, sites) = match &excerpt {
+        Some((excerpt, sites)) => (excerpt, sites),
+        None => (cover, sites),
+    };
     let ranks = sites.ranks(&grid.places());
     let random = |seed, n: usize| {
         let mut random = Random::new(seed);
@@ -224,6 +229,31 @@ pub(super) fn choose(
         mse: (mse(cover.raster(), container.raster()) + more).max(0.0),
         decisive: ways,
     })
+}
+
+/// Side of the squares of an excerpt: whole blocks of any encoder.
+const SIDE: usize = 32;
+
+/// What is looked at of a cover in place of the whole; none where that is small, or where blocks are
+/// seen that lie across others.
+fn excerpt(cover: &Pixels, ways: &[Way]) -> Option<(Pixels, Sites)> {
+    /// Pixels that are enough.
+    const ENOUGH: usize = 1 << 18;
+    let (wide, high) = (cover.width() / SIDE, cover.height() / SIDE);
+    let side = ENOUGH.isqrt() / SIDE;
+    if wide * high < 2 * side * side || ways.iter().any(|way| matches!(way, Way::Cropped(_))) {
+        return None;
+    }
+    let squares: Vec<usize> = spread(wide * high).take(side * side).collect();
+    let excerpt = (cover.raster()).rearranged(SIDE * side, SIDE * side, |x, y| {
+        let square = squares[y / SIDE * side + x / SIDE];
+        let (left, top) = (square % wide * SIDE, square / wide * SIDE);
+        (left + x % SIDE, top + y % SIDE)
+    });
+    Some((
+        Pixels::from_raster(excerpt),
+        Sites::of_blocks(SIDE * side / 8, SIDE * side / 8)?,
+    ))
 }
 
 /// The least share that corrects what arrives.
@@ -298,5 +328,34 @@ impl Chosen {
         self.decisive
             .par_iter()
             .all(|&way| coding.decode(&sent.arrival(way, grid), mask).as_deref() == Some(payload))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Squares of [`SIDE`] of a cover whose pixels say where they are, each once.
+    #[test]
+    fn an_excerpt_is_made_of_squares_of_the_cover() {
+        let (width, height) = (1000, 640);
+        let of = |x: usize, y: usize| [x / SIDE, y / SIDE, x % SIDE * 8 + y % SIDE / 4];
+        let cover = Pixels::from_fn(width, height, |x, y| of(x, y).map(|n| n as u8));
+        let cover = cover.expect("within the limits");
+        let (excerpt, sites) = excerpt(&cover, &[]).expect("it is large");
+        assert_eq!(
+            (8 * sites.wide, 8 * sites.high),
+            (excerpt.width(), excerpt.height())
+        );
+        let mut seen = std::collections::BTreeSet::new();
+        for y in 0..excerpt.height() {
+            for x in 0..excerpt.width() {
+                let [column, row, place] = excerpt.pixel(x, y);
+                assert_eq!(usize::from(place), of(x, y)[2]);
+                seen.insert((column, row));
+            }
+        }
+        assert_eq!(seen.len(), excerpt.width() * excerpt.height() / SIDE / SIDE);
+        assert!(super::excerpt(&cover.resized(500, 600).unwrap(), &[]).is_none());
     }
 }

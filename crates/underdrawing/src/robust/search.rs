@@ -190,8 +190,12 @@ impl Cropped {
         }
     }
 
-    /// Columns and rows that the part's first block may have in a picture of so many blocks.
+    /// Columns and rows that the part's first block may have in a picture of so many blocks; none where
+    /// most of that is missing, since no parity brings it back, and the size may be a forged one.
     pub(super) fn places(&self, wide: usize, high: usize) -> Vec<(usize, usize)> {
+        if 2 * self.view.own.0 * self.view.own.1 < wide * high {
+            return Vec::new();
+        }
         let along = |phase: usize, own: usize, all: usize| {
             let last = all.checked_sub(own);
             last.map_or(0..0, |last| phase..last + 1)

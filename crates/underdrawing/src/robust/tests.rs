@@ -12,8 +12,13 @@ use crate::reduction;
 use crate::report::{Hidden, HiddenDetails, Inspection, Revealed};
 use crate::secrecy::{Cost, Password};
 
+use super::embed::{Demands, Digits, embed};
+use super::grid::Grid;
+use super::header::{Fields, Header};
 use super::hide::{Request, hide_at_cost};
+use super::keys::Keys;
 use super::reveal::find_at_cost;
+use super::sites::Sites;
 
 /// Shades, a bright corner that clips, and a saturated one.
 fn picture(width: usize, height: usize, seed: usize) -> Pixels {
@@ -178,6 +183,50 @@ fn too_much_damage_is_told_from_nothing() {
         }
     );
     assert_eq!(error.kind(), ErrorKind::Damaged);
+}
+
+/// Anybody can write a header without a password. Memory and time must not follow the size in it.
+#[test]
+fn a_forged_size_is_not_believed() {
+    let cover = picture(200, 150, 1);
+    let sites = Sites::new(cover.width(), cover.height()).expect("there is room");
+    let grid = Grid {
+        survive: 75,
+        quarters: u8::MAX,
+    };
+    let fields = Fields {
+        grid,
+        parity: 1,
+        shaped: true,
+        wide: 4096,
+        high: 4096,
+    };
+    let salt = [3; 8];
+    let keys = Keys::derive(None, &salt, Cost::TEST);
+    let digits = Digits {
+        header: &Header::new(salt, fields, &keys).to_digits(),
+        payload: &vec![0; sites.n_digits(&grid.places())],
+    };
+    let container = embed(&cover, &sites, grid, &digits, Demands::of(grid));
+    let error = reveal(&container, None).unwrap_err();
+    assert!(
+        matches!(error, Error::Worn { cropped: true, .. }),
+        "{error}"
+    );
+}
+
+/// Larger than what is looked at for the share of parity, and white in one place only.
+#[test]
+fn a_large_cover_keeps_its_secret() {
+    let cover = picture(1000, 800, 1);
+    let container = hide_in(&cover, &picture(200, 140, 5), 75)
+        .expect("there is room")
+        .container;
+    for quality in [75, 80, 90] {
+        let sent = recompressed(&container, quality, Sampling::Half);
+        let revealed = reveal(&sent, None).expect("it survives");
+        assert!(revealed.is_some(), "{quality}");
+    }
 }
 
 #[test]
