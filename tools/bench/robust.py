@@ -36,7 +36,7 @@ import tempfile
 import time
 
 import numpy
-from PIL import Image
+from PIL import Image, ImageCms
 
 USUAL = ",".join(
     ["none"]
@@ -51,6 +51,15 @@ def psnr(a, b):
         return math.nan
     error = numpy.mean((numpy.asarray(a, float) - numpy.asarray(b, float)) ** 2)
     return 100.0 if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def as_srgb(path):
+    """A picture with its colours as sRGB, which hide makes of a cover first."""
+    picture = Image.open(path)
+    profile, picture = picture.info.get("icc_profile"), picture.convert("RGB")
+    if profile is None:
+        return picture
+    return ImageCms.profileToProfile(picture, io.BytesIO(profile), ImageCms.createProfile("sRGB"))
 
 
 def opened(data):
@@ -164,8 +173,8 @@ def measure(pairs, folder, options):
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         containers = list(pool.map(hide, range(len(pairs))))
     seconds = (time.time() - start) / len(pairs)
-    covers = [Image.open(cover).convert("RGB") for cover, _ in pairs]
-    secrets = [Image.open(secret).convert("RGB") for _, secret in pairs]
+    covers = [as_srgb(cover) for cover, _ in pairs]
+    secrets = [as_srgb(secret) for _, secret in pairs]
     size = sum(map(len, containers)) / len(pairs) / 1024
     db = [psnr(opened(data), cover) for data, cover in zip(containers, covers)]
     print(f"{len(pairs)} pairs of {options.pictures.name}, --survive {options.survive}, {extension} of {size:.0f} KiB, "

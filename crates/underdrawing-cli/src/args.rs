@@ -135,8 +135,8 @@ pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
     ///
     /// PNG, JPEG, WebP, BMP, TIFF, GIF (first frame), QOI or PNM. Its transparency and colour
-    /// profile go to the container untouched; with --survive transparency is laid on white, since
-    /// JPEG has none. Other metadata (camera, place, time) is not kept.
+    /// profile go to the container untouched; with --survive colours are converted to sRGB, as
+    /// pages and messengers do, and transparency is laid on white, since JPEG has none. Other metadata (camera, place, time) is not kept.
     pub(crate) cover: PathBuf,
 
     /// Picture to hide, or a folder of them; `-` reads standard input

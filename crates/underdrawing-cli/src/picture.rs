@@ -78,6 +78,7 @@ pub(crate) fn read_cover(
     for conversion in &cover.conversions[noted..] {
         let why = match (conversion, channel) {
             (Conversion::OnWhite, _) => ", since JPEG has none".to_owned(),
+            (Conversion::ToSrgb, _) => ", as pages and messengers do".to_owned(),
             (Conversion::Reduced { .. }, Some(channel)) => {
                 format!(", which {} keeps", channel.name)
             }

@@ -189,6 +189,11 @@ fn colours_of_png_chunks_travel_and_become_srgb() {
     for (chunks, meaning) in cases {
         let name = format!("{:?}", String::from_utf8_lossy(chunks[0].0));
         let read = decode(&png_with(&pixels, chunks)).unwrap();
+        let sent = read.clone().to_survive(None).unwrap();
+        assert_eq!(sent.conversions, [Conversion::ToSrgb], "{name}");
+        let mut converted = read.clone();
+        converted.convert_to_srgb();
+        assert!(sent.pixels == converted.pixels && sent.icc_profile.is_none());
         assert!(
             read.conversions.is_empty(),
             "{name}: {:?}",

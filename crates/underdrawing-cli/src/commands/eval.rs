@@ -148,8 +148,9 @@ impl Judge {
         ui: &Ui,
     ) -> anyhow::Result<Figures> {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
-        // The cover's transparency takes no part: hide passes it on untouched.
-        let cover = picture::read(cover, Role::Cover, ui)?.pixels;
+        // A transparency that is left takes no part: hide passes it on untouched.
+        let survives = matches!(self.options, HideOptions::Robust { .. });
+        let cover = picture::read_cover(cover, survives, None, ui)?.pixels;
         let secret = picture::read_plain(secret, Role::Secret, ui)?.pixels;
         let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
         arrivals

@@ -121,17 +121,18 @@ impl Picture {
         })
     }
 
-    /// The picture as a cover of what is to survive JPEG: laid on white, since JPEG has no alpha, and
-    /// in the size that the channel keeps, if there is one. What that changed is added to
-    /// [`Picture::conversions`].
+    /// The picture as a cover of what is to survive JPEG: its colours converted to sRGB, as pages and
+    /// messengers do, laid on white, since JPEG has no alpha, and in the size that the channel keeps,
+    /// if there is one. What that changed is added to [`Picture::conversions`].
     ///
     /// # Errors
     /// When the size is over the limits.
     pub fn to_survive(mut self, channel: Option<&Channel>) -> Result<Self, PixelsError> {
+        let to_srgb = self.convert_to_srgb();
         let mut conversions = std::mem::take(&mut self.conversions);
-        let icc_profile = self.icc_profile.take();
         let (format, lossy) = (self.format, self.lossy);
         let (mut pixels, had_alpha) = self.on_white();
+        conversions.extend(to_srgb);
         conversions.extend(had_alpha.then_some(Conversion::OnWhite));
         let (width, height) = (pixels.width(), pixels.height());
         if let Some((width, height)) = channel.and_then(|channel| channel.reduced(width, height)) {
@@ -139,7 +140,6 @@ impl Picture {
             conversions.push(Conversion::Reduced { width, height });
         }
         Ok(Self {
-            icc_profile,
             format,
             lossy,
             conversions,
