@@ -9,8 +9,7 @@ use crate::picture::Pixels;
 
 use super::embed::{Demands, Digits, embed};
 use super::grid::Grid;
-use super::lattice::Soft;
-use super::search::COARSE_OTHER_GRID;
+use super::lattice::{COARSE_OTHER_GRID, Soft};
 use super::sites::Sites;
 use super::view::{Fast, View};
 
@@ -57,14 +56,6 @@ fn as_jpeg(pixels: &Pixels, sites: &Sites, grid: Grid) -> Pixels {
     let mut decoded = pixels.clone();
     decoded.data_mut().copy_from_slice(&jpeg.to_rgb());
     decoded.with_jpeg(Arc::new(jpeg))
-}
-
-/// What is seen of a container that nobody changed.
-pub(super) fn view(container: &Pixels) -> Option<View> {
-    match container.jpeg() {
-        Some(jpeg) => View::of_jpeg(jpeg),
-        None => View::of_pixels(container),
-    }
 }
 
 /// What may happen to a container.
@@ -142,7 +133,7 @@ impl Sent {
             None => None,
         };
         let ((untouched, pixels), saved) = rayon::join(
-            || (view(container), pixels()),
+            || (View::of(container), pixels()),
             || firsts.par_iter().filter_map(after).collect(),
         );
         let shifted = ways.iter().find_map(|way| match way {

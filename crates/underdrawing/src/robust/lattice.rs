@@ -35,6 +35,14 @@ pub(super) fn soft(seen: Seen, step: i32, noise: i32) -> Soft {
 /// Rounding of pixels and of an encoder's brightness, as a deviation of a coefficient, in eighths.
 pub(super) const ROUNDING: i32 = 3;
 
+/// Deviation of coefficients that a JPEG on another grid leaves, in eighths: 1.25, which is what
+/// qualities of 95 do.
+pub(super) const OTHER_GRID: i32 = 10;
+
+/// The same of qualities about 80: 2.3 to 3, measured on photographs, and a little more, since
+/// likelihoods are those of an edge and not of a point.
+pub(super) const COARSE_OTHER_GRID: i32 = 26;
+
 /// Logarithm of how likely a coefficient is seen so far from where it was put, in 1/8: that of the
 /// normal distribution up to the edge of what rounds to what is seen, but never below what clipping
 /// does anyway.

@@ -11,13 +11,12 @@ use crate::report::{Inspection, Revealed};
 use crate::restoring::restored;
 use crate::secrecy::{Cost, Password};
 
-use super::container::view;
 use super::header::{Fields, Header, VERSION};
 use super::keys::{COST, Keys};
-use super::lattice::ROUNDING;
+use super::lattice::{COARSE_OTHER_GRID, OTHER_GRID, ROUNDING};
 use super::message::Message;
 use super::payload::Coding;
-use super::search::{COARSE_OTHER_GRID, Cropped, OTHER_GRID, search};
+use super::search::{Cropped, search};
 use super::sites::Sites;
 use super::view::View;
 
@@ -64,7 +63,7 @@ pub(super) fn find_at_cost(
     password: Option<&Password>,
     cost: Cost,
 ) -> Result<Option<Found>, Error> {
-    let Some(view) = view(container) else {
+    let Some(view) = View::of(container) else {
         return Ok(None);
     };
     let quality = container

@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use crate::picture::Pixels;
 
-use super::container::view;
 use super::grid::{SURVIVED, steps};
 use super::header::{Header, code, plausibility};
+use super::lattice::{COARSE_OTHER_GRID, OTHER_GRID};
 use super::ldpc::Code;
 use super::sites::{TILES, Tile};
 use super::view::{View, header_grids, header_of};
@@ -19,14 +19,6 @@ pub(super) struct Cropped {
     phase: (usize, usize),
     tile: Tile,
 }
-
-/// Deviation of coefficients that a JPEG on another grid leaves, in eighths: 1.25, which is what
-/// qualities of 95 do.
-pub(super) const OTHER_GRID: i32 = 10;
-
-/// The same of qualities about 80: 2.3 to 3, measured on photographs, and a little more, since
-/// likelihoods are those of an edge and not of a point.
-pub(super) const COARSE_OTHER_GRID: i32 = 26;
 
 /// Positions of the grid whose headers are tried, beside the picture's own.
 const POSITIONS: usize = 4;
@@ -67,7 +59,7 @@ pub(super) fn search(container: &Pixels) -> Vec<Cropped> {
     let code = code();
     let cropped = |candidate: Candidate| {
         let view = match candidate.position {
-            (0, 0) => view(container),
+            (0, 0) => View::of(container),
             position => View::of_pixels(&without(container, position)?),
         };
         let grids = (candidate.position != (0, 0)).then_some(&candidate.survive[..]);

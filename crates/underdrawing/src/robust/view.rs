@@ -27,6 +27,15 @@ pub(super) struct View {
 }
 
 impl View {
+    /// Of a picture as it came, as pixels or as a JPEG; none where it is too small or has no
+    /// brightness at full size.
+    pub(super) fn of(picture: &Pixels) -> Option<Self> {
+        match picture.jpeg() {
+            Some(jpeg) => Self::of_jpeg(jpeg),
+            None => Self::of_pixels(picture),
+        }
+    }
+
     /// Of pixels; none where they are too few.
     pub(super) fn of_pixels(pixels: &Pixels) -> Option<Self> {
         Self::transformed(pixels, block::coefficients)
@@ -45,7 +54,7 @@ impl View {
     }
 
     /// Of a JPEG's own coefficients; none where it has no brightness at full size.
-    pub(super) fn of_jpeg(jpeg: &Jpeg) -> Option<Self> {
+    fn of_jpeg(jpeg: &Jpeg) -> Option<Self> {
         let luma = luma(jpeg)?;
         let sites = Sites::new(jpeg.width, jpeg.height)?;
         let steps = luma.steps.map(|step| 8 * i32::from(step));
