@@ -14,6 +14,7 @@ mod jpeg;
 mod jpeg_xl;
 mod stored;
 mod structure;
+mod tiff_errors;
 mod tiff_kinds;
 mod tiff_tiles;
 mod upright;

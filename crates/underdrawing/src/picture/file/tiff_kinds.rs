@@ -4,17 +4,15 @@
 use std::io::Cursor;
 
 use image::metadata::Orientation;
-use tiff::TiffError;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 
 use super::stored::{Layout, Stored};
 use super::structure::tiff_entry;
+use super::tiff_errors::{damaged, failed, unread};
 use super::tiff_tiles::Readable;
 use super::{FileFormat, ImageFileError, Picture};
 use crate::picture::Limits;
-
-const FORMAT: FileFormat = FileFormat::Tiff;
 
 /// Numbers of the tag for how samples are to be understood.
 const PHOTOMETRIC: u16 = 262;
@@ -199,7 +197,7 @@ impl Kind {
         };
         stored
             .tiled(file.tiling)
-            .picture(&file.bytes, FORMAT, limits)
+            .picture(&file.bytes, FileFormat::Tiff, limits)
     }
 
     /// The file, with its samples called what the decoder reads as they are.
@@ -348,28 +346,4 @@ fn unread_compression(number: u16) -> Option<String> {
         34_933 => "PNG".to_owned(),
         other => format!("unknown (number {other})"),
     })
-}
-
-pub(super) fn unread(found: String) -> ImageFileError {
-    ImageFileError::Unsupported {
-        format: FORMAT,
-        found,
-    }
-}
-
-pub(super) fn damaged() -> ImageFileError {
-    ImageFileError::Corrupt {
-        format: FORMAT,
-        reason: "samples are missing".into(),
-    }
-}
-
-pub(super) fn failed(error: TiffError) -> ImageFileError {
-    match error {
-        TiffError::UnsupportedError(_) => unread("pixels of a rare kind".to_owned()),
-        error => ImageFileError::Corrupt {
-            format: FORMAT,
-            reason: error.into(),
-        },
-    }
 }

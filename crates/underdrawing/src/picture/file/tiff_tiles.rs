@@ -11,7 +11,7 @@ use tiff::tags::Tag;
 
 use super::ImageFileError;
 use super::structure::tiff_entry;
-use super::tiff_kinds::{damaged, failed, unread};
+use super::tiff_errors::{damaged, failed, unread};
 use crate::picture::Limits;
 
 const WIDTH: u16 = 256;
