@@ -1,5 +1,7 @@
 //! The header: salt and sealed fields, coded for the worst (`docs/format.md`, section 5.3).
 
+use std::sync::OnceLock;
+
 use crate::secrecy::{Cost, Password};
 
 use super::grid::{Grid, SURVIVED};
@@ -157,7 +159,7 @@ impl Header {
 }
 
 /// How many of a header's checks hold for the likeliest digits: a third in noise.
-pub(super) fn plausibility(code: &Code, soft: &[Soft]) -> usize {
+pub(super) fn plausibility(soft: &[Soft]) -> usize {
     let likeliest = |soft: Soft| {
         let most = soft.into_iter().max();
         soft.into_iter()
@@ -169,11 +171,12 @@ pub(super) fn plausibility(code: &Code, soft: &[Soft]) -> usize {
         .zip(mask())
         .map(|(&soft, mask)| likeliest(turned_back(soft, mask)))
         .collect();
-    code.n_holding(&digits)
+    code().n_holding(&digits)
 }
 
-pub(super) fn code() -> Code {
-    Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION, Weights::First)
+fn code() -> &'static Code {
+    static CODE: OnceLock<Code> = OnceLock::new();
+    CODE.get_or_init(|| Code::new(HEADER_DIGITS, HEADER_DIGITS - INFORMATION, Weights::First))
 }
 
 /// What is added to the code's digits, so that a flat picture holds no codeword.

@@ -5,9 +5,8 @@ use rayon::prelude::*;
 use crate::picture::Pixels;
 
 use super::grid::{SURVIVED, steps};
-use super::header::{Header, code, plausibility};
+use super::header::{Header, plausibility};
 use super::lattice::{COARSE_OTHER_GRID, OTHER_GRID};
-use super::ldpc::Code;
 use super::sites::{TILES, Tile};
 use super::view::{View, header_grids, header_of};
 
@@ -56,14 +55,13 @@ pub(super) fn search(container: &Pixels) -> Vec<Cropped> {
         a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
     });
     candidates.truncate(POSITIONS + 1);
-    let code = code();
     let cropped = |candidate: Candidate| {
         let view = match candidate.position {
             (0, 0) => View::of(container),
             position => View::of_pixels(&without(container, position)?),
         };
         let grids = (candidate.position != (0, 0)).then_some(&candidate.survive[..]);
-        cropped(view?, grids, &code)
+        cropped(view?, grids)
     };
     candidates.into_iter().filter_map(cropped).collect()
 }
@@ -133,7 +131,7 @@ fn strength(view: &View, survive: u8) -> f32 {
 }
 
 /// The header that a part's blocks hold: of one of the qualities, or of any.
-fn cropped(view: View, grids: Option<&[u8]>, code: &Code) -> Option<Cropped> {
+fn cropped(view: View, grids: Option<&[u8]>) -> Option<Cropped> {
     let shortest = view.own.0.min(view.own.1);
     // That of the whole picture: what was cut off is less than half.
     let fits = TILES.into_iter().position(|side| side <= shortest)?;
@@ -150,7 +148,7 @@ fn cropped(view: View, grids: Option<&[u8]>, code: &Code) -> Option<Cropped> {
             let of = |phase| header_of(tile, &digits, phase, &slots);
             let mut phases: Vec<_> = (0..side * side)
                 .map(|phase| (phase % side, phase / side))
-                .map(|phase| (plausibility(code, &of(phase)), phase))
+                .map(|phase| (plausibility(&of(phase)), phase))
                 .collect();
             phases.sort_by_key(|&(holding, _)| std::cmp::Reverse(holding));
             phases.truncate(HEADERS);

@@ -223,13 +223,22 @@ impl Complex {
 
     /// In each lane the product of all others.
     fn other_lanes(self) -> Self {
-        let turned = |by: usize| {
-            let mut turned = self;
-            turned.re.rotate_left(by);
-            turned.im.rotate_left(by);
-            turned
-        };
-        (1..LANES).fold(ONE, |product, by| product.times(turned(by)))
+        const { assert!(LANES == 8) }
+        // Of the next lanes, so many.
+        let one = self.turned::<1>();
+        let two = one.times(one.turned::<1>());
+        let four = two.times(two.turned::<2>());
+        let six = four.times(two.turned::<4>());
+        six.times(self.turned::<7>())
+    }
+
+    /// In each lane what is in the one `BY` further, in a circle.
+    fn turned<const BY: usize>(self) -> Self {
+        let turned = |lanes: Lanes| std::array::from_fn(|lane| lanes[(lane + BY) % LANES]);
+        Self {
+            re: turned(self.re),
+            im: turned(self.im),
+        }
     }
 }
 
