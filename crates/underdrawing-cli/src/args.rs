@@ -130,6 +130,7 @@ The secret may have any size and comes back in it. The larger the cover, the les
 
 Methods: coded, the default, compresses the secret and puts it into the cover's samples, by one \
 grey level (two at black and white); the same grain everywhere, whatever the secret, and an optional password. \
+Robust, with --survive, puts it into the coefficients of JPEG's blocks, to be sent. \
 Network is what the published systems do: trained networks paint the secret into the cover.")]
 pub(crate) struct HideArgs {
     /// Picture to hide in, or a folder of them; `-` reads standard input
@@ -191,7 +192,7 @@ Examples:
 the secret was.
 
 How it was hidden need not be said: a container of the network method carries a mark, and one of \
-the coded method opens with its password, or without one. When nothing opens, reveal exits with 1.")]
+the coded or the robust method opens with its password, or without one. When nothing opens, reveal exits with 1.")]
 pub(crate) struct RevealArgs {
     /// Container to reveal from, or a folder of them; `-` reads standard input
     ///

@@ -197,7 +197,7 @@ fn json_has_a_line_for_each_picture_of_a_folder() {
         lines[0]
     );
     assert!(
-        lines[1].contains(r#""revealed":null,"reason":"no network-method mark"#),
+        lines[1].contains(r#""revealed":null,"reason":"nothing in it opens without a password"#),
         "{}",
         lines[1]
     );
@@ -281,7 +281,7 @@ fn refuses_other_formats_of_containers_with_a_hint() {
     let ran = folder.run(&format!("reveal photo.png -o r.png {MODEL}"));
     assert!(
         ran.stderr
-            .contains("what was hidden without --survive is gone"),
+            .contains("keeps only what was hidden with --survive"),
         "{ran:?}"
     );
     std::fs::remove_file(folder.path("photo.png")).unwrap();

@@ -52,12 +52,12 @@ pub(crate) fn of_revealing(error: &Error, lossy: bool) -> PyErr {
             "passwords are case-sensitive"
         }
         ErrorKind::NothingFound | ErrorKind::WrongPassword if lossy => {
-            "a lossy file: what was hidden without survive is gone, and with it after a coarser \
-             JPEG, resizing, or cropping without survive_crop; give the file that hide_file wrote"
+            "a lossy file keeps only what was hidden with survive, and not after resizing, a JPEG of \
+             a lower quality, or cropping without survive_crop; give the file that hide_file wrote"
         }
         ErrorKind::NothingFound => {
-            "what was hidden with a password takes it as password; what was hidden with \
-             survive_crop survives cropping; where networks hid it and its mark was damaged, \
+            "what was hidden with a password takes it as password; a container that was resized has \
+             lost what it held, and a cropped one, too, but for survive_crop; where networks hid it and its mark was damaged, \
              size=(width, height) reveals without one (from anything else it makes noise)"
         }
         ErrorKind::WrongPassword => {

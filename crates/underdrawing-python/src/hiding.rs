@@ -203,6 +203,7 @@ fn details(report: &Bound<'_, PyDict>, details: &HiddenDetails) -> PyResult<()> 
             password,
             survives,
             twice,
+            cropped,
             width,
             height,
             bytes,
@@ -212,6 +213,7 @@ fn details(report: &Bound<'_, PyDict>, details: &HiddenDetails) -> PyResult<()> 
             report.set_item("password", password)?;
             report.set_item("survives", survives)?;
             report.set_item("survives_twice", twice)?;
+            report.set_item("survives_cropped", cropped)?;
             report.set_item("coded_width", width)?;
             report.set_item("coded_height", height)?;
             report.set_item("coded_bytes", bytes)

@@ -257,15 +257,15 @@ impl Dataset {
         if self.fit == Fit::Squeeze {
             return resized(picture, size, size);
         }
-        // A quarter of the crops are drawn smaller by up to 0.6, which sharpens them, and three
-        // eighths larger by up to 2: full-size camera pictures are softer than small ones.
+        // Three eighths of the crops are drawn smaller by up to 0.6, which sharpens them, and a
+        // quarter larger by up to 1.5: full-size camera pictures are softer than small ones.
         let shortest = picture.width().min(picture.height());
         let kind = random.next_u32() & 7;
         let amount = (random.next_u32() >> 16) as usize;
         let part_of = |most: usize| (most * amount) >> 16;
         let side = match kind {
-            0..2 => size + part_of(size * 2 / 3),
-            2..5 => size - part_of(size / 2),
+            0..3 => size + part_of(size * 2 / 3),
+            3..5 => size - part_of(size / 3),
             _ => size,
         };
         let enlarged;

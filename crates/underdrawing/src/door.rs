@@ -91,7 +91,9 @@ fn as_stored<T>(
     match open(&stored) {
         Err(first) if no(&first) => {
             let vague = |error: &Error| matches!(error, Error::NothingFound | Error::WrongPassword);
-            open(container).map_err(|second| if vague(&second) { first } else { second })
+            // Not as the JPEG, whose coefficients are those of what is stored.
+            open(&container.clone().samples_alone())
+                .map_err(|second| if vague(&second) { first } else { second })
         }
         opened => opened,
     }

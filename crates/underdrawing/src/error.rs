@@ -13,8 +13,8 @@ pub enum Error {
     /// A plain picture, a container of the coded method with a password, or one that was changed:
     /// these cannot be told apart.
     #[error(
-        "no network-method mark, and no payload that opens without a password (a plain picture, or \
-         a container that was changed: turned, cropped, resized or recompressed)"
+        "nothing in it opens without a password: it is a plain picture, or a container that was \
+         turned, cropped, resized or recompressed"
     )]
     NothingFound,
     /// As [`Error::NothingFound`], and the password does not open it either.
@@ -108,7 +108,7 @@ pub enum Error {
         /// The model that the container names.
         id: ModelId,
     },
-    /// The cover has too few pixels for networks and the mark.
+    /// The cover has too few pixels for networks and the mark, or for a header of the robust method.
     #[error("a cover of {width}x{height} is too small: expected at least {least}x{least}")]
     CoverTooSmall {
         /// Width found.
@@ -264,7 +264,11 @@ fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
         (Some(quality), true) if quality < survives => {
             format!("and was cropped and came as one of about {quality}")
         }
-        (_, true) => "and was cropped by more than it was made for".to_owned(),
+        (Some(quality), true) => format!(
+            "and was cropped and came as one of about {quality}: by more than it was made for, or \
+             saved at less than what it survives with a part cut off"
+        ),
+        (None, true) => "and was cropped by more than it was made for".to_owned(),
         (Some(quality), false) if quality < survives => {
             format!("and came as one of about {quality}")
         }

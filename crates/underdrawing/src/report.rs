@@ -44,6 +44,9 @@ pub enum HiddenDetails {
         /// it, drawings above all, it survives one save, or one of quality 90 and then one of that
         /// quality.
         twice: bool,
+        /// The quality of JPEG that it survives with as much cut off as was asked for; none where
+        /// nothing may be cut off.
+        cropped: Option<u8>,
         /// Width of the picture that was coded: the secret's own, or smaller where that gives a
         /// better picture in its own size.
         width: usize,

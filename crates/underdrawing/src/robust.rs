@@ -1,6 +1,7 @@
 //! The robust method: the secret, compressed and sealed, in the coefficients of JPEG's blocks, so
 //! that it survives recompression. Normative: `docs/format.md`, section 5.
 
+mod aim;
 mod block;
 mod capacity;
 mod container;

@@ -131,8 +131,8 @@ impl SettingsError {
                 spelled("balance")
             ),
             Self::OtherBalance { .. } => format!(
-                "{} with a number goes with the network method: for the coded method expected \
-                 container or equal",
+                "{} with a number goes with the network method: for the others expected container or \
+                 equal",
                 spelled("balance")
             ),
             Self::PasswordForNetwork => format!(

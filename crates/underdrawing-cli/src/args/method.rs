@@ -31,10 +31,10 @@ pub(crate) struct MethodArgs {
     #[arg(long, value_name = "QUALITY", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(50..=95), help_heading = METHOD)]
     pub(crate) survive: Option<u8>,
 
-    /// Survive being cropped, too, by so many percent of the width or height, 1 to 30
+    /// Survive being cropped, too, by so many percent of the picture's area, 1 to 30
     ///
-    /// And then saved as JPEG, of a quality 5 above that of --survive. Takes a coarser grid and more
-    /// error correction: both pictures come out worse.
+    /// At any sides, and then saved as JPEG of a quality at least 5 above that of --survive, which is
+    /// 55 or more. Takes a coarser grid and more error correction: both pictures come out worse.
     #[arg(long, value_name = "PERCENT", allow_negative_numbers = true, value_parser = clap::value_parser!(u8).range(1..=30), help_heading = METHOD)]
     pub(crate) survive_crop: Option<u8>,
 

@@ -19,7 +19,8 @@ impl FromStr for Way {
     fn from_str(text: &str) -> Result<Self, String> {
         let steps: Option<Vec<_>> = text.split('+').map(step).collect();
         let steps =
-            steps.ok_or("expected jpeg:QUALITY or jpeg:QUALITY:SAMPLING, as jpeg:75:420")?;
+            steps.ok_or("expected jpeg:QUALITY or jpeg:QUALITY:SAMPLING, of 1 to 100 and of 420, 422 or 444, as \
+             jpeg:75:420; with + between several, as jpeg:90+jpeg:75")?;
         Ok(Self {
             steps,
             text: text.to_owned(),

@@ -48,8 +48,7 @@ struct MeanFigures {
 
 impl EvalArgs {
     pub(crate) fn run(self, ui: &Ui) -> anyhow::Result<ExitStatus> {
-        let mut pairs = self.pairs(ui)?;
-        pairs.truncate(self.limit.unwrap_or(usize::MAX));
+        let pairs = self.pairs(ui)?;
         let judge = Judge {
             options: self.method.open_options(&self.model, &self.compute, ui)?,
         };
@@ -73,20 +72,25 @@ impl EvalArgs {
     }
 
     fn pairs(&self, ui: &Ui) -> anyhow::Result<Vec<(PathBuf, PathBuf)>> {
+        let limit = self.limit.unwrap_or(usize::MAX);
         match (&self.pairs, &self.covers, &self.secrets) {
             (Some(folder), _, _) => {
                 must_be_folder(folder)?;
-                alternating_pairs(&pictures_at(folder, ui)?)
+                let mut pictures = pictures_at(folder, ui)?;
+                pictures.truncate(limit.saturating_mul(2));
+                alternating_pairs(&pictures)
                     .with_context(|| format!("cannot pair the pictures in {}", shown(folder)))
             }
             (None, Some(covers), Some(secrets)) => {
                 must_be_folder(covers)?;
                 must_be_folder(secrets)?;
-                pairs(
+                let mut pairs = pairs(
                     pictures_at(covers, ui)?,
                     &pictures_at(secrets, ui)?,
                     Reuse::No,
-                )
+                )?;
+                pairs.truncate(limit);
+                Ok(pairs)
             }
             _ => Err(error_with_hint(
                 "expected a folder of pairs, or --covers DIR and --secrets DIR",

@@ -12,7 +12,7 @@ use underdrawing::{
 };
 
 use super::{OnProgress, for_each, refuse_mixed_output};
-use crate::args::HideArgs;
+use crate::args::{HideArgs, MethodArgs};
 use crate::files::{Name, OutputFile, display_name, write_together};
 use crate::interrupt;
 use crate::method::DetailsReport;
@@ -198,6 +198,7 @@ impl HideArgs {
         note_visible(&job.container, done, ui);
         note_spoiled(&job.secret, done, ui);
         note_one_save(&job.container, done, ui);
+        note_large(&job.container, done, &self.method, ui);
         tell_code(&job.container, done, options, ui);
         for (flag, asked, reached) in [
             (
@@ -328,6 +329,14 @@ impl Done {
     fn method(&self) -> String {
         match self.details {
             HiddenDetails::Coded { .. } => "by the coded method".to_owned(),
+            HiddenDetails::Robust {
+                survives,
+                cropped: Some(cropped),
+                ..
+            } => format!(
+                "by the robust method for JPEG of quality {cropped} and above with a part cut off, \
+                 {survives} without"
+            ),
             HiddenDetails::Robust { survives, .. } => {
                 format!("by the robust method for JPEG of quality {survives} and above")
             }
@@ -383,6 +392,21 @@ fn note_spoiled(path: &Path, done: &Done, ui: &Ui) {
         "secret {}: it comes back at only {db:.2} dB, spoiled: {why}",
         display_name(path)
     ));
+}
+
+/// Says when what is hidden to be sent is larger than what messengers and pages keep.
+fn note_large(output: &OutputFile, done: &Done, method: &MethodArgs, ui: &Ui) {
+    /// What most of them keep.
+    const KEPT: usize = 1600;
+    let (width, height) = done.container;
+    let sent = matches!(done.details, HiddenDetails::Robust { .. }) && method.channel.is_none();
+    if sent && width.max(height) > KEPT {
+        ui.note(format_args!(
+            "container {}: many messengers and pages scale pictures of {width}x{height} down, after \
+             which nothing can be revealed; --for NAME hides in the size that one keeps",
+            output.display_name()
+        ));
+    }
 }
 
 /// Says when a cover does not bear what others do.

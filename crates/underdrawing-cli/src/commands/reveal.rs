@@ -203,13 +203,13 @@ impl RevealArgs {
                 Some("passwords are case-sensitive")
             }
             ErrorKind::NothingFound | ErrorKind::WrongPassword if container.lossy => Some(
-                "a lossy file: what was hidden without --survive is gone, and with it after a \
-                 coarser JPEG, resizing, or cropping without --survive-crop; use the file that hide \
-                 wrote",
+                "a lossy file keeps only what was hidden with --survive, and not after resizing, a JPEG \
+                 of a lower quality, or cropping without --survive-crop; use the file that hide wrote",
             ),
             ErrorKind::NothingFound => Some(
-                "--password asks for one; what was hidden with --survive-crop survives cropping; where \
-                 networks hid it and its mark was damaged, --size WxH reveals without one (from \
+                "--password asks for one; a container that was resized has lost what it held, and a \
+                 cropped one, too, but for --survive-crop: use the file that hide wrote; where networks \
+                 hid it and its mark was damaged, --size WxH reveals without one (from \
                  anything else it makes noise)",
             ),
             ErrorKind::WrongPassword => {

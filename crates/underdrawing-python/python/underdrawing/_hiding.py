@@ -61,8 +61,8 @@ def hide(
     a side. Pillow pictures are as their files to `hide_file`: turned upright as their Exif block
     asks, and with their colour profile, which a cover keeps (`Hidden.save` writes it) and a secret
     is converted from. Arrays stay as they are, in sRGB. The secret may have any size, and comes
-    back in it. A cover's opacity goes to the container, but where it is to survive JPEG, which has
-    none; a secret's is laid on white.
+    back in it. A cover's opacity goes to the container, but where it is to survive JPEG: then it is
+    laid on white, as a secret's is, and its colours become sRGB.
 
     What is hidden stays in the container as long as no sample changes: save it losslessly
     (`Hidden.save`), or hide with `survive`.
@@ -74,9 +74,9 @@ def hide(
       `method="robust"`, and with `survive_crop` alone. Below 90 it may be saved twice, the second
       time at this quality and the first at it, at 5 or 10 above, or at 90 and finer, where
       `Hidden.survives_twice` says so: some covers do not bear it.
-    - `survive_crop`: how many percent of width or height may be cut off, 1 to 30, before the
-      container is saved as JPEG of a quality 5 above `survive`, which is 55 or more then. It takes a coarser grid, so that
-      `Hidden.survives` says 65 or less for 75; both pictures come out worse.
+    - `survive_crop`: how many percent of its area may be cut off, 1 to 30, at any sides, before the
+      container is saved as JPEG of a quality at least 5 above `survive`, which is 55 or more then;
+      `Hidden.survives_cropped` is that quality. Both pictures come out worse.
     - `channel`: a messenger or page, by name. The cover is reduced to the longest side that it
       keeps, and the container survives the quality of its JPEG (`underdrawing channels` lists
       both), or `survive` where both are given. Arrays are reduced, too.

@@ -126,9 +126,11 @@ class Hidden(_WithPicture):
     Robust alone:
 
     - `survives`: the quality of JPEG that it survives, at most 95; lower than was asked for where a
-      part may be cut off.
+      part may be cut off, as long as nothing is.
     - `survives_twice`: whether it survives a second save, of that quality after one of it, of 5 or
       10 above, or of 90 and finer.
+    - `survives_cropped`: the quality of JPEG that it survives with as much cut off as was asked
+      for; `None` where nothing may be cut off.
 
     Network alone:
 
@@ -144,6 +146,7 @@ class Hidden(_WithPicture):
     password: bool = False
     survives: Optional[int] = None
     survives_twice: Optional[bool] = None
+    survives_cropped: Optional[int] = None
     coded_width: Optional[int] = None
     coded_height: Optional[int] = None
     coded_bytes: Optional[int] = None

@@ -55,7 +55,8 @@ pub(super) fn reveal_at_cost(
         return Err(damaged(&payload));
     }
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
-    let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
+    // What is coded is the secret or a smaller one.
+    let decoded = decode(&segments, (width * height) as u64).map_err(Error::Code)?;
     let revealed = restore(decoded, &payload);
     steps.step()?;
     Ok(revealed)

@@ -80,10 +80,24 @@ impl<T: Copy> Raster<T> {
     }
 }
 
+/// How many times the pixels of the larger one there may be on the way from one size to another.
+const MOST_BETWEEN: usize = 16;
+
 impl<T: Sample> Raster<T> {
     /// Resampled with a Lanczos filter (3 lobes, widened when shrinking); the same size gives the
     /// same samples. Neither side is zero.
     pub(crate) fn resized(&self, width: usize, height: usize) -> Self {
+        // The resampler has its own order of width and height. A forged size must not make much more
+        // pixels in between than there were and will be.
+        let (across, down) = (width * self.height, self.width * height);
+        let largest = (self.width * self.height).max(width * height);
+        if across.max(down) > MOST_BETWEEN * largest {
+            let first = match across < down {
+                true => self.resized(width, self.height),
+                false => self.resized(self.width, height),
+            };
+            return first.resized(width, height);
+        }
         let samples = if (width, height) == (self.width, self.height) {
             self.samples.clone()
         } else {
@@ -160,6 +174,24 @@ fn side(n: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// On the way there must be no picture of a gigapixel.
+    #[test]
+    fn a_column_becomes_a_row_in_little_memory() {
+        fn turned<T: Sample>(sample: T) {
+            for (width, height) in [(32_768, 1), (1, 32_768)] {
+                let line = Raster {
+                    width,
+                    height,
+                    samples: vec![sample; 3 * 32_768],
+                };
+                let other = line.resized(height, width);
+                assert_eq!(other.samples.len(), line.samples.len());
+            }
+        }
+        turned(7_u8);
+        turned(0.5_f32);
+    }
 
     #[test]
     fn orientations_are_those_of_exif() {

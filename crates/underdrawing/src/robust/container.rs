@@ -69,10 +69,17 @@ pub(super) enum Way {
     Saved(u8),
     /// Saved as a JPEG of this quality by an encoder with libjpeg's fast transform.
     SavedFast(u8),
-    /// Saved by one quality, then by another.
-    SavedTwice(u8, u8),
+    /// Saved by one encoder, then by one of this quality.
+    SavedTwice(Save, u8),
     /// Cropped, and saved.
     Cropped(Crop),
+}
+
+/// An encoder. What it does to colours moves brightness where they clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Save {
+    quality: u8,
+    sampling: Sampling,
 }
 
 /// A part cut off, and a JPEG whose blocks lie elsewhere.
@@ -87,10 +94,12 @@ impl Way {
     /// Those that a container has to survive.
     pub(super) fn all(grid: Grid, form: Form, crop: Option<Crop>, demands: Demands) -> Vec<Self> {
         // Just above the quality to survive the grids are nearly the same, and beat.
-        let qualities = [0, 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 35, 40, 45]
-            .map(|above| grid.survive + above)
-            .into_iter()
-            .filter(|&quality| quality <= 95);
+        // On the finest grids all tables are near.
+        let decides = |&quality: &u8| match quality - grid.survive {
+            0..=3 | 5 | 8 => true,
+            above => above.is_multiple_of(5) || grid.survive > 85,
+        };
+        let qualities = (grid.survive..=100).filter(decides);
         let mut ways = vec![Self::Untouched];
         if form == Form::Jpeg {
             ways.push(Self::Decoded);
@@ -99,8 +108,11 @@ impl Way {
         if grid.survives_fast() && demands.fast {
             ways.extend([0, 3, 5, 10, 15].map(|above| Self::SavedFast(grid.survive + above)));
         }
-        let firsts = demands.firsts(grid).into_iter();
-        ways.extend(firsts.map(|first| Self::SavedTwice(first, grid.survive)));
+        for quality in demands.firsts(grid) {
+            let firsts =
+                [Sampling::Half, Sampling::Full].map(|sampling| Save { quality, sampling });
+            ways.extend(firsts.map(|first| Self::SavedTwice(first, grid.survive)));
+        }
         ways.extend(crop.map(Self::Cropped));
         ways
     }
@@ -111,8 +123,8 @@ pub(super) struct Sent {
     untouched: View,
     pixels: Option<View>,
     fast: Option<Fast>,
-    /// After the first encoder of two, by its quality.
-    saved: Vec<(u8, View)>,
+    /// After the first encoder of two.
+    saved: Vec<(Save, View)>,
     shifted: Option<View>,
 }
 
@@ -120,14 +132,14 @@ impl Sent {
     pub(super) fn new(container: &Pixels, ways: &[Way]) -> Option<Self> {
         let fast = ways.iter().any(|way| matches!(way, Way::SavedFast(_)));
         let fast = fast.then(|| Fast::of_pixels(container));
-        let firsts: Vec<u8> = ways
+        let firsts: Vec<Save> = ways
             .iter()
             .filter_map(|way| match way {
                 Way::SavedTwice(first, _) => Some(*first),
                 _ => None,
             })
             .collect();
-        let after = |&first: &u8| Some((first, View::of_pixels(&saved(container, first))?));
+        let after = |&first: &Save| Some((first, View::of_pixels(&saved(container, first))?));
         let pixels = || match container.jpeg() {
             Some(_) => View::of_pixels(container),
             None => None,
@@ -164,7 +176,7 @@ impl Sent {
                 fast.recompressed(quality).payload(grid)
             }
             Way::SavedTwice(first, then) => {
-                let saved = self.saved.iter().find(|(quality, _)| *quality == first);
+                let saved = self.saved.iter().find(|(of, _)| *of == first);
                 let saved = saved.map_or(pixels, |(_, view)| view);
                 saved.recompressed(then).payload(grid)
             }
@@ -186,7 +198,8 @@ fn shifted(container: &Pixels, quality: u8) -> Pixels {
     let (width, height) = (container.width() - BY, container.height() - BY);
     let raster = container.raster();
     let part = raster.rearranged(width, height, |x, y| (x + BY, y + BY));
-    let part = saved(&Pixels::from_raster(part), quality);
+    let sampling = Sampling::Half;
+    let part = saved(&Pixels::from_raster(part), Save { quality, sampling });
     let mut pixels = container.clone();
     let (from, to) = (3 * width, 3 * container.width());
     for (y, row) in part.data().chunks_exact(from).enumerate() {
@@ -196,11 +209,11 @@ fn shifted(container: &Pixels, quality: u8) -> Pixels {
     pixels
 }
 
-/// The pixels after an encoder of this quality.
-fn saved(container: &Pixels, quality: u8) -> Pixels {
+/// The pixels after an encoder.
+fn saved(container: &Pixels, by: Save) -> Pixels {
     let (width, height) = (container.width(), container.height());
-    let tables = quality::tables(quality);
-    let jpeg = Jpeg::from_rgb(container.data(), width, height, Sampling::Half, &tables);
+    let tables = quality::tables(by.quality);
+    let jpeg = Jpeg::from_rgb(container.data(), width, height, by.sampling, &tables);
     let mut decoded = container.clone();
     decoded.data_mut().copy_from_slice(&jpeg.to_rgb());
     decoded

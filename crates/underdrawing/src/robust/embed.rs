@@ -137,8 +137,18 @@ pub(super) struct Demands {
     pub(super) mending: Mending,
     /// Encoders with the fast transform.
     pub(super) fast: bool,
-    /// Two encoders, the first of any usual quality, and not of [`FIRST`] only.
-    pub(super) twice: bool,
+    pub(super) twice: Twice,
+}
+
+/// Two encoders, the second of which has the quality to survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Twice {
+    /// The first of any usual quality.
+    Usual,
+    /// The first of [`FIRST`] only.
+    Fine,
+    /// One encoder.
+    No,
 }
 
 /// A first save that does little: that of somebody who wants to keep a picture.
@@ -151,7 +161,10 @@ impl Demands {
         Self {
             mending: Mending::Usual,
             fast: true,
-            twice: grid.survive < FIRST,
+            twice: match grid.survive {
+                ..FIRST => Twice::Usual,
+                _ => Twice::No,
+            },
         }
     }
 
@@ -159,10 +172,12 @@ impl Demands {
     /// just above it do most, since the grids are nearly the same, and beat.
     pub(super) fn firsts(self, grid: Grid) -> Vec<u8> {
         let usual = [0, 5, 10].map(|above| grid.survive + above);
-        let mut firsts: Vec<u8> = (self.twice.then_some(usual).into_iter().flatten())
-            .chain((grid.survive < FIRST).then_some(FIRST))
-            .filter(|&quality| quality <= 95)
-            .collect();
+        let mut firsts = match self.twice {
+            Twice::Usual => [&usual[..], &[FIRST]].concat(),
+            Twice::Fine => vec![FIRST],
+            Twice::No => Vec::new(),
+        };
+        firsts.retain(|&quality| quality <= 95);
         firsts.sort_unstable();
         firsts.dedup();
         firsts

@@ -2,8 +2,8 @@
 
 use underdrawing_codec::{Effort, Encoder};
 
-use crate::coded::CodedOptions;
-use crate::coding::{coding_picture, decibels_of_mse};
+use crate::coded::{CodedOptions, CodedRate};
+use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::{OnProgress, Progress, Steps};
@@ -12,15 +12,16 @@ use crate::report::{Hidden, HiddenDetails};
 use crate::restoring::restored;
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
+use super::aim::{NEAR, Take, seek};
 use super::container::{Crop, Form, Way, contain};
-use super::embed::{Demands, Digits, Mending, costs};
+use super::embed::{Demands, Digits, Mending, Twice, costs};
 use super::grid::Grid;
 use super::header::{Fields, Header};
 use super::keys::{COST, Keys, salt};
 use super::message::{Message, overhead};
 use super::payload::Coding;
 use super::rate::{self, Chosen};
-use super::sites::Sites;
+use super::sites::{LEAST_SIDE, Sites};
 
 /// The channel, coding, embedding.
 const STEPS: usize = 3;
@@ -61,26 +62,23 @@ pub(super) fn hide_at_cost(
     let mut steps = Steps::new(on_progress, STEPS);
     let mut job = Job::new(request, cost)?;
     steps.check()?;
-    let mut chosen = job.choose()?;
+    let mut plan = job.aimed(&mut steps)?;
     steps.step()?;
     loop {
-        let coding = job.coding(chosen.parity)?;
-        let mut fitted = job.fitted(&coding, &mut steps)?;
-        let restored = job.restored(&fitted);
-        fitted.mse = restored.unwrap_or(fitted.mse);
-        let bytes = job.message(&coding, &fitted, restored.is_some());
-        if let Some(container) = job.contained(&coding, &chosen, &bytes) {
+        let bytes = job.message(&plan);
+        if let Some(container) = job.contained(&plan, &bytes) {
             steps.step()?;
             steps.step()?;
-            return Ok(job.hidden(container, &fitted));
+            return Ok(job.hidden(container, &plan.fitted));
         }
-        chosen = match chosen.more() {
+        let chosen = match plan.chosen.more() {
             Some(more) => more,
             None => {
                 job.retreat()?;
                 job.choose()?
             }
         };
+        plan = job.plan(chosen, &mut steps)?;
     }
 }
 
@@ -96,16 +94,24 @@ pub(super) struct Expected {
 /// All of hiding but the embedding.
 pub(super) fn expect(request: &Request<'_>) -> Result<Expected, Error> {
     let mut job = Job::new(request, COST)?;
-    let chosen = job.choose()?;
-    let coding = job.coding(chosen.parity)?;
     let mut ignore = Progress::ignore;
-    let fitted = job.fitted(&coding, &mut Steps::new(&mut ignore, STEPS))?;
-    let n_bytes = coding.n_bytes() - TAG_BYTES;
+    let plan = job.aimed(&mut Steps::new(&mut ignore, STEPS))?;
+    let n_bytes = plan.coding.n_bytes() - TAG_BYTES;
     Ok(Expected {
-        bytes: n_bytes - overhead(fitted.coded.segments.len(), n_bytes),
-        container_mse: chosen.mse,
-        revealed_mse: job.restored(&fitted).unwrap_or(fitted.mse),
+        bytes: n_bytes - overhead(plan.fitted.coded.segments.len(), n_bytes),
+        container_mse: plan.chosen.mse,
+        revealed_mse: plan.fitted.mse,
     })
+}
+
+/// What a container is to hold, and how.
+struct Plan {
+    chosen: Chosen,
+    coding: Coding,
+    /// The secret; its error is that of what is revealed.
+    fitted: Fitted,
+    /// Whether the decoded secret is to be restored.
+    restored: bool,
 }
 
 struct Job<'a> {
@@ -120,10 +126,10 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(request: &'a Request<'a>, cost: Cost) -> Result<Self, Error> {
         let cover = request.cover;
-        let sites = Sites::new(cover.width(), cover.height()).ok_or(Error::NoRoom {
+        let sites = Sites::new(cover.width(), cover.height()).ok_or(Error::CoverTooSmall {
             width: cover.width(),
             height: cover.height(),
-            bytes: 0,
+            least: LEAST_SIDE,
         })?;
         let curve = || {
             let secret = coding_picture(request.secret);
@@ -151,6 +157,87 @@ impl<'a> Job<'a> {
         })
     }
 
+    /// The plan that gives what was asked for, as nearly as can be told before it is embedded.
+    fn aimed(&mut self, steps: &mut Steps<'_>) -> Result<Plan, Error> {
+        let all = rate::FEWEST..=u8::MAX;
+        let start = (self.grid, self.demands);
+        let usual = self.grid.quarters;
+        let db = |mse: f64| decibels_of_mse(mse.max(1e-3));
+        match self.request.options.rate {
+            CodedRate::Ternary => {
+                let chosen = self.choose()?;
+                self.plan(chosen, steps)
+            }
+            CodedRate::ContainerDb(asked_db) => {
+                let found = seek(all, usual, Take::Fewer, |quarters| {
+                    steps.check()?;
+                    let chosen = self.choose_from(start, quarters)?;
+                    let lacks_db = |chosen: &Chosen| db(chosen.mse) - asked_db;
+                    Ok(chosen.map(|chosen| (lacks_db(&chosen), (self.grid, self.demands, chosen))))
+                })?;
+                let (grid, demands, chosen) = found.of;
+                if found.lacks_db < -NEAR {
+                    return Err(Error::ContainerDb {
+                        asked_db,
+                        most_db: db(chosen.mse),
+                        survive: self.request.survive,
+                    });
+                }
+                (self.grid, self.demands) = (grid, demands);
+                self.plan(chosen, steps)
+            }
+            rate @ (CodedRate::RevealedDb(_) | CodedRate::Equal) => {
+                let found = seek(all, usual, Take::Enough, |quarters| {
+                    let Some(chosen) = self.choose_from(start, quarters)? else {
+                        return Ok(None);
+                    };
+                    let plan = self.plan(chosen, steps)?;
+                    let asked_db = match rate {
+                        CodedRate::RevealedDb(db) => db,
+                        _ => db(plan.chosen.mse),
+                    };
+                    let lacks_db = asked_db - db(plan.fitted.mse);
+                    Ok(Some((lacks_db, (self.grid, self.demands, plan))))
+                })?;
+                let (grid, demands, plan) = found.of;
+                if let CodedRate::RevealedDb(asked_db) = rate
+                    && found.lacks_db > NEAR
+                {
+                    return Err(self.not_reached(asked_db, &plan));
+                }
+                (self.grid, self.demands) = (grid, demands);
+                Ok(plan)
+            }
+        }
+    }
+
+    /// [`Self::choose`] with another number of quarters; none where so many more are not kept.
+    fn choose_from(
+        &mut self,
+        (grid, demands): (Grid, Demands),
+        quarters: u8,
+    ) -> Result<Option<Chosen>, Error> {
+        self.grid = Grid { quarters, ..grid };
+        self.demands = demands;
+        match self.choose() {
+            Err(Error::NotKept { .. }) if quarters > grid.quarters => Ok(None),
+            chosen => chosen.map(Some),
+        }
+    }
+
+    fn plan(&self, chosen: Chosen, steps: &mut Steps<'_>) -> Result<Plan, Error> {
+        let coding = self.coding(chosen.parity)?;
+        let mut fitted = self.fitted(&coding, steps)?;
+        let restored = self.restored(&fitted);
+        fitted.mse = restored.unwrap_or(fitted.mse);
+        Ok(Plan {
+            chosen,
+            coding,
+            fitted,
+            restored: restored.is_some(),
+        })
+    }
+
     /// The share of parity, after what has to give way where no share is enough for this cover.
     fn choose(&mut self) -> Result<Chosen, Error> {
         if let Some(chosen) = self.chosen() {
@@ -168,7 +255,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether nothing comes back by the last thing that [`Self::retreat`] leads to, told by the
-    /// few ways that ask for most.
+    /// quality to survive.
     fn is_hopeless(&self) -> bool {
         let mut grid = self.grid;
         while let Some(coarser) = self.coarser(grid) {
@@ -176,26 +263,33 @@ impl<'a> Job<'a> {
         }
         let demands = Demands {
             mending: Mending::Utmost,
-            twice: false,
-            ..self.demands
+            fast: false,
+            twice: Twice::No,
         };
-        let decides = |way: &Way| matches!(way, Way::SavedTwice(..) | Way::Cropped(_));
+        let decides = |way: &Way| match way {
+            Way::Saved(quality) => *quality == grid.survive,
+            way => matches!(way, Way::Cropped(_)),
+        };
         let mut ways = Way::all(grid, self.form, self.crop(), demands);
         ways.retain(decides);
-        !ways.is_empty() && self.chosen_for(grid, demands, ways).is_none()
+        self.chosen_for(grid, demands, ways).is_none()
     }
 
-    /// What gives way next: digits, on a coarser grid, then a second save, then the container's
-    /// likeness, then encoders with the fast transform, which few drawings bear.
+    /// What gives way next: digits, on a coarser grid, then most second saves, then the container's
+    /// likeness, then encoders with the fast transform, which few drawings bear, then every second
+    /// save.
     fn retreat(&mut self) -> Result<(), Error> {
         let coarser = self.coarser(self.grid);
         let demands = &mut self.demands;
         match coarser {
             Some(grid) => self.grid = grid,
-            None if demands.twice => demands.twice = false,
+            None if demands.twice == Twice::Usual => demands.twice = Twice::Fine,
             None if demands.mending == Mending::Usual => demands.mending = Mending::Utmost,
             None if demands.fast && self.grid.survives_fast() => {
                 (demands.fast, demands.mending) = (false, Mending::Usual);
+            }
+            None if demands.twice == Twice::Fine => {
+                (demands.twice, demands.mending) = (Twice::No, Mending::Usual);
             }
             None => return Err(self.not_kept()),
         }
@@ -250,20 +344,21 @@ impl<'a> Job<'a> {
     }
 
     /// All bytes that are sealed.
-    fn message(&self, coding: &Coding, fitted: &Fitted, restored: bool) -> Vec<u8> {
+    fn message(&self, plan: &Plan) -> Vec<u8> {
         let secret = self.request.secret;
         let message = Message {
             own: (secret.width(), secret.height()),
-            restored,
-            segments: fitted.coded.segments.clone(),
+            restored: plan.restored,
+            segments: plan.fitted.coded.segments.clone(),
         };
         let mut bytes = message.to_bytes();
-        bytes.resize(coding.n_bytes() - TAG_BYTES, 0);
+        bytes.resize(plan.coding.n_bytes() - TAG_BYTES, 0);
         bytes
     }
 
     /// The container, if it survives what it should.
-    fn contained(&self, coding: &Coding, chosen: &Chosen, message: &[u8]) -> Option<Pixels> {
+    fn contained(&self, plan: &Plan, message: &[u8]) -> Option<Pixels> {
+        let Plan { chosen, coding, .. } = plan;
         let cover = self.request.cover;
         let password = self.password();
         let fields = Fields::of(self.grid, chosen.parity, &self.sites);
@@ -303,12 +398,26 @@ impl<'a> Job<'a> {
             details: HiddenDetails::Robust {
                 password: self.password().is_some(),
                 survives: self.grid.survive,
-                twice: self.demands.twice,
+                twice: self.demands.twice == Twice::Usual,
+                cropped: self.crop().map(|crop| crop.quality),
                 width: fitted.size.0,
                 height: fitted.size.1,
                 bytes: fitted.coded.len(),
                 psnr_db: (fitted.mse > 0.0).then(|| decibels_of_mse(fitted.mse)),
             },
+        }
+    }
+
+    fn not_reached(&self, asked_db: f64, best: &Plan) -> Error {
+        let secret = coding_picture(self.request.secret);
+        let curve = Encoder::new(&secret, self.request.effort()).estimate();
+        let most = best.coding.n_bytes();
+        let needed = mse_of_decibels(asked_db).map_or(most, |mse| curve.bytes_at(mse));
+        Error::RevealedDb {
+            asked_db,
+            needed: needed.max(most),
+            most,
+            reachable_db: Some(decibels_of_mse(best.fitted.mse)),
         }
     }
 

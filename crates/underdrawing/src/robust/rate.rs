@@ -57,12 +57,12 @@ fn usual_quarters(survive: u8) -> u8 {
 
 /// The fewest quarters that a container is made with: coefficients that come first have the smallest
 /// steps, and alone they hardly come back.
-const FEWEST: u8 = 6;
+pub(super) const FEWEST: u8 = 6;
 
 /// Share of the fewest digits' expected error that no cover goes below: flat ones reach 8/9.
 const NEVER_REACHED: f64 = 0.8;
 
-/// The grid for a rate. What it costs and holds is taken from the steps alone here.
+/// The grid that is expected to give a rate, by its steps alone.
 pub(super) fn grid(
     survive: u8,
     sites: &Sites,
@@ -105,17 +105,11 @@ pub(super) fn grid(
             if curve.mse_at(0) <= mse {
                 return Ok(grid(usual));
             }
-            let most = bytes(sites, grid(u8::MAX), crop);
             let enough = |grid| {
                 let bytes = bytes(sites, grid, crop);
                 curve.reaches(bytes) && curve.mse_at(bytes) <= mse
             };
-            least(&enough).ok_or_else(|| Error::RevealedDb {
-                asked_db: db,
-                needed: curve.bytes_at(mse),
-                most,
-                reachable_db: Some(decibels_of_mse(curve.mse_at(most))),
-            })?
+            least(&enough).unwrap_or(grid(u8::MAX))
         }
         CodedRate::Equal => {
             let curve = curve();

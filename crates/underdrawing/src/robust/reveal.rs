@@ -23,6 +23,9 @@ use super::view::View;
 /// Opening, decoding.
 const STEPS: usize = 2;
 
+/// Headers that are opened, each of which takes a slow hash of the password: a container has one.
+const HEADERS: usize = 4;
+
 /// What a picture holds.
 pub(crate) struct Found {
     /// Its coefficients; for a part of a container, in each place that it may have.
@@ -39,7 +42,7 @@ impl Found {
         let fields = &opened.fields;
         Self {
             views: placed(part, fields),
-            cropped: part.view.own != (fields.wide, fields.high),
+            cropped: part.view.own.0 < fields.wide || part.view.own.1 < fields.high,
             opened,
             quality,
         }
@@ -70,7 +73,7 @@ pub(super) fn find_at_cost(
         .jpeg()
         .map(|jpeg| quality::nearest(&jpeg.components[0].steps));
     let mut closed = false;
-    for header in view.headers().collect::<Vec<_>>() {
+    for header in view.headers().take(HEADERS).collect::<Vec<_>>() {
         if let Some(opened) = Opened::new(&header, password, cost)? {
             let part = Cropped::at_the_start(header, view);
             return Ok(Some(Found::new(&part, opened, quality)));
@@ -94,7 +97,7 @@ pub(super) fn find_at_cost(
 /// A part of a container in each place that it may have there.
 fn placed(cropped: &Cropped, fields: &Fields) -> Vec<View> {
     /// More take too long, and are of pictures far larger than what is left of them.
-    const PLACES: usize = 16;
+    const PLACES: usize = 9;
     let places = cropped.places(fields.wide, fields.high);
     let views = places.into_iter().take(PLACES).filter_map(|origin| {
         let sites = Sites::of_blocks(fields.wide, fields.high)?;
@@ -162,7 +165,8 @@ impl Found {
             .check(width as u64, height as u64)
             .map_err(Error::SecretTooLarge)?;
         let segments: Vec<Option<&[u8]>> = message.segments.iter().map(|s| Some(&s[..])).collect();
-        let decoded = decode(&segments, limits.max_pixels).map_err(Error::Code)?;
+        // What is coded is the secret or a smaller one.
+        let decoded = decode(&segments, (width * height) as u64).map_err(Error::Code)?;
         let picture = if message.restored {
             restored(decoded, message.own)
         } else {

@@ -133,9 +133,9 @@ fn strength(view: &View, survive: u8) -> f32 {
 /// The header that a part's blocks hold: of one of the qualities, or of any.
 fn cropped(view: View, grids: Option<&[u8]>) -> Option<Cropped> {
     let shortest = view.own.0.min(view.own.1);
-    // That of the whole picture: what was cut off is less than half.
+    // That of the whole picture: what was cut off is less than half, and so is a frame.
     let fits = TILES.into_iter().position(|side| side <= shortest)?;
-    let tiles = TILES[fits.saturating_sub(1)..=fits].iter();
+    let tiles = TILES[fits.saturating_sub(1)..(fits + 2).min(TILES.len())].iter();
     let tiles = tiles.filter(|&&side| side <= 2 * shortest);
     let noise = grids.map_or(OTHER_GRID, |_| COARSE_OTHER_GRID);
     let mut found = Vec::new();
@@ -180,16 +180,20 @@ impl Cropped {
         }
     }
 
-    /// Columns and rows that the part's first block may have in a picture of so many blocks; none where
-    /// most of that is missing, since no parity brings it back, and the size may be a forged one.
-    pub(super) fn places(&self, wide: usize, high: usize) -> Vec<(usize, usize)> {
+    /// Columns and rows that the part's first block may have in a picture of so many blocks, which a
+    /// frame may be around; none where most of that is missing, since no parity brings it back, and the
+    /// size may be a forged one.
+    pub(super) fn places(&self, wide: usize, high: usize) -> Vec<(isize, isize)> {
         if 2 * self.view.own.0 * self.view.own.1 < wide * high {
             return Vec::new();
         }
+        let side = self.tile.side as isize;
         let along = |phase: usize, own: usize, all: usize| {
-            let last = all.checked_sub(own);
-            last.map_or(0..0, |last| phase..last + 1)
-                .step_by(self.tile.side)
+            let (phase, last) = (phase as isize, all as isize - own as isize);
+            // From the first that has this phase.
+            let first = last.min(0);
+            let first = first + (phase - first).rem_euclid(side);
+            (first..=last.max(0)).step_by(self.tile.side)
         };
         let (own_wide, own_high) = self.view.own;
         along(self.phase.1, own_high, high)

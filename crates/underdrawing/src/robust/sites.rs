@@ -9,6 +9,9 @@ pub(super) const HEADER_DIGITS: usize = 288;
 /// Sides of tiles in blocks, each with a whole header, from the largest.
 pub(super) const TILES: [usize; 4] = [64, 32, 16, 8];
 
+/// Shortest side of a picture that holds a header, in pixels.
+pub(super) const LEAST_SIDE: usize = 8 * TILES[TILES.len() - 1];
+
 /// Coefficients that hold a header: the first in large tiles, two or all in smaller ones.
 const HEADER_PLACES: [usize; 8] = [18, 3, 17, 10, 24, 9, 2, 16];
 

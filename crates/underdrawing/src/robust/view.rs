@@ -1,5 +1,7 @@
 //! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the digits in them.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 use underdrawing_jpeg::{Colours, Component, Jpeg, dct, quality};
 
@@ -18,22 +20,20 @@ pub(super) struct View {
     pub(super) sites: Sites,
     /// Blocks across and down that are seen.
     pub(super) own: (usize, usize),
-    /// Where the first of them lies among the sites.
-    pub(super) origin: (usize, usize),
+    /// Where the first of them lies among the sites; above and left of them, where there is more of a
+    /// picture than them.
+    pub(super) origin: (isize, isize),
     /// What they were rounded to, in eighths; 0 where they were not.
     steps: [i32; 64],
     /// In eighths.
-    blocks: Vec<[i32; 64]>,
+    blocks: Arc<[[i32; 64]]>,
 }
 
 impl View {
-    /// Of a picture as it came, as pixels or as a JPEG; none where it is too small or has no
-    /// brightness at full size.
+    /// Of a picture as it came: of a JPEG's own coefficients where it has brightness at full size, else
+    /// of pixels; none where it is too small.
     pub(super) fn of(picture: &Pixels) -> Option<Self> {
-        match picture.jpeg() {
-            Some(jpeg) => Self::of_jpeg(jpeg),
-            None => Self::of_pixels(picture),
-        }
+        (picture.jpeg().and_then(Self::of_jpeg)).or_else(|| Self::of_pixels(picture))
     }
 
     /// Of pixels; none where they are too few.
@@ -49,7 +49,7 @@ impl View {
             origin: (0, 0),
             sites,
             steps: [0; 64],
-            blocks,
+            blocks: blocks.into(),
         })
     }
 
@@ -77,8 +77,8 @@ impl View {
         })
     }
 
-    /// The same blocks as a part of a larger picture.
-    pub(super) fn within(self, sites: Sites, origin: (usize, usize)) -> Self {
+    /// The same blocks as a part of another picture, or as more than it.
+    pub(super) fn within(self, sites: Sites, origin: (isize, isize)) -> Self {
         Self {
             sites,
             origin,
@@ -116,8 +116,8 @@ impl View {
     /// The same after noise of so large a deviation, in eighths.
     pub(super) fn noisy_payload(&self, grid: Grid, noise: i32) -> Vec<Soft> {
         payload(&self.sites, grid, noise, |number, place| {
-            let x = (number % self.sites.wide).checked_sub(self.origin.0)?;
-            let y = (number / self.sites.wide).checked_sub(self.origin.1)?;
+            let x = (number % self.sites.wide).checked_add_signed(-self.origin.0)?;
+            let y = (number / self.sites.wide).checked_add_signed(-self.origin.1)?;
             let inside = x < self.own.0 && y < self.own.1;
             inside.then(|| self.seen(y * self.own.0 + x, place))
         })
@@ -141,12 +141,20 @@ impl View {
         })
     }
 
+    /// Whether a block is of one colour: no container's is, but those of a frame around it are.
+    fn is_flat(&self, number: usize) -> bool {
+        self.blocks[number][1..].iter().all(|&value| value == 0)
+    }
+
     /// What all tiles together say of each place that may hold a header's digit, if the first block
     /// is a tile's first.
     pub(super) fn slots(&self, tile: Tile, steps: &[i32; 64], noise: i32) -> Vec<[i32; 3]> {
         let places = tile.places();
         let mut slots = vec![[0; 3]; tile.side * tile.side * places.len()];
         for number in 0..self.own.0 * self.own.1 {
+            if self.is_flat(number) {
+                continue;
+            }
             let (x, y) = (number % self.own.0, number / self.own.0);
             let block = y % tile.side * tile.side + x % tile.side;
             for (i, &place) in places.iter().enumerate() {
