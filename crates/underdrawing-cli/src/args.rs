@@ -153,6 +153,10 @@ pub(crate) struct HideArgs {
     #[arg(short, long, value_name = "CONTAINER", help_heading = OUTPUT)]
     pub(crate) output: PathBuf,
 
+    /// In a folder, write JPEG in place of PNG; goes with --survive
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) jpeg: bool,
+
     /// Use the secrets again from the first when there are more covers
     #[arg(long)]
     pub(crate) cycle: bool,

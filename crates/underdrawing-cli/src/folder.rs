@@ -116,8 +116,12 @@ pub(crate) fn alternating_pairs(pictures: &[PathBuf]) -> anyhow::Result<Vec<(Pat
         .collect())
 }
 
-/// Where each of `inputs` goes in the folder `out`: its own name with the extension `.png`.
-pub(crate) fn png_names(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<PathBuf>> {
+/// Where each of `inputs` goes in the folder `out`: its own name with another extension.
+pub(crate) fn renamed(
+    inputs: &[PathBuf],
+    out: &Path,
+    extension: &str,
+) -> anyhow::Result<Vec<PathBuf>> {
     let mut taken: BTreeMap<PathBuf, &Path> = BTreeMap::new();
     let mut paths = Vec::with_capacity(inputs.len());
     for input in inputs {
@@ -125,7 +129,8 @@ pub(crate) fn png_names(inputs: &[PathBuf], out: &Path) -> anyhow::Result<Vec<Pa
             .file_stem()
             .with_context(|| format!("{} has no name", shown(input)))?;
         let mut name = name.to_owned();
-        name.push(".png");
+        name.push(".");
+        name.push(extension);
         let path = out.join(name);
         if let Some(other) = taken.insert(path.clone(), input) {
             bail!(
@@ -225,9 +230,9 @@ mod tests {
     #[test]
     fn names_outputs_after_inputs_and_sees_collisions() {
         let out = Path::new("out");
-        let named = png_names(&paths(&["in/a.jpg", "in/b.tar.gif"]), out).unwrap();
+        let named = renamed(&paths(&["in/a.jpg", "in/b.tar.gif"]), out, "png").unwrap();
         assert_eq!(named, paths(&["out/a.png", "out/b.tar.png"]));
-        let error = png_names(&paths(&["in/a.jpg", "in/a.png"]), out).unwrap_err();
+        let error = renamed(&paths(&["in/a.jpg", "in/a.png"]), out, "png").unwrap_err();
         assert_eq!(
             error.to_string(),
             "in/a.jpg and in/a.png would both be written to out/a.png"

@@ -137,6 +137,37 @@ fn another_password_is_told_from_nothing_hidden() {
 }
 
 #[test]
+fn a_folder_of_containers_can_be_of_jpegs() {
+    let folder = folder();
+    for of in ["covers", "secrets"] {
+        std::fs::create_dir(folder.path(of)).unwrap();
+    }
+    for name in ["a.png", "b.png"] {
+        std::fs::copy(
+            folder.path("cover.png"),
+            folder.path(&format!("covers/{name}")),
+        )
+        .unwrap();
+        std::fs::copy(
+            folder.path("secret.png"),
+            folder.path(&format!("secrets/{name}")),
+        )
+        .unwrap();
+    }
+    let line = "hide covers secrets -o out --effort fast --jpeg";
+    folder.run(line).failed("--jpeg goes with --survive");
+    folder.run(&format!("{line} --survive 75")).done();
+    for name in ["a.jpg", "b.jpg"] {
+        let bytes = std::fs::read(folder.path(&format!("out/{name}"))).unwrap();
+        assert_eq!(bytes[..2], [0xFF, 0xD8], "{name}");
+    }
+    folder.run("reveal out -o back").done();
+    folder
+        .run("hide cover.png secret.png -o one.jpg --survive 75 --jpeg")
+        .failed("--jpeg goes with folders");
+}
+
+#[test]
 fn a_quality_that_cannot_be_reached_is_refused() {
     let folder = folder();
     let noise = |x: usize, y: usize| [(x * x * 31 + y * y * 57 + x * y * 13) as u8; 3];

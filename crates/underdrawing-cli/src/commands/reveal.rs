@@ -11,7 +11,7 @@ use underdrawing::{
 use super::{OnProgress, at_most_one_stream, for_each, inputs_of, refuse_mixed_output};
 use crate::args::RevealArgs;
 use crate::files::{Name, OutputFile, create_folder, display_name, refuse_one_place};
-use crate::folder::{pictures_at, png_names};
+use crate::folder::{pictures_at, renamed};
 use crate::interrupt;
 use crate::method::FoundReport;
 use crate::models;
@@ -256,7 +256,7 @@ impl RevealArgs {
         let containers = pictures_at(&self.container, ui)?;
         let paths_read = containers.iter().map(PathBuf::as_path);
         let inputs = inputs_of(paths_read, &self.password, &self.model);
-        let paths = png_names(&containers, &self.output)?;
+        let paths = renamed(&containers, &self.output, "png")?;
         create_folder(&self.output)?;
         let mut jobs = Vec::with_capacity(paths.len());
         for (container, path) in containers.iter().zip(paths) {

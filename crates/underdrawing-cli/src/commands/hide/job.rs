@@ -8,7 +8,7 @@ use underdrawing::FileFormat;
 use crate::args::HideArgs;
 use crate::commands::{at_most_one_stream, inputs_of};
 use crate::files::{Inputs, OutputFile, create_folder, refuse_one_place};
-use crate::folder::{Reuse, extension_of, pairs, pictures_at, png_names};
+use crate::folder::{Reuse, extension_of, pairs, pictures_at, renamed};
 use crate::output::{Ui, shown};
 use crate::picture::{self, Role};
 
@@ -52,6 +52,9 @@ impl HideArgs {
             bail!("--cycle goes with folders: expected a folder of covers");
         }
         let inputs = [self.cover.as_path(), &self.secret];
+        if self.jpeg {
+            bail!("--jpeg goes with folders: for one container give --output a name in .jpg");
+        }
         let password_file = self.password.password_file.as_deref();
         at_most_one_stream(&[Some(inputs[0]), Some(inputs[1]), password_file])?;
         for (role, path) in [(Role::Cover, inputs[0]), (Role::Secret, inputs[1])] {
@@ -88,12 +91,19 @@ impl HideArgs {
         if self.sheet.as_ref() == Some(&self.output) {
             bail!("--sheet and --output are one folder: expected two");
         }
-        let containers = png_names(&covers, &self.output)?;
+        let extension = match (self.jpeg, self.method.survives()) {
+            (true, true) => "jpg",
+            (false, _) => "png",
+            (true, false) => {
+                bail!("--jpeg goes with --survive: what is hidden without it does not survive JPEG")
+            }
+        };
+        let containers = renamed(&covers, &self.output, extension)?;
         create_folder(&self.output)?;
         let sheets = match &self.sheet {
             Some(folder) => {
                 create_folder(folder)?;
-                png_names(&covers, folder)?
+                renamed(&covers, folder, "png")?
             }
             None => Vec::new(),
         };
