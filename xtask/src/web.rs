@@ -17,7 +17,7 @@ const PAGE: &str = "crates/underdrawing-web";
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The built-in models that are not inside the module: fetched when a container names them.
-const OLD_MODELS: [&str; 3] = ["lifting-1", "lifting-2", "lifting-3"];
+const OLD_MODELS: [&str; 4] = ["lifting-1", "lifting-2", "lifting-3", "lifting-4"];
 
 /// Where Chromium may be, besides what `CHROMIUM` says.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];

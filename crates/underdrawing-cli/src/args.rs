@@ -530,11 +530,11 @@ pub(crate) struct ImportArgs {
 #[command(after_help = "\
 Examples:
   underdrawing export model.safetensors -o weights/
-  underdrawing export lifting-4 --onnx -o lifting-4/
+  underdrawing export lifting-5 --onnx -o lifting-5/
 
 The first writes weights/netH.pth and weights/netR.pth, which PyTorch's `load_state_dict` takes. The \
-second writes lifting-4/hiding/model.onnx (cover and secret to container) and \
-lifting-4/reveal/model.onnx (container to revealed), each beside pictures to test an engine with. \
+second writes lifting-5/hiding/model.onnx (cover and secret to container) and \
+lifting-5/reveal/model.onnx (container to revealed), each beside pictures to test an engine with. \
 Their inputs are float32 of [batch, 3, height, width], 0 to 1; docs/format.md says more.")]
 pub(crate) struct ExportArgs {
     /// Model file, or with --onnx a built-in model; for PyTorch one of the 2018 system

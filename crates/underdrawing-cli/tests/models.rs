@@ -159,7 +159,7 @@ fn exports_weights_and_imports_them_again() {
 fn exports_onnx_beside_pictures_to_test_with() {
     let folder = Folder::new();
     folder.write("2018.safetensors", small_2018().to_bytes(Precision::Full));
-    for model in ["2018.safetensors", "lifting-4"] {
+    for model in ["2018.safetensors", "lifting-5"] {
         folder
             .run(&format!("export {model} --onnx -o out/{model}"))
             .done();
@@ -177,7 +177,7 @@ fn exports_onnx_beside_pictures_to_test_with() {
             }
         }
     }
-    let again = folder.run("export lifting-4 --onnx -o out/lifting-4");
+    let again = folder.run("export lifting-5 --onnx -o out/lifting-5");
     again.failed("exists already");
 }
 

@@ -35,9 +35,9 @@ def tensor(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.asarray(onnx.numpy_helper.to_array(message))
 
 
-@pytest.mark.parametrize("network", ["lifting-4", "2018", "2017"])
+@pytest.mark.parametrize("network", ["lifting-5", "2018", "2017"])
 def test_onnx_runtime_computes_the_same(network: str, tmp_path: Path) -> None:
-    model: str | Path = network if network == "lifting-4" else trained(tmp_path, network)
+    model: str | Path = network if network == "lifting-5" else trained(tmp_path, network)
     out = tmp_path / "out"
     ran = program("export", model, "--onnx", "-o", out)
     assert ran.returncode == 0, ran.stderr.decode()

@@ -107,7 +107,7 @@ def test_leaving_the_block_saves(folders: dict[str, Any], tmp_path: Path) -> Non
         ({"loss": 3}, TypeError, "^loss: expected a word, found int 3"),
         ({"from_model": 3}, TypeError, "^from_model: expected a Model"),
         (
-            {"from_model": "lifting-4", "width": 32},
+            {"from_model": "lifting-5", "width": 32},
             underdrawing.OptionError,
             "^depth: expected 6 as in the model to begin with, found 2",
         ),

@@ -9,6 +9,7 @@ const SHOWN = 1600;
 
 /** The models before the newest by their ids: fetched when a container names them. */
 const OLD_MODELS = {
+  '90e121e24925adc2': 'models/lifting-4.safetensors',
   eb9cffef1fdf2272: 'models/lifting-3.safetensors',
   '07840b1399cb3355': 'models/lifting-2.safetensors',
   '25ff4aa860092bb7': 'models/lifting-1.safetensors',

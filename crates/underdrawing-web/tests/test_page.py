@@ -138,7 +138,7 @@ def test_a_damaged_container_gives_what_is_intact(
     shows_revealed(page)
 
 
-@pytest.mark.parametrize("model", ["lifting-1", "lifting-2", "lifting-3"])
+@pytest.mark.parametrize("model", ["lifting-1", "lifting-2", "lifting-3", "lifting-4"])
 def test_older_models_are_fetched(
     model: str, open_page: Callable[..., Page], pictures, tmp_path: Path
 ) -> None:

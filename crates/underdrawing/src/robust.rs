@@ -14,6 +14,7 @@ mod lattice;
 mod ldpc;
 mod message;
 mod payload;
+mod plan;
 mod rate;
 mod reveal;
 mod search;
@@ -25,5 +26,6 @@ mod tests;
 mod view;
 
 pub(crate) use capacity::capacity;
-pub(crate) use hide::{Request, hide};
+pub(crate) use hide::hide;
+pub(crate) use plan::Request;
 pub(crate) use reveal::{Found, find};

@@ -108,18 +108,18 @@ fn pictures_of_every_kind_are_hidden_and_come_back() {
     assert!(squares(&ghost, &flat).iter().any(|v| v.abs() >= 2.0));
 }
 
-/// Least container and revealed dB and largest shift for covers of a kind: what `lifting-4` does,
-/// less a decibel (where `lifting-3` was held to more, that), and a sixth more. Noise and pure colours leave a network little room; these
+/// Least container and revealed dB and largest shift for covers of a kind: what `lifting-5` does,
+/// less a decibel (where a model before it was held to more, that), and a sixth more (or that). Noise and pure colours leave a network little room; these
 /// numbers are there to be raised.
 fn floor(cover: &str) -> [f64; 3] {
     match cover {
-        "flat" => [41.0, 40.0, 3.0],
-        "dark" => [33.6, 32.8, 18.0],
-        "saturated" => [21.9, 22.4, 60.5],
-        "lines" => [23.4, 25.3, 30.0],
-        "text" => [22.3, 24.1, 27.7],
-        "noise" => [13.4, 21.1, 8.3],
-        "gradient" => [35.4, 34.4, 15.5],
+        "flat" => [41.9, 40.0, 2.5],
+        "dark" => [34.3, 34.1, 18.0],
+        "saturated" => [23.9, 22.9, 45.0],
+        "lines" => [25.0, 26.5, 25.1],
+        "text" => [24.0, 24.9, 20.4],
+        "noise" => [14.4, 21.1, 5.6],
+        "gradient" => [37.4, 35.6, 12.5],
         _ => unreachable!("every kind has its numbers"),
     }
 }

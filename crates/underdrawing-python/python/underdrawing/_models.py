@@ -97,7 +97,7 @@ class Model:
         """The model file (safetensors), with parameters of 32 bits, or with `half` of 16.
 
         Parameters that 16 bits do not hold are rounded, and the file is of another model with
-        another id. Those of `lifting-4`, `lifting-3` and other files of 16 bits stay as they are, and
+        another id. Those of `lifting-5`, `lifting-4` and other files of 16 bits stay as they are, and
         so does the id.
         """
         return self._native.to_bytes(half)

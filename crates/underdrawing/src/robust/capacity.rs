@@ -4,7 +4,8 @@ use crate::coded::Capacity;
 use crate::coding::decibels_of_mse;
 use crate::error::{Error, ErrorKind};
 
-use super::hide::{Request, expect};
+use super::hide::expect;
+use super::plan::Request;
 
 /// What to expect of `request`; `of_secret` is false where its secret only stands for one.
 pub(crate) fn capacity(request: &Request<'_>, of_secret: bool) -> Result<Capacity, Error> {

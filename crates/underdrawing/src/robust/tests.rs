@@ -19,10 +19,11 @@ use crate::secrecy::{Cost, Password, TAG_BYTES};
 use super::embed::{Demands, Digits, costs, embed};
 use super::grid::Grid;
 use super::header::{Fields, Header};
-use super::hide::{Request, hide_at_cost};
+use super::hide::hide_at_cost;
 use super::keys::Keys;
 use super::message::Message;
 use super::payload::Coding;
+use super::plan::Request;
 use super::reveal::find_at_cost;
 use super::sites::Sites;
 

@@ -4,7 +4,7 @@
 import torch
 import underdrawing.torch
 
-nets = underdrawing.torch.load("lifting-4").train()       # a built-in model, or a model file
+nets = underdrawing.torch.load("lifting-5").train()       # a built-in model, or a model file
 optimiser = torch.optim.Adam(nets.parameters(), lr=1e-4)
 for cover, secret in pictures:                            # float [n, 3, h, w], sRGB, 0 to 1
     container = nets.hide(cover, secret)
