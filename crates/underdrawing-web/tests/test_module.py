@@ -135,7 +135,7 @@ def test_networks_open_each_others_containers(page: Page, pictures, tmp_path: Pa
         ("float.tif", "not-read", "TIFF"),
         ("README.md", "not-read", "not a picture"),
         ("wide.png", "limit", "too large"),
-        ("rgb.png", "nothing-found", "no payload that opens"),
+        ("rgb.png", "nothing-found", "nothing in it opens"),
     ],
 )
 def test_errors_have_kinds(file: str, kind: str, words: str, page: Page, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_passwords(open_page: Callable[..., Page], pictures, tmp_path: Path) -> 
     container = save(page, "Save the container", tmp_path / "container.png")
     reveal(page, container)
     failure = page.locator("#reveal-failure")
-    expect(failure).to_contain_text("no payload that opens without a password")
+    expect(failure).to_contain_text("Nothing in it opens without a password")
     expect(failure).to_contain_text("enter it above")
     expect(page.locator("#opener")).to_be_focused()
     page.locator("#opener").fill("wrong")
