@@ -77,6 +77,20 @@ impl Cli {
     }
 }
 
+impl Command {
+    /// Threads to compute with; 0 is one for each core.
+    pub(crate) fn threads(&self) -> usize {
+        match self {
+            Self::Hide(args) => args.compute.device.threads,
+            Self::Reveal(args) => args.compute.device.threads,
+            Self::Eval(args) => args.compute.device.threads,
+            Self::Demo(args) => args.compute.device.threads,
+            Self::Train(args) => args.compute.threads,
+            _ => 0,
+        }
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

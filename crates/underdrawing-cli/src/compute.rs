@@ -1,6 +1,5 @@
 //! Where and how networks run: `--device`, `--threads` and `--tile-size`.
 
-use anyhow::Context;
 use underdrawing::{Model, NetworkOptions};
 
 use crate::args::{ComputeArgs, Device, DeviceArgs};
@@ -44,14 +43,8 @@ fn on(engine: &impl underdrawing_net::Engine, model: Model) -> Model {
 }
 
 impl DeviceArgs {
-    /// Sets the number of threads for the whole program and finds the device.
+    /// Finds the device.
     pub(crate) fn start(&self) -> anyhow::Result<Compute> {
-        if self.threads > 0 {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(self.threads)
-                .build_global()
-                .with_context(|| format!("failed to start {} threads", self.threads))?;
-        }
         match self.device {
             Device::Cpu if self.tf32 => anyhow::bail!("--tf32 needs --device gpu"),
             Device::Cpu => Ok(Compute::Cpu),

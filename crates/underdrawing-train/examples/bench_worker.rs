@@ -27,6 +27,12 @@ use underdrawing_train::{Learner, OptimiserKind, Preset, Rates, TrainConfig};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
+    // On a thread of the pool, as the program does it.
+    let pool = rayon::ThreadPoolBuilder::new().build()?;
+    Ok(pool.install(|| work().map_err(|error| error.to_string()))?)
+}
+
+fn work() -> Result<()> {
     let mut worker = Worker::new();
     for line in stdin().lock().lines() {
         let line = line?;
