@@ -7,8 +7,8 @@
 Needs torch, onnx, onnxruntime, safetensors, numpy and pillow. `--before PROGRAM` times another
 build of the program beside this one. Every number is a median; each round runs every program once,
 so what disturbs the machine disturbs all of them. Between two programs there is a pause, in which
-the other's threads stop waiting for work; then each runs twice, and the second time counts, since
-networks are rarely run once: a training step follows another. Whole processes run once. Written are raw.csv, summary.md and README.md.
+the other's threads stop waiting for work; then it runs for a while before it is timed, as a training
+step follows another. Whole processes run once. Written are raw.csv, summary.md and README.md.
 """
 
 import argparse
@@ -35,6 +35,8 @@ ROOT = Path(__file__).parent.parent.parent
 RELEASE = ROOT / "target" / "release"
 # Seconds: PyTorch's threads spin this long for more work.
 PAUSE = 0.25
+# Seconds that a program runs before it is timed: threads that slept take milliseconds to wake.
+AWAKE = 0.3
 
 OURS, BEFORE = "ours", "before"
 AVX2, ONE = "ours, AVX2", "ours, 1 thread"
@@ -149,8 +151,9 @@ def measure(programs, plan, write_row):
             order.shuffle(present)
             for name in present:
                 time.sleep(PAUSE)
-                if not isinstance(programs[name], Program):
-                    programs[name].time(case, side)  # wakes its threads, which may take milliseconds
+                start = time.perf_counter()
+                while not isinstance(programs[name], Program) and time.perf_counter() - start < AWAKE:
+                    programs[name].time(case, side)
                 milliseconds = programs[name].time(case, side)
                 times[name].append(milliseconds)
                 write_row([case, side or "", name, f"{milliseconds:.3f}"])

@@ -70,7 +70,7 @@ Written by `tools/bench/bench.py` from [bench/runs/{run}](../bench/runs/{run}), 
 
 {facts['machine']}, {facts['threads']} threads; {facts['rustc']}, PyTorch {facts['torch']}, ONNX Runtime {facts['onnxruntime']}; commit {facts['commit']}, {facts['date']}.
 
-Milliseconds, medians of runs in turn, so that what disturbs the machine disturbs all; in each turn a program runs twice, and the second time counts, since its threads take milliseconds to wake (whole processes run once); in brackets how many times as long as ours. All programs ran the same networks with the same weights, checked by their outputs; PyTorch eagerly, in its default layout and with the channels last, ONNX Runtime with its defaults. A training step is forward, loss, backward and Adam; loading pictures is not in it.
+Milliseconds, medians of runs in turn, so that what disturbs the machine disturbs all; in each turn a program runs for 0.3 s before it is timed, since its threads take milliseconds to wake (whole processes run once); in brackets how many times as long as ours. All programs ran the same networks with the same weights, checked by their outputs; PyTorch eagerly, in its default layout and with the channels last, ONNX Runtime with its defaults. A training step is forward, loss, backward and Adam; loading pictures is not in it.
 
 {summary}
 What this does not show: one machine, two cores, no graphics card; other processors will differ.
