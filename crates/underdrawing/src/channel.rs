@@ -57,10 +57,12 @@ impl Channel {
         &CHANNELS
     }
 
-    /// The one of this name.
+    /// The one of this name, in capitals or small letters.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        CHANNELS.iter().find(|channel| channel.name == name)
+        CHANNELS
+            .iter()
+            .find(|channel| channel.name.eq_ignore_ascii_case(name))
     }
 
     /// The size that a picture is reduced to; none where it fits.
@@ -84,6 +86,7 @@ mod tests {
         assert_eq!(telegram.reduced(10, 12_800), Some((1, 1280)));
         assert_eq!(telegram.reduced(1280, 700), None);
         assert_eq!(Channel::named("discord").unwrap().reduced(9000, 9000), None);
+        assert_eq!(Channel::named("Telegram"), Some(telegram));
         assert_eq!(Channel::named("pigeon"), None);
     }
 }
