@@ -93,7 +93,7 @@ impl Picture {
         Some(Conversion::ToSrgb)
     }
 
-    /// The picture as secrets are hidden: its colours converted to sRGB, and laid on white. What
+    /// The picture as secrets are hidden, and covers of what is to survive JPEG: its colours converted to sRGB, and laid on white. What
     /// that changed is added to [`Picture::conversions`].
     #[must_use]
     pub fn into_plain(mut self) -> Self {
@@ -122,30 +122,22 @@ impl Picture {
         })
     }
 
-    /// The picture as a cover of what is to survive JPEG: its colours converted to sRGB, as pages and
-    /// messengers do, laid on white, since JPEG has no alpha, and in the size that the channel keeps,
-    /// if there is one. What that changed is added to [`Picture::conversions`].
+    /// The picture as a cover of what is to survive JPEG: plain, since pages and messengers convert
+    /// colours to sRGB and JPEG has no alpha, and in the size that the channel keeps, if there is one.
+    /// What that changed is added to [`Picture::conversions`].
     ///
     /// # Errors
     /// When the size is over the limits.
-    pub fn to_survive(mut self, channel: Option<&Channel>) -> Result<Self, PixelsError> {
-        let to_srgb = self.convert_to_srgb();
-        let mut conversions = std::mem::take(&mut self.conversions);
-        let (format, lossy) = (self.format, self.lossy);
-        let (mut pixels, had_alpha) = self.on_white();
-        conversions.extend(to_srgb);
-        conversions.extend(had_alpha.then_some(Conversion::OnWhite));
-        let (width, height) = (pixels.width(), pixels.height());
+    pub fn to_survive(self, channel: Option<&Channel>) -> Result<Self, PixelsError> {
+        let mut plain = self.into_plain();
+        let (width, height) = (plain.pixels.width(), plain.pixels.height());
         if let Some((width, height)) = channel.and_then(|channel| channel.reduced(width, height)) {
-            pixels = pixels.resized(width, height)?;
-            conversions.push(Conversion::Reduced { width, height });
+            plain.pixels = plain.pixels.resized(width, height)?;
+            plain
+                .conversions
+                .push(Conversion::Reduced { width, height });
         }
-        Ok(Self {
-            format,
-            lossy,
-            conversions,
-            ..Self::from(pixels)
-        })
+        Ok(plain)
     }
 
     /// The container that was made of this cover, with its alpha and its profile.
