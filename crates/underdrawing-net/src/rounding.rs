@@ -4,9 +4,17 @@
 //! diffusion lets each sample's rounding error change what later samples are rounded from, so that
 //! the sum of all errors avoids what the network listens to: noise shaping, as audio converters do
 //! it (Spang and Schultheiss 1962; in pictures, Floyd and Steinberg 1976). The coefficients are
-//! parameters of the network and trained with it, see [`NoiseShaping`](crate::NoiseShaping).
+//! parameters of the network and trained with it, see [`NoiseShaping`](crate::NoiseShaping). Which of
+//! two bytes a sample becomes is not decided at once: `search` looks ahead.
 
+mod search;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
 use underdrawing_conv::vectorised;
+
+use search::{Found, Samples, Segment};
 
 /// Samples of a block of 2x2 pixels: pixel by pixel in reading order, each red, green, blue.
 pub(crate) const BLOCK: usize = 12;
@@ -14,6 +22,13 @@ pub(crate) const BLOCK: usize = 12;
 pub(crate) const NEIGHBOURS: usize = 5;
 /// Samples of a block, padded to whole vectors.
 const LANES: usize = 16;
+/// For each neighbour and each of its samples, what a unit of error adds to a block's samples.
+type Taps = [[[f32; LANES]; BLOCK]; NEIGHBOURS];
+/// Fewest blocks side by side that are searched together, but for the end of a row. What is lost
+/// where they end is not seen in any mean.
+const LEAST_SEGMENT: usize = 16;
+/// Most segments in a row. Half as many rows are searched at the same time, and held.
+const MOST_SEGMENTS: usize = 64;
 
 /// How samples become bytes.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +36,7 @@ pub struct Rounding {
     /// What a unit of error of sample `i` of neighbour `n` adds to the samples of a block; the
     /// block's own come last, and are zero for samples that are not later. `None` is to the
     /// nearest.
-    taps: Option<Vec<[[f32; LANES]; BLOCK]>>,
+    taps: Option<Box<Taps>>,
 }
 
 impl Rounding {
@@ -42,11 +57,9 @@ impl Rounding {
             })
         };
         Self {
-            taps: Some(
-                (0..NEIGHBOURS)
-                    .map(|n| std::array::from_fn(|i| row(n, i)))
-                    .collect(),
-            ),
+            taps: Some(Box::new(std::array::from_fn(|n| {
+                std::array::from_fn(|i| row(n, i))
+            }))),
         }
     }
 
@@ -71,7 +84,7 @@ impl Rounding {
 /// A [`Rounding`] on its way down a picture.
 #[derive(Clone, Debug)]
 pub struct Rounder<'a> {
-    taps: Option<&'a [[[f32; LANES]; BLOCK]]>,
+    taps: Option<&'a Taps>,
     width: usize,
     /// Errors of the last row of blocks, with a block of zeros at each end.
     above: Vec<[f32; BLOCK]>,
@@ -84,74 +97,111 @@ impl Rounder<'_> {
         let nearest = |&v: &f32| (255.0 * v).round().clamp(0.0, 255.0) as u8;
         let mut bytes: Vec<u8> = planes.iter().map(nearest).collect();
         if let Some(taps) = self.taps {
-            let (width, above) = (self.width, &mut self.above);
-            // Compiled for each kind of vectors; the order of additions, and so the result, is the
-            // same in all.
-            vectorised(
-                #[inline(always)]
-                || diffuse(taps, width, above, planes, &mut bytes),
-            );
+            diffuse(taps, self.width, &mut self.above, planes, &mut bytes);
         }
         bytes
     }
 }
 
-/// Rounds the whole blocks of a strip; an odd last row or column stays as it is.
-#[inline(always)]
-fn diffuse(
-    taps: &[[[f32; LANES]; BLOCK]],
+/// Whole blocks of a strip, samples `[3, rows, width]` of which each has a place.
+#[derive(Clone, Copy)]
+struct Blocks<'a> {
+    planes: &'a [f32],
     width: usize,
-    above: &mut Vec<[f32; BLOCK]>,
-    planes: &[f32],
-    bytes: &mut [u8],
-) {
-    let plane = planes.len() / 3;
-    let mut errors = vec![[0.0f32; BLOCK]; above.len()];
-    for row in 0..plane / width.max(1) / 2 {
-        for column in 0..width / 2 {
-            let left = errors[column];
-            let seen = [
-                &above[column],
-                &above[column + 1],
-                &above[column + 2],
-                &left,
-            ];
-            // A sum for each neighbour, so that none waits for another.
-            let mut parts = [[0.0f32; LANES]; NEIGHBOURS - 1];
-            for ((errors, taps), sums) in seen.into_iter().zip(taps).zip(&mut parts) {
-                for (error, taps) in errors.iter().zip(taps) {
-                    for (sum, tap) in sums.iter_mut().zip(taps) {
-                        *sum += error * tap;
-                    }
-                }
-            }
-            let mut sums: [f32; LANES] =
-                std::array::from_fn(|o| parts[0][o] + parts[1][o] + parts[2][o] + parts[3][o]);
-            let own = &mut errors[column + 1];
-            for i in 0..BLOCK {
-                let (pixel, colour) = (i / 3, i % 3);
-                let row = 2 * row + pixel / 2;
-                let place = colour * plane + row * width + 2 * column + pixel % 2;
-                let value = 255.0 * planes[place] + sums[i];
-                let byte = value.round_ties_even().clamp(0.0, 255.0);
-                bytes[place] = byte as u8;
-                // Where black or white cuts off more, the rest is lost: nothing could make up for
-                // it. What is not a number has no error.
-                let error = (byte - value).clamp(-0.5, 0.5);
-                let error = if error.is_nan() { 0.0 } else { error };
-                own[i] = error;
-                for (sum, tap) in sums.iter_mut().zip(&taps[NEIGHBOURS - 1][i]) {
-                    *sum += error * tap;
+}
+
+impl Blocks<'_> {
+    fn columns(&self) -> usize {
+        self.width / 2
+    }
+
+    fn rows(&self) -> usize {
+        self.planes.len() / 3 / self.width.max(1) / 2
+    }
+
+    /// Where sample `i` of a block is.
+    fn place(&self, row: usize, column: usize, i: usize) -> usize {
+        let (pixel, colour) = (i / 3, i % 3);
+        let line = colour * (self.planes.len() / 3 / self.width) + 2 * row + pixel / 2;
+        line * self.width + 2 * column + pixel % 2
+    }
+
+    /// Blocks of a segment; the last one may be shorter.
+    fn length(&self) -> usize {
+        self.columns().div_ceil(MOST_SEGMENTS).max(LEAST_SEGMENT)
+    }
+
+    /// The columns of a segment.
+    fn segment(&self, segment: usize) -> Range<usize> {
+        let start = segment * self.length();
+        start..self.columns().min(start + self.length())
+    }
+
+    /// A segment whose row and the row above have such errors so far.
+    fn search_for<'a>(
+        &self,
+        (row, segment): (usize, usize),
+        above: &'a [Samples],
+        own: &[Samples],
+    ) -> Segment<'a> {
+        let blocks = self.segment(segment);
+        let value = |column, i| 255.0 * self.planes[self.place(row, column, i)];
+        Segment {
+            above: &above[blocks.start..blocks.end + 2],
+            left: own[blocks.start],
+            values: blocks
+                .map(|column| std::array::from_fn(|i| value(column, i)))
+                .collect(),
+        }
+    }
+}
+
+/// Rounds the whole blocks of a strip; an odd last row or column stays as it is.
+///
+/// A segment can be searched when the one to its left and the one above right of it have been. So
+/// a row is two segments behind the one above it, and what lies on such a slope is searched at the
+/// same time.
+fn diffuse(taps: &Taps, width: usize, above: &mut [Samples], planes: &[f32], bytes: &mut [u8]) {
+    let blocks = Blocks { planes, width };
+    let segments = blocks.columns().div_ceil(blocks.length());
+    // Errors of the rows that are being searched and of the one above them, by turns.
+    let turns = segments / 2 + 2;
+    let mut errors = vec![above.to_vec(); turns];
+    for slope in 0..2 * blocks.rows() + segments {
+        let first = (slope + 1).saturating_sub(segments).div_ceil(2);
+        let places: Vec<(usize, usize)> = (first..blocks.rows().min(slope / 2 + 1))
+            .map(|row| (row, slope - 2 * row))
+            .collect();
+        let search = |places: &[(usize, usize)]| {
+            let search_for = |&place: &(usize, usize)| {
+                let [above, own] = [place.0, place.0 + 1].map(|row| &errors[row % turns]);
+                blocks.search_for(place, above, own)
+            };
+            let segments: Vec<Segment<'_>> = places.iter().map(search_for).collect();
+            // Compiled for each kind of vectors; the order of additions, and so the result, is the
+            // same in all.
+            vectorised(
+                #[inline(always)]
+                || search::search(taps, &segments),
+            )
+        };
+        let found: Vec<Vec<Found>> = places.par_chunks(2).flat_map_iter(search).collect();
+        for ((row, segment), found) in places.into_iter().zip(found) {
+            for (column, found) in blocks.segment(segment).zip(found) {
+                errors[(row + 1) % turns][column + 1] = found.errors;
+                for (i, byte) in found.bytes.into_iter().enumerate() {
+                    bytes[blocks.place(row, column, i)] = byte;
                 }
             }
         }
-        std::mem::swap(above, &mut errors);
-        errors[0] = [0.0; BLOCK];
     }
+    above.copy_from_slice(&errors[blocks.rows() % turns]);
 }
 
 #[cfg(test)]
 mod tests {
+    use underdrawing_conv::{Path, force_path};
+
     use super::*;
 
     /// Planes of values that are no bytes, from `low` to `high`.
@@ -239,6 +289,54 @@ mod tests {
             let found = rounder.rows(&strip(&values)).into_iter().map(f32::from);
             let whole: Vec<f32> = whole.iter().map(|b| f32::from(*b)).collect();
             assert_eq!(found.collect::<Vec<_>>(), strip(&whole), "{rows:?}");
+        }
+    }
+
+    /// Taps of which each error reaches all samples around, as trained ones do.
+    fn of_all_kinds() -> Rounding {
+        Rounding::diffusing(|n, i, o| {
+            let unit = (((n * BLOCK + i) * BLOCK + o) as u32).wrapping_mul(2_654_435_761) >> 8;
+            0.3 * (unit as f32 / (1u32 << 24) as f32 - 0.5)
+        })
+    }
+
+    #[test]
+    fn errors_are_smaller_than_those_of_the_nearest_bytes() {
+        let (width, height) = (150, 40);
+        let values = planes(width, height, 20.0, 230.0);
+        let rounding = of_all_kinds();
+        let mut rounder = rounding.rounder(width);
+        let mut errors: Vec<f32> = Vec::new();
+        for strip in values.chunks(3 * 2 * width) {
+            rounder.rows(strip);
+            errors.extend(rounder.above[1..=width / 2].as_flattened());
+        }
+        let worst = errors.iter().fold(0.0f32, |worst, e| worst.max(e.abs()));
+        assert!(worst <= 1.0, "a byte on neither side of its value: {worst}");
+        // Errors of nearest bytes are spread evenly over -1/2..1/2: their mean square is 1/12.
+        let mean = errors.iter().map(|e| e * e).sum::<f32>() / errors.len() as f32;
+        assert!(mean < 0.94 / 12.0, "{mean}");
+    }
+
+    #[test]
+    fn threads_and_kinds_of_vectors_make_no_difference() {
+        let (width, height) = (201, 60);
+        let values = planes(width, height, -3.0, 258.0);
+        let rounding = of_all_kinds();
+        let expected = rounding.round(&values, width);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            let bytes = pool
+                .build()
+                .unwrap()
+                .install(|| rounding.round(&values, width));
+            assert!(bytes == expected, "{threads} threads");
+        }
+        for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+            assert!(force_path(Some(path)));
+            let bytes = rounding.round(&values, width);
+            force_path(None);
+            assert!(bytes == expected, "{path:?}");
         }
     }
 

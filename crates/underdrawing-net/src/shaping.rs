@@ -111,8 +111,8 @@ mod tests {
         }
         let worst = single.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
         assert!(
-            worst <= 0.5 + 1e-3,
-            "a sample was not rounded to the nearest: {worst}"
+            worst <= 1.0 + 1e-3,
+            "a sample's byte is on neither side of its value: {worst}"
         );
         let plain = errors.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
         assert!(plain > 0.55, "no error was fed back: {plain}");
