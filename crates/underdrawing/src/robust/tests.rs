@@ -27,6 +27,8 @@ use super::plan::Request;
 use super::reveal::find_at_cost;
 use super::sites::Sites;
 
+mod hostile;
+
 /// Shades, a bright corner that clips, and a saturated one.
 fn picture(width: usize, height: usize, seed: usize) -> Pixels {
     Pixels::from_fn(width, height, |x, y| {
