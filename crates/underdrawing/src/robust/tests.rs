@@ -66,10 +66,18 @@ fn hidden(survive: u8, jpeg: bool, password: Option<&str>) -> Hidden {
 }
 
 fn reveal(container: &Pixels, password: Option<&str>) -> Result<Option<Revealed>, Error> {
+    reveal_within(container, password, &Limits::default())
+}
+
+fn reveal_within(
+    container: &Pixels,
+    password: Option<&str>,
+    limits: &Limits,
+) -> Result<Option<Revealed>, Error> {
     let password = password.map(Password::new);
     let found = find_at_cost(container, password.as_ref(), Cost::TEST)?;
     found
-        .map(|found| found.reveal(&Limits::default(), &mut Progress::ignore))
+        .map(|found| found.reveal(limits, &mut Progress::ignore))
         .transpose()
 }
 

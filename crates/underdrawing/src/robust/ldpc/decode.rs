@@ -18,11 +18,18 @@ type Lanes = [f32; LANES];
 /// How likely a digit is to be 0, 1, 2.
 type Belief = [f32; 3];
 
-/// No message is surer than that.
-const LEAST: f32 = 1e-6;
+/// After so many rounds half of the checks hold, or no word will be found. Of 1,240 words that were
+/// found none broke more than a third of them then; of those that were not, seven tenths broke more
+/// than half for good, nearly as many as chance does.
+const HOPE: usize = 4;
 
-/// No belief is surer than that: products of it with messages are no subnormal numbers.
-const LEAST_BELIEF: f32 = 1e-18;
+/// No message is surer than that.
+const LEAST: f32 = 1e-4;
+
+/// No belief is surer than that: products of it with two messages are no subnormal numbers, and it
+/// is not reached by seven of the surest. Where a belief is cut off, taking out a message that is
+/// part of it takes out too much, and the digit may turn into another.
+const LEAST_BELIEF: f32 = 1e-30;
 
 /// What stands in lanes that hold no digit: surely 0.
 const NONE: Belief = [1.0, 0.0, 0.0];
@@ -104,7 +111,7 @@ impl<'a> Decoder<'a> {
     /// The information digits of the nearest codeword, if one is found.
     pub(super) fn run(mut self) -> Option<Vec<u8>> {
         let n = self.beliefs.len() - 1;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let digits: Option<Vec<u8>> = self.beliefs[..n].iter().map(likeliest).collect();
             if let Some(mut digits) = digits
                 && self.code.holds(&digits)
@@ -112,9 +119,20 @@ impl<'a> Decoder<'a> {
                 digits.truncate(self.code.n_information);
                 return Some(digits);
             }
+            if round == HOPE && self.n_holding() * 2 < self.code.n_parity {
+                return None;
+            }
             self.round();
         }
         None
+    }
+
+    /// How many checks hold now.
+    fn n_holding(&self) -> usize {
+        let n = self.beliefs.len() - 1;
+        let digits = self.beliefs[..n].iter().map(likeliest);
+        let digits: Vec<u8> = digits.map(Option::unwrap_or_default).collect();
+        self.code.n_holding(&digits)
     }
 
     fn round(&mut self) {
