@@ -120,13 +120,18 @@ impl<T: Differentiable> Pass<T> {
     pub(crate) fn loss(&self, config: &TrainConfig) -> T {
         let revealed = self.revealed_mse.clone();
         let revealed = revealed.times(config.reveal_weight as f32);
-        let mut sum = self.container_mse.clone().plus(&revealed);
+        let mut container = self.container_mse.clone();
         if let Some(ghost_mse) = &self.ghost_mse {
-            sum = sum.plus(&ghost_mse.clone().times(config.ghost_weight as f32));
+            container = container.plus(&ghost_mse.clone().times(config.ghost_weight as f32));
         }
         match config.loss {
-            LossKind::Sum => sum.mean(),
-            LossKind::Log => sum.ln().mean(),
+            LossKind::Sum => container.plus(&revealed).mean(),
+            LossKind::Log => container.plus(&revealed).ln().mean(),
+            LossKind::LogSquares => {
+                // There is one value for each pair: its mean square is its square.
+                let squares = container.mean_square().plus(&revealed.mean_square());
+                squares.ln().mean().times(0.5)
+            }
         }
     }
 }
@@ -222,6 +227,13 @@ mod tests {
         assert_close(loss(&config, None), &[(2.5 + 4.0) / 2.0]);
         config.loss = LossKind::Log;
         let logs = (4.5f32.ln() + 8.0f32.ln()) / 2.0;
+        assert_close(loss(&config, Some([0.25, 0.5])), &[logs]);
+        config.loss = LossKind::LogSquares;
+        let squares = [
+            3.0f32.powi(2) + 1.5f32.powi(2),
+            6.0f32.powi(2) + 2.0f32.powi(2),
+        ];
+        let logs = (squares[0].ln() + squares[1].ln()) / 4.0;
         assert_close(loss(&config, Some([0.25, 0.5])), &[logs]);
     }
 }

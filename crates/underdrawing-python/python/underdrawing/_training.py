@@ -202,7 +202,7 @@ def train(
     beta_2: Optional[float] = None,
     weight_decay: Optional[float] = None,
     clip_norm: Optional[float] = None,
-    loss: Optional[Literal["log", "sum"]] = None,
+    loss: Optional[Literal["log", "log-squares", "sum"]] = None,
     reveal_weight: Optional[float] = None,
     ghost_weight: Optional[float] = None,
     simulate_file: Optional[bool] = None,
