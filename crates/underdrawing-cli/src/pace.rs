@@ -46,10 +46,10 @@ impl Pace {
     }
 
     /// The time for so many steps more, with as much between them as so far.
-    pub(crate) fn left(&self, steps: u64) -> Option<Duration> {
+    pub(crate) fn left(&self, steps: f64) -> Option<Duration> {
         let all = self.last.saturating_sub(self.first?).as_secs_f64();
         let share = (self.sum > 0.0).then(|| (all / self.sum).max(1.0))?;
-        Duration::try_from_secs_f64(steps as f64 * self.mean * share).ok()
+        Duration::try_from_secs_f64(steps * self.mean * share).ok()
     }
 }
 
@@ -66,17 +66,17 @@ mod tests {
         let mut pace = Pace::default();
         // A minute passes before the first step.
         pace.step(seconds(60.0));
-        assert_eq!((pace.steps_per_second(), pace.left(10)), (None, None));
+        assert_eq!((pace.steps_per_second(), pace.left(10.0)), (None, None));
         pace.step(seconds(60.5));
         assert_eq!(pace.steps_per_second(), Some(2.0));
-        assert_eq!(pace.left(10), Some(seconds(5.0)));
+        assert_eq!(pace.left(10.0), Some(seconds(5.0)));
         pace.step(seconds(61.0));
         // A validation of half a second.
         pace.pause();
         pace.step(seconds(62.0));
         assert_eq!(pace.steps_per_second(), Some(2.0));
         // Half of the time so far was steps that were measured.
-        assert_eq!(pace.left(10), Some(seconds(10.0)));
+        assert_eq!(pace.left(10.0), Some(seconds(10.0)));
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub enum LossKind {
     Sum,
 }
 
+/// The part of the steps at the end that sees larger squares: one of so many.
+const LATE: u64 = 6;
+
 /// A named set of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
@@ -189,6 +192,10 @@ settings! {
         accumulate: usize = [1, 1];
         /// Side in pixels of the squares that the networks see
         size: usize = [96, 256];
+        /// Side of the squares in the last sixth of the steps, where it is more than `size`: they
+        /// bring what further steps no longer do. 0 for none, also where `size` alone is given
+        #[serde(default)]
+        late_size: usize = [128, 0];
         /// How a picture of any size becomes a square
         fit: Fit = [Fit::Crop, Fit::Squeeze];
         /// Share, 0 to 1, of the pictures that the trainer draws: flat areas, lines, signs and pure
@@ -267,6 +274,9 @@ impl TrainSettings {
         if settings.epochs.is_some() && settings.steps.is_none() {
             settings.steps = Some(0);
         }
+        if settings.size.is_some() && settings.late_size.is_none() {
+            settings.late_size = Some(0);
+        }
         let preset = self.preset.unwrap_or(Preset::Default);
         let config = settings.over_preset(preset.config());
         config.check()?;
@@ -300,6 +310,28 @@ impl TrainConfig {
             0 => self.epochs * self.steps_per_epoch(n_pictures),
             steps => steps,
         }
+    }
+
+    /// Side of the squares of a step, counted from 0, of so many.
+    #[must_use]
+    pub fn size_at(&self, step: u64, steps: u64) -> usize {
+        let late = step >= steps - steps / LATE;
+        if late {
+            self.size.max(self.late_size)
+        } else {
+            self.size
+        }
+    }
+
+    /// How much longer the steps from `first` on take, of so many, than one like `first`.
+    #[must_use]
+    pub fn work_left(&self, first: u64, steps: u64) -> f64 {
+        let pixels = |size: usize| (size * size) as f64;
+        let late = (steps / LATE).min(steps.saturating_sub(first));
+        let early = steps.saturating_sub(first) - late;
+        let all =
+            early as f64 * pixels(self.size) + late as f64 * pixels(self.size_at(steps, steps));
+        all / pixels(self.size_at(first, steps))
     }
 
     /// The networks that are trained.
@@ -336,10 +368,13 @@ impl TrainConfig {
             expected: format!("{} to {}", error.least, error.most),
             found: error.found.to_string(),
         })?;
-        let sizes_fit = match self.network {
-            NetworkKind::Unet2018 => self.size.is_multiple_of(1 << self.depth),
-            NetworkKind::Lifting => self.size.is_multiple_of(2),
-            NetworkKind::Dense2017 => !self.simulate_file || self.size.is_multiple_of(2),
+        let size_fits = |size: usize| {
+            let whole = match self.network {
+                NetworkKind::Unet2018 => size.is_multiple_of(1 << self.depth),
+                NetworkKind::Lifting => size.is_multiple_of(2),
+                NetworkKind::Dense2017 => !self.simulate_file || size.is_multiple_of(2),
+            };
+            whole && (8..=4096).contains(&size)
         };
         let multiple = match self.network {
             NetworkKind::Unet2018 => format!(
@@ -351,8 +386,9 @@ impl TrainConfig {
             _ => "an even number".to_owned(),
         };
         let sizes = format!("{multiple} from 8 to 4096");
+        let late_sizes = format!("0, or {sizes}");
         let unit = 0.0..1.0;
-        let checks: [(&'static str, bool, &str, String); 11] = [
+        let checks: [(&'static str, bool, &str, String); 12] = [
             (
                 "batch_size",
                 self.batch_size >= 2 && self.batch_size.is_multiple_of(2),
@@ -365,11 +401,12 @@ impl TrainConfig {
                 "1 to half of batch_size",
                 self.accumulate.to_string(),
             ),
+            ("size", size_fits(self.size), &sizes, self.size.to_string()),
             (
-                "size",
-                (8..=4096).contains(&self.size) && sizes_fit,
-                &sizes,
-                self.size.to_string(),
+                "late_size",
+                self.late_size == 0 || size_fits(self.late_size),
+                &late_sizes,
+                self.late_size.to_string(),
             ),
             (
                 "drawn",

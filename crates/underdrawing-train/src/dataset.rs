@@ -119,23 +119,19 @@ pub(crate) struct Dataset {
     decoded: Vec<OnceLock<Arc<Pixels>>>,
     cache_left: AtomicUsize,
     damaged: Mutex<Vec<PathBuf>>,
-    fit: Fit,
-    size: usize,
-    drawn: f64,
-    seed: u64,
+    config: TrainConfig,
+    steps: u64,
 }
 
 impl Dataset {
     pub(crate) fn new(paths: Vec<PathBuf>, config: &TrainConfig) -> Self {
         Self {
             decoded: paths.iter().map(|_| OnceLock::new()).collect(),
+            steps: config.total_steps(paths.len()),
             paths,
             cache_left: AtomicUsize::new(config.cache_mib << 20),
             damaged: Mutex::new(Vec::new()),
-            fit: config.fit,
-            size: config.size,
-            drawn: config.drawn,
-            seed: config.seed,
+            config: config.clone(),
         }
     }
 
@@ -168,13 +164,15 @@ impl Dataset {
         damaged
     }
 
-    /// A share of the batch of a step, which has `batch_size` squares: the covers of its pairs, then
-    /// the secrets, `[n, 3, size, size]` in [0, 1]. `None` when no picture can be used.
-    pub(crate) fn batch(&self, step: u64, batch_size: usize, share: Share) -> Option<Vec<f32>> {
+    /// A share of the batch of a step: the covers of its pairs, then the secrets,
+    /// `[n, 3, size, size]` in [0, 1]. `None` when no picture can be used.
+    pub(crate) fn batch(&self, step: u64, share: Share) -> Option<Vec<f32>> {
+        let (batch_size, seed) = (self.config.batch_size, self.config.seed);
+        let size = self.config.size_at(step, self.steps);
         let of_batch = batch_size / 2;
         let pairs = || share.pairs(of_batch);
         let slots = pairs().chain(pairs().map(|pair| of_batch + pair));
-        let mut values = Vec::with_capacity(2 * pairs().len() * 3 * self.size * self.size);
+        let mut values = Vec::with_capacity(2 * pairs().len() * 3 * size * size);
         let n = self.len() as u64;
         let mut order = Vec::new();
         let mut order_epoch = None;
@@ -182,20 +180,20 @@ impl Dataset {
             let position = step * batch_size as u64 + slot as u64;
             let epoch = position / n;
             if order_epoch != Some(epoch) {
-                order = permutation(self.len(), self.seed, epoch);
+                order = permutation(self.len(), seed, epoch);
                 order_epoch = Some(epoch);
             }
             let random = |stream: u64| {
-                let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+                let mut random = ChaCha8Rng::seed_from_u64(seed);
                 random.set_stream((stream << 62) | position);
                 random
             };
             let mut lot = random(3);
-            let square = if f64::from(lot.next_u32()) < self.drawn * f64::from(u32::MAX) {
-                drawing(self.size, &mut lot)
+            let square = if f64::from(lot.next_u32()) < self.config.drawn * f64::from(u32::MAX) {
+                drawing(size, &mut lot)
             } else {
                 let picture = self.picture_from(order[(position % n) as usize])?;
-                self.square(&picture, &mut random(1))
+                self.square(&picture, size, &mut random(1))
             };
             values.extend(square.to_planes());
         }
@@ -237,24 +235,13 @@ impl Dataset {
     /// Whether squares can be cut from a picture: one that is too small is enlarged first, and a
     /// very thin one would then be longer than pictures may be.
     fn can_use(&self, picture: &Pixels) -> bool {
-        let (width, height) = self.enlarged(picture);
-        self.fit == Fit::Squeeze || Limits::default().check(width as u64, height as u64).is_ok()
+        let (width, height) = enlarged(picture, self.config.size_at(self.steps, self.steps));
+        self.config.fit == Fit::Squeeze
+            || Limits::default().check(width as u64, height as u64).is_ok()
     }
 
-    /// The size in which a square fits into a picture.
-    fn enlarged(&self, picture: &Pixels) -> (usize, usize) {
-        let (width, height) = (picture.width(), picture.height());
-        let shortest = width.min(height);
-        if shortest >= self.size {
-            return (width, height);
-        }
-        let scale = |side: usize| (side * self.size).div_ceil(shortest);
-        (scale(width), scale(height))
-    }
-
-    fn square(&self, picture: &Pixels, random: &mut ChaCha8Rng) -> Pixels {
-        let size = self.size;
-        if self.fit == Fit::Squeeze {
+    fn square(&self, picture: &Pixels, size: usize, random: &mut ChaCha8Rng) -> Pixels {
+        if self.config.fit == Fit::Squeeze {
             return resized(picture, size, size);
         }
         // Three eighths of the crops are drawn smaller by up to 0.6, which sharpens them, and a
@@ -268,13 +255,13 @@ impl Dataset {
             3..5 => size - part_of(size / 3),
             _ => size,
         };
-        let enlarged;
+        let larger;
         let (source, side) = if shortest >= size {
             (picture, side.min(shortest))
         } else {
-            let (width, height) = self.enlarged(picture);
-            enlarged = resized(picture, width, height);
-            (&enlarged, size)
+            let (width, height) = enlarged(picture, size);
+            larger = resized(picture, width, height);
+            (&larger, size)
         };
         let mut below = |n| below(random, n);
         let left = below(source.width() - side + 1);
@@ -293,6 +280,17 @@ impl Dataset {
         }
         square
     }
+}
+
+/// The size in which a square fits into a picture.
+fn enlarged(picture: &Pixels, size: usize) -> (usize, usize) {
+    let (width, height) = (picture.width(), picture.height());
+    let shortest = width.min(height);
+    if shortest >= size {
+        return (width, height);
+    }
+    let scale = |side: usize| (side * size).div_ceil(shortest);
+    (scale(width), scale(height))
 }
 
 /// A picture with burnt-out lights or blocked shadows, as skies and night scenes have them: the
@@ -345,7 +343,6 @@ impl Loader {
         dataset: &Arc<Dataset>,
         first: u64,
         last: u64,
-        batch_size: usize,
         shares: &[Share],
         workers: usize,
     ) -> Self {
@@ -357,7 +354,7 @@ impl Loader {
                     let steps = first..last;
                     let all = steps.flat_map(|step| shares.iter().map(move |share| (step, *share)));
                     let mine = all.skip(worker).step_by(workers);
-                    produce(&dataset, mine, batch_size, &sender);
+                    produce(&dataset, mine, &sender);
                 });
                 receiver
             })
@@ -376,12 +373,11 @@ impl Loader {
 fn produce(
     dataset: &Dataset,
     shares: impl Iterator<Item = (u64, Share)>,
-    batch_size: usize,
     sender: &SyncSender<Option<Vec<f32>>>,
 ) {
     for (step, share) in shares {
         // The receiver is gone when the run was stopped.
-        if sender.send(dataset.batch(step, batch_size, share)).is_err() {
+        if sender.send(dataset.batch(step, share)).is_err() {
             return;
         }
     }
@@ -423,11 +419,12 @@ mod tests {
             let paths = list_pictures(folder.path(), 5).unwrap();
             let config = TrainConfig {
                 size: 16,
+                batch_size: 4,
                 cache_mib,
                 ..Preset::Default.config()
             };
             let dataset = Arc::new(Dataset::new(paths, &config));
-            let mut loader = Loader::new(&dataset, 2, 7, 4, &[Share::WHOLE], workers);
+            let mut loader = Loader::new(&dataset, 2, 7, &[Share::WHOLE], workers);
             std::iter::from_fn(|| loader.next_batch()).collect::<Vec<_>>()
         };
         let one = batches(1, 0);
@@ -439,19 +436,44 @@ mod tests {
     }
 
     #[test]
+    fn the_last_sixth_of_the_steps_sees_larger_squares() {
+        let folder = folder_of_pictures(5);
+        let sides = |size, late_size| {
+            let config = TrainConfig {
+                size,
+                late_size,
+                batch_size: 2,
+                steps: 13,
+                ..Preset::Default.config()
+            };
+            let paths = list_pictures(folder.path(), 5).unwrap();
+            let dataset = Arc::new(Dataset::new(paths, &config));
+            let mut loader = Loader::new(&dataset, 0, 13, &[Share::WHOLE], 2);
+            let batches = std::iter::from_fn(|| loader.next_batch());
+            let sides: Vec<usize> = batches.map(|b| (b.len() / 6).isqrt()).collect();
+            (sides, config.work_left(3, 13), config.work_left(12, 13))
+        };
+        let late = |size, late| [vec![size; 11], vec![late; 2]].concat();
+        assert_eq!(sides(8, 16), (late(8, 16), 8.0 + 2.0 * 4.0, 1.0));
+        assert_eq!(sides(8, 0), (late(8, 8), 10.0, 1.0));
+        assert_eq!(sides(16, 8), (late(16, 16), 10.0, 1.0));
+    }
+
+    #[test]
     fn shares_are_the_pairs_of_the_whole_batch() {
         let folder = folder_of_pictures(5);
         let config = TrainConfig {
             size: 16,
+            batch_size: 10,
             ..Preset::Default.config()
         };
         let paths = list_pictures(folder.path(), 5).unwrap();
         let dataset = Arc::new(Dataset::new(paths, &config));
         // Five pairs a batch, which reaches into the second pass over the pictures.
-        let whole = dataset.batch(1, 10, Share::WHOLE).unwrap();
+        let whole = dataset.batch(1, Share::WHOLE).unwrap();
         let pictures: Vec<&[f32]> = whole.chunks(3 * 16 * 16).collect();
         let shares = Share::of_rank(1, 2, 2); // pairs 1 and 3, one after the other
-        let mut loader = Loader::new(&dataset, 1, 2, 10, &shares, 2);
+        let mut loader = Loader::new(&dataset, 1, 2, &shares, 2);
         assert_eq!(
             loader.next_batch().unwrap(),
             [pictures[1], pictures[6]].concat()
@@ -473,6 +495,7 @@ mod tests {
         for (fit, left_out) in [(Fit::Crop, vec![path]), (Fit::Squeeze, vec![])] {
             let config = TrainConfig {
                 size: 16,
+                batch_size: 6,
                 drawn: 0.0,
                 fit,
                 ..Preset::Default.config()
@@ -480,7 +503,7 @@ mod tests {
             let paths = list_pictures(folder.path(), 3).unwrap();
             let dataset = Dataset::new(paths, &config);
             assert_eq!(
-                dataset.batch(0, 6, Share::WHOLE).unwrap().len(),
+                dataset.batch(0, Share::WHOLE).unwrap().len(),
                 6 * 3 * 16 * 16
             );
             assert_eq!(dataset.take_damaged(), left_out);
@@ -495,13 +518,12 @@ mod tests {
         std::fs::write(folder.path().join("grey.png"), png).unwrap();
         let config = TrainConfig {
             size: 16,
+            batch_size: 400,
             drawn: 0.0,
             ..Preset::Default.config()
         };
         let paths = list_pictures(folder.path(), 1).unwrap();
-        let batch = Dataset::new(paths, &config)
-            .batch(0, 400, Share::WHOLE)
-            .unwrap();
+        let batch = Dataset::new(paths, &config).batch(0, Share::WHOLE).unwrap();
         let squares = || batch.chunks(3 * 16 * 16);
         let share = |holds: fn(f32) -> bool| {
             let n = squares().filter(|s| s.iter().any(|v| holds(*v))).count();
@@ -518,13 +540,12 @@ mod tests {
         let batch = |drawn| {
             let config = TrainConfig {
                 size: 16,
+                batch_size: 400,
                 drawn,
                 ..Preset::Default.config()
             };
             let paths = list_pictures(folder.path(), 4).unwrap();
-            Dataset::new(paths, &config)
-                .batch(0, 400, Share::WHOLE)
-                .unwrap()
+            Dataset::new(paths, &config).batch(0, Share::WHOLE).unwrap()
         };
         let (none, some, all) = (batch(0.0), batch(0.25), batch(1.0));
         let square = 3 * 16 * 16;
@@ -545,11 +566,12 @@ mod tests {
         let paths = list_pictures(folder.path(), 1).unwrap();
         let config = TrainConfig {
             size: 16,
+            batch_size: 2,
             ..Preset::Recipe2018.config()
         };
         let dataset = Dataset::new(paths, &config);
         for step in 0..4 {
-            assert!(dataset.batch(step, 2, Share::WHOLE).is_some());
+            assert!(dataset.batch(step, Share::WHOLE).is_some());
         }
         assert_eq!(dataset.take_damaged(), [folder.path().join("1.png")]);
     }

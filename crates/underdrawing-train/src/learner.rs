@@ -95,7 +95,7 @@ impl<E: Engine> Learner<E> {
         }
     }
 
-    /// One step, with new parameters in the end. `batch` is `[batch_size, 3, size, size]`, covers
+    /// One step, with new parameters in the end. `batch` is `[batch_size, 3, side, side]`, covers
     /// before secrets; `step` picks the noise.
     ///
     /// # Panics
@@ -168,7 +168,8 @@ impl<E: Engine> Learner<E> {
             share,
             of: self.config.batch_size / 2,
         };
-        let (n, size) = (pairs.len(), self.config.size);
+        let n = pairs.len();
+        let size = (batch.len() / (2 * 3 * n)).isqrt();
         let shape = [n, 3, size, size];
         let mut random = loss::random(&self.config, step);
         let (covers, secrets) = batch.split_at_mut(shape.iter().product());

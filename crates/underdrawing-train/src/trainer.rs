@@ -134,6 +134,12 @@ impl<E: Engine> Trainer<E> {
         Ok(trainer)
     }
 
+    /// The run's settings.
+    #[must_use]
+    pub fn config(&self) -> &TrainConfig {
+        &self.config
+    }
+
     fn fresh(
         config: TrainConfig,
         from: Option<&Model>,

@@ -9,7 +9,8 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 use underdrawing_net::{CpuEngine, Engine};
 use underdrawing_train::{
-    ConfigError, Event, Rehearsal, RunPaths, TrainError, TrainSettings, Trainer, Validation,
+    ConfigError, Event, Rehearsal, RunPaths, TrainConfig, TrainError, TrainSettings, Trainer,
+    Validation,
 };
 
 use crate::args::TrainArgs;
@@ -88,7 +89,7 @@ impl TrainArgs {
         let _at_work = AtWork::begin();
         let out = self.resume.clone().or_else(|| self.out.clone());
         let json = self.report.json && crew.leads();
-        let mut show = Show::new(ui, json, out.unwrap_or_default());
+        let mut show = Show::new(ui, json, out.unwrap_or_default(), trainer.config().clone());
         trainer.run(|event| {
             show.event(&event);
             if interrupt::raised() || show.failed.is_some() {
@@ -266,6 +267,7 @@ struct Show<'a> {
     ui: &'a Ui,
     json: bool,
     out: PathBuf,
+    config: TrainConfig,
     bar: Option<Bar>,
     began: Instant,
     pace: Pace,
@@ -281,11 +283,12 @@ struct Show<'a> {
 }
 
 impl<'a> Show<'a> {
-    fn new(ui: &'a Ui, json: bool, out: PathBuf) -> Self {
+    fn new(ui: &'a Ui, json: bool, out: PathBuf, config: TrainConfig) -> Self {
         Self {
             ui,
             json,
             out,
+            config,
             bar: None,
             began: Instant::now(),
             pace: Pace::default(),
@@ -380,7 +383,7 @@ impl<'a> Show<'a> {
             let mut message = format!("container {container:.2} dB, revealed {revealed:.2} dB");
             if let (Some(rate), Some(left)) = (
                 self.pace.steps_per_second(),
-                self.pace.left(self.steps.saturating_sub(step)),
+                self.pace.left(self.config.work_left(step, self.steps)),
             ) {
                 let pictures = rate * self.pictures_per_step;
                 let left = in_words(left);

@@ -23,14 +23,7 @@ impl<E: Engine> Trainer<E> {
         let steps = self.config.total_steps(self.dataset.len());
         let last = first_step + 1 + STEPS_TRIED as u64;
         let batch_size = self.config.batch_size;
-        let mut loader = Loader::new(
-            &self.dataset,
-            first_step,
-            last,
-            batch_size,
-            &self.shares,
-            WORKERS,
-        );
+        let mut loader = Loader::new(&self.dataset, first_step, last, &self.shares, WORKERS);
         let mut seconds = Vec::new();
         while self.state.step < last {
             let since = Instant::now();
@@ -64,6 +57,7 @@ impl<E: Engine> Trainer<E> {
             parameters: n_parameters(networks.params()),
             ranks: self.ranks.size(),
             batch_size,
+            work: self.config.work_left(first_step, steps),
             seconds_per_step: seconds[seconds.len() / 2],
             seconds_per_validation: a_pair * self.pairs.len() as f64,
             cache_bytes: self.dataset.expected_bytes(self.config.cache_mib),
@@ -92,6 +86,8 @@ pub struct Rehearsal {
     pub ranks: usize,
     /// Pictures a step.
     pub batch_size: usize,
+    /// Steps to come, as so many like the next one; late ones may be longer.
+    pub work: f64,
     /// Median of three steps.
     pub seconds_per_step: f64,
     /// By the first two pairs.
@@ -104,7 +100,6 @@ impl Rehearsal {
     /// How long it will take, in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        let steps = self.steps.saturating_sub(self.first_step) as f64;
-        steps * self.seconds_per_step + self.validations as f64 * self.seconds_per_validation
+        self.work * self.seconds_per_step + self.validations as f64 * self.seconds_per_validation
     }
 }

@@ -60,15 +60,7 @@ impl<E: Engine> Trainer<E> {
                 &mut report,
             )?;
         }
-        let batch_size = self.config.batch_size;
-        let mut loader = Loader::new(
-            &self.dataset,
-            self.state.step,
-            steps,
-            batch_size,
-            &self.shares,
-            WORKERS,
-        );
+        let mut loader = Loader::new(&self.dataset, self.state.step, steps, &self.shares, WORKERS);
         let mut under_way: Option<StepMade> = None;
         let mut stop = report.stop && self.ranks.size() == 1;
         while self.state.step < steps && !stop {

@@ -17,6 +17,7 @@ fn ranks_whose_numbers_drift_apart_take_over_those_of_rank_0() {
         size: 8,
         width: 4,
         depth: 1,
+        late_size: 0,
         ..Preset::Default.config()
     };
     let paths = RunPaths {

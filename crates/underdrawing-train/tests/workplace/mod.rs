@@ -56,6 +56,7 @@ pub(crate) fn small(steps: u64) -> TrainConfig {
         validate_every: 20,
         sheet_every: 20,
         checkpoint_every: 0,
+        late_size: 0,
         ..Preset::Default.config()
     }
 }
