@@ -320,23 +320,23 @@ mod tests {
 
     #[test]
     fn threads_and_kinds_of_vectors_make_no_difference() {
-        let (width, height) = (201, 60);
-        let values = planes(width, height, -3.0, 258.0);
         let rounding = of_all_kinds();
-        let expected = rounding.round(&values, width);
-        for threads in [1, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-            let bytes = pool
-                .build()
-                .unwrap()
-                .install(|| rounding.round(&values, width));
-            assert!(bytes == expected, "{threads} threads");
-        }
-        for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
-            assert!(force_path(Some(path)));
-            let bytes = rounding.round(&values, width);
-            force_path(None);
-            assert!(bytes == expected, "{path:?}");
+        // One block, a segment and a little more, several rows of them, more than the most.
+        for (width, height) in [(2, 2), (34, 2), (201, 60), (2100, 6)] {
+            let values = planes(width, height, -3.0, 258.0);
+            let expected = rounding.round(&values, width);
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+                let pool = pool.build().unwrap();
+                let bytes = pool.install(|| rounding.round(&values, width));
+                assert!(bytes == expected, "{width}x{height}, {threads} threads");
+            }
+            for path in Path::ALL.into_iter().filter(|path| path.is_available()) {
+                assert!(force_path(Some(path)));
+                let bytes = rounding.round(&values, width);
+                force_path(None);
+                assert!(bytes == expected, "{width}x{height}, {path:?}");
+            }
         }
     }
 
