@@ -164,7 +164,11 @@ fn damaged_pixels_do_no_harm() {
     each(300, |random| {
         let (columns, rows) = (random.part(width), random.part(height));
         let harm = random.below(5);
-        let (right, down, by) = (random.below(width), random.below(height), 1 + random.byte());
+        let (right, down, by) = (
+            random.below(width),
+            random.below(height),
+            1 + random.below(255) as u8,
+        );
         let noise = |x: usize, y: usize| Random::new(x * 7919 + y * 104_729 + right).byte() % by;
         let size = match harm {
             0 => (columns.len().max(16), rows.len().max(16)),
