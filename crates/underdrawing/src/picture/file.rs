@@ -93,8 +93,9 @@ impl Picture {
         Some(Conversion::ToSrgb)
     }
 
-    /// The picture as secrets are hidden, and covers of what is to survive JPEG: its colours converted to sRGB, and laid on white. What
-    /// that changed is added to [`Picture::conversions`].
+    /// The picture as secrets are hidden, and covers of what is to survive JPEG: its colours
+    /// converted to sRGB, and laid on white. What that changed is added to
+    /// [`Picture::conversions`].
     #[must_use]
     pub fn into_plain(mut self) -> Self {
         let to_srgb = self.convert_to_srgb();

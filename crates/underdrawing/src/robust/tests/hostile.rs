@@ -6,41 +6,22 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::super::ldpc::Random;
 use super::*;
 
 /// The longest that one of them may take, a picture of some thousand pixels. On a busy machine it
 /// is a tenth of a second.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// A linear congruential generator: Knuth's constants.
-struct Random(u64);
+fn byte(random: &mut Random) -> u8 {
+    random.next() as u8
+}
 
-impl Random {
-    /// A stream of its own for each number.
-    fn new(number: usize) -> Self {
-        let mut random = Self(number as u64 ^ 0x9e37_79b9_7f4a_7c15);
-        for _ in 0..4 {
-            random.below(1);
-        }
-        random
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005);
-        self.0 = self.0.wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % end.max(1)
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.below(256) as u8
-    }
-
-    /// A part of `0..end`, short ones more often.
-    fn part(&mut self, end: usize) -> Range<usize> {
-        let most = end >> self.below(8);
-        let start = self.below(end);
-        start..end.min(start + 1 + self.below(most))
-    }
+/// A part of `0..end`, short ones more often.
+fn part(random: &mut Random, end: usize) -> Range<usize> {
+    let most = end >> random.below(8);
+    let start = random.below(end);
+    start..end.min(start + 1 + random.below(most))
 }
 
 fn limits() -> Limits {
@@ -58,7 +39,7 @@ fn each(few: usize, harm: impl Fn(&mut Random) -> Option<Pixels> + Sync) {
     let count = asked.map_or(few, |n| n.parse().expect("a number"));
     let limits = limits();
     let outcomes = (0..count).into_par_iter().map(|number| {
-        let Some(container) = harm(&mut Random::new(number)) else {
+        let Some(container) = harm(&mut Random::new(number as u64)) else {
             return (0, 0);
         };
         let start = Instant::now();
@@ -98,7 +79,7 @@ fn damaged_files_do_no_harm() {
     each(300, |random| {
         let mut file = whole.clone();
         for _ in 0..1 + random.below(4) {
-            let part = random.part(file.len());
+            let part = part(random, file.len());
             match random.below(8) {
                 0 => file.truncate(part.start),
                 1 => drop(file.drain(part)),
@@ -106,8 +87,8 @@ fn damaged_files_do_no_harm() {
                     .splice(part.start..part.start, file[part.clone()].to_vec())
                     .for_each(drop),
                 3 => file[part].reverse(),
-                4 => file[part].fill(random.byte()),
-                5 => file.insert(part.start, random.byte()),
+                4 => file[part].fill(byte(random)),
+                5 => file.insert(part.start, byte(random)),
                 _ => file[part.start] ^= 1 << random.below(8),
             }
             if file.is_empty() {
@@ -128,9 +109,9 @@ fn damaged_coefficients_do_no_harm() {
         for _ in 0..1 + random.below(4) {
             let component = random.below(3);
             let component = &mut jpeg.components[component];
-            let part = random.part(component.blocks.len());
+            let part = part(random, component.blocks.len());
             match random.below(6) {
-                0 => component.steps[random.below(64)] = 1 + random.byte() as u16,
+                0 => component.steps[random.below(64)] = 1 + byte(random) as u16,
                 1 => component.blocks[part].reverse(),
                 2 => {
                     let block = component.blocks[random.below(component.blocks.len())];
@@ -162,14 +143,17 @@ fn damaged_pixels_do_no_harm() {
     let whole = container();
     let (width, height) = (whole.width(), whole.height());
     each(300, |random| {
-        let (columns, rows) = (random.part(width), random.part(height));
+        let (columns, rows) = (part(random, width), part(random, height));
         let harm = random.below(5);
         let (right, down, by) = (
             random.below(width),
             random.below(height),
             1 + random.below(255) as u8,
         );
-        let noise = |x: usize, y: usize| Random::new(x * 7919 + y * 104_729 + right).byte() % by;
+        let noise = |x: usize, y: usize| {
+            let place = x * 7919 + y * 104_729 + right;
+            byte(&mut Random::new(place as u64)) % by
+        };
         let size = match harm {
             0 => (columns.len().max(16), rows.len().max(16)),
             _ => (width, height),
@@ -203,7 +187,7 @@ fn forged_headers_and_messages_do_no_harm() {
         for _ in 0..random.below(3) {
             match random.below(4) {
                 0 => fields.grid.survive = 50 + random.below(46) as u8,
-                1 => fields.grid.quarters = random.byte().max(4),
+                1 => fields.grid.quarters = byte(random).max(4),
                 2 => fields.parity = 1 + random.below(127) as u8,
                 _ => {
                     let blocks = 4096 >> random.below(12);
@@ -224,11 +208,11 @@ fn forged_headers_and_messages_do_no_harm() {
                 1 => message.segments.extend(coded.clone()),
                 _ => {
                     let segment = &mut message.segments[segment];
-                    let part = random.part(segment.len());
+                    let part = part(random, segment.len());
                     match random.below(3) {
                         0 => segment.truncate(part.start),
                         1 => drop(segment.drain(part)),
-                        _ => segment[part.start] = random.byte(),
+                        _ => segment[part.start] = byte(random),
                     }
                     if segment.is_empty() {
                         segment.push(0);
