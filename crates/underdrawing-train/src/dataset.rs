@@ -145,11 +145,11 @@ impl Dataset {
 
     /// Bytes that decoded pictures will take once all have been met, by those that have.
     pub(crate) fn expected_bytes(&self, cache_mib: usize) -> usize {
-        let most = cache_mib << 20;
-        let kept = self.decoded.iter().filter(|p| p.get().is_some()).count();
-        let bytes = most - self.cache_left.load(Ordering::Relaxed);
-        let expected = bytes.checked_div(kept).map_or(0, |mean| mean * self.len());
-        expected.min(most)
+        let kept = self.decoded.iter().filter_map(OnceLock::get);
+        let sizes: Vec<usize> = kept.map(|picture| picture.data().len()).collect();
+        let bytes: usize = sizes.iter().sum();
+        let mean = bytes.checked_div(sizes.len()).unwrap_or(0);
+        (mean * self.len()).min(cache_mib << 20)
     }
 
     /// Files met since the last call that are damaged or cannot be used, sorted.
@@ -226,8 +226,9 @@ impl Dataset {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
                 left.checked_sub(bytes)
             });
-        if fits.is_ok() {
-            let _ = self.decoded[index].set(picture.clone());
+        if fits.is_ok() && self.decoded[index].set(picture.clone()).is_err() {
+            // Another worker decoded it meanwhile.
+            self.cache_left.fetch_add(bytes, Ordering::Relaxed);
         }
         Some(picture)
     }
@@ -433,6 +434,29 @@ mod tests {
         assert!(one[0].iter().all(|v| (0.0..=1.0).contains(v)));
         assert_ne!(one[0], one[1]);
         assert_eq!(one, batches(3, 16));
+    }
+
+    #[test]
+    fn a_picture_that_two_workers_decode_is_kept_and_counted_once() {
+        let folder = folder_of_pictures(5);
+        let paths = list_pictures(folder.path(), 5).unwrap();
+        for _ in 0..50 {
+            let dataset = Dataset::new(paths.clone(), &Preset::Default.config());
+            let before = dataset.cache_left.load(Ordering::Relaxed);
+            let together = std::sync::Barrier::new(4);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        together.wait();
+                        dataset.picture(2).unwrap();
+                    });
+                }
+            });
+            let bytes = 3 * 20 * 16;
+            let left = dataset.cache_left.load(Ordering::Relaxed);
+            assert_eq!(before - left, bytes);
+            assert_eq!(dataset.expected_bytes(1), 5 * bytes);
+        }
     }
 
     #[test]
