@@ -41,6 +41,7 @@ pub(super) fn hide_at_cost(
     let segments = &fitted.coded.segments;
     let directory = Directory {
         own: (secret.width(), secret.height()),
+        finish: fitted.finish,
         segments: segments.iter().map(|part| part.len() as u32).collect(),
     }
     .to_bytes();

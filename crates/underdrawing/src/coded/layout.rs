@@ -1,6 +1,7 @@
 //! Header and directory of a container (`docs/format.md`, section 3.5): pure functions on bytes.
 
 use crate::picture::Limits;
+use crate::reduction::Finish;
 
 use super::mix::Mix;
 
@@ -12,9 +13,6 @@ pub(super) const HEADER_BYTES: usize = 15;
 
 /// Residues of the payload's samples, [`super::channel`].
 const RESIDUES: u8 = 0;
-
-/// A picture coded by `underdrawing-codec`.
-const PICTURE: u8 = 0;
 
 /// What the first samples say of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +58,7 @@ impl Header {
 pub(super) struct Directory {
     /// The secret's own width and height; the coded picture may be smaller.
     pub(super) own: (usize, usize),
+    pub(super) finish: Finish,
     /// Lengths of the coded segments in bytes, before they are sealed.
     pub(super) segments: Vec<u32>,
 }
@@ -83,7 +82,7 @@ impl Directory {
             entry.extend(length.to_le_bytes());
         }
         // One secret so far; readers refuse more.
-        let mut bytes = vec![1, PICTURE];
+        let mut bytes = vec![1, self.finish as u8];
         bytes.extend((entry.len() as u32).to_le_bytes());
         bytes.extend(entry);
         bytes
@@ -92,7 +91,8 @@ impl Directory {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, Newer> {
         let (start, entry) = bytes.split_first_chunk::<6>().ok_or(Newer)?;
         let length = u32::from_le_bytes([start[2], start[3], start[4], start[5]]);
-        if start[..2] != [1, PICTURE] || entry.len() != length as usize {
+        let finish = Finish::from_byte(start[1]).ok_or(Newer)?;
+        if start[0] != 1 || entry.len() != length as usize {
             return Err(Newer);
         }
         let (own, lengths) = entry.split_first_chunk::<4>().ok_or(Newer)?;
@@ -105,6 +105,7 @@ impl Directory {
         }
         Ok(Self {
             own: (width.into(), height.into()),
+            finish,
             segments: lengths.iter().map(|n| u32::from_le_bytes(*n)).collect(),
         })
     }
@@ -134,6 +135,7 @@ mod tests {
     fn directories_come_back_and_cut_ones_do_not() {
         let directory = Directory {
             own: (640, 32_768 / 9),
+            finish: Finish::Restored,
             segments: vec![5, 70_000, 0],
         };
         let bytes = directory.to_bytes();
@@ -142,9 +144,11 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(Directory::from_bytes(&bytes[..length]), Err(Newer));
         }
-        let mut two = bytes.clone();
-        two[0] = 2;
-        assert_eq!(Directory::from_bytes(&two), Err(Newer));
+        for (i, value) in [(0, 2), (1, 2)] {
+            let mut bytes = bytes.clone();
+            bytes[i] = value;
+            assert_eq!(Directory::from_bytes(&bytes), Err(Newer), "byte {i}");
+        }
         let mut empty = bytes;
         empty[6..8].fill(0);
         assert_eq!(Directory::from_bytes(&empty), Err(Newer));

@@ -2,7 +2,6 @@
 
 use underdrawing_codec::{Decoded, decode, is_lossless};
 
-use crate::coding::rgb;
 use crate::error::{Error, Salvage};
 use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Progress, Steps};
@@ -57,7 +56,7 @@ pub(super) fn reveal_at_cost(
     let segments: Vec<Option<&[u8]>> = parts.iter().map(Option::as_deref).collect();
     // What is coded is the secret or a smaller one.
     let decoded = decode(&segments, (width * height) as u64).map_err(Error::Code)?;
-    let revealed = restore(decoded, &payload);
+    let revealed = finished(decoded, &payload);
     steps.step()?;
     Ok(revealed)
 }
@@ -208,14 +207,14 @@ fn damaged(payload: &Payload) -> Error {
     }
 }
 
-/// The decoded picture as RGB in the secret's own size.
-fn restore(decoded: Decoded, payload: &Payload) -> Revealed {
-    let (own_width, own_height) = payload.directory.own;
-    let height = decoded.picture.height();
-    let picture = rgb(decoded.picture).resized(own_width, own_height);
+/// The decoded picture as what is revealed, and what of it is lost.
+fn finished(decoded: Decoded, payload: &Payload) -> Revealed {
+    let Directory { own, finish, .. } = payload.directory;
+    let (own_height, height) = (own.1, decoded.picture.height());
+    let lost_rows = decoded.lost_rows.clone();
+    let picture = finish.revealed(decoded, own);
     let scaled = |row: usize| row * own_height / height;
-    let rows = decoded
-        .lost_rows
+    let rows = lost_rows
         .into_iter()
         .map(|rows| scaled(rows.start)..(rows.end * own_height).div_ceil(height))
         .collect();

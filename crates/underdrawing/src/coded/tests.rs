@@ -13,8 +13,9 @@ use super::reveal::{open, reveal_at_cost};
 use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::metric::Comparison;
-use crate::picture::{Limits, Pixels};
+use crate::picture::{Limits, Picture, Pixels};
 use crate::progress::{OnProgress, Progress, Steps};
+use crate::reduction::{self, Finish};
 use crate::report::{Hidden, HiddenDetails, Inspection, Revealed};
 use crate::secrecy::{Cost, Password};
 
@@ -179,6 +180,7 @@ fn it_does_not_matter_how_a_keyboard_composes_letters() {
     let held = rate::fit(&cover, &secret, &options(None), &mut steps).unwrap();
     let directory = layout::Directory {
         own: (40, 40),
+        finish: held.fitted.finish,
         segments: held
             .fitted
             .coded
@@ -397,6 +399,31 @@ fn a_secret_too_large_for_its_cover_is_reduced_and_measured_as_it_comes_back() {
             assert!((db - measured).abs() < 3.0, "{db} {measured}");
             assert!(expected.bytes > 0);
         }
+    }
+}
+
+/// A photograph, part of the program's demonstration.
+const PHOTOGRAPH: &[u8] = include_bytes!("../../../underdrawing-cli/demo/secret.png");
+
+#[test]
+fn a_secret_of_few_bits_is_restored_and_one_of_many_is_not() {
+    let photograph = Picture::decode(PHOTOGRAPH, &Limits::default()).unwrap();
+    let secret = Pixels::from_raster(photograph.pixels.raster().resized(240, 239));
+    let options = options(None);
+    for (side, finish) in [(60, Finish::Restored), (239, Finish::Plain)] {
+        let cover = picture(side, side, 1);
+        let mut ignore = Progress::ignore;
+        let mut steps = Steps::new(&mut ignore, 2);
+        let fitted = rate::fit(&cover, &secret, &options, &mut steps)
+            .unwrap()
+            .fitted;
+        assert_eq!(fitted.finish, finish, "{side}");
+        let decoded = reduction::decoded(&fitted.coded).unwrap();
+        let plain = Finish::Plain.revealed(decoded, (240, 239));
+        let revealed = reveal(&hide(&cover, &secret, &options).container, None).unwrap();
+        let gain = db(&secret, &revealed.picture) - db(&secret, &Pixels::from_raster(plain));
+        let least = if finish == Finish::Restored { 0.2 } else { 0.0 };
+        assert!((least..2.0).contains(&gain), "{side}: {gain}");
     }
 }
 

@@ -80,7 +80,7 @@ fn message(request: &Request<'_>, plan: &Plan) -> Vec<u8> {
     let secret = request.secret;
     let message = Message {
         own: (secret.width(), secret.height()),
-        restored: plan.restored,
+        finish: plan.fitted.finish,
         segments: plan.fitted.coded.segments.clone(),
     };
     let mut bytes = message.to_bytes();

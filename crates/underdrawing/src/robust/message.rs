@@ -2,19 +2,14 @@
 //! section 5.6). Pure functions on bytes.
 
 use crate::picture::Limits;
-
-/// A picture coded by `underdrawing-codec`.
-const PICTURE: u8 = 0;
-/// The same, to be restored by the first restoring network.
-const RESTORED: u8 = 1;
+use crate::reduction::Finish;
 
 /// What is sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     /// The secret's own width and height; the coded picture may be smaller.
     pub(super) own: (usize, usize),
-    /// Whether the decoded picture is restored.
-    pub(super) restored: bool,
+    pub(super) finish: Finish,
     pub(super) segments: Vec<Vec<u8>>,
 }
 
@@ -39,7 +34,7 @@ impl Message {
                 .expect("a picture's side is at most 32,768")
                 .to_le_bytes()
         };
-        let mut bytes = vec![if self.restored { RESTORED } else { PICTURE }];
+        let mut bytes = vec![self.finish as u8];
         bytes.extend(side(self.own.0));
         bytes.extend(side(self.own.1));
         put_number(&mut bytes, self.segments.len());
@@ -55,7 +50,8 @@ impl Message {
         let (&[kind, w0, w1, h0, h1], mut rest) = bytes.split_first_chunk().ok_or(Newer)?;
         let (width, height) = (u16::from_le_bytes([w0, w1]), u16::from_le_bytes([h0, h1]));
         let size = Limits::OF_FORMATS.check(width.into(), height.into());
-        if ![PICTURE, RESTORED].contains(&kind) || size.is_err() {
+        let finish = Finish::from_byte(kind).ok_or(Newer)?;
+        if size.is_err() {
             return Err(Newer);
         }
         let n_segments = take_number(&mut rest).ok_or(Newer)?;
@@ -72,7 +68,7 @@ impl Message {
         }
         Ok(Self {
             own: (width.into(), height.into()),
-            restored: kind == RESTORED,
+            finish,
             segments,
         })
     }
@@ -108,7 +104,7 @@ mod tests {
     fn messages_come_back_and_cut_ones_do_not() {
         let mut message = Message {
             own: (640, 32_768 / 9),
-            restored: false,
+            finish: Finish::Plain,
             segments: vec![vec![5; 300], vec![], vec![7; 3]],
         };
         let mut bytes = message.to_bytes();
@@ -118,7 +114,7 @@ mod tests {
         }
         bytes.extend([0; 9]);
         assert_eq!(Message::from_bytes(&bytes).as_ref(), Ok(&message));
-        message.restored = true;
+        message.finish = Finish::Restored;
         let restored = message.to_bytes();
         assert_eq!(Message::from_bytes(&restored), Ok(message));
         bytes[0] = 2;

@@ -9,7 +9,6 @@ use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::Steps;
 use crate::reduction::{self, Fitted};
-use crate::restoring::restored;
 use crate::secrecy::TAG_BYTES;
 
 use super::aim::{NEAR, Take, seek};
@@ -47,8 +46,6 @@ pub(super) struct Plan {
     pub(super) coding: Coding,
     /// The secret; its error is that of what is revealed.
     pub(super) fitted: Fitted,
-    /// Whether the decoded secret is to be restored.
-    pub(super) restored: bool,
 }
 
 /// What is planned for a request, and under which demands.
@@ -163,14 +160,11 @@ impl<'a> Planner<'a> {
 
     pub(super) fn plan(&self, chosen: Chosen, steps: &mut Steps<'_>) -> Result<Plan, Error> {
         let coding = self.coding(chosen.parity)?;
-        let mut fitted = self.fitted(&coding, steps)?;
-        let restored = self.restored(&fitted);
-        fitted.mse = restored.unwrap_or(fitted.mse);
+        let fitted = self.fitted(&coding, steps)?;
         Ok(Plan {
             chosen,
             coding,
             fitted,
-            restored: restored.is_some(),
         })
     }
 
@@ -268,15 +262,6 @@ impl<'a> Planner<'a> {
         let budget = |n_segments| n_bytes.checked_sub(overhead(n_segments, n_bytes));
         let effort = |size| self.request.options.effort_for(size);
         reduction::fit(self.request.secret, budget, effort, steps)?.ok_or_else(|| self.no_room())
-    }
-
-    /// Mean squared error of the restored secret, in its own size, if it gains by that.
-    fn restored(&self, fitted: &Fitted) -> Option<f64> {
-        let secret = self.request.secret;
-        let size = (secret.width(), secret.height());
-        let restored = restored(reduction::decoded(&fitted.coded)?, size);
-        let mse = reduction::mse(secret.raster(), &restored);
-        (mse < fitted.mse).then_some(mse)
     }
 
     fn not_reached(&self, asked_db: f64, best: &Plan) -> Error {

@@ -3,12 +3,10 @@
 use underdrawing_codec::decode;
 use underdrawing_jpeg::quality;
 
-use crate::coding::rgb;
 use crate::error::Error;
 use crate::picture::{Limits, Pixels};
 use crate::progress::{OnProgress, Steps};
 use crate::report::{Inspection, Revealed};
-use crate::restoring::restored;
 use crate::secrecy::{Cost, Password};
 
 use super::header::{Fields, Header, VERSION};
@@ -167,11 +165,7 @@ impl Found {
         let segments: Vec<Option<&[u8]>> = message.segments.iter().map(|s| Some(&s[..])).collect();
         // What is coded is the secret or a smaller one.
         let decoded = decode(&segments, (width * height) as u64).map_err(Error::Code)?;
-        let picture = if message.restored {
-            restored(decoded, message.own)
-        } else {
-            rgb(decoded.picture).resized(width, height)
-        };
+        let picture = message.finish.revealed(decoded, message.own);
         steps.step()?;
         Ok(Revealed {
             picture: Pixels::from_raster(picture),

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::options::RevealOptions;
 use crate::picture::{FileFormat, Limits, Picture, Pixels, Raster};
 use crate::progress::Progress;
-use crate::reduction;
+use crate::reduction::{self, Finish};
 use crate::report::{Hidden, HiddenDetails, Inspection, Revealed};
 use crate::secrecy::{Cost, Password, TAG_BYTES};
 
@@ -245,7 +245,7 @@ fn a_forged_size_is_not_believed() {
     let cover = picture(200, 150, 1);
     let message = Message {
         own: (9, 9),
-        restored: false,
+        finish: Finish::Plain,
         segments: Vec::new(),
     };
     let fields = Fields {
@@ -275,7 +275,7 @@ fn what_is_coded_is_not_larger_than_the_secret() {
     for (own, back) in [((60, 40), true), ((70, 50), true), ((1, 1), false)] {
         let message = Message {
             own,
-            restored: false,
+            finish: Finish::Plain,
             segments: coded.as_ref().expect("it fits").segments.clone(),
         };
         let container = forged(&cover, honest_fields(&cover), &message);

@@ -33,6 +33,7 @@ fn a_large_code_of_a_small_secret_is_not_decoded() {
     let with = |own| {
         let directory = layout::Directory {
             own,
+            finish: Finish::Plain,
             segments: coded
                 .segments
                 .iter()
@@ -230,6 +231,7 @@ fn sealed_nonsense_is_survived() {
         }
         let mut directory = layout::Directory {
             own: (1 + random(40), 1 + random(40)),
+            finish: [Finish::Plain, Finish::Restored][random(2)],
             segments: parts.iter().map(|part| part.len() as u32).collect(),
         }
         .to_bytes();

@@ -198,7 +198,7 @@ fn forged_headers_and_messages_do_no_harm() {
         }
         let mut message = Message {
             own: (24, 20),
-            restored: random.below(2) == 0,
+            finish: [Finish::Plain, Finish::Restored][random.below(2)],
             segments: coded.clone(),
         };
         for _ in 0..random.below(4) {
