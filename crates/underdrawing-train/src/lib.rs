@@ -45,7 +45,8 @@ pub use learner::Learner;
 pub use mpi::{MpiError, MpiRanks};
 pub use optimiser::Rates;
 pub use restoring::{
-    RestoringConfig, RestoringEvent, pictures_in, read_restoring, train_restoring, write_restoring,
+    RestoringConfig, RestoringEvent, pictures_in, read_restoring, restored_psnr, train_restoring,
+    write_restoring,
 };
 pub use schedule::{Plateau, Schedule};
 pub use trainer::{Rehearsal, Trainer};

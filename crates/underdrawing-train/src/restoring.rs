@@ -98,10 +98,7 @@ pub fn train_restoring(
         "expected pictures of {0}x{0}",
         config.size
     );
-    let validation: Vec<Sample> = validation
-        .par_iter()
-        .filter_map(|picture| coded(picture, config.validation_bits, Effort::Best))
-        .collect();
+    let validation = all_coded(validation, config.validation_bits, Effort::Best);
     let engine = CpuEngine::default();
     let params = network.params().to_vec();
     let mut weights: Vec<_> = params
@@ -222,6 +219,13 @@ fn mirrored(picture: &Pixels, flip: bool, flop: bool) -> Pixels {
     mirrored.expect("as large as another picture")
 }
 
+fn all_coded(pictures: &[Pixels], bits: f64, effort: Effort) -> Vec<Sample> {
+    let pictures = pictures.par_iter();
+    pictures
+        .filter_map(|picture| coded(picture, bits, effort))
+        .collect()
+}
+
 /// None where the bits are not enough, or more than it takes without loss.
 fn coded(picture: &Pixels, bits: f64, effort: Effort) -> Option<Sample> {
     let (width, height) = (picture.width(), picture.height());
@@ -262,7 +266,18 @@ impl Sample {
     }
 }
 
-/// Mean PSNR in dB, decoded and restored. Pictures have even sides.
+/// Mean PSNR in dB, decoded and restored, of pictures of even sides that are coded at so many bits
+/// a pixel. Pictures that need more, or less without loss, are left out.
+#[must_use]
+pub fn restored_psnr(
+    network: &Restoring,
+    pictures: &[Pixels],
+    bits: f64,
+    effort: Effort,
+) -> [f64; 2] {
+    psnr(network, &all_coded(pictures, bits, effort))
+}
+
 fn psnr(network: &Restoring, samples: &[Sample]) -> [f64; 2] {
     let restorer = CpuRestorer::new(network);
     let mut sums = [0.0; 2];
