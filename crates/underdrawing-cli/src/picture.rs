@@ -45,6 +45,10 @@ pub(crate) fn must_exist(path: &Path, role: Role) -> anyhow::Result<()> {
 
 /// Reads and decodes a picture; conversions are noted.
 pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> {
+    Ok(noted(decode(path, role)?, path, role, ui))
+}
+
+fn decode(path: &Path, role: Role) -> anyhow::Result<Picture> {
     let failed = || format!("failed to read {role} {}", display_name(path));
     // What is no picture at all is not read to its end.
     let is_picture = |first: &[u8]| Ok(FileFormat::of_bytes(first).map(drop)?);
@@ -53,13 +57,32 @@ pub(crate) fn read(path: &Path, role: Role, ui: &Ui) -> anyhow::Result<Picture> 
     if !matches!(role, Role::Container) {
         picture.pixels = picture.pixels.samples_alone();
     }
+    Ok(picture)
+}
+
+fn noted(picture: Picture, path: &Path, role: Role, ui: &Ui) -> Picture {
     for conversion in &picture.conversions {
         // Containers are revealed from as they are stored.
         if !matches!((role, conversion), (Role::Container, Conversion::Turned)) {
             ui.note(format_args!("{role} {}: {conversion}", display_name(path)));
         }
     }
-    Ok(picture)
+    picture
+}
+
+/// Reads a cover and a secret side by side: [`read_cover`] and [`read_plain`].
+pub(crate) fn read_pair(
+    [cover, secret]: [&Path; 2],
+    survives: bool,
+    channel: Option<&Channel>,
+    ui: &Ui,
+) -> anyhow::Result<(Picture, Plain)> {
+    let read = |path, role| move || decode(path, role);
+    let (of_cover, of_secret) = rayon::join(read(cover, Role::Cover), read(secret, Role::Secret));
+    let of_cover = noted(of_cover?, cover, Role::Cover, ui);
+    let of_cover = surviving(of_cover, cover, survives, channel, ui)?;
+    let of_secret = noted(of_secret?, secret, Role::Secret, ui);
+    Ok((of_cover, plain(of_secret, secret, Role::Secret, ui)))
 }
 
 /// Reads a cover: where what is hidden is to survive, as JPEG and the channel keep it.
@@ -69,7 +92,16 @@ pub(crate) fn read_cover(
     channel: Option<&Channel>,
     ui: &Ui,
 ) -> anyhow::Result<Picture> {
-    let cover = read(path, Role::Cover, ui)?;
+    surviving(read(path, Role::Cover, ui)?, path, survives, channel, ui)
+}
+
+fn surviving(
+    cover: Picture,
+    path: &Path,
+    survives: bool,
+    channel: Option<&Channel>,
+    ui: &Ui,
+) -> anyhow::Result<Picture> {
     if !survives {
         return Ok(cover);
     }

@@ -1,5 +1,6 @@
 //! Encoding: a picture to segments.
 
+mod bound;
 mod curve;
 mod guess;
 mod lossless;

@@ -19,7 +19,7 @@ use crate::method::DetailsReport;
 use crate::models;
 use crate::output::{ExitStatus, Ui, decibels};
 use crate::password::Confirm;
-use crate::picture::{self, Role};
+use crate::picture;
 use job::Job;
 
 /// PSNR below which a container is plainly not its cover.
@@ -163,8 +163,8 @@ impl HideArgs {
         ui: &Ui,
     ) -> anyhow::Result<(Pictures, HiddenDetails, bool)> {
         let (survives, channel) = (self.method.survives(), self.method.channel);
-        let cover = picture::read_cover(&job.cover, survives, channel, ui)?;
-        let secret = picture::read_plain(&job.secret, Role::Secret, ui)?;
+        let paths = [&*job.cover, &*job.secret];
+        let (cover, secret) = picture::read_pair(paths, survives, channel, ui)?;
         let (cover_name, secret_name) = (display_name(&job.cover), display_name(&job.secret));
         let hidden = hide(&cover.pixels, &secret.pixels, options, on_progress)
             .with_context(|| format!("failed to hide {secret_name} in {cover_name}"))?;

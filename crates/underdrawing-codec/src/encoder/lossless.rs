@@ -1,12 +1,15 @@
 //! Lossless coding, where it fits.
 
-use super::{Coded, Encoder};
+use super::{Coded, Encoder, bound};
 use crate::header::Header;
 use crate::lossless;
 use crate::models::Models;
 use crate::parallel;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Times the bits that are counted without coding: the least that anything but repetitions took.
+const MORE_THAN_LEAST: f64 = 1.2;
 
 /// Rows of each stripe that are coded to find out whether the whole picture is worth trying. On so
 /// few rows, models that have yet to learn take up to twice as many bytes.
@@ -24,12 +27,6 @@ const MORE_ON_FIRST: f64 = 1.6;
 const MIN_STRIPES: usize = 8;
 const EVERY: usize = 6;
 const MORE_ON_STRIPES: f64 = 1.06;
-
-/// A pixel is new whose colour none of so many to its left has, nor those above them, nor as many
-/// to the right of the one above. It takes a bit at the least, in photographs ten. Every so many
-/// rows are looked at.
-const REACH: usize = 8;
-const LOOKED_AT: usize = 8;
 
 impl Encoder<'_> {
     /// The lossless coding, if it takes at most `budget` bytes.
@@ -89,7 +86,7 @@ impl Encoder<'_> {
 
     /// Whether a few rows suggest that the picture may fit.
     fn worth_trying(&self, budget: usize) -> bool {
-        if self.new_pixels() > 8.0 * budget as f64 {
+        if MORE_THAN_LEAST * bound::least_bits(self.picture) > 8.0 * budget as f64 {
             return false;
         }
         let n = self.cut.n_stripes();
@@ -101,26 +98,6 @@ impl Encoder<'_> {
             }
         }
         fits(self.probe(0..n, PROBED_ROWS), MORE_ON_PROBES)
-    }
-
-    /// About how many pixels have a colour that is not nearby.
-    fn new_pixels(&self) -> f64 {
-        let (width, height) = (self.picture.width(), self.picture.height());
-        let (channels, samples) = (self.picture.channels(), self.picture.samples());
-        let row = |y: usize| &samples[y * width * channels..][..width * channels];
-        let (mut n, mut looked_at) = (0usize, 0usize);
-        for y in (1..height).step_by(LOOKED_AT) {
-            let (above, here) = (row(y - 1), row(y));
-            for x in 0..width {
-                let pixel = &here[x * channels..][..channels];
-                let (first, end) = (x.saturating_sub(REACH), (x + REACH + 1).min(width));
-                let left = here[first * channels..x * channels].chunks_exact(channels);
-                let over = above[first * channels..end * channels].chunks_exact(channels);
-                n += usize::from(!left.rev().chain(over).any(|near| near == pixel));
-            }
-            looked_at += width;
-        }
-        n as f64 * (width * height) as f64 / looked_at.max(1) as f64
     }
 
     /// Estimated bytes of the lossless coding, from rows in the middle of some stripes.

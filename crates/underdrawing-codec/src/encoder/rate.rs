@@ -27,6 +27,11 @@ const TRIES_BY_SLOPE: usize = 3;
 /// with another model's is not known better before the first coding.
 const CLOSE: f64 = 0.02;
 
+/// Off by no more than this share of the bytes, the slope leads to the step that is wanted, and
+/// nothing is tried there: a slope from coefficients alone, and one between two tries.
+const NEAR_BY_GUESS: f64 = 0.03;
+const NEAR: f64 = 0.06;
+
 /// Bytes that each nonzero coefficient and each other one adds when the step shrinks by a factor of
 /// e: together 0.6 for each nonzero one at 0.15 bits a pixel, 0.3 at 4.75. They serve for the first
 /// guess only; after that, two sizes give the slope.
@@ -137,9 +142,9 @@ pub(super) struct Subset {
     pub(super) scale: f64,
 }
 
-/// A step that was tried, and the picture's size with the fast model.
+/// A step, and the picture's size there with the fast model.
 pub(super) struct Try {
-    pub(super) quantised: Quantised,
+    pub(super) step: u32,
     pub(super) bytes: f64,
     /// Change in bytes per unit of the step, below zero.
     pub(super) slope: f64,
@@ -168,13 +173,12 @@ impl Encoder<'_> {
         };
         let found = self.step_for_bytes(&all, wanted, first, close);
         let mut slope = found.slope * usual_ratio(self.models);
-        let mut quantised = self.machined(found.quantised);
+        let mut step = found.step;
         let mut bracket = Bracket::new();
         let mut best: Option<Attempt> = None;
         let mut before: Option<(f64, f64)> = None;
         for round in 1.. {
-            let step = quantised.step;
-            let attempt = self.code(quantised, &all.which);
+            let attempt = self.attempt(&all.which, step);
             let length = attempt.len();
             if length <= budget {
                 let fills = length + allowance >= budget;
@@ -196,7 +200,7 @@ impl Encoder<'_> {
             slope = before.map_or(slope, |before| slope_between(before, (x, bytes), slope));
             before = Some((x, bytes));
             match bracket.next(wanted_step((x, bytes), aim, slope)) {
-                Some(next) => quantised = self.quantise(&all.which, next, self.models.machine()),
+                Some(next) => step = next,
                 None => break,
             }
         }
@@ -206,15 +210,6 @@ impl Encoder<'_> {
     /// A first guess at the step that gives `bytes` bytes with these models.
     pub(super) fn first_step(&self, bytes: f64) -> u32 {
         guess::step_for(&self.parts, bytes / usual_ratio(self.models))
-    }
-
-    /// The same step, quantised with the number of states of these models.
-    fn machined(&self, tried: Quantised) -> Quantised {
-        if self.models.machine() == tried.machine {
-            tried
-        } else {
-            self.quantise(&self.all(), tried.step, self.models.machine())
-        }
     }
 
     /// The last resort: the largest step, and bits as dear as a search allows.
@@ -244,7 +239,7 @@ impl Encoder<'_> {
         let n_all = (self.picture.width() * self.picture.height() * n_planes) as f64;
         let gain = BYTES_A_NONZERO * n_nonzero + BYTES_A_ZERO * n_all + 1.0;
         Try {
-            quantised,
+            step,
             bytes: all,
             slope: -gain / f64::from(step),
         }
@@ -259,10 +254,16 @@ impl Encoder<'_> {
         for tries in 1..=MAX_TRIES {
             let mut found = self.try_step(subset, step);
             let (x, bytes) = (f64::from(step), found.bytes);
+            let near = if before.is_some() {
+                NEAR
+            } else {
+                NEAR_BY_GUESS
+            };
             if let Some(before) = before {
                 found.slope = slope_between(before, (x, bytes), found.slope);
             }
-            if (bytes - aim).abs() <= aim * close {
+            let off = (bytes - aim).abs() / aim;
+            if off <= close {
                 return found;
             }
             if bytes > aim {
@@ -274,10 +275,17 @@ impl Encoder<'_> {
             ends.put(step, bytes, aim);
             let by_slope = wanted_step((x, bytes), aim, found.slope);
             let between = ends.between().filter(|_| tries >= TRIES_BY_SLOPE);
-            match bracket.next(between.unwrap_or(by_slope)) {
-                Some(next) => step = next,
-                None => break,
+            let Some(next) = bracket.next(between.unwrap_or(by_slope)) else {
+                break;
+            };
+            if off <= near && next == by_slope as u32 {
+                return Try {
+                    step: next,
+                    bytes: aim,
+                    ..found
+                };
             }
+            step = next;
         }
         self.try_step(subset, bracket.high)
     }
