@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::secrecy::{Key, Uniform};
 
 use super::digits;
-use super::mix::{Mix, nearest};
+use super::mix::{Mix, difference, nearest_of};
 
 /// Samples of a block. Blocks are independent of each other, so that damage stays where it is.
 const BLOCK: usize = 16_384;
@@ -69,12 +69,14 @@ impl Channel {
                 let mut digits = vec![0; samples.len()];
                 let bytes = &bytes[self.starts[block]..self.starts[block + 1]];
                 digits::digits_from_bytes(bytes, &content.radices, &mut digits);
-                for (i, sample) in samples.iter_mut().enumerate() {
-                    let radix = content.radices[i];
-                    if radix > 1 {
-                        let residue = (digits[i] + content.masks[i]) % radix;
-                        *sample = nearest(*sample, residue, radix);
-                    }
+                let rest = self.mix.rest();
+                let contents = content.radices.iter().zip(&content.masks);
+                for ((sample, digit), (&radix, &mask)) in
+                    samples.iter_mut().zip(digits).zip(contents)
+                {
+                    // Digit and mask together.
+                    let residue = difference(digit, difference(0, mask, radix), radix);
+                    *sample = nearest_of(*sample, rest(*sample, radix), residue, radix);
                 }
             });
     }
@@ -87,9 +89,12 @@ impl Channel {
             .map(|(block, samples)| {
                 let content = content_of(self.mix, &self.key, block, samples.len());
                 let mut digits = vec![0; samples.len()];
-                for (i, digit) in digits.iter_mut().enumerate() {
-                    let radix = content.radices[i];
-                    *digit = (samples[i] % radix + radix - content.masks[i]) % radix;
+                let rest = self.mix.rest();
+                let contents = content.radices.iter().zip(&content.masks);
+                for ((digit, &sample), (&radix, &mask)) in
+                    digits.iter_mut().zip(samples).zip(contents)
+                {
+                    *digit = difference(rest(sample, radix), mask, radix);
                 }
                 let mut bytes = vec![0; self.starts[block + 1] - self.starts[block]];
                 digits::bytes_from_digits(&digits, &content.radices, &mut bytes);
@@ -134,17 +139,14 @@ fn content_of(mix: Mix, key: &Key, block: usize, n: usize) -> Content {
     let mut words = vec![0; 4 * n];
     Uniform::from_word(key, block * BLOCK).fill(&mut words);
     let (words, _) = words.as_chunks::<4>();
-    let mut content = Content {
-        radices: Vec::with_capacity(n),
-        masks: Vec::with_capacity(n),
-    };
-    for word in words {
-        let radix = mix.radix(u16::from_le_bytes([word[2], word[3]]));
+    let radix = |word: &[u8; 4]| mix.radix(u16::from_le_bytes([word[2], word[3]]));
+    let radices: Vec<u8> = words.iter().map(radix).collect();
+    let mask = |(word, radix): (&[u8; 4], &u8)| {
         let low = u32::from(u16::from_le_bytes([word[0], word[1]]));
-        content.radices.push(radix);
-        content.masks.push(((low * u32::from(radix)) >> 16) as u8);
-    }
-    content
+        ((low * u32::from(*radix)) >> 16) as u8
+    };
+    let masks = words.iter().zip(&radices).map(mask).collect();
+    Content { radices, masks }
 }
 
 #[cfg(test)]

@@ -22,6 +22,17 @@ const OVERHEAD_BITS: u64 = 63;
 /// the overhead takes beyond the first state's data, and a word that is not full.
 pub(super) const MOST_LOST_BITS: u64 = OVERHEAD_BITS + 1;
 
+/// States from which a word is taken before a digit of each radix is added.
+const FULL: [u64; MAX_RADIX as usize + 1] = {
+    let mut full = [0; MAX_RADIX as usize + 1];
+    let mut radix = 1;
+    while radix <= MAX_RADIX as u64 {
+        full[radix as usize] = (LOW / radix) << 32;
+        radix += 1;
+    }
+    full
+};
+
 /// Bytes of data in the first state.
 const FIRST_BYTES: usize = 7;
 
@@ -96,7 +107,7 @@ pub(super) fn bytes_from_digits(digits: &[u8], radices: &[u8], bytes: &mut [u8])
     let mut words = words.iter_mut().rev();
     let mut state = 0;
     for (&digit, &radix) in digits.iter().zip(radices).rev() {
-        if state >= (LOW / u64::from(radix)) << 32 {
+        if state >= FULL[usize::from(radix & 15)] {
             if let Some(word) = words.next() {
                 *word = (state as u32).to_le_bytes();
             }

@@ -53,6 +53,17 @@ impl Mix {
         self.low + if random < self.share { 2 } else { 0 }
     }
 
+    /// The rest of a sample when divided by one of both radices, without a division.
+    pub(super) fn rest(self) -> impl Fn(u8, u8) -> u8 {
+        // Rounded up they are exact for samples of 8 bits.
+        let reciprocals = [self.low, self.low + 2].map(|radix| WHOLE.div_ceil(radix.into()));
+        move |sample, radix| {
+            let reciprocal = reciprocals[usize::from(radix != self.low)];
+            let quotient = (u32::from(sample) * reciprocal) >> 16;
+            (u32::from(sample) - quotient * u32::from(radix)) as u8
+        }
+    }
+
     /// Bits a sample, on average.
     pub(super) fn bits(self) -> f64 {
         let (low, high, share) = self.parts();
@@ -146,8 +157,14 @@ impl Costs {
 
 /// The value in 0..=255 nearest to `sample` that leaves `residue` when divided by `radix` (odd).
 pub(super) fn nearest(sample: u8, residue: u8, radix: u8) -> u8 {
-    let (value, radix) = (i32::from(sample), i32::from(radix));
-    let up = (i32::from(residue) + radix - value % radix) % radix;
+    nearest_of(sample, sample % radix, residue, radix)
+}
+
+/// [`nearest`] of a sample that leaves `rest`.
+#[inline(always)]
+pub(super) fn nearest_of(sample: u8, rest: u8, residue: u8, radix: u8) -> u8 {
+    let up = i16::from(difference(residue, rest, radix));
+    let (value, radix) = (i16::from(sample), i16::from(radix));
     let near = value + if 2 * up > radix { up - radix } else { up };
     let inside = match near {
         ..0 => near + radix,
@@ -155,6 +172,12 @@ pub(super) fn nearest(sample: u8, residue: u8, radix: u8) -> u8 {
         _ => near,
     };
     inside as u8
+}
+
+/// `a - b` modulo the radix, both below it.
+#[inline(always)]
+pub(super) fn difference(a: u8, b: u8, radix: u8) -> u8 {
+    if a < b { a + radix - b } else { a - b }
 }
 
 #[cfg(test)]
@@ -172,6 +195,16 @@ mod tests {
                         .unwrap();
                     assert_eq!(nearest(sample, residue, radix), best);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn rests_are_those_of_divisions() {
+        for low in (1..=MAX_RADIX).step_by(2) {
+            let rest = Mix { low, share: 9 }.rest();
+            for (sample, radix) in (0..=255).flat_map(|s| [(s, low), (s, low + 2)]) {
+                assert_eq!(rest(sample, radix), sample % radix);
             }
         }
     }
