@@ -1,9 +1,9 @@
 //! Encoding: a picture to segments.
 
-mod bound;
 mod curve;
 mod guess;
 mod lossless;
+mod novelty;
 mod quantised;
 mod rate;
 mod subset;

@@ -242,18 +242,18 @@ fn the_bytes_are_those_of_every_build() {
             0xdf2e_73f2_8d30_ba87,
         ],
         [
-            0x204c_ab02_040c_f581,
-            0x87ca_4c06_1ea5_de7c,
+            0x9990_7a12_2794_b86a,
+            0xdd2c_f5d9_09f0_4b23,
             0x3087_9fdb_efe2_7ff8,
         ],
         [
-            0x83e4_552f_2bb7_c6e0,
-            0x516d_42cd_8675_fb58,
-            0xc9e3_e988_3cf7_9624,
+            0x42d5_9412_7975_0df8,
+            0x6631_cd55_2c78_c4c1,
+            0x2a66_fdd2_6cc8_b906,
         ],
         [
             0x5029_6060_ea6a_f9c2,
-            0xa0bd_3de0_03e9_f6ec,
+            0x0ba1_61ee_5c31_2277,
             0x9d77_d793_09be_ace9,
         ],
     ];

@@ -12,7 +12,7 @@ use crate::args::EvalArgs;
 use crate::files::Name;
 use crate::folder::{Reuse, alternating_pairs, pairs, pictures_at};
 use crate::output::{ExitStatus, Ui, error_with_hint, shown};
-use crate::picture::{self, Role};
+use crate::picture;
 
 mod figures;
 mod table;
@@ -154,8 +154,8 @@ impl Judge {
         let failed = || format!("failed at {}", table::pair_name(cover, secret));
         // A transparency that is left takes no part: hide passes it on untouched.
         let survives = matches!(self.options, HideOptions::Robust { .. });
-        let cover = picture::read_cover(cover, survives, None, ui)?.pixels;
-        let secret = picture::read_plain(secret, Role::Secret, ui)?.pixels;
+        let (cover, secret) = picture::read_pair([cover, secret], survives, None, ui)?;
+        let (cover, secret) = (cover.pixels, secret.pixels);
         let (container, revealed) = self.through_a_file(&cover, &secret).with_context(failed)?;
         arrivals
             .add(&cover, &secret, &container, &self.options)

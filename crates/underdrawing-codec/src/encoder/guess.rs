@@ -70,7 +70,7 @@ fn units_of(parts: &Parts, part: usize, step: u32) -> f64 {
 /// log2(1 + |c| * factor) in 1/2^23, approximated by a float's bits: its exponent, with its
 /// mantissa as the fraction.
 #[inline(always)]
-pub(super) fn log2(c: i32, factor: f32) -> i32 {
+fn log2(c: i32, factor: f32) -> i32 {
     const ONE: i32 = 127 << 23;
     (1.0 + (c.unsigned_abs() as f32) * factor).to_bits() as i32 - ONE
 }

@@ -1,15 +1,12 @@
 //! Lossless coding, where it fits.
 
-use super::{Coded, Encoder, bound};
+use super::{Coded, Encoder, novelty};
 use crate::header::Header;
 use crate::lossless;
 use crate::models::Models;
 use crate::parallel;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Times the bits that are counted without coding: the least that anything but repetitions took.
-const MORE_THAN_LEAST: f64 = 1.2;
 
 /// Rows of each stripe that are coded to find out whether the whole picture is worth trying. On so
 /// few rows, models that have yet to learn take up to twice as many bytes.
@@ -86,7 +83,8 @@ impl Encoder<'_> {
 
     /// Whether a few rows suggest that the picture may fit.
     fn worth_trying(&self, budget: usize) -> bool {
-        if MORE_THAN_LEAST * bound::least_bits(self.picture) > 8.0 * budget as f64 {
+        // Each takes a bit at the least, in photographs ten.
+        if novelty::new_pixels(self.picture) > 8.0 * budget as f64 {
             return false;
         }
         let n = self.cut.n_stripes();

@@ -20,10 +20,11 @@ const EVERY: usize = 3;
 /// Tolerance of that search, as a share of the fast model's bytes. The subset is no more precise.
 const CLOSE: f64 = 0.005;
 
-/// One in this many bytes of the budget may stay unused; with the fast model, 0.01 dB for a tenth of
+/// One in this many bytes of the budget may stay unused, by the models: 0.01 dB for up to a tenth of
 /// the time.
-const SLACK: usize = 1024;
 const SLACK_FAST: usize = 256;
+const SLACK_NORMAL: usize = 512;
+const SLACK_BEST: usize = 1024;
 
 /// One in this many stripes is a pilot, but at least two are.
 const STRIPES_A_PILOT: usize = 8;
@@ -100,10 +101,10 @@ impl Encoder<'_> {
     /// Bytes of a budget that may stay unused.
     fn slack(&self, budget: usize) -> usize {
         budget
-            / if self.models == Models::Fast {
-                SLACK_FAST
-            } else {
-                SLACK
+            / match self.models {
+                Models::Lossless | Models::Fast => SLACK_FAST,
+                Models::Normal => SLACK_NORMAL,
+                Models::Best | Models::BestV1 => SLACK_BEST,
             }
     }
 
