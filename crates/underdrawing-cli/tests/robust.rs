@@ -280,7 +280,8 @@ fn capacity_channels_and_eval_know_the_method() {
         let db = |ran: &common::Ran, name| ran.json()[0][name].as_f64().expect("a number");
         for name in ["container_psnr_db", "revealed_psnr_db"] {
             let apart = (db(&told, name) - db(&hidden, name)).abs();
-            assert!(apart < 0.5, "{cover} {flags} {name}: {apart}");
+            // Where a container fails its trial, hiding takes a step more of parity: 0.6 dB.
+            assert!(apart < 0.8, "{cover} {flags} {name}: {apart}");
         }
     }
     let channels = folder.run("channels --json").done().json();

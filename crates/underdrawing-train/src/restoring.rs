@@ -125,7 +125,7 @@ pub fn train_restoring(
             on_event(RestoringEvent {
                 step: step + 1,
                 training_mse: std::mem::take(&mut errors),
-                psnr_db: psnr(&network, &validation),
+                psnr_db: means(&psnr(&network, &validation)),
                 network: &network,
             });
         }
@@ -266,35 +266,37 @@ impl Sample {
     }
 }
 
-/// Mean PSNR in dB, decoded and restored, of pictures of even sides that are coded at so many bits
-/// a pixel. Pictures that need more, or less without loss, are left out.
+fn means(figures: &[[f64; 2]]) -> [f64; 2] {
+    [0, 1].map(|i| figures.iter().map(|figure| figure[i]).sum::<f64>() / figures.len() as f64)
+}
+
+/// PSNR in dB of each picture, decoded and restored, coded at so many bits a pixel. Pictures have
+/// even sides. Those that need more, or less without loss, are left out.
 #[must_use]
 pub fn restored_psnr(
     network: &Restoring,
     pictures: &[Pixels],
     bits: f64,
     effort: Effort,
-) -> [f64; 2] {
+) -> Vec<[f64; 2]> {
     psnr(network, &all_coded(pictures, bits, effort))
 }
 
-fn psnr(network: &Restoring, samples: &[Sample]) -> [f64; 2] {
+fn psnr(network: &Restoring, samples: &[Sample]) -> Vec<[f64; 2]> {
     let restorer = CpuRestorer::new(network);
-    let mut sums = [0.0; 2];
-    for sample in samples {
+    let of_sample = |sample: &Sample| {
         let (width, height) = (sample.original.width(), sample.original.height());
         let planes = sample.decoded.to_planes();
         let restored = restorer.restore([height, width], &planes, sample.coarseness);
         let byte = |value: &f32| (255.0 * value).round().clamp(0.0, 255.0) as u8;
         let bytes: Vec<u8> = restored.iter().map(byte).collect();
         let restored = Pixels::from_planes(&bytes, width, height).expect("as large as the other");
-        for (sum, picture) in sums.iter_mut().zip([&sample.decoded, &restored]) {
+        [&sample.decoded, &restored].map(|picture| {
             let psnr_db = Comparison::psnr_db_only(&sample.original, picture);
-            let psnr_db = psnr_db.expect("of one size").unwrap_or(f64::INFINITY);
-            *sum += psnr_db / samples.len() as f64;
-        }
-    }
-    sums
+            psnr_db.expect("of one size").unwrap_or(f64::INFINITY)
+        })
+    };
+    samples.iter().map(of_sample).collect()
 }
 
 /// All pictures of a folder and its subfolders that can be read, by their paths.
