@@ -238,17 +238,17 @@ fn the_bytes_are_those_of_every_build() {
     let expected: [[u64; 3]; 4] = [
         [
             0x2172_5d2a_915e_64f5,
-            0x415e_d961_3187_11a3,
+            0xf81a_17cc_db9e_0de6,
             0xdf2e_73f2_8d30_ba87,
         ],
         [
             0x9990_7a12_2794_b86a,
-            0xdd2c_f5d9_09f0_4b23,
+            0x764e_65f8_0268_9f1e,
             0x3087_9fdb_efe2_7ff8,
         ],
         [
             0x42d5_9412_7975_0df8,
-            0x6631_cd55_2c78_c4c1,
+            0x4c4b_a627_4faa_46ba,
             0x2a66_fdd2_6cc8_b906,
         ],
         [

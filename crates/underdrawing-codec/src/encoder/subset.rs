@@ -20,12 +20,6 @@ const EVERY: usize = 3;
 /// Tolerance of that search, as a share of the fast model's bytes. The subset is no more precise.
 const CLOSE: f64 = 0.005;
 
-/// One in this many bytes of the budget may stay unused, by the models: 0.01 dB for up to a tenth of
-/// the time.
-const SLACK_FAST: usize = 256;
-const SLACK_NORMAL: usize = 512;
-const SLACK_BEST: usize = 1024;
-
 /// One in this many stripes is a pilot, but at least two are.
 const STRIPES_A_PILOT: usize = 8;
 
@@ -96,16 +90,6 @@ impl Encoder<'_> {
         }
         self.adjust_pilots(attempt, &pilots, before, budget)
             .ok_or(step)
-    }
-
-    /// Bytes of a budget that may stay unused.
-    fn slack(&self, budget: usize) -> usize {
-        budget
-            / match self.models {
-                Models::Lossless | Models::Fast => SLACK_FAST,
-                Models::Normal => SLACK_NORMAL,
-                Models::Best | Models::BestV1 => SLACK_BEST,
-            }
     }
 
     /// The whole-picture part and some stripes spread over the picture. Their share of the picture
