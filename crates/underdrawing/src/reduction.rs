@@ -94,7 +94,28 @@ pub(crate) fn fit(
         budget: &budget,
     };
     let fitted = job.fitted(&effort, steps)?;
-    Ok(fitted.map(|fitted| job.finished(fitted)))
+    Ok(fitted.map(|fitted| finished(secret, fitted)))
+}
+
+/// Restored, if the secret gains by that.
+pub(crate) fn finished(secret: &Pixels, fitted: Fitted) -> Fitted {
+    if fitted.mse == 0.0 || fitted.bits_per_pixel() > RESTORED_BELOW {
+        return fitted;
+    }
+    let Some(decoded) = decoded(&fitted.coded) else {
+        return fitted;
+    };
+    let finish = Finish::Restored;
+    let own = (secret.width(), secret.height());
+    let mse = mse(secret.raster(), &finish.revealed(decoded, own));
+    if mse >= fitted.mse {
+        return fitted;
+    }
+    Fitted {
+        finish,
+        mse,
+        ..fitted
+    }
 }
 
 /// What to expect of [`fit`].
@@ -168,26 +189,6 @@ impl Job<'_> {
         let thorough = self.at_size(quick.size, effort(quick.size));
         let better = thorough.filter(|thorough| thorough.mse < quick.mse);
         Ok(Some(better.unwrap_or(quick)))
-    }
-
-    /// Restored, if it gains by that.
-    fn finished(&self, fitted: Fitted) -> Fitted {
-        if fitted.mse == 0.0 || fitted.bits_per_pixel() > RESTORED_BELOW {
-            return fitted;
-        }
-        let Some(decoded) = decoded(&fitted.coded) else {
-            return fitted;
-        };
-        let finish = Finish::Restored;
-        let mse = mse(self.secret.raster(), &finish.revealed(decoded, self.own()));
-        if mse >= fitted.mse {
-            return fitted;
-        }
-        Fitted {
-            finish,
-            mse,
-            ..fitted
-        }
     }
 
     /// At the quick effort in the size that is best there.

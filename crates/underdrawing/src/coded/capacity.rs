@@ -51,7 +51,7 @@ pub(crate) fn capacity(
     let of_rate = secret.filter(|_| by_secret);
     let curve = of_rate.map(|secret| RateCurve::of(&coding_picture(secret), effort));
     let bytes = |mix| rate::budget(cover, mix, rate::n_segments(size)).unwrap_or(0);
-    let mix = mix(options.rate, bytes, curve.as_ref(), &costs)?;
+    let mix = mix(cover, options.rate, bytes, curve.as_ref(), &costs)?;
     let of_secret = secret.map(|secret| {
         let budget = |n_segments| rate::budget(cover, mix, n_segments);
         reduction::expect(secret, budget, |size| options.effort_for(size))
@@ -68,14 +68,15 @@ pub(crate) fn capacity(
 
 /// The mix that hiding is expected to use, where each holds so many bytes.
 fn mix(
-    rate: CodedRate,
+    cover: &Pixels,
+    asked: CodedRate,
     bytes: impl Fn(Mix) -> usize,
     curve: Option<&RateCurve>,
     costs: &Costs,
 ) -> Result<Mix, Error> {
-    Ok(match (rate, curve) {
+    Ok(match (asked, curve) {
         (CodedRate::Ternary, _) | (CodedRate::Equal, None) => Mix::TERNARY,
-        (CodedRate::ContainerDb(db), _) => Mix::within_error(mse_of_decibels(db)?, costs),
+        (CodedRate::ContainerDb(db), _) => rate::mix_within(cover, mse_of_decibels(db)?, costs),
         (CodedRate::RevealedDb(db), curve) => {
             let mse = mse_of_decibels(db)?;
             let enough = curve.and_then(|curve| {

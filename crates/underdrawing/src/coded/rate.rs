@@ -6,7 +6,7 @@ use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
 use crate::progress::Steps;
-use crate::reduction::{self, Fitted};
+use crate::reduction::{self, Finish, Fitted};
 use crate::secrecy::TAG_BYTES;
 
 use super::channel::assured_capacity;
@@ -17,6 +17,10 @@ use super::preamble;
 
 /// A mix with fewer bits is worth its header when it leaves this share of them unused.
 const WORTH_SHRINKING: f64 = 0.99;
+
+/// Encodings at most before a restored secret is as near to a quality asked for as this.
+const RESTORED_ROUNDS: usize = 4;
+const RESTORED_WITHIN: f64 = 0.99;
 
 /// Encodings at most before container and revealed picture count as equal.
 const EQUAL_ROUNDS: usize = 4;
@@ -53,12 +57,19 @@ pub(super) fn fit(
     match options.rate {
         CodedRate::Ternary => job.at_mix(Mix::TERNARY, steps),
         CodedRate::ContainerDb(db) => {
-            let mix = Mix::within_error(mse_of_decibels(db)?, &job.costs);
+            let mix = mix_within(cover, mse_of_decibels(db)?, &job.costs);
             job.at_mix(mix, steps)
         }
         CodedRate::RevealedDb(db) => job.at_quality(db, steps),
         CodedRate::Equal => job.equal(steps),
     }
+}
+
+/// The mix of the most bits that keeps a container's error within `mse`, header and all.
+pub(super) fn mix_within(cover: &Pixels, mse: f64, costs: &Costs) -> Mix {
+    let (all, payload) = (cover.data().len() as f64, payload_samples(cover) as f64);
+    let of_header = (all - payload) * costs.mse(Mix::TERNARY);
+    Mix::within_error((all * mse - of_header) / payload.max(1.0), costs)
 }
 
 /// Samples of a cover that hold the payload.
@@ -120,23 +131,50 @@ impl Job<'_> {
         if expected > PLAINLY_TOO_MUCH * most && encoder.encode_without_loss(most).is_none() {
             return Err(too_much(expected));
         }
-        let coded = encoder.encode_to_mse(mse);
-        let needed = needed(&coded);
+        let fitted = self.within_error(&encoder, mse, steps)?;
+        let needed = needed(&fitted.coded);
         let Some(mix) = self.least_mix(needed) else {
             return Err(too_much(needed));
         };
-        Ok(Held {
-            fitted: Fitted::in_own_size(coded, size),
-            mix,
-        })
+        Ok(Held { fitted, mix })
     }
 
-    /// Both pictures at one quality; where the secret has to be reduced for the ternary mix, as
-    /// there.
+    /// The secret in its own size with an error of at most `mse`: coded more coarsely where it is
+    /// restored.
+    fn within_error(
+        &self,
+        encoder: &Encoder<'_>,
+        mse: f64,
+        steps: &mut Steps<'_>,
+    ) -> Result<Fitted, Error> {
+        let at = |aim| self.finished(encoder.encode_to_mse(aim));
+        let mut best = at(mse);
+        let (mut aim, mut found) = (mse, best.mse);
+        for _ in 0..RESTORED_ROUNDS {
+            if best.finish == Finish::Plain || best.mse >= RESTORED_WITHIN * mse {
+                break;
+            }
+            steps.check()?;
+            aim *= mse / found * f64::midpoint(1.0, RESTORED_WITHIN);
+            let fitted = at(aim);
+            found = fitted.mse;
+            if found <= mse {
+                best = fitted;
+            }
+        }
+        Ok(best)
+    }
+
+    fn finished(&self, coded: Coded) -> Fitted {
+        let own = (self.secret.width(), self.secret.height());
+        reduction::finished(self.secret, Fitted::in_own_size(coded, own))
+    }
+
+    /// Both pictures at one quality, as nearly as it goes with the secret in its own size.
     fn equal(&self, steps: &mut Steps<'_>) -> Result<Held, Error> {
         let own = (self.secret.width(), self.secret.height());
         let mut best = self.at_mix(Mix::TERNARY, steps)?;
-        if best.fitted.mse == 0.0 || best.fitted.size != own {
+        if best.fitted.mse == 0.0 {
             return Ok(best);
         }
         let secret = coding_picture(self.secret);
@@ -164,8 +202,8 @@ impl Job<'_> {
                 break;
             };
             tried = mix;
-            (bytes, mse) = (coded.len() as f64, coded.mse);
-            let fitted = Fitted::in_own_size(coded, own);
+            let fitted = self.finished(coded);
+            (bytes, mse) = (fitted.coded.len() as f64, fitted.mse);
             if mse == 0.0 {
                 return Ok(self.held(fitted, mix));
             }

@@ -11,6 +11,7 @@ use super::mix::Mix;
 use super::preamble;
 use super::reveal::{open, reveal_at_cost};
 use super::*;
+use crate::coding::decibels_of_mse;
 use crate::error::{Error, ErrorKind};
 use crate::metric::Comparison;
 use crate::picture::{Limits, Picture, Pixels};
@@ -424,6 +425,53 @@ fn a_secret_of_few_bits_is_restored_and_one_of_many_is_not() {
         let gain = db(&secret, &revealed.picture) - db(&secret, &Pixels::from_raster(plain));
         let least = if finish == Finish::Restored { 0.2 } else { 0.0 };
         assert!((least..2.0).contains(&gain), "{side}: {gain}");
+    }
+}
+
+#[test]
+fn qualities_asked_for_count_what_is_restored() {
+    let photograph = Picture::decode(PHOTOGRAPH, &Limits::default()).unwrap();
+    let secret = Pixels::from_raster(photograph.pixels.raster().resized(240, 239));
+    let cover = picture(64, 64, 1);
+    let held = |rate| {
+        let options = CodedOptions {
+            rate,
+            ..options(None)
+        };
+        let mut ignore = Progress::ignore;
+        let mut steps = Steps::new(&mut ignore, 2);
+        let held = rate::fit(&cover, &secret, &options, &mut steps).unwrap();
+        assert_eq!(held.fitted.finish, Finish::Restored, "{rate:?}");
+        let revealed = reveal(&hide(&cover, &secret, &options).container, None).unwrap();
+        (held.fitted.coded, db(&secret, &revealed.picture))
+    };
+    let (coded, revealed) = held(CodedRate::RevealedDb(30.0));
+    assert!((30.0..30.1).contains(&revealed), "{revealed}");
+    // It is coded more coarsely than what it comes back as.
+    assert!(decibels_of_mse(coded.mse) < 29.8);
+    let (_, revealed) = held(CodedRate::Equal);
+    let container = hide(
+        &cover,
+        &secret,
+        &CodedOptions {
+            rate: CodedRate::Equal,
+            ..options(None)
+        },
+    );
+    let apart = db(&cover, &container.container) - revealed;
+    assert!(apart.abs() < 0.3, "{apart}");
+}
+
+#[test]
+fn small_covers_keep_the_quality_asked_for_with_their_header() {
+    let (cover, secret) = (picture(48, 48, 1), picture(30, 30, 2));
+    for asked in [56.0, 58.0] {
+        let options = CodedOptions {
+            rate: CodedRate::ContainerDb(asked),
+            ..options(None)
+        };
+        let container = db(&cover, &hide(&cover, &secret, &options).container);
+        assert!((container - asked).abs() < 0.2, "{asked}: {container}");
     }
 }
 
