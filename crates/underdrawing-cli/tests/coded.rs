@@ -242,9 +242,13 @@ fn capacity_promises_no_more_than_hide_keeps() {
         .done();
     let hidden = &hidden.json()[0];
     assert_eq!(hidden["revealed_psnr_db"], expected["revealed_psnr_db"]);
-    // This secret needs less than all, and leaves the cover better than foretold.
-    let db = |report: &serde_json::Value| report["container_psnr_db"].as_f64();
-    assert!(db(hidden) > db(expected), "{hidden} {expected}");
+    // This secret needs less than all, and that is foretold.
+    let db = |report: &serde_json::Value| report["container_psnr_db"].as_f64().unwrap();
+    assert!(db(hidden) > 51.5, "{hidden}");
+    assert!(
+        (db(hidden) - db(expected)).abs() < 0.2,
+        "{hidden} {expected}"
+    );
     assert!(hidden["coded_bytes"].as_u64() <= expected["bytes"].as_u64());
     folder.picture("tiny.png", 5, 5, 1);
     assert_eq!(folder.run("capacity tiny.png secret.png").code, Some(1));

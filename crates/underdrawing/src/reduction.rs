@@ -2,10 +2,10 @@
 
 use underdrawing_codec::{Coded, Decoded, Effort, Encoder, decode, n_stripes};
 
-use crate::coding::{coding_picture, decibels_of_mse, rgb};
+use crate::coding::{coding_picture, rgb};
 use crate::error::Error;
 use crate::picture::{Pixels, Raster};
-use crate::progress::{Progress, Steps};
+use crate::progress::Steps;
 use crate::restoring::restored;
 
 /// What becomes of a decoded picture (`docs/format.md`, sections 3.5 and 5.6).
@@ -62,11 +62,11 @@ impl Fitted {
 }
 
 /// With so many bits for each of its pixels a secret is best coded in its own size.
-const PLENTY: f64 = 0.15;
+pub(crate) const PLENTY: f64 = 0.15;
 
-/// With fewer, the best size is one that gives each of its pixels at least this many: photographs
-/// had it at 0.2 to 0.9, and within 0.1 dB of it from 0.25 on.
-const ENOUGH: f64 = 0.25;
+/// With fewer, the best size is one that gives each of its pixels at least this many: photographs,
+/// restored, had it at 0.12 to 0.25.
+const ENOUGH: f64 = 0.12;
 
 /// Share of a side that a reduction keeps.
 const REDUCTION: f64 = 0.84;
@@ -93,8 +93,7 @@ pub(crate) fn fit(
         secret,
         budget: &budget,
     };
-    let fitted = job.fitted(&effort, steps)?;
-    Ok(fitted.map(|fitted| finished(secret, fitted)))
+    job.fitted(&effort, steps)
 }
 
 /// Restored, if the secret gains by that.
@@ -118,35 +117,6 @@ pub(crate) fn finished(secret: &Pixels, fitted: Fitted) -> Fitted {
     }
 }
 
-/// What to expect of [`fit`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Expected {
-    /// Bytes for the segments; 0 where nothing fits.
-    pub(crate) bytes: usize,
-    /// PSNR of what is revealed in dB, in the secret's own size; none where nothing fits.
-    pub(crate) psnr_db: Option<f64>,
-}
-
-/// What [`fit`] gives, by doing it.
-pub(crate) fn expect(
-    secret: &Pixels,
-    budget: impl Fn(usize) -> Option<usize>,
-    effort: impl Fn((usize, usize)) -> Effort,
-) -> Expected {
-    let mut ignore = Progress::ignore;
-    let mut steps = Steps::new(&mut ignore, 1);
-    let fitted = fit(secret, &budget, effort, &mut steps).expect("nobody stops it");
-    let job = Job {
-        secret,
-        budget: &budget,
-    };
-    let bytes = fitted.as_ref().and_then(|fitted| job.budget(fitted.size));
-    Expected {
-        bytes: bytes.unwrap_or(0),
-        psnr_db: fitted.map(|fitted| decibels_of_mse(fitted.mse)),
-    }
-}
-
 struct Job<'a> {
     secret: &'a Pixels,
     budget: &'a dyn Fn(usize) -> Option<usize>,
@@ -166,7 +136,6 @@ impl Job<'_> {
         (self.secret.width(), self.secret.height())
     }
 
-    /// Coded, and not restored yet.
     fn fitted(
         &self,
         effort: &dyn Fn((usize, usize)) -> Effort,
@@ -243,17 +212,18 @@ impl Job<'_> {
             .encode_to_bytes(self.budget(size)?)
             .ok()?;
         if reduced.is_none() {
-            return Some(Fitted::in_own_size(coded, size));
+            return Some(finished(self.secret, Fitted::in_own_size(coded, size)));
         }
         let finish = Finish::Plain;
         let revealed = finish.revealed(decoded(&coded)?, self.own());
         let mse = mse(self.secret.raster(), &revealed);
-        Some(Fitted {
+        let fitted = Fitted {
             coded,
             size,
             finish,
             mse,
-        })
+        };
+        Some(finished(self.secret, fitted))
     }
 }
 

@@ -440,8 +440,8 @@ fn tell_code(output: &OutputFile, done: &Done, options: &HideOptions, ui: &Ui) {
     let (HideOptions::Coded(coded) | HideOptions::Robust { coded, .. }) = options else {
         return;
     };
-    let own = Effort::for_size(done.secret.0, done.secret.1);
-    let effort = match coded.effort.unwrap_or(own) {
+    let usual = Effort::for_size(width, height);
+    let effort = match coded.effort.unwrap_or(usual) {
         Effort::Fast => "fast",
         Effort::Normal => "normal",
         Effort::Best => "best",

@@ -261,7 +261,8 @@ class Capacity:
 
     - `bytes`: bytes of a coded secret that the cover holds; 0 where it holds no picture.
     - `bits_per_pixel`: bits of a coded secret for each pixel of the cover, 0 or more.
-    - `container_psnr_db`: expected PSNR of the container in dB when all of them are used.
+    - `container_psnr_db`: expected PSNR of the container in dB when all of them are used, or by what
+      the secret needs, when there is one.
     - `revealed_psnr_db`: expected PSNR of the revealed picture in dB; `None` without a secret, and
       without room.
     """

@@ -5,7 +5,6 @@ use underdrawing_codec::RateCurve;
 use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
-use crate::reduction;
 
 use super::mix::{Costs, Mix};
 use super::options::{CodedOptions, CodedRate};
@@ -18,7 +17,8 @@ pub struct Capacity {
     pub bytes: usize,
     /// Bits of a coded secret for each pixel of the cover.
     pub bits_per_pixel: f64,
-    /// Expected PSNR of the container in dB when all of them are used.
+    /// Expected PSNR of the container in dB: when all of them are used, or by what the secret needs,
+    /// when there is one.
     pub container_psnr_db: f64,
     /// PSNR of the revealed picture in dB, when there is a secret and it fits: that of coding it for
     /// so many bytes. Infinite where nothing is lost.
@@ -52,17 +52,21 @@ pub(crate) fn capacity(
     let curve = of_rate.map(|secret| RateCurve::of(&coding_picture(secret), effort));
     let bytes = |mix| rate::budget(cover, mix, rate::n_segments(size)).unwrap_or(0);
     let mix = mix(cover, options.rate, bytes, curve.as_ref(), &costs)?;
-    let of_secret = secret.map(|secret| {
-        let budget = |n_segments| rate::budget(cover, mix, n_segments);
-        reduction::expect(secret, budget, |size| options.effort_for(size))
-    });
-    let bytes = of_secret.map_or_else(|| bytes(mix), |expected| expected.bytes);
+    let held = secret.and_then(|secret| rate::at_mix(cover, secret, options, mix));
+    let bytes = match (&held, secret) {
+        (Some(held), _) => {
+            rate::budget(cover, mix, rate::n_segments(held.fitted.size)).unwrap_or(0)
+        }
+        (None, Some(_)) => 0,
+        (None, None) => bytes(mix),
+    };
+    let used = held.as_ref().map_or(mix, |held| held.mix);
     let pixels = (cover.width() * cover.height()) as f64;
     Ok(Capacity {
         bytes,
         bits_per_pixel: 8.0 * bytes as f64 / pixels,
-        container_psnr_db: decibels_of_mse(costs.mse(mix)),
-        revealed_psnr_db: of_secret.and_then(|expected| expected.psnr_db),
+        container_psnr_db: decibels_of_mse(costs.mse(used)),
+        revealed_psnr_db: held.map(|held| decibels_of_mse(held.fitted.mse)),
     })
 }
 

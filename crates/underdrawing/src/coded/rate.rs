@@ -5,7 +5,7 @@ use underdrawing_codec::{Coded, Encoder, n_stripes};
 use crate::coding::{coding_picture, decibels_of_mse, mse_of_decibels};
 use crate::error::Error;
 use crate::picture::Pixels;
-use crate::progress::Steps;
+use crate::progress::{Progress, Steps};
 use crate::reduction::{self, Finish, Fitted};
 use crate::secrecy::TAG_BYTES;
 
@@ -25,8 +25,18 @@ const RESTORED_WITHIN: f64 = 0.99;
 /// Encodings at most before container and revealed picture count as equal.
 const EQUAL_ROUNDS: usize = 4;
 
+/// Encodings at most before a reduced secret is as near to a quality asked for as this.
+const QUALITY_ROUNDS: usize = 6;
+const QUALITY_WITHIN_DB: f64 = 0.1;
+
+/// Pixels a byte of the first of them, at least: where estimates say too little.
+const FIRST_PIXELS_A_BYTE: f64 = 200.0;
+
+/// Decibels that twice the bytes are expected to buy at few bits, to begin with.
+const DB_A_DOUBLING: f64 = 2.0;
+
 /// Decibels that a bit more for each pixel of the secret is expected to buy, between the 3.0 and
-/// 2.5 that validation pictures showed from 3 to 4.75 and to 6 bits; the rounds do the rest.
+/// 2.5 that validation pictures showed from 3 to 4.75 and to 6 bits; after that, two codings tell.
 const DB_A_BIT: f64 = 2.75;
 
 /// Times the bytes that there are: estimates are a few per cent off, far more for odd pictures.
@@ -70,6 +80,23 @@ pub(super) fn mix_within(cover: &Pixels, mse: f64, costs: &Costs) -> Mix {
     let (all, payload) = (cover.data().len() as f64, payload_samples(cover) as f64);
     let of_header = (all - payload) * costs.mse(Mix::TERNARY);
     Mix::within_error((all * mse - of_header) / payload.max(1.0), costs)
+}
+
+/// What a mix holds of a secret, by coding it; none where nothing fits.
+pub(super) fn at_mix(
+    cover: &Pixels,
+    secret: &Pixels,
+    options: &CodedOptions,
+    mix: Mix,
+) -> Option<Held> {
+    let job = Job {
+        cover,
+        secret,
+        costs: Costs::of(cover),
+        options,
+    };
+    let mut ignore = Progress::ignore;
+    job.at_mix(mix, &mut Steps::new(&mut ignore, 1)).ok()
 }
 
 /// Samples of a cover that hold the payload.
@@ -119,24 +146,81 @@ impl Job<'_> {
         let most = assured_capacity(payload_samples(self.cover), Mix::HIGHEST);
         let curve = encoder.estimate();
         let room = budget(self.cover, Mix::HIGHEST, n_segments(size)).unwrap_or(0);
-        let reachable_db = decibels_of_mse(curve.mse_at(room));
-        let too_much = |needed| Error::RevealedDb {
+        let too_much = |needed, reachable_db: Option<f64>| Error::RevealedDb {
             asked_db: db,
             needed,
             most,
-            reachable_db: (reachable_db < db).then_some(reachable_db),
+            reachable_db: reachable_db.filter(|&reachable| reachable < db),
         };
         // Not coded where that is plain, unless it is a drawing, which takes less without loss.
         let expected = curve.bytes_at(mse);
+        let reachable_db = Some(decibels_of_mse(curve.mse_at(room)));
         if expected > PLAINLY_TOO_MUCH * most && encoder.encode_without_loss(most).is_none() {
-            return Err(too_much(expected));
+            return Err(too_much(expected, reachable_db));
         }
-        let fitted = self.within_error(&encoder, mse, steps)?;
+        let pixels = (size.0 * size.1) as f64;
+        let fitted = if 8.0 * (expected as f64) < reduction::PLENTY * pixels {
+            let first = expected.max((pixels / FIRST_PIXELS_A_BYTE) as usize);
+            self.by_bytes(db, first.min(most), most, steps)?
+        } else {
+            Ok(self.within_error(&encoder, mse, steps)?)
+        };
+        let fitted = fitted.map_err(|reached| {
+            let short = reached.map_or(1.0, |reached| (db - reached) / DB_A_DOUBLING);
+            let needed = (most as f64 * short.exp2()) as usize;
+            too_much(expected.max(needed), reached)
+        })?;
         let needed = needed(&fitted.coded);
         let Some(mix) = self.least_mix(needed) else {
-            return Err(too_much(needed));
+            return Err(too_much(needed, reachable_db));
         };
         Ok(Held { fitted, mix })
+    }
+
+    /// The secret at a quality in about the fewest bytes, reduced where that takes fewer: by trying
+    /// numbers of bytes from `bytes` on. The quality that `most` reach, where that is less.
+    fn by_bytes(
+        &self,
+        db: f64,
+        bytes: usize,
+        most: usize,
+        steps: &mut Steps<'_>,
+    ) -> Result<Result<Fitted, Option<f64>>, Error> {
+        let effort = |size| self.options.effort_for(size);
+        let mut bytes = bytes as f64;
+        let (mut best, mut reached) = (None::<Fitted>, None);
+        let (mut before, mut slope) = (None::<(f64, f64)>, DB_A_DOUBLING);
+        for _ in 0..QUALITY_ROUNDS {
+            let budget = |n_segments| (bytes as usize).checked_sub(overhead(n_segments));
+            let Some(fitted) = reduction::fit(self.secret, budget, effort, steps)? else {
+                bytes = (2.0 * bytes).min(most as f64);
+                continue;
+            };
+            let (x, found) = (bytes.log2(), decibels_of_mse(fitted.mse));
+            if found >= db
+                && best
+                    .as_ref()
+                    .is_none_or(|best| fitted.coded.len() < best.coded.len())
+            {
+                best = Some(fitted);
+            }
+            let is_all = bytes >= most as f64;
+            if is_all {
+                reached = Some(found);
+            }
+            if (db..db + QUALITY_WITHIN_DB).contains(&found) || is_all && found < db {
+                break;
+            }
+            if let Some((x0, found0)) = before
+                && (x - x0) * (found - found0) > 0.0
+            {
+                slope = ((found - found0) / (x - x0)).clamp(0.5, 8.0);
+            }
+            before = Some((x, found));
+            let wanted = x + (db + QUALITY_WITHIN_DB / 2.0 - found) / slope;
+            bytes = wanted.clamp(x - 3.0, x + 3.0).exp2().min(most as f64);
+        }
+        Ok(best.ok_or(reached))
     }
 
     /// The secret in its own size with an error of at most `mse`: coded more coarsely where it is
@@ -170,44 +254,38 @@ impl Job<'_> {
         reduction::finished(self.secret, Fitted::in_own_size(coded, own))
     }
 
-    /// Both pictures at one quality, as nearly as it goes with the secret in its own size.
+    /// Both pictures at one quality, as nearly as it goes.
     fn equal(&self, steps: &mut Steps<'_>) -> Result<Held, Error> {
-        let own = (self.secret.width(), self.secret.height());
-        let mut best = self.at_mix(Mix::TERNARY, steps)?;
-        if best.fitted.mse == 0.0 {
-            return Ok(best);
-        }
-        let secret = coding_picture(self.secret);
-        let encoder = Encoder::new(&secret, self.options.effort_for(own));
-        let budget = |mix| budget(self.cover, mix, n_segments(own)).unwrap_or(0);
-        let mut tried = best.mix;
-        // What the last encoding gave, which the next mix is chosen by.
-        let (mut bytes, mut mse) = (best.fitted.coded.len() as f64, best.fitted.mse);
+        let mut tried = Mix::TERNARY;
+        let mut best = self.at_mix(tried, steps)?;
+        let mut slope = DB_A_BIT;
+        // Bytes and decibels of the last one, which the next mix is chosen by.
+        let of = |held: &Held| {
+            let bytes = held.fitted.coded.len() as f64;
+            (bytes, decibels_of_mse(held.fitted.mse), held.fitted.size)
+        };
+        let (mut bytes, mut db, mut size) = of(&best);
         for _ in 0..EQUAL_ROUNDS {
-            if self.decibels_apart(&best) < EQUAL_WITHIN_DB {
+            if best.fitted.mse == 0.0 || self.decibels_apart(&best) < EQUAL_WITHIN_DB {
                 break;
             }
-            let pixels = (own.0 * own.1) as f64;
-            let expected = |mix| {
-                let more = 8.0 * (budget(mix) as f64 - bytes) / pixels;
-                mse * 10.0_f64.powf(-0.1 * DB_A_BIT * more)
+            let bits = 8.0 / (size.0 * size.1) as f64;
+            let expected_db = |mix| {
+                let room = budget(self.cover, mix, n_segments(size)).unwrap_or(0) as f64;
+                db + slope * bits * (room - bytes)
             };
-            let crossing = Mix::least(|mix| expected(mix) <= self.costs.mse(mix));
+            let crossing =
+                Mix::least(|mix| expected_db(mix) >= decibels_of_mse(self.costs.mse(mix)));
             let mix = crossing.unwrap_or(Mix::HIGHEST);
             if mix == tried {
                 break;
             }
-            steps.check()?;
-            let Ok(coded) = encoder.encode_to_bytes(budget(mix)) else {
-                break;
-            };
-            tried = mix;
-            let fitted = self.finished(coded);
-            (bytes, mse) = (fitted.coded.len() as f64, fitted.mse);
-            if mse == 0.0 {
-                return Ok(self.held(fitted, mix));
+            let held = self.at_mix(mix, steps)?;
+            let (more, found_db, found_size) = of(&held);
+            if (more - bytes) * (found_db - db) > 0.0 {
+                slope = ((found_db - db) / (bits * (more - bytes))).clamp(1.0, 60.0);
             }
-            let held = Held { fitted, mix };
+            (tried, bytes, db, size) = (mix, more, found_db, found_size);
             if self.decibels_apart(&held) < self.decibels_apart(&best) {
                 best = held;
             }
