@@ -138,7 +138,7 @@ def test_what_is_no_model_is_refused() -> None:
 
 
 def test_rounding_is_what_training_simulates() -> None:
-    """The bytes' errors, undone sample by sample, are errors of at most half a grey level."""
+    """The bytes' errors, undone sample by sample, are about those of rounding to the nearest."""
     nets = networks.load()
     height, width = 8, 12
     container = torch.tensor(0.2 + 0.6 * random_pictures(height, width, seed=3, n=1))
@@ -155,7 +155,9 @@ def test_rounding_is_what_training_simulates() -> None:
                     so_far = nets.rounding_errors(single)
                 missing = errors[0, colour, row, column] - so_far[0, colour, row, column]
                 single[0, i, y, x] = missing
-    assert single.abs().max() <= 0.5 + 1e-3
+    # Of the two bytes next to a value rounding takes either; most often the nearer one.
+    assert single.abs().max() < 1
+    assert single.square().mean() < 0.1
     # Some are fed back: to the nearest no error would be larger.
     assert errors.abs().max() > 0.55
     plain = networks.Triple2017(2)
