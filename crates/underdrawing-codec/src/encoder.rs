@@ -18,6 +18,7 @@ use crate::quantise::Machine;
 use crate::{Effort, Picture, planes};
 pub use curve::RateCurve;
 use quantised::Quantised;
+use std::sync::OnceLock;
 use thiserror::Error;
 
 /// Price of a bit (the Lagrange multiplier), times 65536, in squared widths of a quantiser, which
@@ -35,14 +36,19 @@ fn usual_price(step: u32) -> u32 {
 /// Typical length of a header.
 const HEADER_BYTES: usize = 22;
 
-/// A picture, transformed and ready to be coded at any number of rates.
+/// A picture, ready to be coded at any number of rates.
 pub struct Encoder<'p> {
     picture: &'p Picture<'p>,
     effort: Effort,
     models: Models,
     cut: Cut,
+    /// Made when it is first asked for: a lossless coding takes samples.
+    transformed: OnceLock<Transformed>,
+}
+
+/// A picture's coefficients.
+struct Transformed {
     colour: Option<ColourBasis>,
-    /// Coefficients.
     parts: Parts,
 }
 
@@ -84,20 +90,32 @@ pub enum EncodeError {
 }
 
 impl<'p> Encoder<'p> {
-    /// Transforms the picture.
+    /// Takes a picture. It is transformed when it is first coded with a loss.
     #[must_use]
     pub fn new(picture: &'p Picture<'p>, effort: Effort) -> Self {
-        let cut = Cut::new(picture.width(), picture.height());
-        let colour = planes::colour_of(picture);
-        let parts = planes::transform(picture, colour.as_ref(), &cut);
         Self {
             picture,
             effort,
             models: Models::of(effort),
-            cut,
-            colour,
-            parts,
+            cut: Cut::new(picture.width(), picture.height()),
+            transformed: OnceLock::new(),
         }
+    }
+
+    fn transformed(&self) -> &Transformed {
+        self.transformed.get_or_init(|| {
+            let colour = planes::colour_of(self.picture);
+            let parts = planes::transform(self.picture, colour.as_ref(), &self.cut);
+            Transformed { colour, parts }
+        })
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.transformed().parts
+    }
+
+    fn colour(&self) -> Option<&ColourBasis> {
+        self.transformed().colour.as_ref()
     }
 
     /// Estimates the quality at every size. This is quick; see [`RateCurve`].
@@ -153,13 +171,13 @@ impl<'p> Encoder<'p> {
 
     /// The numbers of all parts: 0 is the whole-picture part, the stripes follow.
     fn all(&self) -> Vec<usize> {
-        (0..self.parts.len()).collect()
+        (0..self.parts().len()).collect()
     }
 
     /// Quantises some parts, the whole-picture part first among them.
     fn quantise(&self, which: &[usize], step: u32, machine: Machine) -> Quantised {
         let price = (step, usual_price(step));
-        Quantised::new(&self.parts, which, price, machine)
+        Quantised::new(self.parts(), which, price, machine)
     }
 
     /// Quantises and codes some parts, the whole-picture part first among them.
@@ -168,7 +186,7 @@ impl<'p> Encoder<'p> {
     }
 
     fn code(&self, quantised: Quantised, which: &[usize]) -> Attempt {
-        let mut segments = vec![Vec::new(); self.parts.len()];
+        let mut segments = vec![Vec::new(); self.parts().len()];
         for (&i, bytes) in which.iter().zip(quantised.code(self, which)) {
             segments[i] = bytes;
         }
@@ -184,7 +202,7 @@ impl<'p> Encoder<'p> {
             quantised,
             segments,
         } = attempt;
-        quantised.add(&self.parts, which, lambda);
+        quantised.add(self.parts(), which, lambda);
         for (&i, bytes) in which.iter().zip(quantised.code(self, which)) {
             segments[i] = bytes;
         }
@@ -192,14 +210,14 @@ impl<'p> Encoder<'p> {
 
     /// About how many bytes the header and the ends of segments take.
     fn overhead(&self) -> usize {
-        HEADER_BYTES + self.parts.len()
+        HEADER_BYTES + self.parts().len()
     }
 
     fn mse(&self, quantised: &Quantised) -> f64 {
         planes::mean_squared_error(
             self.picture,
             &quantised.parts,
-            self.colour.as_ref(),
+            self.colour(),
             quantised.step,
         )
     }

@@ -44,23 +44,6 @@ pub(crate) struct Fitted {
     pub(crate) mse: f64,
 }
 
-impl Fitted {
-    /// A secret that was not reduced.
-    pub(crate) fn in_own_size(coded: Coded, size: (usize, usize)) -> Self {
-        let mse = coded.mse;
-        Self {
-            coded,
-            size,
-            finish: Finish::Plain,
-            mse,
-        }
-    }
-
-    fn bits_per_pixel(&self) -> f64 {
-        8.0 * self.coded.len() as f64 / (self.size.0 * self.size.1) as f64
-    }
-}
-
 /// With so many bits for each of its pixels a secret is best coded in its own size.
 pub(crate) const PLENTY: f64 = 0.15;
 
@@ -96,25 +79,32 @@ pub(crate) fn fit(
     job.fitted(&effort, steps)
 }
 
-/// Restored, if the secret gains by that.
-pub(crate) fn finished(secret: &Pixels, fitted: Fitted) -> Fitted {
-    if fitted.mse == 0.0 || fitted.bits_per_pixel() > RESTORED_BELOW {
-        return fitted;
-    }
-    let Some(decoded) = decoded(&fitted.coded) else {
-        return fitted;
-    };
-    let finish = Finish::Restored;
+/// A secret that was coded in a size, restored if it gains by that.
+pub(crate) fn finished(secret: &Pixels, coded: Coded, size: (usize, usize)) -> Fitted {
     let own = (secret.width(), secret.height());
-    let mse = mse(secret.raster(), &finish.revealed(decoded, own));
-    if mse >= fitted.mse {
+    let bits_per_pixel = 8.0 * coded.len() as f64 / (size.0 * size.1) as f64;
+    let may_gain = coded.mse > 0.0 && bits_per_pixel <= RESTORED_BELOW;
+    let mut fitted = Fitted {
+        size,
+        finish: Finish::Plain,
+        mse: coded.mse,
+        coded,
+    };
+    if size == own && !may_gain {
         return fitted;
     }
-    Fitted {
-        finish,
-        mse,
-        ..fitted
+    let decoded = decoded(&fitted.coded).expect("it was just coded");
+    let error = |finish: Finish, decoded| mse(secret.raster(), &finish.revealed(decoded, own));
+    if size != own {
+        fitted.mse = error(Finish::Plain, decoded.clone());
     }
+    if may_gain {
+        let restored = error(Finish::Restored, decoded);
+        if restored < fitted.mse {
+            (fitted.finish, fitted.mse) = (Finish::Restored, restored);
+        }
+    }
+    fitted
 }
 
 struct Job<'a> {
@@ -166,7 +156,7 @@ impl Job<'_> {
         let encoder = Encoder::new(&picture, Effort::Fast);
         let budget = self.budget(own);
         if let Some(coded) = budget.and_then(|budget| encoder.encode_without_loss(budget)) {
-            return Ok(Some(Fitted::in_own_size(coded, own)));
+            return Ok(Some(finished(self.secret, coded, own)));
         }
         let best = self.reduced(steps)?;
         let curve = encoder.estimate();
@@ -211,19 +201,7 @@ impl Job<'_> {
         let coded = Encoder::new(&picture, effort)
             .encode_to_bytes(self.budget(size)?)
             .ok()?;
-        if reduced.is_none() {
-            return Some(finished(self.secret, Fitted::in_own_size(coded, size)));
-        }
-        let finish = Finish::Plain;
-        let revealed = finish.revealed(decoded(&coded)?, self.own());
-        let mse = mse(self.secret.raster(), &revealed);
-        let fitted = Fitted {
-            coded,
-            size,
-            finish,
-            mse,
-        };
-        Some(finished(self.secret, fitted))
+        Some(finished(self.secret, coded, size))
     }
 }
 

@@ -90,7 +90,7 @@ impl Quantised {
             width: encoder.picture.width(),
             height: encoder.picture.height(),
             channels: encoder.picture.channels(),
-            colour: encoder.colour,
+            colour: encoder.colour().copied(),
             step: self.step,
         }
     }

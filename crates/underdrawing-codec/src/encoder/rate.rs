@@ -220,14 +220,14 @@ impl Encoder<'_> {
 
     /// A first guess at the step that gives `bytes` bytes with these models.
     pub(super) fn first_step(&self, bytes: f64) -> u32 {
-        guess::step_for(&self.parts, bytes / usual_ratio(self.models))
+        guess::step_for(self.parts(), bytes / usual_ratio(self.models))
     }
 
     /// The last resort: the largest step, and bits as dear as a search allows.
     fn coarsest(&self, budget: usize) -> Result<Attempt, EncodeError> {
         let (all, machine) = (self.all(), self.models.machine());
         let price = (*STEPS.end(), 4 * LAMBDA);
-        let attempt = self.code(Quantised::new(&self.parts, &all, price, machine), &all);
+        let attempt = self.code(Quantised::new(self.parts(), &all, price, machine), &all);
         if attempt.len() <= budget {
             Ok(attempt)
         } else {
@@ -246,7 +246,7 @@ impl Encoder<'_> {
         let all = costs[0].bytes + subset.scale * (counted - costs[0].bytes);
         let n_nonzero: usize = costs.iter().map(|cost| cost.n_nonzero).sum();
         let n_nonzero = n_nonzero as f64 * all / counted.max(1.0);
-        let n_planes = self.parts.n_planes();
+        let n_planes = self.parts().n_planes();
         let n_all = (self.picture.width() * self.picture.height() * n_planes) as f64;
         let gain = BYTES_A_NONZERO * n_nonzero + BYTES_A_ZERO * n_all + 1.0;
         Try {
@@ -265,11 +265,7 @@ impl Encoder<'_> {
         for tries in 1..=MAX_TRIES {
             let mut found = self.try_step(subset, step);
             let (x, bytes) = (f64::from(step), found.bytes);
-            let near = if before.is_some() {
-                NEAR
-            } else {
-                NEAR_BY_GUESS
-            };
+            let near = before.map_or(NEAR_BY_GUESS, |_| NEAR);
             if let Some(before) = before {
                 found.slope = slope_between(before, (x, bytes), found.slope);
             }

@@ -95,8 +95,8 @@ impl Encoder<'_> {
     /// The whole-picture part and some stripes spread over the picture. Their share of the picture
     /// is estimated from the coefficients at `step`.
     fn subset(&self, step: u32) -> Subset {
-        let units = guess::units(&self.parts, step);
-        let stripes = (1..self.parts.len()).skip(EVERY / 2).step_by(EVERY);
+        let units = guess::units(self.parts(), step);
+        let stripes = (1..self.parts().len()).skip(EVERY / 2).step_by(EVERY);
         let which: Vec<usize> = std::iter::once(0).chain(stripes).collect();
         let sampled: f64 = which[1..].iter().map(|&i| units[i]).sum();
         let scale = units[1..].iter().sum::<f64>() / sampled.max(1.0);

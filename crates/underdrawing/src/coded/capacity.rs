@@ -52,7 +52,7 @@ pub(crate) fn capacity(
     let curve = of_rate.map(|secret| RateCurve::of(&coding_picture(secret), effort));
     let bytes = |mix| rate::budget(cover, mix, rate::n_segments(size)).unwrap_or(0);
     let mix = mix(cover, options.rate, bytes, curve.as_ref(), &costs)?;
-    let held = secret.and_then(|secret| rate::at_mix(cover, secret, options, mix));
+    let held = secret.and_then(|secret| rate::at_mix(cover, secret, &costs, options, mix));
     let bytes = match (&held, secret) {
         (Some(held), _) => {
             rate::budget(cover, mix, rate::n_segments(held.fitted.size)).unwrap_or(0)

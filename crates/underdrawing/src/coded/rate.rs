@@ -61,13 +61,13 @@ pub(super) fn fit(
     let job = Job {
         cover,
         secret,
-        costs: Costs::of(cover),
+        costs: &Costs::of(cover),
         options,
     };
     match options.rate {
         CodedRate::Ternary => job.at_mix(Mix::TERNARY, steps),
         CodedRate::ContainerDb(db) => {
-            let mix = mix_within(cover, mse_of_decibels(db)?, &job.costs);
+            let mix = mix_within(cover, mse_of_decibels(db)?, job.costs);
             job.at_mix(mix, steps)
         }
         CodedRate::RevealedDb(db) => job.at_quality(db, steps),
@@ -86,13 +86,14 @@ pub(super) fn mix_within(cover: &Pixels, mse: f64, costs: &Costs) -> Mix {
 pub(super) fn at_mix(
     cover: &Pixels,
     secret: &Pixels,
+    costs: &Costs,
     options: &CodedOptions,
     mix: Mix,
 ) -> Option<Held> {
     let job = Job {
         cover,
         secret,
-        costs: Costs::of(cover),
+        costs,
         options,
     };
     let mut ignore = Progress::ignore;
@@ -122,7 +123,7 @@ fn overhead(n_segments: usize) -> usize {
 struct Job<'a> {
     cover: &'a Pixels,
     secret: &'a Pixels,
-    costs: Costs,
+    costs: &'a Costs,
     options: &'a CodedOptions,
 }
 
@@ -143,70 +144,67 @@ impl Job<'_> {
         steps.check()?;
         let secret = coding_picture(self.secret);
         let encoder = Encoder::new(&secret, self.options.effort_for(size));
-        let most = assured_capacity(payload_samples(self.cover), Mix::HIGHEST);
         let curve = encoder.estimate();
         let room = budget(self.cover, Mix::HIGHEST, n_segments(size)).unwrap_or(0);
-        let too_much = |needed, reachable_db: Option<f64>| Error::RevealedDb {
-            asked_db: db,
-            needed,
-            most,
-            reachable_db: reachable_db.filter(|&reachable| reachable < db),
-        };
-        // Not coded where that is plain, unless it is a drawing, which takes less without loss.
-        let expected = curve.bytes_at(mse);
         let reachable_db = Some(decibels_of_mse(curve.mse_at(room)));
+        // Not coded where that is plain, unless it is a drawing, which takes less without loss.
+        let (expected, most) = (curve.bytes_at(mse), self.most());
         if expected > PLAINLY_TOO_MUCH * most && encoder.encode_without_loss(most).is_none() {
-            return Err(too_much(expected, reachable_db));
+            return Err(self.too_much(db, expected, reachable_db));
         }
         let pixels = (size.0 * size.1) as f64;
         let fitted = if 8.0 * (expected as f64) < reduction::PLENTY * pixels {
-            let first = expected.max((pixels / FIRST_PIXELS_A_BYTE) as usize);
-            self.by_bytes(db, first.min(most), most, steps)?
+            self.by_bytes(db, expected, steps)?
         } else {
-            Ok(self.within_error(&encoder, mse, steps)?)
+            self.within_error(&encoder, mse, steps)?
         };
-        let fitted = fitted.map_err(|reached| {
-            let short = reached.map_or(1.0, |reached| (db - reached) / DB_A_DOUBLING);
-            let needed = (most as f64 * short.exp2()) as usize;
-            too_much(expected.max(needed), reached)
-        })?;
         let needed = needed(&fitted.coded);
         let Some(mix) = self.least_mix(needed) else {
-            return Err(too_much(needed, reachable_db));
+            return Err(self.too_much(db, needed, reachable_db));
         };
         Ok(Held { fitted, mix })
     }
 
+    /// Bytes of the payload that the cover holds at most.
+    fn most(&self) -> usize {
+        assured_capacity(payload_samples(self.cover), Mix::HIGHEST)
+    }
+
+    fn too_much(&self, asked_db: f64, needed: usize, reachable_db: Option<f64>) -> Error {
+        Error::RevealedDb {
+            asked_db,
+            needed,
+            most: self.most(),
+            reachable_db: reachable_db.filter(|&reachable| reachable < asked_db),
+        }
+    }
+
     /// The secret at a quality in about the fewest bytes, reduced where that takes fewer: by trying
-    /// numbers of bytes from `bytes` on. The quality that `most` reach, where that is less.
-    fn by_bytes(
-        &self,
-        db: f64,
-        bytes: usize,
-        most: usize,
-        steps: &mut Steps<'_>,
-    ) -> Result<Result<Fitted, Option<f64>>, Error> {
+    /// numbers of bytes, from those that are expected on.
+    fn by_bytes(&self, db: f64, expected: usize, steps: &mut Steps<'_>) -> Result<Fitted, Error> {
         let effort = |size| self.options.effort_for(size);
-        let mut bytes = bytes as f64;
+        let pixels = (self.secret.width() * self.secret.height()) as f64;
+        let most = self.most() as f64;
+        let mut bytes = (pixels / FIRST_PIXELS_A_BYTE)
+            .floor()
+            .max(expected as f64)
+            .min(most);
         let (mut best, mut reached) = (None::<Fitted>, None);
         let (mut before, mut slope) = (None::<(f64, f64)>, DB_A_DOUBLING);
         for _ in 0..QUALITY_ROUNDS {
             let budget = |n_segments| (bytes as usize).checked_sub(overhead(n_segments));
             let Some(fitted) = reduction::fit(self.secret, budget, effort, steps)? else {
-                bytes = (2.0 * bytes).min(most as f64);
+                bytes = (2.0 * bytes).min(most);
                 continue;
             };
             let (x, found) = (bytes.log2(), decibels_of_mse(fitted.mse));
-            if found >= db
-                && best
-                    .as_ref()
-                    .is_none_or(|best| fitted.coded.len() < best.coded.len())
-            {
-                best = Some(fitted);
-            }
-            let is_all = bytes >= most as f64;
+            let is_all = bytes >= most;
             if is_all {
                 reached = Some(found);
+            }
+            let is_smaller = |best: &Fitted| fitted.coded.len() < best.coded.len();
+            if found >= db && best.as_ref().is_none_or(is_smaller) {
+                best = Some(fitted);
             }
             if (db..db + QUALITY_WITHIN_DB).contains(&found) || is_all && found < db {
                 break;
@@ -218,9 +216,13 @@ impl Job<'_> {
             }
             before = Some((x, found));
             let wanted = x + (db + QUALITY_WITHIN_DB / 2.0 - found) / slope;
-            bytes = wanted.clamp(x - 3.0, x + 3.0).exp2().min(most as f64);
+            bytes = wanted.clamp(x - 3.0, x + 3.0).exp2().min(most);
         }
-        Ok(best.ok_or(reached))
+        best.ok_or_else(|| {
+            let doublings = reached.map_or(1.0, |reached| (db - reached) / DB_A_DOUBLING);
+            let needed = (most * doublings.exp2()) as usize;
+            self.too_much(db, needed.max(expected), reached)
+        })
     }
 
     /// The secret in its own size with an error of at most `mse`: coded more coarsely where it is
@@ -251,7 +253,7 @@ impl Job<'_> {
 
     fn finished(&self, coded: Coded) -> Fitted {
         let own = (self.secret.width(), self.secret.height());
-        reduction::finished(self.secret, Fitted::in_own_size(coded, own))
+        reduction::finished(self.secret, coded, own)
     }
 
     /// Both pictures at one quality, as nearly as it goes.

@@ -403,13 +403,16 @@ fn a_secret_too_large_for_its_cover_is_reduced_and_measured_as_it_comes_back() {
     }
 }
 
-/// A photograph, part of the program's demonstration.
-const PHOTOGRAPH: &[u8] = include_bytes!("../../../underdrawing-cli/demo/secret.png");
+/// A photograph, part of the program's demonstration, as 240x239.
+fn photograph() -> Pixels {
+    let file = include_bytes!("../../../underdrawing-cli/demo/secret.png");
+    let photograph = Picture::decode(file, &Limits::default()).unwrap();
+    Pixels::from_raster(photograph.pixels.raster().resized(240, 239))
+}
 
 #[test]
 fn a_secret_of_few_bits_is_restored_and_one_of_many_is_not() {
-    let photograph = Picture::decode(PHOTOGRAPH, &Limits::default()).unwrap();
-    let secret = Pixels::from_raster(photograph.pixels.raster().resized(240, 239));
+    let secret = photograph();
     let options = options(None);
     for (side, finish) in [(60, Finish::Restored), (239, Finish::Plain)] {
         let cover = picture(side, side, 1);
@@ -430,8 +433,7 @@ fn a_secret_of_few_bits_is_restored_and_one_of_many_is_not() {
 
 #[test]
 fn qualities_asked_for_count_what_is_restored() {
-    let photograph = Picture::decode(PHOTOGRAPH, &Limits::default()).unwrap();
-    let secret = Pixels::from_raster(photograph.pixels.raster().resized(240, 239));
+    let secret = photograph();
     let cover = picture(64, 64, 1);
     let held = |rate| {
         let options = CodedOptions {
