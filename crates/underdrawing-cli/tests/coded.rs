@@ -121,8 +121,8 @@ fn methods_keep_their_flags_apart() {
             "--password-file gives a password, and the network method has none",
         ),
         (
-            "--method network --effort fast",
-            "--effort goes with the coded method",
+            "--method network --container-db 50",
+            "--container-db goes with the coded method",
         ),
         (
             "--model lifting-1 --balance container",

@@ -12,6 +12,26 @@ use underdrawing::{
 const MODEL: &str = "--model model.safetensors";
 
 #[test]
+fn the_best_effort_refines_both_pictures() {
+    let folder = Folder::new();
+    folder.picture("cover.png", 96, 64, 1);
+    folder.picture("secret.png", 96, 64, 2);
+    let quality = |flags: &str| {
+        let line = format!("hide cover.png secret.png -o c.png --force --json {flags}");
+        let report = folder.run(&line).done().json()[0].clone();
+        ["container_psnr_db", "revealed_psnr_db"].map(|key| report[key].as_f64().unwrap())
+    };
+    let plain = quality("--method network");
+    let refined = quality("--method network --effort best");
+    let container = folder.read("c.png");
+    assert!(refined[0] > plain[0] + 0.2, "{refined:?} after {plain:?}");
+    assert!(refined[1] > plain[1] + 0.2, "{refined:?} after {plain:?}");
+    quality("--method network --effort best --threads 1");
+    assert!(folder.read("c.png") == container);
+    assert_eq!(quality("--method network --effort fast"), plain);
+}
+
+#[test]
 fn hides_and_reveals_through_a_file() {
     let (folder, model) = Folder::with_model();
     let cover = folder.picture("cover.png", 40, 30, 1);

@@ -12,8 +12,12 @@ mod elementwise;
 mod haar;
 mod inference;
 #[cfg(feature = "training")]
+mod minimum;
+#[cfg(feature = "training")]
 mod optimiser;
 mod planner;
+#[cfg(feature = "training")]
+mod refiner;
 mod restorer;
 mod runner;
 mod session;
@@ -23,6 +27,8 @@ mod tests;
 
 #[cfg(feature = "training")]
 pub use optimiser::CpuEngine;
+#[cfg(feature = "training")]
+pub use refiner::CpuRefiner;
 pub use restorer::CpuRestorer;
 pub use runner::CpuRunner;
 pub use tensor::CpuTensor;

@@ -39,7 +39,7 @@ mod tensor;
 
 pub use architecture::{Architecture, ArchitectureError};
 #[cfg(feature = "training")]
-pub use cpu::CpuEngine;
+pub use cpu::{CpuEngine, CpuRefiner};
 pub use cpu::{CpuRestorer, CpuRunner, CpuTensor};
 pub use dense2017::{Triple2017, Triple2017Config};
 pub use engine::{AdamFactors, Engine, MuonFactors, Reading, Rule, Runner, Step, clipping};

@@ -243,7 +243,7 @@ def test_paths_go_to_the_functions_for_files(secret: Pixels) -> None:
         ({"method": "network", "balance": "container"}, "balance container goes with the coded"),
         ({"method": "coded", "survive": 75}, "survive goes with the robust method"),
         ({"method": "network", "password": "x"}, "password gives a password"),
-        ({"method": "network", "effort": "fast"}, "effort goes with the coded method"),
+        ({"method": "network", "container_db": 50}, "container_db goes with the coded method"),
         ({"container_db": 40.0, "revealed_db": 40.0}, "container_db cannot be used with"),
         ({"container_db": float("nan")}, "container_db nan: expected a finite number"),
         ({"revealed_db": math.inf}, "revealed_db inf: expected a finite number"),

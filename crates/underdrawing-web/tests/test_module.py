@@ -152,7 +152,7 @@ def test_options_that_are_none_are_refused(page: Page, pictures) -> None:
     for options, words in [
         ({"method": "magic"}, "unknown variant"),
         ({"metod": "coded"}, "unknown field"),
-        ({"method": "network", "effort": "fast"}, "effort"),
+        ({"method": "network", "effort": "best"}, "expected normal or fast"),
         ({"method": "robust", "survive": 20}, "expected 50 to 95"),
         ({"channel": "pigeon"}, "not known"),
         ({"method": "network", "balance": 7}, "balance"),

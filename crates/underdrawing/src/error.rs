@@ -213,6 +213,20 @@ pub enum Error {
         /// The smallest allowed.
         least: usize,
     },
+    /// The best effort where networks cannot be refined, see
+    /// [`NetworkOptions::effort`](crate::NetworkOptions::effort).
+    #[error(
+        "effort best cannot be had of model {model}{}: expected normal or fast",
+        if cfg!(feature = "refining") {
+            ", which sees all of a picture at once"
+        } else {
+            " in this build, made without the feature `refining`"
+        }
+    )]
+    Unrefinable {
+        /// The model.
+        model: ModelId,
+    },
     /// The size asked for is zero or over the limits.
     #[error("cannot reveal at the size asked for")]
     Size(#[source] PixelsError),
@@ -336,6 +350,7 @@ impl Error {
             | Self::Survive { .. }
             | Self::SurviveCrop { .. }
             | Self::TileSize { .. }
+            | Self::Unrefinable { .. }
             | Self::Size(_) => ErrorKind::Invalid,
             Self::Cancelled => ErrorKind::Cancelled,
         }

@@ -12,6 +12,7 @@ mod onnx;
 mod options;
 mod placement;
 mod pth;
+mod refine;
 mod reveal;
 mod run;
 mod tile;

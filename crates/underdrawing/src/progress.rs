@@ -9,7 +9,7 @@ use crate::error::Error;
 /// The callback of [`hide`](crate::hide) and [`reveal`](crate::reveal) gets it and says whether to
 /// go on; when it breaks, they stop with [`Error::Cancelled`]. It is called
 ///
-/// - by the network method after each tile;
+/// - by the network method after each tile, or, where it refines, after each window and at the end;
 /// - by the coded method before each attempt to code the secret (one to five; the same `done`
 ///   again), once the secret is coded, once the keys are derived, and once it is embedded; when
 ///   revealing, before and after each key that is tried, and once the secret is decoded;

@@ -23,7 +23,7 @@ pub struct HideSettings {
     pub survive_crop: Option<u8>,
     /// Whose quality to survive, where `survive` does not say another.
     pub channel: Option<&'static Channel>,
-    /// As [`CodedOptions::effort`].
+    /// As [`CodedOptions::effort`], or [`NetworkOptions::effort`].
     pub effort: Option<Effort>,
     /// Which picture comes out better.
     pub balance: Option<BalanceSetting>,
@@ -169,7 +169,6 @@ impl HideSettings {
             ("survive_crop", self.survive_crop.is_some()),
         ];
         let of_code = [
-            ("effort", self.effort.is_some()),
             ("container_db", self.container_db.is_some()),
             ("revealed_db", self.revealed_db.is_some()),
         ];
@@ -223,6 +222,7 @@ impl HideSettings {
             return Ok(HideOptions::Network(NetworkOptions {
                 model,
                 balance,
+                effort: self.effort.unwrap_or(Effort::Normal),
                 tile_size: self.tile_size.unwrap_or(NetworkOptions::TILE_SIZE),
             }));
         }
@@ -326,7 +326,11 @@ mod tests {
             })
         };
         for (settings, message) in [
-            (network(|s| s.effort = Some(Effort::Fast)), "--effort goes"),
+            (
+                network(|s| s.container_db = Some(50.0)),
+                "--container-db goes with the coded method or the robust one, and this is the \
+                 network method",
+            ),
             (
                 network(|s| s.survive = Some(75)),
                 "--survive goes with the robust method, and this is the network method",

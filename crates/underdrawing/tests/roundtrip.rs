@@ -58,7 +58,8 @@ proptest! {
         let again = hide(&cover, &secret, &options, &mut Progress::ignore).unwrap();
         prop_assert_eq!(&again, &hidden, "the same arguments give the same container");
 
-        let pair = model.float_pair(&cover, &secret, Balance::EVEN).unwrap();
+        let HideOptions::Network(options) = &options else { unreachable!() };
+        let pair = options.float_pair(&cover, &secret).unwrap();
         prop_assert_eq!(pair.0.len(), cover.data().len());
         prop_assert_eq!(pair.1.len(), secret.data().len());
     }

@@ -182,7 +182,7 @@ impl Judge {
         let HideOptions::Network(options) = &self.options else {
             return Ok(None);
         };
-        let (container, revealed) = options.model.float_pair(cover, secret, options.balance)?;
+        let (container, revealed) = options.float_pair(cover, secret)?;
         Ok(Some((
             Comparison::of_floats(&container, cover)?.into(),
             Comparison::of_floats(&revealed, secret)?.into(),

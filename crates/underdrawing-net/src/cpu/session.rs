@@ -24,8 +24,10 @@ pub(super) struct Session {
     pub(super) pool: Arc<Pool>,
     /// In training: who has the rest of the batch.
     pub(super) ranks: Rc<dyn Ranks>,
-    /// In training: what was done.
+    /// In training and refining: what was done.
     tape: Option<Tape<Buffer, Moments>>,
+    /// Whether the parameters are the tape's first nodes.
+    learns: bool,
     /// In inference: how residual networks run.
     plans: RefCell<Plans>,
 }
@@ -64,6 +66,15 @@ impl Session {
             pool: pool.clone(),
             ranks: Rc::new(Alone),
             tape: None,
+            learns: false,
+        }
+    }
+
+    /// For gradients of so many inputs, while the parameters stay as they are.
+    pub(super) fn refining(weights: Vec<Arc<Buffer>>, pool: &Arc<Pool>, inputs: usize) -> Self {
+        Self {
+            tape: Some(Tape::new(inputs, sum)),
+            ..Self::inference(weights, pool, Plans::default())
         }
     }
 
@@ -85,6 +96,7 @@ impl Session {
             pool: pool.clone(),
             ranks: ranks.clone(),
             tape: Some(Tape::new(params.len(), sum)),
+            learns: true,
             plans: RefCell::default(),
         }
     }
@@ -109,11 +121,16 @@ impl Session {
     }
 
     /// Whether operations are recorded.
-    pub(super) fn trains(&self) -> bool {
+    pub(super) fn records(&self) -> bool {
         self.tape().is_some()
     }
 
-    /// What was done, in training. Without the feature the compiler sees that there is none, and
+    /// Whether it is the parameters that gradients are for.
+    pub(super) fn trains(&self) -> bool {
+        self.learns && self.records()
+    }
+
+    /// What was done. Without the feature the compiler sees that there is none, and
     /// leaves out all that goes back.
     fn tape(&self) -> Option<&Tape<Buffer, Moments>> {
         self.tape.as_ref().filter(|_| cfg!(feature = "training"))
@@ -144,13 +161,13 @@ impl Session {
         }
     }
 
-    /// Gradients of all parameters from that of `node`, and the statistics of the pass.
+    /// Gradients of all parameters, or inputs, from that of `node`, and the statistics of the pass.
     pub(super) fn backward(
         &self,
         node: Wanted,
         gradient: Buffer,
     ) -> (Vec<Option<Buffer>>, Vec<Moments>) {
-        let tape = self.tape().expect("only training goes back");
+        let tape = self.tape().expect("only what is recorded goes back");
         let (mut gradients, moments) = tape.backward(node, gradient);
         for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
             if let (Some(gradient), Some(mask)) = (gradient, mask) {

@@ -44,6 +44,19 @@ impl CpuTensor {
         }
     }
 
+    /// An input of a pass that is refined, by its number.
+    pub(super) fn input(
+        session: &Rc<Session>,
+        number: usize,
+        shape: Shape,
+        values: Buffer,
+    ) -> Self {
+        Self {
+            node: Some(number),
+            ..Self::new(session, shape, values)
+        }
+    }
+
     /// A parameter as a tensor.
     #[cfg(test)]
     pub(super) fn parameter(session: &Rc<Session>, id: ParamId, shape: Shape) -> Self {
@@ -240,7 +253,7 @@ impl CpuTensor {
     ) -> Self {
         let (session, shape) = (self.session.clone(), self.shape);
         let nodes = [self.node, update.node];
-        let recorded = session.trains() && nodes.iter().any(Option::is_some);
+        let recorded = session.records() && nodes.iter().any(Option::is_some);
         let x = (recorded && keeps == Keeps::Input).then(|| self.values.clone());
         let mut y = self.into_owned();
         coupling::each(&mut y, &update.values, shape, forward);
@@ -341,6 +354,16 @@ impl Tensor for CpuTensor {
             }
         };
         let channels = self.channels(norm, &moments);
+        if session.records() && !session.trains() {
+            // Statistics that are given make it a scale and a shift.
+            let factors = channels.iter().map(Channel::scale_and_shift);
+            let (scale, shift): (Vec<f32>, Vec<f32>) = factors.unzip();
+            let y = self.clone().affine(&scale, &shift);
+            return match activation {
+                Activation::None => y,
+                other => y.activated(other),
+            };
+        }
         let mut y = self.room(self.shape);
         batch_norm::forward(&self.values, &channels, h * w, least, &mut y);
         let nodes = [
@@ -522,7 +545,7 @@ impl Tensor for CpuTensor {
 
     fn residual(&self, net: &ResidualNet) -> Self {
         let session = &self.session;
-        if session.trains() {
+        if session.records() {
             return residual_by_layers(self, net);
         }
         let [n, _, h, w] = self.shape;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use underdrawing_conv::{Activation, Kernel};
 
 use super::buffer::Buffer;
+use super::refiner::CpuRefiner;
 use super::runner::CpuRunner;
 use super::session::{Plans, Session};
 use super::tensor::CpuTensor;
@@ -335,4 +336,128 @@ fn inference_agrees_with_the_single_operations() {
         assert_close(&what, &container, nets.hide(&cover, &secret).values());
         assert_close(&what, &revealed, nets.reveal(&cover).values());
     }
+}
+
+#[test]
+fn gradients_of_inputs_are_slopes_where_parameters_stay() {
+    for architecture in [DENSE, LIFTING] {
+        check_inputs(architecture);
+    }
+}
+
+/// Checks the gradient of hiding and revealing by both pictures.
+fn check_inputs(architecture: Architecture) {
+    let networks = lively(architecture);
+    let weights = networks.params().iter();
+    let weights = weights.map(|param| Arc::new(Buffer::from(param.values.clone())));
+    let weights: Vec<_> = weights.collect();
+    let shape = [1, 3, 16, 16];
+    let len = shape.iter().product();
+    let (start, direction) = (
+        [noise(len, 1), noise(len, 2)],
+        [noise(len, 3), noise(len, 4)],
+    );
+    let run = |step: f32| {
+        let session = Rc::new(Session::refining(weights.clone(), &Arc::default(), 2));
+        let input = |i: usize| {
+            let along = start[i].iter().zip(&direction[i]);
+            let values = along.map(|(v, d)| v + step * (d - 0.5));
+            CpuTensor::input(&session, i, shape, values.collect::<Vec<f32>>().into())
+        };
+        let container = networks.nets().hide(&input(0), &input(1));
+        networks.nets().reveal(&container).mean_square()
+    };
+    let y = run(0.0);
+    let runner = CpuRunner::new(&networks);
+    let revealed = runner.reveal(shape, &runner.hide(shape, &start[0], &start[1]));
+    let squares: f32 = revealed.iter().map(|v| v * v).sum();
+    let (found, expected) = (y.values()[0], squares / len as f32);
+    assert!(
+        (found - expected).abs() < 1e-4 * expected,
+        "{architecture:?}: {found}, and {expected} by the runner"
+    );
+    let (gradients, _) = y.session.backward(y.node, vec![1.0].into());
+    let terms = gradients.iter().zip(&direction);
+    let terms = terms.flat_map(|(gradient, direction)| {
+        let gradient = gradient.as_ref().expect("a gradient of each input");
+        let terms = gradient.iter().zip(direction);
+        terms.map(|(g, d)| f64::from(g * (d - 0.5)))
+    });
+    let terms: Vec<f64> = terms.collect();
+    assert_eq!(terms.len(), 2 * len, "parameters have no gradients");
+    let expected: f64 = terms.iter().sum();
+    let size = terms.iter().map(|term| term * term).sum::<f64>().sqrt();
+    const STEP: f32 = 1.0 / 256.0;
+    let value = |step| f64::from(run(step).values()[0]);
+    let found = (value(STEP) - value(-STEP)) / f64::from(2.0 * STEP);
+    assert!(
+        (found - expected).abs() <= 0.05 * size,
+        "{architecture:?}: {expected} by the gradient, {found} by differences, of {size}"
+    );
+}
+
+#[test]
+fn normalisation_by_known_statistics_is_a_scale_and_a_shift_to_inputs() {
+    let norm = BatchNorm {
+        weight: ParamId(0),
+        bias: ParamId(1),
+        running_mean: ParamId(2),
+        running_var: ParamId(3),
+    };
+    let params = [
+        [1.5, -0.5, 2.0],
+        [0.1, 0.2, -0.3],
+        [0.4, 0.5, 0.6],
+        [0.25, 4.0, 1.0],
+    ];
+    let weights = params.map(|values| Arc::new(Buffer::from(values.to_vec())));
+    let values = noise(X.iter().product(), 1);
+    let session = Rc::new(Session::refining(weights.to_vec(), &Arc::default(), 1));
+    let x = CpuTensor::input(&session, 0, X, values.clone().into());
+    let y = x.batch_norm(&norm, Activation::Relu);
+    let ones = vec![1.0; values.len()];
+    let (gradients, _) = session.backward(y.node, ones.into());
+    let gradient = gradients[0].as_ref().unwrap();
+    let plane = X[2] * X[3];
+    for (i, x) in values.iter().enumerate() {
+        let [weight, bias, mean, variance] = params.map(|param| param[i / plane % 3]);
+        let scale = weight / (variance + BatchNorm::EPSILON as f32).sqrt();
+        let expected = (x - mean) * scale + bias;
+        let slope = if expected > 0.0 { scale } else { 0.0 };
+        assert!(
+            (y.values()[i] - expected.max(0.0)).abs() < 1e-5,
+            "value {i}"
+        );
+        assert!(
+            expected.abs() < 1e-5 || (gradient[i] - slope).abs() < 1e-5,
+            "slope {i}"
+        );
+    }
+}
+
+#[test]
+fn refining_makes_both_errors_together_smaller() {
+    let networks = lively(LIFTING);
+    let shape = [1, 3, 24, 32];
+    let len = shape.iter().product();
+    let [cover, secret] = [noise(len, 71), noise(len, 72)];
+    let runner = CpuRunner::new(&networks);
+    let error = |inputs: [&[f32]; 2]| {
+        let container = runner.hide(shape, inputs[0], inputs[1]);
+        let container: Vec<f32> = container.iter().map(|v| v.clamp(0.0, 1.0)).collect();
+        let revealed = runner.reveal(shape, &container);
+        let squares =
+            |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
+        2.0 * squares(&container, &cover) + squares(&revealed, &secret)
+    };
+    let refiner = CpuRefiner::new(&networks);
+    let plain = error([&cover, &secret]);
+    let mut last = plain;
+    for steps in [1, 4, 12] {
+        let [a, b] = refiner.refine(shape, &cover, &secret, steps);
+        let now = error([&a, &b]);
+        assert!(now <= last, "{steps} steps: {now} after {last}");
+        last = now;
+    }
+    assert!(last < 0.8 * plain, "{last} of {plain}");
 }

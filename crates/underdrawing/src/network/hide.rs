@@ -1,14 +1,14 @@
 //! Hiding: cover and secret through a network to a marked 8-bit container.
 
 use crate::error::Error;
-use crate::network::balance::Balance;
 use crate::network::mark::{Mark, nearest_with_bit};
 use crate::network::model_id::ModelId;
 use crate::network::placement::{Placement, turns};
+use crate::network::refine::{self, Refined};
 use crate::network::run::{
     LEAST_SIDE, Network, RunOptions, check_tile_size, reveal_window, source, tiling,
 };
-use crate::network::tile::{Source, Window};
+use crate::network::tile::{Area, Source, Window};
 use crate::picture::{Pixels, Raster, UnitSample};
 use crate::progress::{OnProgress, Progress};
 
@@ -42,6 +42,7 @@ pub(crate) fn hide(
     let mut rounder = rounding.rounder(placement.working().0);
     hide_windows(
         network,
+        model,
         &placement,
         cover,
         secret,
@@ -57,22 +58,20 @@ pub(crate) fn hide(
     Ok((container, placement))
 }
 
-/// See [`Model::float_pair`](crate::Model::float_pair).
+/// See [`NetworkOptions::float_pair`](crate::NetworkOptions::float_pair).
 pub(crate) fn float_pair(
     network: &dyn Network,
+    model: ModelId,
     cover: &Pixels,
     secret: &Pixels,
-    balance: Balance,
+    options: RunOptions,
 ) -> Result<(Vec<f32>, Vec<f32>), Error> {
     let placement = placement(cover, secret)?;
     let (width, height) = placement.working();
-    let options = RunOptions {
-        balance,
-        ..RunOptions::default()
-    };
     let mut container: Vec<f32> = cover.data().iter().map(|v| v.unit()).collect();
     hide_windows(
         network,
+        model,
         &placement,
         cover,
         secret,
@@ -95,7 +94,7 @@ pub(crate) fn float_pair(
         samples: vec![0.0; 3 * width * height],
     };
     tiling(&placement, network.revealing_context(), options).run(
-        &mut |area| reveal_window(network, source.window(area), balance),
+        &mut |area| reveal_window(network, source.window(area), options.balance),
         &mut |y, strip| {
             let planes = strip.planes(&strip.samples);
             planes.interleave(&mut revealed.samples, width, y, |v| v);
@@ -127,9 +126,10 @@ fn placement(cover: &Pixels, secret: &Pixels) -> Result<Placement, Error> {
     })
 }
 
-/// Runs the hiding network over all tiles.
+/// Runs the hiding network over all tiles, of what was refined if that is asked for.
 fn hide_windows(
     network: &dyn Network,
+    model: ModelId,
     placement: &Placement,
     cover: &Pixels,
     secret: &Pixels,
@@ -139,15 +139,27 @@ fn hide_windows(
 ) -> Result<(), Error> {
     let secret = placement.prepare(secret);
     let (cover, secret) = (source(cover, placement), source(&secret, placement));
-    tiling(placement, network.hiding_context(), options).run(
-        &mut |area| {
-            let mut secret = secret.window(area);
-            options.balance.apply(&mut secret.samples);
-            network.hide(&cover.window(area), &secret)
-        },
-        keep,
-        on_progress,
-    )
+    let pair = |area: Area| {
+        let mut secret = secret.window(area);
+        options.balance.apply(&mut secret.samples);
+        [cover.window(area), secret]
+    };
+    let mut run = |pair: &dyn Fn(Area) -> [Window; 2], on_progress: &mut OnProgress<'_>| {
+        let mut paint = |area| {
+            let [cover, secret] = pair(area);
+            network.hide(&cover, &secret)
+        };
+        tiling(placement, network.hiding_context(), options).run(&mut paint, keep, on_progress)
+    };
+    if !options.refines {
+        return run(&pair, on_progress);
+    }
+    let refine = network.refiner(refine::STEPS);
+    let refine = refine.ok_or(Error::Unrefinable { model })?;
+    let refined = Refined::new(&*refine, placement.working(), pair, on_progress)?;
+    run(&|area| refined.pair(area), &mut |tile| {
+        on_progress(refined.progress(tile))
+    })
 }
 
 /// Gives the marked samples of a strip their bits: of the values with that bit the one nearest to

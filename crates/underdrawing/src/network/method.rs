@@ -8,7 +8,6 @@ use crate::network::model::Model;
 use crate::network::model_id::ModelId;
 use crate::network::options::NetworkOptions;
 use crate::network::reveal::{Found, reveal};
-use crate::network::run::RunOptions;
 use crate::picture::{Limits, Pixels};
 use crate::progress::OnProgress;
 use crate::report::{Hidden, HiddenDetails, Revealed};
@@ -29,11 +28,14 @@ pub(crate) fn hide(
     on_progress: &mut OnProgress<'_>,
 ) -> Result<Hidden, Error> {
     let model = options.model.id();
-    let run = RunOptions {
-        tile_size: options.tile_size,
-        balance: options.balance,
-    };
-    let (container, placement) = hide_by(&options.model, model, cover, secret, run, on_progress)?;
+    let (container, placement) = hide_by(
+        &options.model,
+        model,
+        cover,
+        secret,
+        options.run(),
+        on_progress,
+    )?;
     Ok(Hidden {
         container,
         details: HiddenDetails::Network {

@@ -6,9 +6,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use underdrawing_net::{Architecture, CpuRunner, Networks, Pair2018Config, Rounding, Runner};
 
-use crate::error::Error;
-use crate::network::balance::Balance;
-use crate::network::hide;
 use crate::network::model_file::{
     self, ARCHITECTURE_KEY, ModelError, ModelFile, Precision, TRAINING_KEY, metadata_error,
 };
@@ -16,8 +13,9 @@ use crate::network::model_id::ModelId;
 use crate::network::onnx;
 use crate::network::pth::{self, PthError};
 use crate::network::run::Network;
+#[cfg(feature = "refining")]
+use crate::network::run::Refiner;
 use crate::network::tile::{Context, Window};
-use crate::picture::Pixels;
 
 /// Most parameters of an architecture, five times those of the 2018 system.
 const MOST_PARAMETERS: usize = 200_000_000;
@@ -208,22 +206,6 @@ impl Model {
     pub fn n_parameters(&self) -> usize {
         underdrawing_net::n_parameters(self.content.networks.params())
     }
-
-    /// Container and revealed picture as the networks compute them, never rounded or clamped and
-    /// without a mark, for figures that compare with published ones; what a user gets went through
-    /// 8 bits. Samples are 0 to 255 (some may lie outside), RGB interleaved, in the cover's and in
-    /// the secret's size. Takes 24 bytes a pixel.
-    ///
-    /// # Errors
-    /// When the cover is too small.
-    pub fn float_pair(
-        &self,
-        cover: &Pixels,
-        secret: &Pixels,
-        balance: Balance,
-    ) -> Result<(Vec<f32>, Vec<f32>), Error> {
-        hide::float_pair(self, cover, secret, balance)
-    }
 }
 
 impl Network for Model {
@@ -244,6 +226,19 @@ impl Network for Model {
 
     fn reveal(&self, container: &Window) -> Window {
         container.with_samples(self.runner.reveal(container.shape(), &container.samples))
+    }
+
+    #[cfg(feature = "refining")]
+    fn refiner(&self, steps: usize) -> Option<Box<Refiner<'_>>> {
+        if matches!(self.hiding_context(), Context::Blended { .. }) {
+            return None;
+        }
+        let refiner = underdrawing_net::CpuRefiner::new(&self.content.networks);
+        Some(Box::new(move |cover, secret| {
+            refiner
+                .refine(cover.shape(), &cover.samples, &secret.samples, steps)
+                .map(|samples| cover.with_samples(samples))
+        }))
     }
 
     fn rounding(&self) -> Rounding {

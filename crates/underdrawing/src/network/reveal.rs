@@ -89,6 +89,7 @@ pub(crate) fn reveal(
     let options = RunOptions {
         tile_size,
         balance: found.balance,
+        ..RunOptions::default()
     };
     tiling(placement, network.revealing_context(), options).run(
         &mut |area| reveal_window(network, source.window(area), options.balance),

@@ -27,6 +27,8 @@ pub(crate) struct RunOptions {
     pub(crate) tile_size: usize,
     /// How strong the secret is.
     pub(crate) balance: Balance,
+    /// Whether cover and secret are refined before they are hidden.
+    pub(crate) refines: bool,
 }
 
 impl Default for RunOptions {
@@ -34,9 +36,13 @@ impl Default for RunOptions {
         Self {
             tile_size: TILE_SIZE,
             balance: Balance::EVEN,
+            refines: false,
         }
     }
 }
+
+/// From a cover and a secret to what is hidden in their place.
+pub(crate) type Refiner<'a> = dyn Fn(&Window, &Window) -> [Window; 2] + 'a;
 
 /// What hiding and revealing need of a model; tests put a simple function in its place.
 pub(crate) trait Network {
@@ -48,6 +54,11 @@ pub(crate) trait Network {
     fn hide(&self, cover: &Window, secret: &Window) -> Window;
     /// Revealed picture from a container.
     fn reveal(&self, container: &Window) -> Window;
+    /// What finds, in so many steps, what to hide in the place of a cover and a secret so that both
+    /// come out better. None where that cannot be done.
+    fn refiner(&self, _steps: usize) -> Option<Box<Refiner<'_>>> {
+        None
+    }
     /// How a container becomes 8 bits.
     fn rounding(&self) -> Rounding {
         Rounding::nearest()

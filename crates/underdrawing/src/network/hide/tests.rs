@@ -4,7 +4,7 @@ use underdrawing_net::Rounding;
 
 use super::*;
 use crate::network::reveal::{Found, read_mark, reveal};
-use crate::network::run::TILE_SIZE;
+use crate::network::run::{Refiner, TILE_SIZE};
 use crate::network::tile::Context;
 use crate::picture::Limits;
 
@@ -157,9 +157,122 @@ fn an_odd_edge_stays_the_covers() {
             );
         }
     }
-    let (container, revealed) = float_pair(&network, &cover, &secret, Balance::EVEN).unwrap();
+    let (container, revealed) =
+        float_pair(&network, ID, &cover, &secret, RunOptions::default()).unwrap();
     assert_eq!(container[3 * 32..3 * 33], cover.pixel(32, 0).map(f32::from));
     assert_eq!(revealed[3 * 32..3 * 33], revealed[3 * 31..3 * 32]);
+}
+
+/// Shows the secret; refining brightens the cover and darkens the secret by what stands in for
+/// steps.
+struct Refinable(Fake);
+
+impl Network for Refinable {
+    fn hiding_context(&self) -> Context {
+        self.0.hiding_context()
+    }
+
+    fn revealing_context(&self) -> Context {
+        self.0.revealing_context()
+    }
+
+    fn hide(&self, cover: &Window, secret: &Window) -> Window {
+        self.0.hide(cover, secret)
+    }
+
+    fn reveal(&self, container: &Window) -> Window {
+        self.0.reveal(container)
+    }
+
+    fn refiner(&self, steps: usize) -> Option<Box<Refiner<'_>>> {
+        let by = steps as f32 / 255.0;
+        let changed = |window: &Window, by: f32| {
+            window.with_samples(window.samples.iter().map(|v| v + by).collect())
+        };
+        Some(Box::new(move |cover, secret| {
+            [changed(cover, by), changed(secret, -by)]
+        }))
+    }
+}
+
+#[test]
+fn what_was_refined_is_hidden_where_it_belongs() {
+    let refining = RunOptions {
+        refines: true,
+        ..RunOptions::default()
+    };
+    let fakes: [(fn(Window, Window) -> Window, i16); 2] =
+        [(|cover, _| cover, 6), (|_, secret| secret, -6)];
+    for (hide, expected) in fakes {
+        let network = Refinable(Fake {
+            hide,
+            context: AT_ONE_PIXEL,
+            diffused: 0.0,
+        });
+        // More than one window of refining in both directions.
+        let grey = |seed: usize| {
+            Pixels::from_fn(700, 350, |x, y| {
+                [0, 1, 2].map(|c| 20 + ((3 * x + 5 * y + x * y / 7 + c + seed) % 200) as u8)
+            })
+        };
+        let (cover, secret) = (grey(1).unwrap(), grey(50).unwrap());
+        let by = |options| {
+            let (container, _) = super::hide(
+                &network,
+                ID,
+                &cover,
+                &secret,
+                options,
+                &mut Progress::ignore,
+            )
+            .unwrap();
+            container
+        };
+        let (plain, refined) = (by(RunOptions::default()), by(refining));
+        let steps = plain.data().iter().zip(refined.data());
+        let others = steps.filter(|(a, b)| i16::from(**b) - i16::from(**a) != expected);
+        assert!(others.count() <= 144, "only marked samples may differ");
+    }
+}
+
+#[test]
+fn refining_counts_its_windows_and_hiding_as_one_more() {
+    let network = Refinable(Fake {
+        hide: |cover, _| cover,
+        context: AT_ONE_PIXEL,
+        diffused: 0.0,
+    });
+    let options = RunOptions {
+        tile_size: 64,
+        refines: true,
+        ..RunOptions::default()
+    };
+    let cover = picture(330, 100, 1);
+    let mut seen = Vec::new();
+    let mut count = |progress| {
+        seen.push(progress);
+        std::ops::ControlFlow::Continue(())
+    };
+    super::hide(&network, ID, &cover, &cover, options, &mut count).unwrap();
+    seen.dedup();
+    let expected = [1, 2, 3].map(|done| Progress { done, total: 3 });
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn networks_that_cannot_be_refined_say_so() {
+    let network = Fake {
+        hide: |cover, _| cover,
+        context: AT_ONE_PIXEL,
+        diffused: 0.0,
+    };
+    let options = RunOptions {
+        refines: true,
+        ..RunOptions::default()
+    };
+    let cover = picture(16, 16, 1);
+    let hidden = hide(&network, ID, &cover, &cover, options, &mut Progress::ignore);
+    assert_eq!(hidden.unwrap_err(), Error::Unrefinable { model: ID });
 }
 
 #[test]
@@ -177,7 +290,7 @@ fn samples_are_clamped_and_rounded_to_the_nearest() {
     };
     let cover = picture(16, 16, 1);
     let container = hidden(&network, &cover, &cover);
-    let (floats, _) = float_pair(&network, &cover, &cover, Balance::EVEN).unwrap();
+    let (floats, _) = float_pair(&network, ID, &cover, &cover, RunOptions::default()).unwrap();
     let mut exact = 0;
     for (&byte, &float) in container.data().iter().zip(&floats) {
         let nearest = float.round().clamp(0.0, 255.0);

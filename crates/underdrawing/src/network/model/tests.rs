@@ -3,9 +3,10 @@
 use underdrawing_net::{HidingNetConfig, LiftingNetConfig, RevealNetConfig, Triple2017Config};
 
 use super::*;
+use crate::network::hide;
 use crate::network::reveal::{Found, reveal};
 use crate::network::run::{RunOptions, TILE_SIZE};
-use crate::picture::Limits;
+use crate::picture::{Limits, Pixels};
 use crate::progress::Progress;
 
 /// Networks that do much to a picture: in each layer a deviation that keeps a signal's size,
