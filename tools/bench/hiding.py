@@ -134,6 +134,8 @@ def main():
         for effort in ["fast", "normal", "best"]:
             ours(program, folder, f"coded, {effort}", ["--method", "coded", "--effort", effort])
         ours(program, folder, "network, built-in", ["--method", "network"])
+        refined = ["--method", "network", "--effort", "best"]
+        ours(program, folder, "network, built-in, best", refined)
         python_method(
             folder, "JPEG 2000 in residues modulo 3",
             lambda cover, secret: jpeg_2000_in_residues(cover, secret, random),

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo test --release -p underdrawing-burn --features flex
-//! cargo test --release -p underdrawing-burn --features vulkan
+//! cargo test --release -p underdrawing-burn --features wgpu
 //! ```
 
 #![cfg(any(feature = "vulkan", feature = "wgpu", feature = "flex"))]
