@@ -47,7 +47,7 @@ pub(super) fn near(
         let mut x = best.x.clone();
         add(&mut x, &step, 1.0);
         let next = at(x);
-        if !(next.value < best.value) {
+        if next.value.is_nan() || next.value >= best.value {
             elementwise::map(&mut step, |v| v * SHORTER);
             continue;
         }
