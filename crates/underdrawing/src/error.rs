@@ -216,12 +216,8 @@ pub enum Error {
     /// The best effort where networks cannot be refined, see
     /// [`NetworkOptions::effort`](crate::NetworkOptions::effort).
     #[error(
-        "effort best cannot be had of model {model}{}: expected normal or fast",
-        if cfg!(feature = "refining") {
-            ", which sees all of a picture at once"
-        } else {
-            " in this build, made without the feature `refining`"
-        }
+        "effort best does not go with model {model}{}: expected normal or fast",
+        not_refined_here()
     )]
     Unrefinable {
         /// The model.
@@ -249,6 +245,15 @@ pub enum Salvage {
     FirstPartLost,
     /// Of a secret that was coded without loss every stripe is lost: its first part shows nothing.
     StripesLost,
+}
+
+/// Why a model cannot be refined, for [`Error::Unrefinable`].
+pub(crate) fn not_refined_here() -> &'static str {
+    if cfg!(feature = "refining") {
+        ", a U-Net as that of the 2018 system"
+    } else {
+        " here"
+    }
 }
 
 /// Why not even salvaging helps.

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::channel::Channel;
 use crate::coded::{CodedOptions, CodedRate, Effort};
-use crate::network::{Balance, BuiltInModel, Model, NetworkOptions};
+use crate::error::not_refined_here;
+use crate::network::{Balance, BuiltInModel, Model, ModelId, NetworkOptions};
 use crate::options::HideOptions;
 use crate::secrecy::Password;
 
@@ -91,6 +92,11 @@ pub enum SettingsError {
     },
     /// A password for networks, which have none.
     PasswordForNetwork,
+    /// The best effort with a model that cannot be refined.
+    Unrefinable {
+        /// The model.
+        model: ModelId,
+    },
     /// Two settings of which only one can count.
     Both {
         /// The first setting's name.
@@ -139,6 +145,11 @@ impl SettingsError {
                 "{} gives a password, and the network method has none: anybody with the model can \
                  reveal",
                 spelled("password")
+            ),
+            Self::Unrefinable { model } => format!(
+                "{} best does not go with model {model}{}: expected normal or fast",
+                spelled("effort"),
+                not_refined_here()
             ),
             Self::Both { one, other } => format!(
                 "{} cannot be used with {}: expected one of the two",
@@ -219,10 +230,14 @@ impl HideSettings {
                 }
             };
             let model = self.model.unwrap_or_else(|| BuiltInModel::first().model());
+            let effort = self.effort.unwrap_or(Effort::Normal);
+            if effort == Effort::Best && !model.refines() {
+                return Err(SettingsError::Unrefinable { model: model.id() });
+            }
             return Ok(HideOptions::Network(NetworkOptions {
                 model,
                 balance,
-                effort: self.effort.unwrap_or(Effort::Normal),
+                effort,
                 tile_size: self.tile_size.unwrap_or(NetworkOptions::TILE_SIZE),
             }));
         }
@@ -338,6 +353,18 @@ mod tests {
             (
                 network(|s| s.channel = Channel::named("telegram")),
                 "--channel goes with the robust method, and this is the network method",
+            ),
+            (
+                with(|s| {
+                    let unet = underdrawing_net::Pair2018Config {
+                        hiding: underdrawing_net::HidingNetConfig { width: 2, depth: 2 },
+                        reveal: underdrawing_net::RevealNetConfig { width: 2 },
+                    };
+                    let unet = underdrawing_net::Architecture::Unet2018(unet);
+                    s.model = Some(Model::fresh(unet, 1).unwrap());
+                    s.effort = Some(Effort::Best);
+                }),
+                "--effort best does not go with model",
             ),
             (
                 with(|s| s.tile_size = Some(64)),

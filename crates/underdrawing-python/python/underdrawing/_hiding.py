@@ -81,8 +81,8 @@ def hide(
       keeps, and the container survives the quality of its JPEG (`underdrawing channels` lists
       both), or `survive` where both are given. Arrays are reduced, too.
     - `effort`: `fast`, `normal` or `best`; by default best up to 2.5 megapixels, normal up to 10.
-      By networks, `best` refines both pictures for each other, some 9 s a megapixel; by default
-      they answer at once, which is `normal` and `fast`.
+      By networks, `best` refines both pictures for each other, some 10 s a megapixel on two cores, but
+      for models of the 2018 system; by default they answer at once, which is `normal` and `fast`.
     - `balance`: which picture comes out better. Coded, robust: `container`, the default, or
       `equal`; network: -2 for the best container to 2 for the best revealed picture, by default 0,
       which `equal` is another name for. `container_db`, `revealed_db`: the quality of one of them

@@ -195,6 +195,14 @@ impl Model {
         &self.content.training
     }
 
+    /// Whether [`NetworkOptions::effort`](crate::NetworkOptions::effort) can be the best: not for
+    /// U-Nets, nor without the feature `refining`.
+    #[must_use]
+    pub fn refines(&self) -> bool {
+        let unet = matches!(self.architecture(), Architecture::Unet2018(_));
+        cfg!(feature = "refining") && !unet
+    }
+
     /// The networks.
     #[must_use]
     pub fn networks(&self) -> &Networks {
@@ -230,7 +238,7 @@ impl Network for Model {
 
     #[cfg(feature = "refining")]
     fn refiner(&self, steps: usize) -> Option<Box<Refiner<'_>>> {
-        if matches!(self.hiding_context(), Context::Blended { .. }) {
+        if !self.refines() {
             return None;
         }
         let refiner = underdrawing_net::CpuRefiner::new(&self.content.networks);

@@ -44,9 +44,7 @@ impl NetworkOptions {
             tile_size: Self::TILE_SIZE,
         }
     }
-}
 
-impl NetworkOptions {
     /// Container and revealed picture as the networks compute them, never rounded or clamped and
     /// without a mark, for figures that compare with published ones; what a user gets went through
     /// 8 bits. Samples are 0 to 255 (some may lie outside), RGB interleaved, in the cover's and in

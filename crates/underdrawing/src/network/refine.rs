@@ -11,7 +11,8 @@ use crate::network::run::Refiner;
 use crate::network::tile::{Area, Source, Window};
 use crate::progress::{OnProgress, Progress, report};
 
-/// Steps of refining. Of what twelve bring, two bring two thirds, and six all but a hundredth.
+/// Steps of refining. Twelve bring 1.4 dB to both pictures together, on 90 pairs by the built-in
+/// model; three bring 1.0 of it, and six 1.35.
 pub(crate) const STEPS: usize = 6;
 
 /// Side of the part of a window that is kept: gradients take some 3 KB a pixel.
