@@ -52,20 +52,26 @@ impl Refined {
             secret: vec![0.0; 3 * width * height],
             windows: rows.len() * columns.len(),
         };
-        let windows = rows
-            .iter()
-            .flat_map(|row| columns.iter().map(move |column| (row, column)));
-        for (i, (row, column)) in windows.enumerate() {
-            let [cover, secret] = pair(Area {
-                x: column.start as isize,
-                y: row.start as isize,
-                width: column.len_with_margins(),
-                height: row.len_with_margins(),
-            });
-            let [cover, secret] = refine(&cover, &secret);
-            put(&mut refined.cover, width, &cover, column, row);
-            put(&mut refined.secret, width, &secret, column, row);
-            report(on_progress, i + 1, refined.windows + 1)?;
+        for (i, row) in rows.iter().enumerate() {
+            let mut strips = [(); 2].map(|()| Window::black(width, row.len()));
+            for (j, column) in columns.iter().enumerate() {
+                let [cover, secret] = pair(Area {
+                    x: column.start as isize,
+                    y: row.start as isize,
+                    width: column.len_with_margins(),
+                    height: row.len_with_margins(),
+                });
+                for (strip, window) in strips.iter_mut().zip(refine(&cover, &secret)) {
+                    strip.put(&window, column, row);
+                }
+                let done = i * columns.len() + j + 1;
+                report(on_progress, done, refined.windows + 1)?;
+            }
+            let pictures = [&mut refined.cover, &mut refined.secret];
+            for (strip, picture) in strips.iter().zip(pictures) {
+                let planes = strip.planes(&strip.samples);
+                planes.interleave(picture, width, row.from, |v| v);
+            }
         }
         Ok(refined)
     }
@@ -89,18 +95,5 @@ impl Refined {
             };
             source.window(area)
         })
-    }
-}
-
-/// Writes the part of a window that is kept into a picture.
-fn put(picture: &mut [f32], width: usize, window: &Window, column: &Stretch, row: &Stretch) {
-    for channel in 0..3 {
-        for y in row.from..row.to {
-            let line = (channel * window.height + y - row.start) * window.width;
-            let samples = &window.samples[line + column.from - column.start..][..column.len()];
-            for (x, sample) in (column.from..column.to).zip(samples) {
-                picture[3 * (y * width + x) + channel] = *sample;
-            }
-        }
     }
 }

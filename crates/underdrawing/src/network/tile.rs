@@ -178,7 +178,7 @@ impl Window {
     }
 
     /// All samples zero.
-    fn black(width: usize, height: usize) -> Self {
+    pub(crate) fn black(width: usize, height: usize) -> Self {
         Self {
             width,
             height,
@@ -187,7 +187,7 @@ impl Window {
     }
 
     /// Takes over the part of a tile that is kept; this is the strip of its rows.
-    fn put(&mut self, tile: &Window, column: &Stretch, row: &Stretch) {
+    pub(crate) fn put(&mut self, tile: &Window, column: &Stretch, row: &Stretch) {
         let (margin, above) = (column.from - column.start, row.from - row.start);
         for channel in 0..3 {
             for y in 0..self.height {
