@@ -5,7 +5,7 @@ use crate::layout::{Run, gather, scatter};
 use crate::pass::{Pass, Side};
 use crate::shared::Shared;
 use crate::simd::{Simd, Vectors, VectorsMut};
-use crate::transform::{TILE, Transforms};
+use crate::transform::{Transforms, Transposes};
 
 /// Bytes of scratch for a block's tiles: half of a level-2 cache.
 const BLOCK_BYTES: usize = 600 << 10;
@@ -18,6 +18,8 @@ const MAX_TILES: usize = 56;
 /// How the common grid of a pass is divided into tiles, and these into rectangular blocks.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
+    /// Side of a tile, in rows or columns of the common grid.
+    tile: usize,
     /// Tiles per picture.
     rows: usize,
     cols: usize,
@@ -30,6 +32,8 @@ pub(crate) struct Grid {
 #[derive(Clone, Copy)]
 pub(crate) struct Block {
     pub(crate) picture: usize,
+    /// Side of a tile, in rows or columns of the common grid.
+    tile: usize,
     /// First row and column, in tiles.
     pub(crate) top: usize,
     pub(crate) left: usize,
@@ -40,21 +44,21 @@ pub(crate) struct Block {
 
 impl Grid {
     /// Blocks whose scratch fits the level-2 cache, unless they would be too small.
-    pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
-        let products = (TILE + pass.taps - 1).pow(2);
+    pub(crate) fn new<S: Simd, T: Transforms>(pass: &Pass) -> Self {
         let c_in = pass.from.channels * pass.from.step * pass.from.step;
         let channels = (c_in + pass.to.channels).next_multiple_of(S::LANES);
         // Three halves: there are half as many pixels as products.
-        let tile_bytes = channels * products * size_of::<f32>() * 3 / 2;
-        Self::of_blocks(pass, (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES))
+        let tile_bytes = channels * T::PRODUCTS * size_of::<f32>() * 3 / 2;
+        Self::of_blocks::<T>(pass, (BLOCK_BYTES / tile_bytes).clamp(MIN_TILES, MAX_TILES))
     }
 
     /// Blocks of up to `limit` tiles.
-    pub(crate) fn of_blocks(pass: &Pass, limit: usize) -> Self {
-        let (rows, cols) = (pass.rows().div_ceil(TILE), pass.cols().div_ceil(TILE));
+    pub(crate) fn of_blocks<T: Transforms>(pass: &Pass, limit: usize) -> Self {
+        let (rows, cols) = (pass.rows().div_ceil(T::TILE), pass.cols().div_ceil(T::TILE));
         let block_cols = cols.div_ceil(limit);
         let block_rows = rows.div_ceil((limit / cols.div_ceil(block_cols)).max(1));
         Self {
+            tile: T::TILE,
             rows,
             cols,
             block_rows,
@@ -75,6 +79,7 @@ impl Grid {
         let [left, right] = [col, col + 1].map(|col| col * self.cols / self.block_cols);
         Block {
             picture,
+            tile: self.tile,
             top,
             left,
             rows: bottom - top,
@@ -91,6 +96,7 @@ impl Grid {
     pub(crate) fn largest(&self) -> Block {
         Block {
             picture: 0,
+            tile: self.tile,
             top: 0,
             left: 0,
             rows: self.rows.div_ceil(self.block_rows),
@@ -128,19 +134,19 @@ impl Block {
 
     /// The pixels that the block reads.
     pub(crate) fn read(&self, pass: &Pass) -> Window {
-        let start = |tile: usize| (tile * TILE * pass.from.step) as isize + pass.start();
+        let start = |tile: usize| (tile * self.tile * pass.from.step) as isize + pass.start();
         Window {
             picture: self.picture,
             top: start(self.top),
             left: start(self.left),
-            height: pass.reach(self.rows * TILE),
-            width: pass.reach(self.cols * TILE),
+            height: pass.reach(self.rows * self.tile),
+            width: pass.reach(self.cols * self.tile),
         }
     }
 
     /// The pixels that the block writes.
     pub(crate) fn written(&self, pass: &Pass) -> Window {
-        let tile = TILE * pass.to.step;
+        let tile = self.tile * pass.to.step;
         Window {
             picture: self.picture,
             top: (self.top * tile) as isize,
@@ -238,9 +244,9 @@ pub(crate) struct Tiles {
 
 impl Tiles {
     #[inline(always)]
-    pub(crate) fn get(&self, idx: usize) -> usize {
+    pub(crate) fn get<T: Transforms>(&self, idx: usize) -> usize {
         let [row, col] = [idx / self.cols, idx % self.cols];
-        self.start + TILE * (row * self.steps[0] + col * self.steps[1])
+        self.start + T::TILE * (row * self.steps[0] + col * self.steps[1])
     }
 }
 
@@ -266,7 +272,7 @@ pub(crate) fn transform_input<S: Simd, T: Transforms>(
 ) {
     for idx in 0..tiles.count {
         for c in (0..channels).step_by(S::LANES) {
-            let x = Vectors::<S>::new(&pixels[tiles.get(idx) + c..], T::PATCH, tiles.steps);
+            let x = Vectors::<S>::new(&pixels[tiles.get::<T>(idx) + c..], T::PATCH, tiles.steps);
             let products = &mut products[idx * domain.pitch + c..];
             let steps = [T::PATCH * domain.plane, domain.plane];
             let mut products = VectorsMut::<S>::new(products, T::PATCH, steps);
@@ -283,7 +289,7 @@ pub(crate) fn transform_input<S: Simd, T: Transforms>(
 
 /// Transforms the gradient with respect to the output.
 #[inline(always)]
-pub(crate) fn transform_dy<S: Simd, T: Transforms>(
+pub(crate) fn transform_dy<S: Simd, T: Transposes>(
     simd: S,
     _: T,
     pixels: &[f32],
@@ -294,7 +300,7 @@ pub(crate) fn transform_dy<S: Simd, T: Transforms>(
 ) {
     for idx in 0..tiles.count {
         for c in (0..channels).step_by(S::LANES) {
-            let dy = Vectors::<S>::new(&pixels[tiles.get(idx) + c..], TILE, tiles.steps);
+            let dy = Vectors::<S>::new(&pixels[tiles.get::<T>(idx) + c..], T::TILE, tiles.steps);
             let products = &mut products[idx * domain.pitch + c..];
             let steps = [T::PATCH * domain.plane, domain.plane];
             let mut products = VectorsMut::<S>::new(products, T::PATCH, steps);
@@ -326,7 +332,8 @@ pub(crate) fn transform_output<S: Simd, T: Transforms>(
             let products = &products[idx * domain.pitch + c..];
             let steps = [T::PATCH * domain.plane, domain.plane];
             let products = Vectors::<S>::new(products, T::PATCH, steps);
-            let mut y = VectorsMut::<S>::new(&mut pixels[tiles.get(idx) + c..], TILE, tiles.steps);
+            let mut y =
+                VectorsMut::<S>::new(&mut pixels[tiles.get::<T>(idx) + c..], T::TILE, tiles.steps);
             let bias = Vectors::<S>::new(&bias[c..], 1, [0, 0]).get(simd, 0, 0);
             T::output(
                 simd,

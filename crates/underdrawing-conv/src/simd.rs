@@ -62,6 +62,11 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     /// `a * b + c`, rounded once if the instruction set can.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
 
+    /// Asks for the cache line at `p`, which may be any address: a hint, for what will be read or
+    /// written in steps that the processor does not foresee.
+    #[inline(always)]
+    fn prefetch(self, _p: *const f32) {}
+
     /// Reads a vector.
     ///
     /// # Safety

@@ -1,12 +1,14 @@
-//! Winograd transforms for F(4x4, r x r): 16 outputs of a convolution from (r + 3)^2 products.
+//! Winograd transforms for F(t x t, r x r): t^2 outputs of a convolution from (t + r - 1)^2
+//! products.
 //!
 //! A polynomial is determined by its values at as many points as it has coefficients, one of which
-//! may be the leading coefficient itself (the value "at infinity"). The points used here are not
-//! the usual 0, +-1, +-2: those need fewer multiplications, but the errors are two to four times as
-//! large (Alam et al., "Winograd convolution for deep neural networks: efficient point selection",
-//! 2022). With `p` for a point and `m(x)` for the product of `x - p` over all finite points:
+//! may be the leading coefficient itself (the value "at infinity"). The points used here for tiles
+//! of 4x4 are not the usual 0, +-1, +-2: those need fewer multiplications, but the errors are two to
+//! four times as large (Alam et al., "Winograd convolution for deep neural networks: efficient point
+//! selection", 2022). With `p` for a point and `m(x)` for the product of `x - p` over all finite
+//! points:
 //!
-//! - `output` has the rows `p^i`: it is the transpose of evaluating four coefficients;
+//! - `output` has the rows `p^i`: it is the transpose of evaluating t coefficients;
 //! - `weight` has the rows `(1, p, p^2, ...) / m'(p)`;
 //! - `input` has the coefficients of `m(x) / (x - p)`.
 //!
@@ -15,23 +17,24 @@
 
 mod three;
 mod two;
+mod wide;
 
 pub(crate) use three::Three;
 pub(crate) use two::Two;
+pub(crate) use wide::Wide;
 
 use crate::simd::Simd;
 
-/// Side of an output tile.
-pub(crate) const TILE: usize = 4;
-
-/// The transforms for one kernel size. Each reads its argument with `load(row, column)` and writes
+/// The transforms for one size of kernels and tiles. Each reads its argument with `load(row, column)` and writes
 /// its result with `store(row, column, vector)`: matrices passed as arrays would be copied to
 /// memory and back.
 pub(crate) trait Transforms: Copy + Send + Sync + 'static {
+    /// Side of an output tile.
+    const TILE: usize;
     /// Side of the kernel.
     const TAPS: usize;
     /// Side of the input patch, and of the matrix of products.
-    const PATCH: usize = TILE + Self::TAPS - 1;
+    const PATCH: usize = Self::TILE + Self::TAPS - 1;
     /// Products per tile, input channel and output channel.
     const PRODUCTS: usize = Self::PATCH * Self::PATCH;
 
@@ -49,21 +52,24 @@ pub(crate) trait Transforms: Copy + Send + Sync + 'static {
         store: impl FnMut(usize, usize, S::V),
     );
 
-    /// The transpose of [`Self::output`], for the backward pass.
-    fn output_transposed<S: Simd>(
-        simd: S,
-        load: impl Fn(usize, usize) -> S::V,
-        store: impl FnMut(usize, usize, S::V),
-    );
-
     /// Transforms weights.
     fn weight<S: Simd>(
         simd: S,
         load: impl Fn(usize, usize) -> S::V,
         store: impl FnMut(usize, usize, S::V),
     );
+}
 
-    /// The transpose of [`Self::weight`], for the backward pass.
+/// The transposes, for the gradient with respect to the weights.
+pub(crate) trait Transposes: Transforms {
+    /// The transpose of [`Transforms::output`].
+    fn output_transposed<S: Simd>(
+        simd: S,
+        load: impl Fn(usize, usize) -> S::V,
+        store: impl FnMut(usize, usize, S::V),
+    );
+
+    /// The transpose of [`Transforms::weight`].
     fn weight_transposed<S: Simd>(
         simd: S,
         load: impl Fn(usize, usize) -> S::V,

@@ -4,7 +4,6 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::pass::Pass;
 use crate::shared::Shared;
-use crate::transform::TILE;
 
 /// Where some maps are, independently of the size of the pictures.
 #[derive(Clone, Debug)]
@@ -76,6 +75,8 @@ pub(super) struct Kind {
 pub(super) struct Read {
     pub(super) buffer: usize,
     pub(super) level: usize,
+    /// Side of the tiles that it is computed by: they may extend beyond the picture.
+    pub(super) tile: usize,
     /// For any size: only taps, steps and starts matter.
     pub(super) pass: Pass,
 }
@@ -198,10 +199,10 @@ impl<'a> Buffers<'a> {
             height,
             width,
         };
-        for Read { pass, .. } in self.layout.reads.iter().filter(|read| read.level == level) {
+        for Read { pass, tile, .. } in self.layout.reads.iter().filter(|read| read.level == level) {
             frame.before = frame.before.max((-pass.start()).max(0) as usize);
             let end = |size: usize| {
-                let grid = (size / pass.from.step).next_multiple_of(TILE);
+                let grid = (size / pass.from.step).next_multiple_of(*tile);
                 pass.reach(grid).saturating_add_signed(pass.start())
             };
             frame.height = frame.height.max(end(height));

@@ -9,11 +9,16 @@ use crate::pass::{Pass, Weights};
 use crate::shape::Conv;
 use crate::shared::Shared;
 use crate::simd::Simd;
-use crate::transform::TILE;
+use crate::transform::{Three, Transforms, Wide};
 
 /// Tiles per picture from which Winograd's method is faster: with fewer, reading its weights, of
 /// which there are four to six times as many, costs more than it saves.
 const WINOGRAD_TILES: usize = 12;
+/// Channels, of the input and of the result, and tiles per picture from which tiles of 6x6 are
+/// faster: with fewer, the transforms take the time that the products save. Small in tests, so that
+/// small networks have such tiles.
+const WIDE_CHANNELS: usize = if cfg!(test) { 20 } else { 64 };
+const WIDE_TILES: usize = if cfg!(test) { 12 } else { 1000 };
 
 /// A convolution, with its weights in the form that the kernels read.
 pub(super) struct ConvStep {
@@ -34,18 +39,32 @@ pub(super) struct ConvStep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StepMethod {
     Direct,
-    Winograd,
+    /// With output tiles of `tile` x `tile`.
+    Winograd {
+        tile: usize,
+    },
 }
 
 impl StepMethod {
-    /// The faster method for a pass.
+    /// The fastest method for a pass.
     fn of(pass: &Pass) -> Self {
-        let n_tiles = pass.rows().div_ceil(TILE) * pass.cols().div_ceil(TILE);
+        let tiles = |side: usize| pass.rows().div_ceil(side) * pass.cols().div_ceil(side);
         let has_transforms = pass.taps == 2 || pass.taps == 3;
-        if has_transforms && n_tiles >= WINOGRAD_TILES {
-            Self::Winograd
-        } else {
-            Self::Direct
+        if !has_transforms || tiles(Three::TILE) < WINOGRAD_TILES {
+            return Self::Direct;
+        }
+        let channels = pass.from.channels.min(pass.to.channels);
+        let wide = pass.taps == 3 && channels >= WIDE_CHANNELS && tiles(Wide::TILE) >= WIDE_TILES;
+        Self::Winograd {
+            tile: if wide { Wide::TILE } else { Three::TILE },
+        }
+    }
+
+    /// Side of the tiles that it reads for.
+    fn tile(self) -> usize {
+        match self {
+            Self::Direct => Three::TILE,
+            Self::Winograd { tile } => tile,
         }
     }
 }
@@ -95,7 +114,7 @@ impl ConvStep {
         step.method = StepMethod::of(&pass);
         let packed = match step.method {
             StepMethod::Direct => direct::pack::<S>(&pass, weights),
-            StepMethod::Winograd => winograd::pack(simd, &pass, weights),
+            StepMethod::Winograd { tile } => winograd::pack(simd, tile, &pass, weights),
         };
         step.weights = Memory::copy_of(&packed);
         step
@@ -121,6 +140,7 @@ impl ConvStep {
         Read {
             buffer: self.from.buffer,
             level: self.from.level,
+            tile: self.method.tile(),
             pass: self.pass(1, [0, 0]),
         }
     }
@@ -178,8 +198,8 @@ impl ConvStep {
         };
         match self.method {
             StepMethod::Direct => direct::run(simd, &pass, source, self.weights.values(), &sink),
-            StepMethod::Winograd => {
-                winograd::run(simd, &pass, source, self.weights.values(), &sink);
+            StepMethod::Winograd { tile } => {
+                winograd::run(simd, tile, &pass, source, self.weights.values(), &sink);
             }
         }
         drop(sink);

@@ -2,8 +2,9 @@
 
 use super::buffers::Layout;
 use crate::stretch::Stretch;
-use crate::transform::TILE;
 
+/// What parts begin and end at multiples of: the tiles of most convolutions.
+const TILE: usize = 4;
 /// Most rows and columns of a part that stays in a level-3 cache: with 100 values per pixel, it has
 /// 8 MB. Small in tests, so that pictures are divided there.
 const CACHED: [usize; 2] = if cfg!(test) { [24, 48] } else { [96, 192] };

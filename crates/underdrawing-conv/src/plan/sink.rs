@@ -5,6 +5,9 @@ use crate::activation::Activation;
 use crate::shared::Shared;
 use crate::simd::Simd;
 
+/// Number of values of a large result: 4 MiB.
+const LARGE: usize = 1 << 20;
+
 /// What a convolution reads.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
@@ -49,6 +52,25 @@ impl Sink<'_> {
     /// Height and width of the result.
     pub(super) fn size(&self) -> [usize; 2] {
         [self.targets[0].view.height, self.targets[0].view.width]
+    }
+
+    /// Whether the result is too large to stay in a level-2 cache until it is read.
+    pub(super) fn is_large(&self) -> bool {
+        self.targets.iter().any(|target| target.values.len >= LARGE)
+    }
+
+    /// Asks for what [`Self::put`] will write. It pays if the result [is large](Self::is_large):
+    /// the processor does not foresee pixels by tiles.
+    #[inline(always)]
+    pub(super) fn prefetch<S: Simd>(&self, simd: S, pixels: Pixels, c: usize) {
+        for target in &self.targets {
+            let grid = Grid::new(&target.view, pixels, c);
+            for row in 0..pixels.rows {
+                for col in 0..pixels.cols {
+                    simd.prefetch(target.values.start.wrapping_add(grid.at([row, col])));
+                }
+            }
+        }
     }
 
     /// Adds the bias to vectors of sums, those of the channels from `c` on, and writes the

@@ -11,16 +11,17 @@ use crate::pass::{Pass, Weights};
 use crate::scratch;
 use crate::shared::Shared;
 use crate::simd::{Simd, Vectors, VectorsMut};
-use crate::transform::{TILE, Three, Transforms, Two};
+use crate::transform::{Three, Transforms, Two, Wide};
 use crate::winograd::{Tiling, weights};
 
 /// Number of blocks from which each is computed by one thread. It does not affect results.
 const MANY_BLOCKS: usize = 6;
 
 /// Weights for [`run`].
-pub(super) fn pack<S: Simd>(simd: S, pass: &Pass, w: Weights<'_>) -> Vec<f32> {
-    match pass.taps {
-        2 => pack_by(simd, Two, pass, w),
+pub(super) fn pack<S: Simd>(simd: S, tile: usize, pass: &Pass, w: Weights<'_>) -> Vec<f32> {
+    match (pass.taps, tile) {
+        (2, _) => pack_by(simd, Two, pass, w),
+        (_, Wide::TILE) => pack_by(simd, Wide, pass, w),
         _ => pack_by(simd, Three, pass, w),
     }
 }
@@ -31,7 +32,7 @@ fn pack_by<S: Simd, T: Transforms>(
     pass: &Pass,
     w: Weights<'_>,
 ) -> Vec<f32> {
-    let tiling = Tiling::new::<S>(pass);
+    let tiling = Tiling::new::<S, T>(pass);
     let phase_len = T::PRODUCTS * tiling.depth * tiling.pitch_out;
     let mut packed = vec![0.0; pass.phases_to().count() * phase_len];
     for (phase, packed) in pass.phases_to().zip(packed.chunks_exact_mut(phase_len)) {
@@ -40,16 +41,18 @@ fn pack_by<S: Simd, T: Transforms>(
     packed
 }
 
-/// Computes a pass.
+/// Computes a pass by output tiles of `tile` x `tile`.
 pub(super) fn run<S: Simd>(
     simd: S,
+    tile: usize,
     pass: &Pass,
     source: Source<'_>,
     weights: &[f32],
     sink: &Sink<'_>,
 ) {
-    match pass.taps {
-        2 => run_by(simd, Two, pass, source, weights, sink),
+    match (pass.taps, tile) {
+        (2, _) => run_by(simd, Two, pass, source, weights, sink),
+        (_, Wide::TILE) => run_by(simd, Wide, pass, source, weights, sink),
         _ => run_by(simd, Three, pass, source, weights, sink),
     }
 }
@@ -62,7 +65,7 @@ fn run_by<S: Simd, T: Transforms>(
     weights: &[f32],
     sink: &Sink<'_>,
 ) {
-    let tiling = Tiling::new::<S>(pass);
+    let tiling = Tiling::new::<S, T>(pass);
     let task = Task {
         simd,
         transforms,
@@ -219,7 +222,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
         let view = source.view;
         let step = pass.from.step;
         let at = |axis: usize, tile: usize| {
-            (tile * TILE * step + from_phase[axis]) as isize + pass.first[phase[axis]]
+            (tile * T::TILE * step + from_phase[axis]) as isize + pass.first[phase[axis]]
         };
         Tiles {
             start: view.at(block.picture, at(0, block.top), at(1, block.left)),
@@ -277,7 +280,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
         } = *self;
         let tiles = self.tiles(block, phase, from_phase);
         for idx in 0..tiles.count {
-            let x = &source.values[tiles.get(idx) + c..];
+            let x = &source.values[tiles.get::<T>(idx) + c..];
             let x = Vectors::<S>::new(x, T::PATCH, tiles.steps);
             let start = start + idx * tiling.left.pitch;
             T::input(
@@ -310,19 +313,33 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
             simd, pass, sink, ..
         } = *self;
         let [height, width] = sink.size();
+        let is_large = sink.is_large();
         let step = pass.to.step;
-        let mut tile = Tile([0.0; 256]);
+        let mut tile = Tile([0.0; Wide::TILE * Wide::TILE * 16]);
         for idx in 0..block.tiles() {
-            let row = (block.top + idx / block.cols) * TILE * step + phase[0];
-            let col = (block.left + idx % block.cols) * TILE * step + phase[1];
-            let rows = height.saturating_sub(row).div_ceil(step).min(TILE);
-            let cols = width.saturating_sub(col).div_ceil(step).min(TILE);
+            let row = (block.top + idx / block.cols) * T::TILE * step + phase[0];
+            let col = (block.left + idx % block.cols) * T::TILE * step + phase[1];
+            let rows = height.saturating_sub(row).div_ceil(step).min(T::TILE);
+            let cols = width.saturating_sub(col).div_ceil(step).min(T::TILE);
+            let pixels = Pixels {
+                first: Pixel {
+                    picture: block.picture,
+                    row,
+                    col,
+                },
+                rows,
+                cols,
+                step,
+            };
             for lane in (0..count).step_by(S::LANES) {
+                if is_large {
+                    sink.prefetch(simd, pixels, c + lane);
+                }
                 let right = &right[idx * domain.pitch + lane..];
                 let steps = [T::PATCH * domain.plane, domain.plane];
                 let right = Vectors::<S>::new(right, T::PATCH, steps);
-                let steps = [TILE * S::LANES, S::LANES];
-                let mut results = VectorsMut::<S>::new(&mut tile.0, TILE, steps);
+                let steps = [T::TILE * S::LANES, S::LANES];
+                let mut results = VectorsMut::<S>::new(&mut tile.0, T::TILE, steps);
                 T::output(
                     simd,
                     #[inline(always)]
@@ -330,17 +347,7 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
                     #[inline(always)]
                     |row, col, sums| results.set(simd, row, col, sums),
                 );
-                let results = Vectors::<S>::new(&tile.0, TILE, steps);
-                let pixels = Pixels {
-                    first: Pixel {
-                        picture: block.picture,
-                        row,
-                        col,
-                    },
-                    rows,
-                    cols,
-                    step,
-                };
+                let results = Vectors::<S>::new(&tile.0, T::TILE, steps);
                 // SAFETY: these channels of this block are this thread's.
                 unsafe {
                     sink.put(
@@ -358,4 +365,4 @@ impl<S: Simd, T: Transforms> Task<'_, S, T> {
 
 /// The pixels of a tile, one vector each.
 #[repr(align(64))]
-struct Tile([f32; 256]);
+struct Tile([f32; Wide::TILE * Wide::TILE * 16]);

@@ -76,6 +76,11 @@ macro_rules! operations {
             unsafe { $fma(a, b, c) }
         }
         #[inline(always)]
+        fn prefetch(self, p: *const f32) {
+            // SAFETY: every x86-64 has the instruction, which does nothing for invalid addresses.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+        }
+        #[inline(always)]
         unsafe fn load(self, p: *const f32) -> Self::V {
             // SAFETY: the caller vouches for a vector of readable values; no alignment is assumed.
             unsafe { $load(p) }

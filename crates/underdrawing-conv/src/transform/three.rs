@@ -3,7 +3,7 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
-use super::{Transforms, both_sides, by_both_sides};
+use super::{Transforms, Transposes, both_sides, by_both_sides};
 use crate::simd::Simd;
 
 /// For kernels of 3x3: 36 products.
@@ -15,6 +15,7 @@ const SCALE_A: f32 = -2.0 / 3.0;
 const SCALE_B: f32 = 1.0 / 6.0;
 
 impl Transforms for Three {
+    const TILE: usize = 4;
     const TAPS: usize = 3;
 
     /// Half of the columns at a time, because there are fewer than 36 registers.
@@ -53,8 +54,13 @@ impl Transforms for Three {
 
     by_both_sides! {
         output: output_1d,
-        output_transposed: output_transposed_1d,
         weight: weight_1d,
+    }
+}
+
+impl Transposes for Three {
+    by_both_sides! {
+        output_transposed: output_transposed_1d,
         weight_transposed: weight_transposed_1d,
     }
 }

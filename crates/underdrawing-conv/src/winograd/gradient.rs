@@ -8,7 +8,7 @@ use crate::parallel;
 use crate::pass::{Pass, WeightIdx, WeightMap};
 use crate::scratch;
 use crate::simd::{Simd, Vectors, VectorsMut};
-use crate::transform::{Three, Transforms, Two};
+use crate::transform::{Three, Transforms, Transposes, Two};
 
 /// Partial sums of a weight gradient. This fixes the order of summation, so it must not depend on
 /// the number of threads.
@@ -37,7 +37,7 @@ pub(crate) fn backward_weight<S: Simd>(
     }
 }
 
-fn backward_by<S: Simd, T: Transforms>(
+fn backward_by<S: Simd, T: Transposes>(
     simd: S,
     transforms: T,
     pass: &Pass,
@@ -112,9 +112,9 @@ fn grid<S: Simd, T: Transforms>(pass: &Pass) -> Grid {
     let phases = pass.phases_from().count();
     let sums_bytes = 4 * T::PRODUCTS * phases * pass.from.channels * pass.to.channels;
     if sums_bytes < LARGE_SUMS {
-        Grid::new::<S>(pass)
+        Grid::new::<S, T>(pass)
     } else {
-        Grid::of_blocks(pass, LARGE_BLOCK)
+        Grid::of_blocks::<T>(pass, LARGE_BLOCK)
     }
 }
 
@@ -190,7 +190,7 @@ impl Sums {
 
     /// Computes the taps of a row, `[tap][lanes]`, from the partial sums.
     #[inline(always)]
-    fn add_up<S: Simd, T: Transforms>(
+    fn add_up<S: Simd, T: Transposes>(
         &self,
         simd: S,
         _: T,

@@ -21,8 +21,8 @@ pub(crate) struct Tiling {
 }
 
 impl Tiling {
-    pub(crate) fn new<S: Simd>(pass: &Pass) -> Self {
-        Self::with::<S>(pass, Grid::new::<S>(pass))
+    pub(crate) fn new<S: Simd, T: Transforms>(pass: &Pass) -> Self {
+        Self::with::<S>(pass, Grid::new::<S, T>(pass))
     }
 
     pub(super) fn with<S: Simd>(pass: &Pass, grid: Grid) -> Self {
