@@ -1,8 +1,9 @@
 //! The progress bar: on a terminal only, gone when the work is done.
 
+use std::fmt::Write;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 /// A progress bar on stderr that clears itself when dropped.
 pub(crate) struct Bar {
@@ -12,7 +13,7 @@ pub(crate) struct Bar {
 impl Bar {
     /// For pieces of work that take about the same time each.
     pub(crate) fn new(bars: &MultiProgress, len: u64, unit: &'static str) -> Self {
-        Self::with_end(bars, len, unit, "{eta} left")
+        Self::with_end(bars, len, unit, "{left}")
     }
 
     /// For the steps of one picture, which take anything from milliseconds to minutes.
@@ -39,6 +40,7 @@ impl Bar {
     fn with_template(bars: &MultiProgress, len: u64, unit: &'static str, template: &str) -> Self {
         let style = ProgressStyle::with_template(template)
             .expect("the templates are constants that parse")
+            .with_key("left", time_left)
             .progress_chars("=> ");
         let bar = bars.add(ProgressBar::new(len).with_style(style).with_prefix(unit));
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -65,6 +67,15 @@ impl Bar {
         self.bar.set_length(total as u64);
         self.bar.set_position(done as u64);
     }
+}
+
+/// How long the rest will take, which nobody knows before the first piece is done.
+fn time_left(state: &ProgressState, out: &mut dyn Write) {
+    // There is nobody to tell of an error.
+    let _ = match state.pos() {
+        0 => write!(out, "{:#}", HumanDuration(state.elapsed())),
+        _ => write!(out, "{:#} left", HumanDuration(state.eta())),
+    };
 }
 
 impl Drop for Bar {

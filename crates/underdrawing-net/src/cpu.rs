@@ -1,8 +1,8 @@
 //! Networks on the processor: tensors as slices, computed by the kernels of `underdrawing-conv` and
 //! by plain loops, on all threads. Results do not depend on the number of threads.
 
-// What training alone uses stays where it is, and is left out of what is built without.
-#![cfg_attr(not(feature = "training"), allow(dead_code, unreachable_pub))]
+// What gradients alone use stays where it is, and is left out of what is built without.
+#![cfg_attr(not(feature = "gradients"), allow(dead_code, unreachable_pub))]
 
 mod batch_norm;
 mod buffer;
@@ -11,23 +11,23 @@ mod coupling;
 mod elementwise;
 mod haar;
 mod inference;
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 mod minimum;
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 mod optimiser;
 mod planner;
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 mod refiner;
 mod restorer;
 mod runner;
 mod session;
 mod tensor;
-#[cfg(all(test, feature = "training"))]
+#[cfg(all(test, feature = "gradients"))]
 mod tests;
 
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 pub use optimiser::CpuEngine;
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 pub use refiner::CpuRefiner;
 pub use restorer::CpuRestorer;
 pub use runner::CpuRunner;

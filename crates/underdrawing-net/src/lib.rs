@@ -38,7 +38,7 @@ mod tape;
 mod tensor;
 
 pub use architecture::{Architecture, ArchitectureError};
-#[cfg(feature = "training")]
+#[cfg(feature = "gradients")]
 pub use cpu::{CpuEngine, CpuRefiner};
 pub use cpu::{CpuRestorer, CpuRunner, CpuTensor};
 pub use dense2017::{Triple2017, Triple2017Config};

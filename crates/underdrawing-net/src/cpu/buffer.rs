@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::elementwise::CHUNK;
+use crate::param::Param;
 
 /// Memory that is free, by its length.
 #[derive(Debug, Default)]
@@ -45,6 +46,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// The values of parameters as networks use them.
+    pub(super) fn of_params(params: &[Param]) -> Vec<Arc<Self>> {
+        let values = params.iter().map(|param| param.masked_values().into());
+        values.map(Arc::new).collect()
+    }
+
     /// A copy of other values.
     pub(super) fn copy_of(values: &[f32], pool: &Arc<Pool>) -> Self {
         let mut copy = pool.take(values.len());

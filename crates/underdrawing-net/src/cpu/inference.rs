@@ -24,9 +24,8 @@ struct Kept {
 
 impl Inference {
     pub(super) fn new(params: &[Param]) -> Self {
-        let weights = params.iter().map(|param| param.masked_values().into());
         Self {
-            weights: weights.map(Arc::new).collect(),
+            weights: Buffer::of_params(params),
             kept: Mutex::default(),
         }
     }

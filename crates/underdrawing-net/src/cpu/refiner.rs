@@ -38,10 +38,8 @@ impl CpuRefiner {
     /// For these networks.
     #[must_use]
     pub fn new(networks: &Networks) -> Self {
-        let weights = networks.params().iter();
-        let weights = weights.map(|param| Arc::new(param.masked_values().into()));
         Self {
-            weights: weights.collect(),
+            weights: Buffer::of_params(networks.params()),
             networks: networks.clone(),
         }
     }

@@ -133,7 +133,7 @@ impl Session {
     /// What was done. Without the feature the compiler sees that there is none, and
     /// leaves out all that goes back.
     fn tape(&self) -> Option<&Tape<Buffer, Moments>> {
-        self.tape.as_ref().filter(|_| cfg!(feature = "training"))
+        self.tape.as_ref().filter(|_| cfg!(feature = "gradients"))
     }
 
     /// The values of a parameter.

@@ -1,5 +1,7 @@
 //! Revealing: a container back to the secret.
 
+use std::ops::Range;
+
 use underdrawing_codec::{Decoded, decode, is_lossless};
 
 use crate::error::{Error, Salvage};
@@ -216,8 +218,8 @@ fn finished(decoded: Decoded, payload: &Payload) -> Revealed {
     let scaled = |row: usize| row * own_height / height;
     let rows = lost_rows
         .into_iter()
-        .map(|rows| scaled(rows.start)..(rows.end * own_height).div_ceil(height))
-        .collect();
+        .map(|rows| scaled(rows.start)..(rows.end * own_height).div_ceil(height));
+    let rows = joined(rows);
     let without_loss = payload.parts[0]
         .as_ref()
         .is_some_and(|first| is_lossless(first));
@@ -231,4 +233,16 @@ fn finished(decoded: Decoded, payload: &Payload) -> Revealed {
         blurred_rows,
         grey_rows,
     }
+}
+
+/// Ranges in ascending order, with those that touch or overlap as one.
+fn joined(ranges: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut joined: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
 }

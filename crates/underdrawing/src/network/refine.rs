@@ -35,8 +35,8 @@ pub(crate) struct Refined {
 }
 
 impl Refined {
-    /// Refines a pair window by window: `pair` cuts out an area of cover and secret. After each
-    /// window `on_progress` hears of it, and of one step more to come.
+    /// Refines a pair window by window: `pair` cuts out an area of cover and secret. Before the
+    /// first window and after each `on_progress` hears of it, and of one step more to come.
     pub(crate) fn new(
         refine: &Refiner<'_>,
         (width, height): (usize, usize),
@@ -52,6 +52,7 @@ impl Refined {
             secret: vec![0.0; 3 * width * height],
             windows: rows.len() * columns.len(),
         };
+        report(on_progress, 0, refined.windows + 1)?;
         for (i, row) in rows.iter().enumerate() {
             let mut strips = [(); 2].map(|()| Window::black(width, row.len()));
             for (j, column) in columns.iter().enumerate() {

@@ -96,8 +96,10 @@ fn next<T>(fewer: Option<&Trial<T>>, enough: Option<&Trial<T>>) -> u8 {
             // Not next to what is known, where a curve would keep it for long.
             log(fewer) + share.clamp(0.1, 0.9) * (log(enough) - log(fewer))
         }
-        (Some(one), None) | (None, Some(one)) => log(one) + one.lacks_db / USUAL_SLOPE,
-        (None, None) => 0.0,
+        _ => {
+            let one = fewer.or(enough).expect("it is asked after a trial");
+            log(one) + one.lacks_db / USUAL_SLOPE
+        }
     };
     // A cast takes what is above 255 for 255.
     log.exp().round() as u8

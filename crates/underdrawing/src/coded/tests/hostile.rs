@@ -126,6 +126,11 @@ fn a_cropped_container_is_called_so_and_salvaged() {
         };
         assert!(cropped && intact < before, "{intact}");
         before = intact;
+        // The end of the secret is lost, in one piece.
+        let [blurred] = &salvaged.blurred_rows[..] else {
+            panic!("{:?}", salvaged.blurred_rows);
+        };
+        assert_eq!(blurred.end, 640);
     }
     // Not even the list of parts is left, or the first of them.
     for height in [1, 10] {

@@ -257,7 +257,7 @@ fn refining_counts_its_windows_and_hiding_as_one_more() {
     };
     super::hide(&network, ID, &cover, &cover, options, &mut count).unwrap();
     seen.dedup();
-    let expected = [1, 2, 3].map(|done| Progress { done, total: 3 });
+    let expected = [0, 1, 2, 3].map(|done| Progress { done, total: 3 });
     assert_eq!(seen, expected);
 }
 
