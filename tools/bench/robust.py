@@ -19,6 +19,7 @@ Ways, with steps joined by `+`:
     webp:Q, avif:Q            Pillow
     crop:LEFT:TOP:RIGHT:BOTTOM  pixels off each side; r for 5 to 40 by the pair's number
     crop                      5 to 40 pixels off one side, by the pair's number
+    area:P                    P percent of the area off all sides, where and in what form by the pair's number
     png                       decoded and saved as PNG
 
 Needs numpy and Pillow.
@@ -31,6 +32,7 @@ import functools
 import io
 import math
 import pathlib
+import random
 import subprocess
 import tempfile
 import time
@@ -131,6 +133,12 @@ def step(data, words, number, options):
         off = [5 + (7 * number + 11 * side) % 36 if n == "r" else int(n) for side, n in enumerate(rest)]
         box = (off[0], off[1], picture.width - off[2], picture.height - off[3])
         return saved(picture.crop(box), "PNG")
+    if kind == "area":
+        random_numbers, left = random.Random(number), 1 - float(rest[0]) / 100
+        width = math.ceil(picture.width * left ** random_numbers.uniform(0.3, 0.7))
+        height = math.ceil(picture.width * picture.height * left / width)
+        x, y = (random_numbers.randint(0, n) for n in (picture.width - width, picture.height - height))
+        return saved(picture.crop((x, y, x + width, y + height)), "PNG")
     if kind == "png":
         return saved(picture, "PNG")
     raise SystemExit(f"no such way: {words}")

@@ -176,6 +176,10 @@ pub(crate) fn lossless_format(path: &Path, role: &str) -> anyhow::Result<FileFor
                 format!("use a lossless format: {}{survive}", shown(&png)),
             ))
         }
+        None if path.is_dir() => Err(error_with_hint(
+            format!("{} is a folder: expected a file to write", shown(path)),
+            format!("try {}", shown(&path.join(role).with_extension("png"))),
+        )),
         None => Err(error_with_hint(
             format!(
                 "cannot tell the format of {}: expected .png, .tiff, .bmp, .qoi or .webp",

@@ -76,7 +76,7 @@ pub enum LossKind {
     /// every quality and for every pair, and with weight 1 both pictures come out about equally
     /// good.
     Log,
-    /// Mean over the pairs of half of `log(container² + (weight * revealed)²)`: as `Log`, and of a
+    /// Mean over the pairs of half of `log(container² + (weight * revealed)²)`: as `log`, and of a
     /// pair's two pictures the worse one counts more.
     LogSquares,
     /// `container + weight * revealed`, the 2018 loss.

@@ -53,8 +53,8 @@ CASES = {
     "equal": ({"method": "coded", "balance": "equal"}, ["--balance", "equal"]),
     "robust": ({"method": "robust", "survive": 75}, ["--survive", "75"]),
     "crop": (
-        {"method": "robust", "survive": 60, "surviveCrop": 5, "effort": "fast"},
-        ["--survive", "60", "--survive-crop", "5", "--effort", "fast"],
+        {"method": "robust", "survive": 75, "surviveCrop": 5, "effort": "fast"},
+        ["--survive", "75", "--survive-crop", "5", "--effort", "fast"],
     ),
     "jpeg": ({"method": "robust", "survive": 80, "jpeg": True}, ["--survive", "80"]),
     "channel": ({"method": "robust", "channel": "signal", "jpeg": True}, ["--for", "signal"]),

@@ -15,10 +15,10 @@ pub struct Channel {
     pub caveat: Option<&'static str>,
 }
 
-const MOZJPEG: &str = "phones save by mozjpeg: some containers do not open afterwards, and none after its own table of quality 75; with --survive 50 all that were tried did";
+const MOZJPEG: &str = "phones save by mozjpeg: some containers do not open afterwards, and none after mozjpeg's own table of quality 75; with --survive 50 all that were tried did";
 const WEBP: &str = "previews are WebP, which destroys what is hidden: open the original download";
 const WIDE: &str = "sources say quality 50 to 80: below 60 it is lost";
-const HD: &str = "HD pictures are saved by mozjpeg: some containers do not open afterwards, and none after its own table of quality 75; with --survive 50 all that were tried did";
+const HD: &str = "HD pictures are saved by mozjpeg: some containers do not open afterwards, and none after mozjpeg's own table of quality 75; with --survive 50 all that were tried did";
 const REPORTS: &str = "known from reports only";
 const IOS: &str = "the tables of iOS' encoder are not the usual ones, and were not tried";
 const WORST: &str = "sources say quality 40 to 85: below 50 it is lost";

@@ -161,7 +161,8 @@ pub enum Error {
     /// No error correction brings back what such a cover holds after JPEG.
     #[error(
         "this cover of {width}x{height} does not keep what is hidden in it through JPEG of quality \
-         {survive} and whatever else it is to survive"
+         {survive}{}",
+        besides(*.crop)
     )]
     NotKept {
         /// The cover's width.
@@ -170,6 +171,8 @@ pub enum Error {
         height: usize,
         /// The quality to survive.
         survive: u8,
+        /// Percent of the area that may be cut off.
+        crop: u8,
     },
     /// The revealed picture cannot be that good in this cover.
     #[error(
@@ -278,6 +281,16 @@ fn reachable(db: Option<f64>) -> String {
 }
 
 /// What is known of the way of a container that was worn.
+/// What else a container was to survive.
+fn besides(crop: u8) -> String {
+    match crop {
+        0 => " and whatever else it is to survive".to_owned(),
+        crop => format!(
+            " with {crop} percent of the area cut off; a higher quality or fewer percent take less"
+        ),
+    }
+}
+
 fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
     match (quality, cropped) {
         (Some(quality), true) if quality < survives => {

@@ -207,9 +207,9 @@ impl RevealArgs {
                  of a lower quality, or cropping without --survive-crop; use the file that hide wrote",
             ),
             ErrorKind::NothingFound => Some(
-                "--password asks for one; a container that was resized has lost what it held, and a \
-                 cropped one, too, but for --survive-crop: use the file that hide wrote; where networks \
-                 hid it and its mark was damaged, --size WxH reveals without one (from \
+                "--password asks for one; a container that was resized has lost what it held, and so has \
+                 a cropped one, unless it was hidden with --survive-crop: use the file that hide wrote; \
+                 where networks hid it and its mark was damaged, --size WxH reveals without one (from \
                  anything else it makes noise)",
             ),
             ErrorKind::WrongPassword => {

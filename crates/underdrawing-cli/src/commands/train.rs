@@ -181,11 +181,12 @@ impl Display for Plan {
         writeln!(f, "parameters  {}", plan.parameters)?;
         writeln!(
             f,
-            "steps       {} of {} to go, {} pictures each, on {} ranks",
+            "steps       {} of {} to go, {} pictures each, on {} {}",
             plan.steps.saturating_sub(plan.first_step),
             plan.steps,
             plan.batch_size,
-            plan.ranks
+            plan.ranks,
+            if plan.ranks == 1 { "rank" } else { "ranks" }
         )?;
         writeln!(
             f,

@@ -71,8 +71,8 @@ pub(super) enum Way {
     SavedFast(u8),
     /// Saved by one encoder, then by one of this quality.
     SavedTwice(Save, u8),
-    /// Cropped, and saved.
-    Cropped(Crop),
+    /// Cropped, and saved. All that is cut off is at one side: busy parts bear more than flat ones.
+    Cropped(Crop, Side),
 }
 
 /// An encoder. What it does to colours moves brightness where they clip.
@@ -85,9 +85,22 @@ pub(super) struct Save {
 /// A part cut off, and a JPEG whose blocks lie elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Crop {
-    /// Of a hundred columns of blocks.
+    /// Of the area.
     pub(super) percent: u8,
     pub(super) quality: u8,
+}
+
+/// A side of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Top,
+    Right,
+    Bottom,
+}
+
+impl Side {
+    const ALL: [Self; 4] = [Self::Left, Self::Top, Self::Right, Self::Bottom];
 }
 
 impl Way {
@@ -113,7 +126,8 @@ impl Way {
                 [Sampling::Half, Sampling::Full].map(|sampling| Save { quality, sampling });
             ways.extend(firsts.map(|first| Self::SavedTwice(first, grid.survive)));
         }
-        ways.extend(crop.map(Self::Cropped));
+        let sides = |crop| Side::ALL.map(|side| Self::Cropped(crop, side));
+        ways.extend(crop.into_iter().flat_map(sides));
         ways
     }
 }
@@ -149,7 +163,7 @@ impl Sent {
             || firsts.par_iter().filter_map(after).collect(),
         );
         let shifted = ways.iter().find_map(|way| match way {
-            Way::Cropped(crop) => View::of_pixels(&shifted(container, crop.quality)),
+            Way::Cropped(crop, _) => View::of_pixels(&shifted(container, crop.quality)),
             _ => None,
         });
         Some(Self {
@@ -180,13 +194,18 @@ impl Sent {
                 let saved = saved.map_or(pixels, |(_, view)| view);
                 saved.recompressed(then).payload(grid)
             }
-            Way::Cropped(Crop { percent, .. }) => {
+            Way::Cropped(Crop { percent, .. }, side) => {
                 let shifted = self.shifted.as_ref().unwrap_or(pixels);
-                let n_lost = (shifted.own.0 * usize::from(percent)).div_ceil(100);
-                shifted
-                    .clone()
-                    .without_columns(n_lost)
-                    .noisy_payload(grid, COARSE_OTHER_GRID)
+                let n_lost = shifted.sites.lost_by_cropping(percent);
+                let (wide, high) = shifted.own;
+                let (columns, rows) = (n_lost.div_ceil(high), n_lost.div_ceil(wide));
+                let part = match side {
+                    Side::Left => shifted.part(columns..wide, 0..high),
+                    Side::Top => shifted.part(0..wide, rows..high),
+                    Side::Right => shifted.part(0..wide - columns, 0..high),
+                    Side::Bottom => shifted.part(0..wide, 0..high - rows),
+                };
+                part.noisy_payload(grid, COARSE_OTHER_GRID)
             }
         }
     }

@@ -158,20 +158,14 @@ impl Header {
     }
 }
 
-/// How many of a header's checks hold for the likeliest digits: a third in noise.
-pub(super) fn plausibility(soft: &[Soft]) -> usize {
-    let likeliest = |soft: Soft| {
-        let most = soft.into_iter().max();
-        soft.into_iter()
-            .position(|soft| Some(soft) == most)
-            .unwrap_or(0) as u8
-    };
-    let digits: Vec<u8> = soft
+/// How much likelier what is seen is in a header than in noise: a natural logarithm.
+pub(super) fn plausibility(soft: &[Soft]) -> f64 {
+    let soft: Vec<Soft> = soft
         .iter()
         .zip(mask())
-        .map(|(&soft, mask)| likeliest(turned_back(soft, mask)))
+        .map(|(&soft, mask)| turned_back(soft, mask))
         .collect();
-    code().n_holding(&digits)
+    code().evidence(&soft)
 }
 
 fn code() -> &'static Code {

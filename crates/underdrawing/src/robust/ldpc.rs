@@ -74,8 +74,35 @@ impl Code {
         self.sums(digits).all(|sum| sum == 0)
     }
 
+    /// How much likelier what is seen is where there is a codeword than by chance, by each check
+    /// alone: a natural logarithm. Digits that are not known say nothing.
+    pub(super) fn evidence(&self, soft: &[Soft]) -> f64 {
+        /// That a check fails is never sure: beliefs are none too exact.
+        const LEAST: f32 = 0.05;
+        let transforms = decode::transforms(self, soft);
+        let ratio = |check: usize| {
+            let before = check.checked_sub(1).map(|before| (before, true));
+            let parity = [(check, false)].into_iter().chain(before);
+            let parity = parity.map(|(i, negative)| (self.n_information + i, negative));
+            let [re, _] = self.check(check).chain(parity).fold(
+                [1.0, 0.0],
+                |[re, im]: [f32; 2], (i, negative)| {
+                    let [a, b] = transforms[i];
+                    let b = if negative { -b } else { b };
+                    [re * a - im * b, re * b + im * a]
+                },
+            );
+            f64::from((1.0 + 2.0 * re).max(LEAST))
+        };
+        // No product of fewer factors leaves the range of f64.
+        let checks: Vec<usize> = (0..self.n_parity).collect();
+        let products = checks.chunks(200);
+        let products = products.map(|checks| checks.iter().map(|&check| ratio(check)).product());
+        products.map(f64::ln).sum()
+    }
+
     /// How many checks hold.
-    pub(super) fn n_holding(&self, digits: &[u8]) -> usize {
+    fn n_holding(&self, digits: &[u8]) -> usize {
         self.sums(digits).filter(|&sum| sum == 0).count()
     }
 
@@ -144,6 +171,31 @@ mod tests {
                 "{n}"
             );
         }
+    }
+
+    #[test]
+    fn a_codeword_with_gaps_stands_out_from_chance() {
+        let code = Code::new(288, 193, Weights::First);
+        let evidence = |digits: &[u8]| {
+            let mut soft = seen(digits, 60);
+            let mut random = Random::new(5);
+            for seen in &mut soft {
+                if random.next().is_multiple_of(7) {
+                    *seen = [0; 3];
+                }
+            }
+            code.evidence(&soft)
+        };
+        let mut digits = message(95);
+        code.encode(&mut digits);
+        let mut random = Random::new(11);
+        let by_chance = (0..1000).map(|_| {
+            let digits: Vec<u8> = (0..288).map(|_| (random.next() % 3) as u8).collect();
+            evidence(&digits)
+        });
+        let most = by_chance.fold(f64::MIN, f64::max);
+        let word = evidence(&digits);
+        assert!(word > most + 5.0, "{word} {most}");
     }
 
     /// Wrong digits that are as sure as any, side by side among the parity digits, which only two

@@ -198,7 +198,7 @@ impl<'a> Planner<'a> {
         };
         let decides = |way: &Way| match way {
             Way::Saved(quality) => *quality == grid.survive,
-            way => matches!(way, Way::Cropped(_)),
+            way => matches!(way, Way::Cropped(..)),
         };
         let mut ways = Way::all(grid, self.form, self.crop(), demands);
         ways.retain(decides);
@@ -283,6 +283,7 @@ impl<'a> Planner<'a> {
             width: cover.width(),
             height: cover.height(),
             survive: self.request.survive,
+            crop: self.request.crop,
         }
     }
 

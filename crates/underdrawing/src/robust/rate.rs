@@ -119,13 +119,16 @@ pub(super) fn grid(
     })
 }
 
-/// Bytes that a grid is expected to hold where so many of a hundred parts may be cut off.
+/// Bytes that a grid is expected to hold where so many percent of the area may be cut off.
 pub(super) fn bytes(sites: &Sites, grid: Grid, crop: u8) -> usize {
     /// For what the JPEG on another grid does.
     const OTHER_GRID: usize = 40;
-    let parity = match usize::from(crop) {
+    let parity = match crop {
         0 => USUAL_PARITY.into(),
-        crop => (OTHER_GRID + 256 * crop / 100).min(255),
+        crop => {
+            let lost = 256 * sites.lost_by_cropping(crop) / sites.n_blocks();
+            (OTHER_GRID + lost).min(255)
+        }
     };
     let n_digits = sites.n_digits(&grid.places());
     Packing::Second.capacity(shaping::n_message(n_digits * (256 - parity) / 256))
@@ -235,7 +238,7 @@ fn excerpt(cover: &Pixels, ways: &[Way]) -> Option<(Pixels, Sites)> {
     const ENOUGH: usize = 1 << 18;
     let (wide, high) = (cover.width() / SIDE, cover.height() / SIDE);
     let side = ENOUGH.isqrt() / SIDE;
-    if wide * high < 2 * side * side || ways.iter().any(|way| matches!(way, Way::Cropped(_))) {
+    if wide * high < 2 * side * side || ways.iter().any(|way| matches!(way, Way::Cropped(..))) {
         return None;
     }
     let squares: Vec<usize> = spread(wide * high).take(side * side).collect();

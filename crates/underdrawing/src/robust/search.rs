@@ -6,7 +6,7 @@ use crate::picture::Pixels;
 
 use super::grid::{SURVIVED, steps};
 use super::header::{Header, plausibility};
-use super::lattice::{COARSE_OTHER_GRID, OTHER_GRID};
+use super::lattice::{OTHER_GRID, Soft};
 use super::sites::{TILES, Tile};
 use super::view::{View, header_grids, header_of};
 
@@ -26,7 +26,11 @@ const POSITIONS: usize = 4;
 const GRIDS: usize = 5;
 
 /// Headers of one position that are decoded.
-const HEADERS: usize = 4;
+const HEADERS: usize = 16;
+
+/// Deviation, in eighths, that a header's digits are seen with after a JPEG on another grid. It is
+/// half as much again as the payload's: digits that are sure and wrong cost a header more than doubt.
+const DOUBTFUL: i32 = 40;
 
 /// How much a grid has to show, in deviations of what pictures without one show.
 const SHOWN: f32 = 6.0;
@@ -38,6 +42,15 @@ struct Candidate {
     /// Qualities, from the one whose table fits best.
     survive: Vec<u8>,
     strength: f32,
+}
+
+/// What may be a header.
+struct SeenHeader {
+    /// See [`plausibility`].
+    plausibility: f64,
+    soft: Vec<Soft>,
+    phase: (usize, usize),
+    tile: Tile,
 }
 
 /// The headers that can be read in any position and phase.
@@ -137,12 +150,13 @@ fn cropped(view: View, grids: Option<&[u8]>) -> Option<Cropped> {
     let fits = TILES.into_iter().position(|side| side <= shortest)?;
     let tiles = TILES[fits.saturating_sub(1)..(fits + 2).min(TILES.len())].iter();
     let tiles = tiles.filter(|&&side| side <= 2 * shortest);
-    let noise = grids.map_or(OTHER_GRID, |_| COARSE_OTHER_GRID);
-    let mut found = Vec::new();
+    let noise = grids.map_or(OTHER_GRID, |_| DOUBTFUL);
+    let mut found: Vec<SeenHeader> = Vec::new();
     for &side in tiles {
         let tile = Tile { side };
         let digits = tile.header_slots();
-        let grids = grids.map_or_else(|| header_grids(tile), <[u8]>::to_vec);
+        let grids = grids.map_or_else(|| SURVIVED.collect(), <[u8]>::to_vec);
+        let grids = header_grids(tile, grids);
         let best = grids.into_par_iter().map(|survive| {
             let slots = view.slots(tile, &steps(survive), noise);
             let of = |phase| header_of(tile, &digits, phase, &slots);
@@ -150,21 +164,26 @@ fn cropped(view: View, grids: Option<&[u8]>) -> Option<Cropped> {
                 .map(|phase| (phase % side, phase / side))
                 .map(|phase| (plausibility(&of(phase)), phase))
                 .collect();
-            phases.sort_by_key(|&(holding, _)| std::cmp::Reverse(holding));
+            phases.sort_by(|a, b| b.0.total_cmp(&a.0));
             phases.truncate(HEADERS);
-            let header = |(holding, phase)| (holding, tile, phase, of(phase));
-            phases.into_iter().map(header).collect::<Vec<_>>()
+            let seen = |(plausibility, phase)| SeenHeader {
+                plausibility,
+                soft: of(phase),
+                phase,
+                tile,
+            };
+            phases.into_iter().map(seen).collect::<Vec<_>>()
         });
         found.extend(best.flatten_iter().collect::<Vec<_>>());
     }
-    found.sort_by_key(|&(holding, ..)| std::cmp::Reverse(holding));
+    found.sort_by(|a, b| b.plausibility.total_cmp(&a.plausibility));
     found.truncate(HEADERS);
-    found.into_iter().find_map(|(_, tile, phase, soft)| {
+    found.into_iter().find_map(|seen| {
         Some(Cropped {
-            header: Header::from_soft(&soft)?,
+            header: Header::from_soft(&seen.soft)?,
             view: view.clone(),
-            phase,
-            tile,
+            phase: seen.phase,
+            tile: seen.tile,
         })
     })
 }

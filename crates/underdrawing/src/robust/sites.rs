@@ -106,6 +106,23 @@ impl Sites {
         self.wide * self.high
     }
 
+    /// Blocks that are not left whole, at worst, where so many percent of the area are cut off, at any
+    /// sides.
+    pub(super) fn lost_by_cropping(&self, percent: u8) -> usize {
+        let [width, height] = [8 * self.wide, 8 * self.high];
+        let left = (width * height * (100 - usize::from(percent).min(100))).div_ceil(100);
+        // Both sides of what is left may cut through blocks.
+        let whole = |pixels: usize, all: usize| match pixels < all {
+            true => pixels.saturating_sub(7) / 8,
+            false => all / 8,
+        };
+        let kept = (1..=height).filter_map(|high| {
+            let wide = left.div_ceil(high);
+            (wide <= width).then(|| whole(wide, width) * whole(high, height))
+        });
+        self.n_blocks() - kept.min().unwrap_or(0)
+    }
+
     /// Calls `visit` with each place of a block that holds something, and what.
     pub(super) fn each(&self, places: &Places, number: usize, mut visit: impl FnMut(usize, Held)) {
         let header = self.header(number);
@@ -188,6 +205,21 @@ mod tests {
             }
             assert_eq!(found, [1; HEADER_DIGITS], "{side}");
         }
+    }
+
+    #[test]
+    fn cropping_cuts_through_blocks() {
+        let lost = |wide, high, percent| {
+            let sites = Sites::of_blocks(wide, high).expect("enough blocks");
+            sites.lost_by_cropping(percent)
+        };
+        assert_eq!(lost(32, 32, 0), 0);
+        // A percent is less than one row of pixels, two are more; then a row of blocks is lost.
+        assert_eq!((lost(8, 8, 1), lost(8, 8, 2)), (0, 8));
+        // 214x246 of 256x256 are at worst 25x29 whole blocks.
+        assert_eq!(lost(32, 32, 20), 32 * 32 - 25 * 29);
+        // The larger the picture, the less its sides are.
+        assert!(lost(512, 512, 20) * 100 < 21 * 512 * 512);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is seen of a picture's coefficients, as pixels or as a JPEG, and of the digits in them.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -86,15 +87,20 @@ impl View {
         }
     }
 
-    /// The same without the last columns of blocks, as a part of the whole.
-    pub(super) fn without_columns(self, n: usize) -> Self {
-        let wide = self.own.0.saturating_sub(n);
-        let rows = self.blocks.chunks_exact(self.own.0);
-        let blocks = rows.flat_map(|row| &row[..wide]).copied().collect();
+    /// A part of it, by columns and rows of blocks, where it lies.
+    pub(super) fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Self {
+        let blocks = rows.clone().flat_map(|y| {
+            let row = y * self.own.0;
+            &self.blocks[row + columns.start..row + columns.end]
+        });
         Self {
-            own: (wide, self.own.1),
-            blocks,
-            ..self
+            own: (columns.len(), rows.len()),
+            origin: (
+                self.origin.0 + columns.start as isize,
+                self.origin.1 + rows.start as isize,
+            ),
+            blocks: blocks.copied().collect(),
+            ..*self
         }
     }
 
@@ -135,10 +141,12 @@ impl View {
     pub(super) fn headers(&self) -> impl Iterator<Item = Header> {
         let tile = self.sites.tile();
         let digits = tile.header_slots();
-        header_grids(tile).into_iter().filter_map(move |survive| {
-            let slots = self.slots(tile, &steps(survive), ROUNDING);
-            Header::from_soft(&header_of(tile, &digits, (0, 0), &slots))
-        })
+        header_grids(tile, SURVIVED.collect())
+            .into_iter()
+            .filter_map(move |survive| {
+                let slots = self.slots(tile, &steps(survive), ROUNDING);
+                Header::from_soft(&header_of(tile, &digits, (0, 0), &slots))
+            })
     }
 
     /// Whether a block is of one colour: no container's is, but those of a frame around it are.
@@ -168,13 +176,13 @@ impl View {
     }
 }
 
-/// Qualities whose grids differ where headers are.
-pub(super) fn header_grids(tile: Tile) -> Vec<u8> {
+/// Those qualities whose grids differ where headers are.
+pub(super) fn header_grids(tile: Tile, mut qualities: Vec<u8>) -> Vec<u8> {
     let key = |survive| -> Vec<i32> {
         let steps = steps(survive);
         tile.places().iter().map(|&place| steps[place]).collect()
     };
-    let mut qualities: Vec<u8> = SURVIVED.collect();
+    qualities.sort_unstable();
     qualities.dedup_by_key(|&mut survive| key(survive));
     qualities
 }
