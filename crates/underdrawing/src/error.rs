@@ -280,17 +280,17 @@ fn reachable(db: Option<f64>) -> String {
     })
 }
 
-/// What is known of the way of a container that was worn.
 /// What else a container was to survive.
 fn besides(crop: u8) -> String {
     match crop {
         0 => " and whatever else it is to survive".to_owned(),
         crop => format!(
-            " with {crop} percent of the area cut off; a higher quality or fewer percent take less"
+            ", or with {crop} percent of its area cut off; try a higher quality or a smaller percentage"
         ),
     }
 }
 
+/// What is known of the way of a container that was worn.
 fn how_worn(survives: u8, quality: Option<u8>, cropped: bool) -> String {
     match (quality, cropped) {
         (Some(quality), true) if quality < survives => {

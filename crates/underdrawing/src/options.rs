@@ -16,8 +16,9 @@ pub enum HideOptions {
     Robust {
         /// The lowest quality of JPEG to survive, 50 to 95.
         survive: u8,
-        /// How much may be cut off the container, in percent of its width or height, before it is
-        /// saved as JPEG of a quality 5 above the one to survive; 0 for nothing.
+        /// How much may be cut off the container, in percent of its area, 1 to 30, at any sides, before
+        /// it is saved as JPEG of a quality at least 5 above the one to survive, which is 55 or more
+        /// then; 0 for nothing.
         crop: u8,
         /// Makes a container to be written as a JPEG: only then does one that is passed on
         /// untouched arrive without loss.

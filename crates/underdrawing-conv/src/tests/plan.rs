@@ -405,8 +405,14 @@ fn computes_large_pictures_in_parts() {
 
 #[test]
 fn adds_up_many_channels() {
-    // Whole tiles of 4x4 and of 6x6, one row or column more, and one less.
+    // Whole tiles, one row or column more, and one less.
     for size in [[24, 36], [25, 37], [23, 35]] {
+        // Too few results for tiles of 6x6.
+        check(&format!("few of many channels at {size:?}"), size, |twin| {
+            let x = twin.input(130, size);
+            let y = twin.conv(&x, 19, Kernel::same(3), Activation::None);
+            (vec![x], vec![y])
+        });
         // Tiles of 6x6 are less exact than others the more channels there are: 1.1e-5 was found.
         check_within(2e-5, &format!("many channels at {size:?}"), size, |twin| {
             let x = twin.input(130, size);

@@ -18,7 +18,7 @@ use super::grid::Grid;
 use super::message::overhead;
 use super::payload::Coding;
 use super::rate::{self, Chosen};
-use super::sites::{LEAST_SIDE, Sites};
+use super::sites::Sites;
 
 /// What to hide and how.
 pub(crate) struct Request<'a> {
@@ -60,10 +60,13 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     pub(super) fn new(request: &'a Request<'a>) -> Result<Self, Error> {
         let cover = request.cover;
-        let sites = Sites::new(cover.width(), cover.height()).ok_or(Error::CoverTooSmall {
-            width: cover.width(),
-            height: cover.height(),
-            least: LEAST_SIDE,
+        let (width, height) = (cover.width(), cover.height());
+        let least = Sites::least_side(request.crop);
+        let sites = Sites::new(width, height).filter(|_| width.min(height) >= least);
+        let sites = sites.ok_or(Error::CoverTooSmall {
+            width,
+            height,
+            least,
         })?;
         let curve = || {
             let secret = coding_picture(request.secret);

@@ -147,7 +147,8 @@ pub(super) struct Chosen {
 /// Digits that are looked at for the share of parity: of more, hardly less is parity.
 const SAMPLE: usize = 16_384;
 
-/// Ways by one encoder that decide: the others do less. So many are tried again with what is hidden.
+/// Ways by one encoder that decide: the others do less. So many are tried again with what is hidden,
+/// and all those with a part cut off.
 const DECISIVE: usize = 3;
 
 /// The least share of parity, with one step to spare, that brings random digits back from all of
@@ -197,6 +198,9 @@ pub(super) fn choose(
         }
         arrival
     };
+    let (cropped, ways): (Vec<Way>, Vec<Way>) = ways
+        .into_iter()
+        .partition(|way| matches!(way, Way::Cropped(..)));
     let doubts: Vec<i64> = ways.par_iter().map(|way| doubts(&arrival(way))).collect();
     let mut order: Vec<usize> = (0..ways.len()).collect();
     order.sort_by_key(|&number| std::cmp::Reverse(doubts[number]));
@@ -205,16 +209,20 @@ pub(super) fn choose(
         |&(rank, way): &(usize, Way)| rank < DECISIVE || matches!(way, Way::SavedTwice(..));
     let ordered = order.into_iter().map(|number| ways[number]).enumerate();
     let mut ways: Vec<Way> = ordered.filter(decides).map(|(_, way)| way).collect();
+    let n_uncropped = ways.len();
+    ways.extend(&cropped);
     let arrivals: Vec<Vec<Soft>> = ways.par_iter().map(arrival).collect();
     let least = least(&ranks, &arrivals)?;
     let mut worst: Vec<(usize, Way)> = arrivals
         .iter()
         .map(|soft| n_wrong(soft))
         .zip(ways)
+        .take(n_uncropped)
         .collect();
     worst.sort_by_key(|&(wrong, _)| std::cmp::Reverse(wrong));
     worst.truncate(DECISIVE);
-    ways = worst.into_iter().map(|(_, way)| way).collect();
+    let worst = worst.into_iter().map(|(_, way)| way);
+    ways = worst.chain(cropped).collect();
     if !ways.contains(&Way::Untouched) {
         ways.push(Way::Untouched);
     }

@@ -95,7 +95,7 @@ pub(super) fn find_at_cost(
 /// A part of a container in each place that it may have there.
 fn placed(cropped: &Cropped, fields: &Fields) -> Vec<View> {
     /// More take too long, and are of pictures far larger than what is left of them.
-    const PLACES: usize = 9;
+    const PLACES: usize = 25;
     let places = cropped.places(fields.wide, fields.high);
     let views = places.into_iter().take(PLACES).filter_map(|origin| {
         let sites = Sites::of_blocks(fields.wide, fields.high)?;

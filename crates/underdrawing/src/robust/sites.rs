@@ -102,6 +102,17 @@ impl Sites {
         self.tile
     }
 
+    /// Shortest side, in pixels, of a picture that still holds a header where so many percent are cut
+    /// off.
+    pub(super) fn least_side(percent: u8) -> usize {
+        // What is left may begin and end inside blocks.
+        let left = match percent {
+            0 => LEAST_SIDE,
+            _ => LEAST_SIDE + 7,
+        };
+        (100 * left).div_ceil(100 - usize::from(percent).min(99))
+    }
+
     pub(super) fn n_blocks(&self) -> usize {
         self.wide * self.high
     }
@@ -110,7 +121,8 @@ impl Sites {
     /// sides.
     pub(super) fn lost_by_cropping(&self, percent: u8) -> usize {
         let [width, height] = [8 * self.wide, 8 * self.high];
-        let left = (width * height * (100 - usize::from(percent).min(100))).div_ceil(100);
+        let area = width as u64 * height as u64;
+        let left = (area * (100 - u64::from(percent).min(100))).div_ceil(100) as usize;
         // Both sides of what is left may cut through blocks.
         let whole = |pixels: usize, all: usize| match pixels < all {
             true => pixels.saturating_sub(7) / 8,
@@ -220,6 +232,14 @@ mod tests {
         assert_eq!(lost(32, 32, 20), 32 * 32 - 25 * 29);
         // The larger the picture, the less its sides are.
         assert!(lost(512, 512, 20) * 100 < 21 * 512 * 512);
+    }
+
+    #[test]
+    fn what_is_left_holds_a_header() {
+        assert_eq!(Sites::least_side(0), LEAST_SIDE);
+        let side = Sites::least_side(20);
+        let left = |side: usize| side * 80 / 100;
+        assert!(left(side) - 7 >= LEAST_SIDE && left(side - 1) - 7 < LEAST_SIDE);
     }
 
     #[test]

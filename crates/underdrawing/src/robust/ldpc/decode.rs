@@ -297,8 +297,6 @@ const LIKELIHOODS: [f32; 101] = {
 /// What is believed of each digit, transformed over the integers modulo 3: of length 1 where it is
 /// sure, and 0 where nothing is known. That of a sum is the product.
 pub(super) fn transforms(code: &Code, soft: &[Soft]) -> Vec<[f32; 2]> {
-    /// The sine of a third of a turn.
-    const SINE: f32 = 0.866_025_4;
     let surest = surest(code);
     let transform = |soft| {
         let [zero, one, two] = belief(soft, surest);
