@@ -58,7 +58,8 @@ pub(crate) fn of_revealing(error: &Error, lossy: bool) -> PyErr {
         ErrorKind::NothingFound => {
             "what was hidden with a password takes it as password; a container that was resized has \
              lost what it held, and so has a cropped one, unless it was hidden with survive_crop; where \
-             networks hid it and its mark was damaged, size=(width, height) reveals without one (from anything else it makes noise)"
+             networks hid it and its mark was damaged, size=(width, height) reveals without one (from \
+             anything else it makes noise)"
         }
         ErrorKind::WrongPassword => {
             "passwords are case-sensitive, and the container must be as hide made it"

@@ -50,12 +50,12 @@ pub(crate) struct MethodArgs {
     /// How much work goes into both pictures
     ///
     /// Coded, robust: into the secret's code; the default is best up to 2.5 megapixels of what is
-    /// coded, normal up to 10, else fast. Network: normal, the default, and fast take what the networks answer at once; best
-    /// refines it for this cover and this secret. Photographs of 256x256 gain half a decibel of the
-    /// container and one of the revealed picture on average, larger ones less; where one picture loses,
-    /// the other gains more.
-    /// It takes some 10 s a megapixel on two cores and 300 MB, whatever the size of tiles, and does
-    /// not go with models of the 2018 system.
+    /// coded, normal up to 10, else fast. Network: normal, the default, and fast take what the
+    /// networks answer at once; best refines it for this cover and this secret. Photographs of
+    /// 256x256 gain half a decibel of the container and one of the revealed picture on average,
+    /// larger ones less; where one picture loses, the other gains more. It takes some 10 s a
+    /// megapixel on two cores and 300 MB, whatever the size of tiles, and does not go with models
+    /// of the 2018 system.
     #[arg(long, value_enum, help_heading = METHOD)]
     pub(crate) effort: Option<Effort>,
 

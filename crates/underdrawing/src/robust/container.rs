@@ -199,13 +199,13 @@ impl Sent {
                 let n_lost = shifted.sites.lost_by_cropping(percent);
                 let (wide, high) = shifted.own;
                 let (columns, rows) = (n_lost.div_ceil(high), n_lost.div_ceil(wide));
-                let part = match side {
-                    Side::Left => shifted.part(columns..wide, 0..high),
-                    Side::Top => shifted.part(0..wide, rows..high),
-                    Side::Right => shifted.part(0..wide - columns, 0..high),
-                    Side::Bottom => shifted.part(0..wide, 0..high - rows),
+                let (columns, rows) = match side {
+                    Side::Left => (columns..wide, 0..high),
+                    Side::Top => (0..wide, rows..high),
+                    Side::Right => (0..wide - columns, 0..high),
+                    Side::Bottom => (0..wide, 0..high - rows),
                 };
-                part.noisy_payload(grid, COARSE_OTHER_GRID)
+                shifted.payload_of_part(grid, COARSE_OTHER_GRID, columns, rows)
             }
         }
     }

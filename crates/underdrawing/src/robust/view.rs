@@ -87,23 +87,6 @@ impl View {
         }
     }
 
-    /// A part of it, by columns and rows of blocks, where it lies.
-    pub(super) fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Self {
-        let blocks = rows.clone().flat_map(|y| {
-            let row = y * self.own.0;
-            &self.blocks[row + columns.start..row + columns.end]
-        });
-        Self {
-            own: (columns.len(), rows.len()),
-            origin: (
-                self.origin.0 + columns.start as isize,
-                self.origin.1 + rows.start as isize,
-            ),
-            blocks: blocks.copied().collect(),
-            ..*self
-        }
-    }
-
     /// The same after an encoder of this quality.
     pub(super) fn recompressed(&self, quality: u8) -> Rounded<'_> {
         let steps = steps(quality);
@@ -121,10 +104,21 @@ impl View {
 
     /// The same after noise of so large a deviation, in eighths.
     pub(super) fn noisy_payload(&self, grid: Grid, noise: i32) -> Vec<Soft> {
+        self.payload_of_part(grid, noise, 0..self.own.0, 0..self.own.1)
+    }
+
+    /// The same where only these columns and rows of its own blocks are seen.
+    pub(super) fn payload_of_part(
+        &self,
+        grid: Grid,
+        noise: i32,
+        columns: Range<usize>,
+        rows: Range<usize>,
+    ) -> Vec<Soft> {
         payload(&self.sites, grid, noise, |number, place| {
             let x = (number % self.sites.wide).checked_add_signed(-self.origin.0)?;
             let y = (number / self.sites.wide).checked_add_signed(-self.origin.1)?;
-            let inside = x < self.own.0 && y < self.own.1;
+            let inside = columns.contains(&x) && rows.contains(&y);
             inside.then(|| self.seen(y * self.own.0 + x, place))
         })
     }
